@@ -1,0 +1,138 @@
+# timerlua. `make help` lists the targets; V=1 shows the commands.
+
+PREFIX ?= /usr/local
+BUILD ?= build
+CFLAGS ?= -O2 -g
+SCRIPT ?= scripts/hello.lua
+SPECS ?= tests
+
+LUAJIT ?= luajit
+LUAJIT_CFLAGS ?= -I/usr/include/luajit-2.1
+LUAJIT_LIBS ?= -Wl,--whole-archive -l:libluajit-5.1.a -Wl,--no-whole-archive
+
+ifeq ($(SANITIZE),1)
+  override CFLAGS := -O1 -g -fsanitize=address,undefined \
+    -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+endif
+ifeq ($(WERROR),1)
+  WARN += -Werror
+endif
+Q := $(if $(V),,@)
+
+WARN += -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes
+ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden $(WARN) \
+  -Iruntime -I$(BUILD) $(LUAJIT_CFLAGS) $(CFLAGS) $(CPPFLAGS)
+
+SOURCES := $(wildcard runtime/*.c)
+OBJECTS := $(SOURCES:runtime/%.c=$(BUILD)/obj/%.o)
+PROGRAM_ONLY := $(BUILD)/obj/main.o $(BUILD)/obj/host.o
+CORE_OBJECTS := $(filter-out $(PROGRAM_ONLY),$(OBJECTS))
+MODULES := $(sort $(wildcard lua/timerlua/*.lua))
+PROGRAM := $(BUILD)/timerlua
+CORE := $(BUILD)/lib/timerlua/core.so
+TESTERS := $(patsubst tests/c/%.c,$(BUILD)/tests/%,$(wildcard tests/c/*.c))
+
+.PHONY: all run test check check-asan lint format format-check bench install \
+  uninstall clean help deps-build
+.DELETE_ON_ERROR:
+
+all: deps-build $(PROGRAM) $(CORE)
+
+help:
+	@echo "make run            build and run SCRIPT=$(SCRIPT)"
+	@echo "make test           build and run every test (SPECS=tests/x_spec.lua)"
+	@echo "make check          test, lint, and the tests again with sanitizers"
+	@echo "make check-asan     the tests with address and undefined sanitizers"
+	@echo "make lint           clang-tidy, cppcheck, luacheck, format-check"
+	@echo "make format         format the C sources; format-check only looks"
+	@echo "make bench          the benchmarks (BENCH=\"T1 T3\" for some)"
+	@echo "make install        into \$$(DESTDIR)\$$(PREFIX), default /usr/local"
+	@echo "make uninstall      take it away again"
+	@echo "make clean          remove $(BUILD)/"
+	@echo "V=1 shows commands; NO_INSTALL=1 forbids installing packages"
+
+deps-build:
+	@.ci/install build
+
+# Everything that is compiled waits for the packages to be there.
+$(OBJECTS) $(BUILD)/abi_text.h $(BUILD)/lua_modules.h: | deps-build
+
+$(BUILD)/abi_text.h: runtime/embed.lua runtime/timerlua_abi.h
+	@mkdir -p $(@D)
+	$(Q)$(LUAJIT) runtime/embed.lua abi runtime/timerlua_abi.h > $@
+
+$(BUILD)/lua_modules.h: runtime/embed.lua $(MODULES)
+	@mkdir -p $(@D)
+	$(Q)$(LUAJIT) runtime/embed.lua modules $(MODULES) > $@
+
+$(BUILD)/obj/dispatch.o: $(BUILD)/abi_text.h
+$(BUILD)/obj/host.o: $(BUILD)/lua_modules.h
+
+$(BUILD)/obj/%.o: runtime/%.c
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  cc $<")
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(PROGRAM): $(OBJECTS)
+	@$(if $(V),,echo "  ld $@")
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,-E $^ $(LUAJIT_LIBS) -lm -ldl -o $@
+
+$(CORE): $(CORE_OBJECTS)
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  ld $@")
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared $^ -lm -o $@
+
+# Test programs reach into the core, so they link its objects.
+$(BUILD)/tests/%: tests/c/%.c $(CORE_OBJECTS)
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  cc $<")
+	$(Q)$(CC) $(filter-out -fPIC -fvisibility=hidden,$(ALL_CFLAGS)) $< \
+	  $(CORE_OBJECTS) $(LUAJIT_LIBS) -Wl,-E -lm -ldl -o $@
+
+run: all
+	@$(PROGRAM) $(SCRIPT)
+
+test: all
+	@.ci/install test
+	@$(MAKE) --no-print-directory $(TESTERS)
+	@BUILD=$(BUILD) SANITIZE=$(SANITIZE) tests/run $(SPECS)
+
+check: test lint check-asan
+
+check-asan:
+	@$(MAKE) --no-print-directory test BUILD=$(BUILD)/asan SANITIZE=1
+
+lint: all format-check
+	@.ci/install lint
+	$(Q)clang-tidy --quiet $(SOURCES) -- $(filter -std% -D% -I%,$(ALL_CFLAGS))
+	$(Q)cppcheck --quiet --error-exitcode=1 --std=c11 \
+	  --enable=warning,performance,portability --inline-suppr \
+	  -Iruntime -I$(BUILD) runtime
+	$(Q)luacheck --quiet lua scripts tests bench runtime
+
+format format-check:
+	@.ci/install lint
+	$(Q)clang-format $(if $(filter format,$@),-i,--dry-run --Werror) \
+	  runtime/*.c runtime/*.h tests/c/*.c $(wildcard bench/*.c)
+
+bench: all
+	@.ci/install bench
+	@bench/run $(BENCH)
+
+SHARE := $(DESTDIR)$(PREFIX)/share/lua/5.1/timerlua
+LIB := $(DESTDIR)$(PREFIX)/lib/lua/5.1/timerlua
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE) $(LIB)
+	install -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/timerlua
+	install -m 755 $(CORE) $(LIB)/core.so
+	install -m 644 $(MODULES) $(SHARE)
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/timerlua
+	rm -rf $(SHARE) $(LIB)
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(OBJECTS:.o=.d)

@@ -1,0 +1,130 @@
+-- The workloads on luv under luajit: luv.lua WORKLOAD [FUNCTIONS]
+
+-- By path: a folder with luv.lua in it must not be searched for modules.
+local measure = dofile((arg[0]:match("^.*/") or "") .. "measure.lua")
+local uv = require "luv"
+
+local million = measure.million
+local put = measure.put
+
+local function nothing() end
+
+local function since(start_ns, count)
+  return (uv.hrtime() - start_ns) / count
+end
+
+local workloads = {}
+
+local function close_all(timers)
+  local start = uv.hrtime()
+  for i = 1, million do timers[i]:close() end
+  uv.run()
+  put("close_ns", since(start, million))
+end
+
+function workloads.T1()
+  local delays = measure.draws(million)
+  local order = measure.shuffle(delays, million)
+  collectgarbage()
+  local before = measure.rss()
+  local timers = measure.array(million)
+  local start = uv.hrtime()
+  for i = 1, million do
+    local timer = uv.new_timer()
+    timer:start(math.floor(1000 + 59000 * delays[i - 1]), 0, nothing)
+    timers[i] = timer
+  end
+  put("insert_ns", since(start, million))
+  put("bytes", (measure.rss() - before) / million)
+
+  start = uv.hrtime()
+  for i = 1, million do timers[order[i - 1] + 1]:stop() end
+  put("cancel_ns", since(start, million))
+  close_all(timers)
+end
+
+-- The timers are not closed when they fire, which a program would have to
+-- do through a closure for each: this flatters luv.
+local function fire(delays, distinct)
+  local state = { fired = 0 }
+  distinct = tonumber(distinct or 1)
+  local functions = measure.functions(distinct, state)
+  local start = os.clock()
+  for i = 1, million do
+    local fn = functions[i % distinct + 1]
+    uv.new_timer():start(math.floor(1000 * delays[i - 1]), 0, fn)
+  end
+  uv.run()
+  assert(state.fired == million, "not every timer fired")
+  put("cpu_ns", (os.clock() - start) * 1e9 / million)
+end
+
+function workloads.T2(distinct) fire(measure.draws(million), distinct) end
+
+function workloads.T2s(distinct) fire(measure.ramp(million), distinct) end
+
+local function rearm_many(timers, chosen, refresh)
+  local start = uv.hrtime()
+  for i = 0, million - 1 do
+    refresh()
+    timers[math.floor(chosen[i] * measure.live) + 1]:again()
+  end
+  return since(start, million)
+end
+
+function workloads.T3()
+  local chosen, timers = measure.draws(million), {}
+  for i = 1, measure.live do
+    timers[i] = uv.new_timer()
+    timers[i]:start(math.floor(1000 + 59000 * chosen[i - 1]), 0, nothing)
+    timers[i]:set_repeat(30000) -- what again() re-arms to
+  end
+  put("rearm_ns", rearm_many(timers, chosen, nothing))
+  put("fresh_ns", rearm_many(timers, chosen, uv.update_time))
+end
+
+function workloads.T4()
+  local fd, poke = measure.pipe()
+  local poll, timer = uv.new_poll(fd), uv.new_timer()
+  local turns, served, start = 0, nil, uv.hrtime()
+  poll:start("r", function()
+    served = turns - million / 2
+    poll:stop()
+  end)
+  local function turn()
+    turns = turns + 1
+    if turns == million / 2 then poke() end
+    if turns < million then
+      timer:start(0, 0, turn)
+    else
+      put("each_ns", since(start, million))
+      measure.put_served(served)
+      uv.stop()
+    end
+  end
+  timer:start(0, 0, turn)
+  uv.run()
+end
+
+local function start_ticker(seen, period_ms)
+  local timer, ticks, start = uv.new_timer(), 0, uv.hrtime()
+  uv.update_time()
+  timer:start(period_ms, period_ms, function()
+    ticks = ticks + 1
+    seen:add((uv.hrtime() - start) * 1e-3 - ticks * period_ms * 1000)
+  end)
+end
+
+-- Periods are rounded to what luv can express and measured against that.
+function workloads.T5()
+  local seen, start = measure.lateness(), os.clock()
+  for i = 0, measure.periodic - 1 do
+    start_ticker(seen, math.floor(measure.period_us(i) / 1000 + 0.5))
+  end
+  uv.new_timer():start(measure.grid_seconds * 1000, 0, uv.stop)
+  uv.run()
+  seen:put(os.clock() - start)
+end
+
+workloads[arg[1]](arg[2])
+os.exit(0) -- leaves a million dead handles to the kernel, which is quicker

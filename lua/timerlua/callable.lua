@@ -1,0 +1,34 @@
+-- Callbacks: what may be called, and where it was defined.
+local duration = require "timerlua.duration"
+
+local callable = {}
+
+local function is_callable(value)
+  if type(value) == "function" then return true end
+  local meta = debug.getmetatable(value)
+  return type(meta) == "table" and type(meta.__call) == "function"
+end
+
+--- Raise, at the caller's caller by default, unless value can be called.
+function callable.check(where, what, value, level)
+  if is_callable(value) then return end
+  error(("timerlua.%s: %s must be a function, got %s"):format(where, what,
+    duration.show(value)), (level or 2) + 1)
+end
+
+--- Where a function was defined, "file:line"; for a callable object, where
+--- its __call was.
+--- @return string? site
+function callable.site(value)
+  if value == nil then return nil end
+  if type(value) == "thread" then
+    local frame = debug.getinfo(value, 0, "S")
+    return frame and frame.short_src .. ":" .. frame.linedefined
+  end
+  if type(value) ~= "function" then value = debug.getmetatable(value).__call end
+  local info = debug.getinfo(value, "S")
+  if info.what == "C" then return "[C]" end
+  return info.short_src .. ":" .. info.linedefined
+end
+
+return callable

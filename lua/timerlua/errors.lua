@@ -1,0 +1,63 @@
+-- Errors that nobody caught: told to tl.on("error") handlers, else written to
+-- standard error and counted for the exit status.
+local core = require "timerlua.ffi"
+local duration = require "timerlua.duration"
+local events = require "timerlua.events"
+
+local errors = { stop_on_error = false }
+
+--- The world's failures as Lua returns them: nil, message, code.
+function errors.failed(subject, status)
+  local C = core.C
+  local ffi = require "ffi"
+  return nil, subject .. ": " .. ffi.string(C.tl_error_text(status)):lower(),
+    ffi.string(C.tl_error_name(status))
+end
+
+local function describe(err)
+  local kind = type(err)
+  if kind == "string" or kind == "number" then return tostring(err) end
+  local meta = debug.getmetatable(err)
+  if type(meta) == "table" and meta.__tostring then return tostring(err) end
+  return ("(error object is a %s value)"):format(kind)
+end
+
+local function who(source)
+  if source == nil then return "" end
+  local kind, name, site = source.kind, source.name, source.site
+  return " in " .. (kind or "callback")
+    .. (name and " " .. duration.show(name) or "")
+    .. (site and " (" .. site .. ")" or "")
+end
+
+local function write_report(err, traceback, source)
+  io.stdout:flush()
+  io.stderr:write("timerlua: error", who(source), ": ", describe(err), "\n",
+    traceback and traceback .. "\n" or "")
+end
+
+local function tell_handlers(err, traceback, source)
+  local told = false
+  for handler in events.each("error") do
+    told = true
+    local ok, failure = pcall(handler, err, traceback, source)
+    if not ok then
+      write_report(failure, nil, { kind = 'tl.on("error") handler' })
+      core.shared.errors = core.shared.errors + 1
+    end
+  end
+  return told
+end
+
+--- An error that ended a callback or task.
+--- @param err any the error value
+--- @param traceback string of the coroutine it ended
+--- @param source table? the timer, task or watch: kind, name, site
+function errors.report(err, traceback, source)
+  if tell_handlers(err, traceback, source) then return end
+  write_report(err, traceback, source)
+  core.shared.errors = core.shared.errors + 1
+  if errors.stop_on_error then core.shared.stopped = 1 end
+end
+
+return errors

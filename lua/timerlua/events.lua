@@ -1,0 +1,61 @@
+-- The runtime's own events: "error", "stop", "clock_jump".
+local core = require "timerlua.ffi"
+local callable = require "timerlua.callable"
+local duration = require "timerlua.duration"
+
+local handlers = { error = {}, stop = {}, clock_jump = {} }
+
+local events = {}
+
+local Subscription = {}
+Subscription.__index = Subscription
+
+local function watch_clock()
+  core.C.tl_loop_want_jumps(core.loop, #handlers.clock_jump > 0 and 1 or 0)
+end
+
+--- Stop delivering to this handler; harmless when repeated.
+function Subscription:cancel()
+  local list = handlers[self.event]
+  for i, entry in ipairs(list) do
+    if entry == self then
+      table.remove(list, i)
+      watch_clock()
+      return true
+    end
+  end
+  return false
+end
+
+--- Call `fn` when the runtime has something to tell:
+---   "error": fn(err, traceback, source), instead of a report on standard
+---     error; the error then does not count for the exit status
+---   "stop": fn(reason, code), once, before the program ends; reason is
+---     "done", "stop", "error" or a signal's name such as "SIGTERM"
+---   "clock_jump": fn(seconds), the wall clock was stepped by so much
+--- @param event "error"|"stop"|"clock_jump"
+--- @param fn function
+--- @return table subscription with subscription:cancel()
+function events.on(event, fn)
+  if not handlers[event] then
+    error('timerlua.on: event must be "error", "stop" or "clock_jump", got '
+      .. duration.show(event), 2)
+  end
+  callable.check("on", "the handler", fn)
+  local entry = setmetatable({ event = event, fn = fn }, Subscription)
+  table.insert(handlers[event], entry)
+  watch_clock()
+  return entry
+end
+
+--- Iterate over the functions that listen now, also if some cancel meanwhile.
+function events.each(event)
+  local list, i = {}, 0
+  for k, entry in ipairs(handlers[event]) do list[k] = entry.fn end
+  return function()
+    i = i + 1
+    return list[i]
+  end
+end
+
+return events

@@ -1,0 +1,26 @@
+-- The core as Lua sees it: declarations, the library, this state's loop. The
+-- only place that calls ffi.cdef.
+local ffi = require "ffi"
+local core = require "timerlua.core"
+
+local ABI_VERSION = 1 -- what these Lua modules were written for
+
+if core.abi_version ~= ABI_VERSION then
+  error(("timerlua: the Lua modules speak ABI version %d, the core (%s) %s")
+    :format(ABI_VERSION, core.library or "in the program",
+      tostring(core.abi_version)), 0)
+end
+
+ffi.cdef(core.abi)
+
+local C = core.library and ffi.load(core.library) or ffi.C
+local loop = ffi.cast("tl_loop *", core.loop)
+
+return {
+  C = C,
+  loop = loop,
+  shared = C.tl_loop_shared(loop),
+  core = core,
+  new_id = ffi.typeof("tl_id"),
+  max_seconds = C.tl_max_seconds(),
+}

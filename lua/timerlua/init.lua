@@ -1,0 +1,39 @@
+-- timerlua: exact timers, tasks and watched descriptors in one loop.
+local clock = require "timerlua.clock"
+local events = require "timerlua.events"
+local inspect = require "timerlua.inspect"
+local stop = require "timerlua.stop"
+local task = require "timerlua.task"
+local timer = require "timerlua.timer"
+local watch = require "timerlua.watch"
+
+return {
+  _VERSION = require "timerlua.version",
+
+  now = clock.now,
+  time = clock.time,
+  clock = clock,
+  slack = clock.slack,
+
+  after = timer.after,
+  every = timer.every,
+  at = timer.at,
+  timer = timer.timer,
+
+  spawn = task.spawn,
+  sleep = task.sleep,
+  defer = task.defer,
+  current = task.current,
+
+  watch = watch.watch,
+
+  on = events.on,
+  stop = stop.stop,
+  run = function()
+    if task.current() then return task.run() end
+    return stop.run()
+  end,
+
+  handles = inspect.handles,
+  stats = inspect.stats,
+}

@@ -1,0 +1,91 @@
+-- What the runtime is doing: live handles and counters.
+local ffi = require "ffi"
+local core = require "timerlua.ffi"
+local anchors = require "timerlua.anchors"
+local duration = require "timerlua.duration"
+local task = require "timerlua.task"
+
+local C, loop = core.C, core.loop
+local KIND_TIMER, KIND_WATCH = 1, 4
+
+local inspect = {}
+
+local function timer_row(t)
+  return { kind = "timer", handle = t, name = t.name, site = t.site, due = t.due,
+    period = t.period, runs = t.runs, missed = t.missed_total, clock = t.clock,
+    active = t.active, paused = t.paused }
+end
+
+local function watch_row(w)
+  return { kind = "watch", handle = w, name = w.name, site = w.site, fd = w.fd,
+    interest = w.interest, active = true }
+end
+
+local function task_row(t)
+  return { kind = t.kind, handle = t, name = t.name, site = t.site,
+    status = t.status, active = t.status ~= "waiting" }
+end
+
+local function row_of(slot, kind)
+  local _, object = anchors.get(slot)
+  if object == nil then return nil end
+  if kind == KIND_TIMER then return timer_row(object) end
+  if kind == KIND_WATCH then return watch_row(object) end
+end
+
+--- Every live handle: timers, watches and tasks.
+--- @return table[] rows each with kind, handle, name, site; timers also due,
+---   period, runs, missed, clock, active, paused; watches fd, interest; tasks
+---   status
+function inspect.handles()
+  local rows = {}
+  local slot, info = ffi.new("uint32_t[1]", 1), ffi.new("tl_handle_info")
+  while true do
+    local generation = C.tl_handle_walk(loop, slot)
+    if slot[0] == 0 then break end
+    C.tl_handle_info_get(loop, slot[0], generation, info)
+    rows[#rows + 1] = row_of(slot[0], info.kind)
+    slot[0] = slot[0] + 1
+  end
+  for t in task.each() do rows[#rows + 1] = task_row(t) end
+  return rows
+end
+
+local COUNTERS = { "armed", "fired", "cancelled", "turns", "wakeups", "waits",
+  "timerfd_sets", "reads", "controls", "handles", "active", "bytes", "errors" }
+
+local function lateness()
+  return {
+    count = C.tl_lateness_count(loop),
+    mean = C.tl_lateness_mean(loop),
+    p50 = C.tl_lateness_quantile(loop, 0.50),
+    p90 = C.tl_lateness_quantile(loop, 0.90),
+    p99 = C.tl_lateness_quantile(loop, 0.99),
+    max = C.tl_lateness_quantile(loop, 1),
+    --- @param share number 0..1
+    quantile = function(share)
+      if type(share) ~= "number" or not (share >= 0 and share <= 1) then
+        error("timerlua.stats: quantile must be from 0 to 1, got "
+          .. duration.show(share), 2)
+      end
+      return C.tl_lateness_quantile(loop, share)
+    end,
+  }
+end
+
+--- Counters since the start, and how late callbacks began.
+--- @return table stats armed, fired, cancelled (timers); turns, wakeups
+---   (blocking waits); system_calls and its parts waits, timerfd_sets, reads,
+---   controls; handles, active (now); bytes (of the core's tables); errors;
+---   lateness: count, mean, p50, p90, p99, max, quantile(share), in seconds
+function inspect.stats()
+  local raw = ffi.new("tl_loop_stats")
+  C.tl_loop_stats_get(loop, raw)
+  local stats = {}
+  for _, key in ipairs(COUNTERS) do stats[key] = raw[key] end
+  stats.system_calls = raw.waits + raw.timerfd_sets + raw.reads + raw.controls
+  stats.lateness = lateness()
+  return stats
+end
+
+return inspect

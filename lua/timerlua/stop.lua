@@ -1,0 +1,106 @@
+-- How a script ends: by itself, by tl.stop, by a signal, by an error. The
+-- tl.on("stop") handlers run once in each case, for a bounded time.
+local core = require "timerlua.ffi"
+local duration = require "timerlua.duration"
+local errors = require "timerlua.errors"
+local events = require "timerlua.events"
+local task = require "timerlua.task"
+local timer = require "timerlua.timer"
+
+local shared = core.shared
+local dispatcher = core.core
+
+local stop = {
+  bound = 5, -- seconds that the stop handlers may take in all
+}
+
+local state = { stopping = false, code = nil, reason = nil }
+
+local function halt()
+  shared.stopped = 1
+end
+
+local function run_handlers()
+  for handler in events.each("stop") do
+    local ok, err = xpcall(handler, function(err)
+      return { err = err, traceback = debug.traceback("", 2) }
+    end, state.reason, state.code)
+    if not ok then
+      errors.report(err.err, err.traceback, { kind = 'tl.on("stop") handler' })
+    end
+  end
+end
+
+local function give_up()
+  io.stderr:write(("timerlua: the stop handlers took more than %g s; "
+    .. "ending without them\n"):format(stop.bound))
+  halt()
+end
+
+local function begin(reason)
+  state.stopping, state.reason = true, reason
+  if events.each("stop")() == nil then return halt() end
+  local guard = timer.after(stop.bound, give_up):unref()
+  task.spawn(function()
+    run_handlers()
+    guard:cancel()
+    halt()
+  end)
+end
+
+--- End the loop: tl.on("stop") handlers run first, everything goes on until
+--- they have returned, at most 5 s.
+--- @param code? integer exit status 0..255; default 0, or 1 after an error
+function stop.stop(code)
+  if code ~= nil and (type(code) ~= "number" or code < 0 or code > 255
+    or code % 1 ~= 0) then
+    error("timerlua.stop: code must be an integer from 0 to 255, got "
+      .. duration.show(code), 2)
+  end
+  if code ~= nil then state.code = code end
+  if not state.stopping then begin("stop") end
+end
+
+local SIGNALS = { [2] = "SIGINT", [15] = "SIGTERM" }
+
+function dispatcher.hooks.signal(number)
+  if state.stopping then return halt() end
+  state.signal = number
+  begin(SIGNALS[number] or "signal " .. number)
+end
+
+-- Nothing is left to wait for, or an error asked for the end: what the
+-- handlers start may still run.
+local function last_words(reason)
+  if state.stopping or events.each("stop")() == nil then return end
+  shared.stopped = 0
+  begin(reason)
+  dispatcher.run()
+end
+
+--- Report tasks that wait for what can never come.
+local function report_stuck()
+  for waiting in task.each() do
+    if waiting.status == "waiting" then
+      errors.report("the task waits, but nothing is left that could wake it",
+        debug.traceback(waiting.coroutine), waiting)
+    end
+  end
+end
+
+--- Run the loop to its end.
+--- @return integer code the exit status: 0, 1 after an uncaught error, or what
+---   tl.stop was given
+--- @return integer? signal the number of the signal that ended it
+function stop.run()
+  local finished = dispatcher.run()
+  if finished then report_stuck() end
+  last_words(finished and "done" or "error")
+  local code, signal = state.code, state.signal
+  state.stopping, state.code, state.reason, state.signal = false, nil, nil, nil
+  shared.stopped = 0
+  if code == nil and shared.errors > 0 then code = 1 end
+  return code or 0, code == nil and signal or nil
+end
+
+return stop

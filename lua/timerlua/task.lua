@@ -1,0 +1,354 @@
+-- Tasks: straight-line code that waits. Every callback runs in a coroutine of
+-- the dispatcher; the first time it waits it becomes a task. Every wait holds
+-- one handle of the core, whose timer wakes the coroutine.
+local core = require "timerlua.ffi"
+local anchors = require "timerlua.anchors"
+local callable = require "timerlua.callable"
+local duration = require "timerlua.duration"
+local errors = require "timerlua.errors"
+
+local C, loop, shared, new_id = core.C, core.loop, core.shared, core.new_id
+local dispatcher = core.core
+local running, yield = coroutine.running, coroutine.yield
+local WAIT = dispatcher.loop -- what a coroutine yields when it waits
+local KIND_SLEEP, KIND_TASK = 2, 3
+
+local task = {}
+
+--- @class timerlua.Task
+--- @field status string "ready", "running", "waiting", "done", "failed" or
+---   "cancelled"
+--- @field name string? yours to set
+--- @field site string "file:line" where its function was defined
+--- @field kind string "task"; "callback" for a callback that waits
+local Task = {}
+
+local by_coroutine = {} -- of tasks that have begun to wait, or asked for themselves
+local live = {}         -- every task that has not ended
+
+-- What a cancelled task sees raised where it waits.
+local CANCELLED = setmetatable({}, {
+  __tostring = function() return "task cancelled" end,
+})
+task.cancelled = CANCELLED
+
+function Task.__index(self, key)
+  if key == "site" then return callable.site(self.fn) end
+  return Task[key]
+end
+
+function Task.__tostring(self)
+  return ("timerlua.Task: %s%s (%s)"):format(self.status,
+    self.name and " " .. duration.show(self.name) or "", tostring(self.site))
+end
+
+local function new_task(kind, fn)
+  local self = setmetatable({ kind = kind, fn = fn, status = "running",
+    id = new_id() }, Task)
+  live[self] = true
+  return self
+end
+
+-- A callback becomes a task: its timer counts as running until it is over.
+local function adopt(co)
+  local slot, generation = shared.current_slot, shared.current_generation
+  local what, object = anchors.get(slot)
+  local self = new_task("callback", anchors.unbind(what))
+  self.source = object
+  self.timer_slot, self.timer_generation = slot, generation
+  shared.adopted = 1
+  by_coroutine[co] = self
+  return self
+end
+
+-- The task that is running; nil in the main chunk of a plain luajit, outside
+-- any coroutine of the dispatcher.
+local function current(where)
+  local co = running()
+  local self = by_coroutine[co or false]
+  if self then return self end
+  local owned = dispatcher.owned()
+  if owned == nil then
+    if co == nil then return nil end
+  elseif owned == co then
+    return adopt(co)
+  end
+  error(("timerlua.%s: called in a coroutine of the script's own, which only "
+    .. "the script can resume; use tl.spawn"):format(where), 3)
+end
+
+-- ---------------------------------------------------------------------------
+-- waiting
+
+-- Hand the coroutine back until the handle of self.id wakes it; returns what
+-- wake was given.
+local function suspend(self)
+  self.status = "waiting"
+  return self:resumed(yield(WAIT))
+end
+
+function Task:resumed(first, ...)
+  self.status = "running"
+  if first == CANCELLED then error(CANCELLED, 0) end
+  return first, ...
+end
+
+-- Wake a waiting task on the next turn, with values.
+local function wake(self, ...)
+  local id = self.id
+  anchors.set_what(id.slot, anchors.bind(self.coroutine, ...))
+  return C.tl_timer_rearm(loop, id.slot, id.generation, 0)
+end
+
+local function anchor_wait(self)
+  self.coroutine = running()
+  anchors.set(self.id.slot, self.coroutine, self)
+end
+
+local function raise_if_failed(where, status, level)
+  if status == 0 then return end
+  local _, message = errors.failed("timerlua." .. where, status)
+  error(message, level + 1)
+end
+
+-- Wait until woken, for no time in particular.
+local function park(self, where)
+  raise_if_failed(where, C.tl_handle_open(loop, self.id, KIND_SLEEP), 3)
+  anchor_wait(self)
+  return suspend(self)
+end
+
+-- Outside any coroutine: run the loop until done() says so.
+local function drive(done)
+  repeat
+    local finished = dispatcher.run()
+  until done() or finished or shared.stopped ~= 0
+end
+
+local function sleep_outside(ns)
+  local over = false
+  local id = new_id()
+  raise_if_failed("sleep", C.tl_timer_start(loop, id, ns, ns, 0, 0), 3)
+  anchors.set(id.slot, function()
+    over = true
+    shared.interrupt = 1
+  end, id)
+  drive(function() return over end)
+  return over
+end
+
+--- Wait `delay` seconds; the loop goes on meanwhile. Works in the main chunk,
+--- in callbacks and in tasks.
+--- @param delay number|string|ffi.cdata* as for tl.after; 0 waits one turn
+--- @return boolean true
+function task.sleep(delay)
+  local ns = duration.to_ns("sleep", "delay", delay)
+  local self = current("sleep")
+  if not self then return sleep_outside(ns) end
+  raise_if_failed("sleep", C.tl_sleep_start(loop, self.id, ns), 2)
+  anchor_wait(self)
+  suspend(self)
+  return true
+end
+
+-- ---------------------------------------------------------------------------
+-- starting
+
+local function body(self, fn, ...)
+  self.coroutine = running()
+  by_coroutine[self.coroutine] = self
+  self.status = "running"
+  return fn(...)
+end
+
+--- Run `fn(...)` as a task of its own, from the next turn on.
+--- @param fn function
+--- @return timerlua.Task task with join, cancel and status
+--- An error that ends it is raised by join if somebody waits there; otherwise
+--- it is reported at once, as a callback's is.
+function task.spawn(fn, ...)
+  callable.check("spawn", "the function", fn)
+  local self = new_task("task", fn)
+  self.status = "ready"
+  local id = self.id
+  raise_if_failed("spawn", C.tl_handle_open(loop, id, KIND_TASK), 2)
+  anchors.set(id.slot, anchors.bind(body, self, fn, ...), self)
+  local status = C.tl_timer_rearm(loop, id.slot, id.generation, 0)
+  if status ~= 0 then
+    anchors.clear(id.slot)
+    C.tl_handle_close(loop, id.slot, id.generation)
+    raise_if_failed("spawn", status, 2)
+  end
+  return self
+end
+
+--- The running task; a callback becomes one by asking.
+--- @return timerlua.Task? task nil in the main chunk of a plain luajit
+function task.current()
+  return current("current")
+end
+
+--- Run `fn(...)` when the running task or callback ends, however it ends: by
+--- returning, by an error, cancelled. The latest deferred runs first.
+--- @param fn function
+function task.defer(fn, ...)
+  callable.check("defer", "the function", fn)
+  local self = current("defer")
+  if not self then
+    error("timerlua.defer: called outside a task or callback", 2)
+  end
+  self.deferred = { previous = self.deferred, call = anchors.bind(fn, ...) }
+end
+
+-- ---------------------------------------------------------------------------
+-- ending
+
+local ENDED = { done = true, failed = true, cancelled = true }
+
+local function call_bound(what)
+  if type(what) == "function" then return what() end
+  return what[1](unpack(what, 2, what.n))
+end
+
+local function run_deferred(self)
+  while self.deferred do
+    local entry = self.deferred
+    self.deferred = entry.previous
+    local ok, err = xpcall(call_bound, function(err)
+      return { err = err, traceback = debug.traceback("", 2) }
+    end, entry.call)
+    if not ok then errors.report(err.err, err.traceback, self) end
+  end
+end
+
+local function release_timer(self)
+  local slot = self.timer_slot
+  if slot and C.tl_handle_done(loop, slot, self.timer_generation) == 1 then
+    anchors.clear(slot)
+  end
+end
+
+local function wake_joiners(self)
+  local joiners = self.joiners or {}
+  self.joiners = nil
+  for _, joiner in ipairs(joiners) do
+    if joiner.joining == self then wake(joiner) end
+  end
+  return #joiners > 0
+end
+
+local function complete(self, ok, ...)
+  run_deferred(self)
+  live[self] = nil
+  release_timer(self)
+  if ok then
+    self.status = "done"
+    self.results = { n = select("#", ...), ... }
+  elseif (...) == CANCELLED then
+    self.status = "cancelled"
+  else
+    self.status = "failed"
+    self.err, self.traceback = ...
+  end
+  local joined = wake_joiners(self)
+  if self.status == "failed" and not joined then
+    errors.report(self.err, self.traceback, self.source or self)
+  end
+end
+
+-- Called by the dispatcher when a task ended or a callback failed.
+function dispatcher.hooks.finish(co, object, ok, ...)
+  local self = by_coroutine[co]
+  by_coroutine[co] = nil
+  if self then return complete(self, ok, ...) end
+  if not ok and (...) ~= CANCELLED then
+    local err, traceback = ...
+    errors.report(err, traceback, object)
+  end
+end
+
+local function result_of(self)
+  if self.status == "done" then
+    return unpack(self.results, 1, self.results.n)
+  elseif self.status == "cancelled" then
+    return nil, "join: task cancelled", "ECANCELED"
+  end
+  if type(self.err) == "string" then
+    error(self.err .. "\n(in a task) " .. (self.traceback or ""), 0)
+  end
+  error(self.err, 0)
+end
+
+local function join_outside(self)
+  self.joiners = self.joiners or {}
+  table.insert(self.joiners, { joining = false })
+  drive(function() return ENDED[self.status] end)
+end
+
+--- Wait until the task has ended.
+--- @return any ... what its function returned; nil, message, "ECANCELED" when
+---   it was cancelled
+--- Raises the error that ended it.
+function Task:join()
+  if getmetatable(self) ~= Task then
+    error("timerlua.task:join: not a task, got " .. duration.show(self), 2)
+  end
+  if ENDED[self.status] then return result_of(self) end
+  local me = current("task:join")
+  if me == self then error("timerlua.task:join: a task cannot join itself", 2) end
+  if not me then
+    join_outside(self)
+  else
+    self.joiners = self.joiners or {}
+    table.insert(self.joiners, me)
+    me.joining = self
+    park(me, "task:join")
+    me.joining = nil
+  end
+  return result_of(self)
+end
+
+--- Have the task see an error where it waits: its pcalls and deferred
+--- functions run. One that has not begun never does.
+--- @return boolean cancelled false when it had ended
+function Task:cancel()
+  if ENDED[self.status] then return false end
+  if self.status == "ready" then
+    C.tl_handle_close(loop, self.id.slot, self.id.generation)
+    anchors.clear(self.id.slot)
+    complete(self, false, CANCELLED)
+  elseif self.status == "waiting" then
+    self.joining = nil
+    wake(self, CANCELLED)
+  else
+    error(CANCELLED, 0) -- itself
+  end
+  return true
+end
+
+--- Iterate over the tasks that have not ended.
+function task.each()
+  return pairs(live)
+end
+
+-- ---------------------------------------------------------------------------
+-- running the loop
+
+local idle_waiters = {}
+
+function dispatcher.hooks.idle()
+  local waiters = idle_waiters
+  idle_waiters = {}
+  for _, waiter in ipairs(waiters) do wake(waiter, "idle") end
+end
+
+--- Run the loop until nothing is left to wait for, or tl.stop. In a program
+--- that runs already, wait for the former.
+function task.run()
+  local self = current("run")
+  if not self then return dispatcher.run() end
+  table.insert(idle_waiters, self)
+  park(self, "run")
+end
+
+return task

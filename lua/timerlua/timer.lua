@@ -1,0 +1,389 @@
+-- Timers. A timer is the very object its callback receives: 8 bytes of cdata
+-- that name a handle of the core; what it runs is anchored beside it.
+local ffi = require "ffi"
+local core = require "timerlua.ffi"
+local anchors = require "timerlua.anchors"
+local callable = require "timerlua.callable"
+local duration = require "timerlua.duration"
+local errors = require "timerlua.errors"
+local instant = require "timerlua.instant"
+
+local C, loop, new_id = core.C, core.loop, core.new_id
+local max_seconds = core.max_seconds
+local set_anchor, clear_anchor, bind = anchors.set, anchors.clear, anchors.bind
+local to_ns, to_positive_ns = duration.to_ns, duration.to_positive_ns
+local type, select = type, select
+
+local CLOCKS = { monotonic = 0, realtime = 1, boottime = 2 }
+local CLOCK_NAMES = { [0] = "monotonic", "realtime", "boottime" }
+local RECUR = 4
+local KINDS = { "timer", "sleep", "task", "watch" }
+
+local timer = {}
+
+--- @class timerlua.Timer
+--- @field due number? seconds on its clock: when it runs next; in its own
+---   callback, when that was due; while paused, what is left; nil once ended
+--- @field late number? seconds from due to the start of the latest callback
+--- @field missed integer? ticks skipped just before the latest callback
+--- @field missed_total integer? ticks skipped so far
+--- @field runs integer? callbacks begun so far
+--- @field period number? seconds; nil for a one-shot
+--- @field clock string? "monotonic", "realtime" or "boottime"
+--- @field name string? yours to set
+--- @field site string? "file:line" where its callback was defined
+--- @field active boolean waiting to run
+local methods = {}
+
+local names = setmetatable({}, { __mode = "k" })
+local info = ffi.new("tl_handle_info")
+
+local function info_of(t)
+  if C.tl_handle_info_get(loop, t.slot, t.generation, info) ~= 0 then return nil end
+  return info
+end
+
+-- ---------------------------------------------------------------------------
+-- making
+
+local function start(where, subject, id, what, status)
+  if status ~= 0 then return errors.failed(where .. " " .. subject, status) end
+  set_anchor(id.slot, what, id)
+  return id
+end
+
+local function after_any(delay, fn, ...)
+  local ns = to_ns("after", "delay", delay, 3)
+  callable.check("after", "the callback", fn, 3)
+  local id = new_id()
+  local status = C.tl_timer_start(loop, id, ns, ns, CLOCKS.monotonic, 0)
+  return start("after", "timer", id, bind(fn, ...), status)
+end
+
+--- Call `callback` once, `delay` from now; never early.
+--- Cost: O(1). Clock: CLOCK_MONOTONIC, timerfd_create(2).
+--- @param delay number|string|ffi.cdata* seconds >= 0, "250ms", or int64
+---   nanoseconds, at most 292 years; 0 runs on the next turn of the loop
+--- @param callback fun(timer: timerlua.Timer, ...) gets the timer and the
+---   arguments given here; may wait
+--- @return timerlua.Timer? timer nil when memory is lacking
+--- @return string? message
+--- @return string? code "ENOMEM"
+--- Raises if `delay` or `callback` is not as described.
+function timer.after(delay, callback, ...)
+  if type(delay) ~= "number" or not (delay >= 0 and delay <= max_seconds)
+    or type(callback) ~= "function" then
+    return after_any(delay, callback, ...)
+  end
+  local id = new_id()
+  local status = C.tl_timer_after(loop, id, delay)
+  if status ~= 0 then return errors.failed("after timer", status) end
+  if select("#", ...) == 0 then
+    set_anchor(id.slot, callback, id)
+  else
+    set_anchor(id.slot, { n = select("#", ...) + 1, callback, ... }, id)
+  end
+  return id
+end
+
+--- Call `callback` every `period`: tick k is due at now + k * period, however
+--- long callbacks take. Ticks that could not run are skipped and counted in
+--- `timer.missed`; one that comes while the callback still waits, too.
+--- @param period number|string|ffi.cdata* as for after, but more than 0
+--- @param callback fun(timer: timerlua.Timer, ...)
+--- @return timerlua.Timer? timer
+--- @return string? message
+--- @return string? code "ENOMEM"
+function timer.every(period, callback, ...)
+  local ns = to_positive_ns("every", "period", period)
+  callable.check("every", "the callback", callback)
+  local id = new_id()
+  local status = C.tl_timer_start(loop, id, ns, ns, RECUR, 0)
+  return start("every", "timer", id, bind(callback, ...), status)
+end
+
+--- Call `callback` at an instant of the wall clock, and follow that clock when
+--- it is stepped. An instant in the past runs on the next turn.
+--- @param when number|string|table|ffi.cdata* seconds since 1970, an ISO 8601
+---   text (local time unless it says otherwise), a table as os.date("*t")
+---   gives, or int64 nanoseconds since 1970
+--- @param callback fun(timer: timerlua.Timer, ...)
+--- @return timerlua.Timer? timer
+--- @return string? message
+--- @return string? code "ENOMEM"
+function timer.at(when, callback, ...)
+  local ns = instant.to_ns("at", when)
+  callable.check("at", "the callback", callback)
+  local id = new_id()
+  local status = C.tl_timer_start(loop, id, ns, 0, CLOCKS.realtime, 1)
+  return start("at", "timer", id, bind(callback, ...), status)
+end
+
+-- ---------------------------------------------------------------------------
+-- methods
+
+local function must_live(t, method)
+  error(("timerlua.timer:%s: the timer%s has ended (it has run or was "
+    .. "cancelled); make a new one"):format(method,
+      names[t] and " " .. duration.show(names[t]) or ""), 3)
+end
+
+local function checked(t, method, status)
+  if status == 0 then return t end
+  local _, message, code = errors.failed("timer:" .. method, status)
+  if code == "ESTALE" then must_live(t, method) end
+  return nil, message, code
+end
+
+--- Never run again: also if it is due in this very batch.
+--- @return boolean cancelled false if it had ended or was not waiting
+function methods.cancel(t)
+  local slot = t.slot
+  local result = C.tl_timer_cancel(loop, slot, t.generation)
+  if result >= 2 then clear_anchor(slot) end -- TL_ENDED
+  return result % 2 == 1 -- TL_CANCELLED
+end
+
+local function reset_any(t, delay, period)
+  local slot, generation = t.slot, t.generation
+  if period ~= nil then
+    local ns = to_ns("timer:reset", "period", period, 3)
+    local status = C.tl_timer_period(loop, slot, generation, ns)
+    if status ~= 0 then return checked(t, "reset", status) end
+  end
+  local delay_ns = -1LL
+  if delay ~= nil then delay_ns = to_ns("timer:reset", "delay", delay, 3) end
+  return checked(t, "reset", C.tl_timer_rearm(loop, slot, generation, delay_ns))
+end
+
+--- Run next `delay` from now, whatever was set before; the period stays, from
+--- that instant on.
+--- @param delay? number|string|ffi.cdata* default: what it was made with
+--- @param period? number|string|ffi.cdata* 0 makes it a one-shot, more makes
+---   it recur
+--- @return timerlua.Timer? timer itself
+--- @return string? message
+--- @return string? code "ENOMEM"
+--- Raises if the timer has ended: it ran (outside its callback) or was
+--- cancelled.
+function methods.reset(t, delay, period)
+  if type(delay) ~= "number" or not (delay >= 0 and delay <= max_seconds)
+    or period ~= nil then
+    return reset_any(t, delay, period)
+  end
+  local status = C.tl_timer_reset(loop, t.slot, t.generation, delay)
+  if status ~= 0 then return checked(t, "reset", status) end
+  return t
+end
+
+--- Stop the time that is left; resume goes on with it. A timer on the wall
+--- clock keeps its instant. A paused timer does not keep the loop running.
+function methods.pause(t)
+  return checked(t, "pause", C.tl_timer_pause(loop, t.slot, t.generation))
+end
+
+--- Go on after pause.
+function methods.resume(t)
+  return checked(t, "resume", C.tl_timer_resume(loop, t.slot, t.generation))
+end
+
+--- Keep the loop running while this timer waits (the default).
+function methods.ref(t)
+  return checked(t, "ref", C.tl_handle_ref(loop, t.slot, t.generation, 1))
+end
+
+--- Let the loop end although this timer waits.
+function methods.unref(t)
+  return checked(t, "unref", C.tl_handle_ref(loop, t.slot, t.generation, 0))
+end
+
+--- When it runs, in seconds on its clock: the n-th time from now.
+--- @param n? integer >= 1, default 1
+--- @return number? instant nil when there is no such run
+function methods.next(t, n)
+  n = n or 1
+  if type(n) ~= "number" or n < 1 or n % 1 ~= 0 then
+    error("timerlua.timer:next: n must be an integer >= 1, got "
+      .. duration.show(n), 2)
+  end
+  local i = info_of(t)
+  if not i or i.active == 0 or (n > 1 and i.period == 0) then return nil end
+  local due = C.tl_timer_deadline(loop, t.slot, t.generation)
+  return due + (n - 1) * i.period
+end
+
+local fields = {}
+
+function fields.due(t)
+  local i = info_of(t)
+  return i and i.due or nil
+end
+
+function fields.late(t)
+  local i = info_of(t)
+  return i and i.late or nil
+end
+
+function fields.missed(t)
+  local i = info_of(t)
+  return i and i.missed or nil
+end
+
+function fields.missed_total(t)
+  local i = info_of(t)
+  return i and i.missed_total or nil
+end
+
+function fields.runs(t)
+  local i = info_of(t)
+  return i and i.runs or nil
+end
+
+function fields.period(t)
+  local i = info_of(t)
+  if i and i.period > 0 then return i.period end
+end
+
+function fields.clock(t)
+  local i = info_of(t)
+  return i and CLOCK_NAMES[i.clock] or nil
+end
+
+function fields.kind(t)
+  local i = info_of(t)
+  return i and KINDS[i.kind] or "timer"
+end
+
+function fields.active(t)
+  local i = info_of(t)
+  return i ~= nil and i.active ~= 0
+end
+
+function fields.paused(t)
+  local i = info_of(t)
+  return i ~= nil and i.paused ~= 0
+end
+
+function fields.name(t)
+  return names[t]
+end
+
+function fields.site(t)
+  if not info_of(t) then return nil end
+  return callable.site(anchors.unbind(anchors.get(t.slot)))
+end
+
+local function index(t, key)
+  local method = methods[key]
+  if method then return method end
+  local field = fields[key]
+  if field then return field(t) end
+  error("timerlua.timer: no field or method " .. duration.show(key), 2)
+end
+
+local function newindex(t, key, value)
+  if key ~= "name" then
+    error("timerlua.timer: only the field name can be set, got "
+      .. duration.show(key), 2)
+  end
+  if value ~= nil and type(value) ~= "string" then
+    error("timerlua.timer: name must be a string, got " .. duration.show(value), 2)
+  end
+  names[t] = value
+end
+
+local function to_text(t)
+  local name, site = names[t], fields.site(t)
+  return ("timerlua.Timer: %d.%d%s%s"):format(t.slot, t.generation,
+    name and " " .. duration.show(name) or "",
+    site and " (" .. site .. ")" or " (ended)")
+end
+
+ffi.metatype(new_id, { __index = index, __newindex = newindex, __tostring = to_text })
+
+-- ---------------------------------------------------------------------------
+-- the full form
+
+local OPTIONS = { after = true, every = true, at = true, first = true,
+  fn = true, args = true, name = true, clock = true, limit = true }
+
+local function check_options(options)
+  if type(options) ~= "table" then
+    error("timerlua.timer: options must be a table, got " .. duration.show(options), 3)
+  end
+  for key in pairs(options) do
+    if not OPTIONS[key] then
+      error("timerlua.timer: unknown option " .. duration.show(key), 3)
+    end
+  end
+  local forms = (options.after ~= nil and 1 or 0) + (options.every ~= nil and 1 or 0)
+    + (options.at ~= nil and 1 or 0)
+  if forms ~= 1 then
+    error("timerlua.timer: one of after, every and at must be given, got "
+      .. forms, 3)
+  end
+  if options.args ~= nil and type(options.args) ~= "table" then
+    error("timerlua.timer: args must be a table, got " .. duration.show(options.args), 3)
+  end
+  local limit = options.limit
+  if limit ~= nil and (type(limit) ~= "number" or limit < 1 or limit % 1 ~= 0) then
+    error("timerlua.timer: limit must be an integer >= 1, got " .. duration.show(limit), 3)
+  end
+end
+
+local function clock_of(options)
+  local name = options.clock or (options.at ~= nil and "realtime") or "monotonic"
+  local clock = CLOCKS[name]
+  if not clock then
+    error('timerlua.timer: clock must be "monotonic", "realtime" or "boottime", got '
+      .. duration.show(name), 3)
+  end
+  if options.at ~= nil and name ~= "realtime" then
+    error("timerlua.timer: at follows the realtime clock, got clock "
+      .. duration.show(name), 3)
+  end
+  return clock
+end
+
+-- A limited timer leaves the queue as its last callback begins.
+local function limited(fn, limit)
+  return function(t, ...)
+    if t.runs >= limit then t:cancel() end
+    return fn(t, ...)
+  end
+end
+
+local function first_and_interval(options)
+  if options.at ~= nil then return instant.to_ns("timer", options.at, 3), 0LL, 1 end
+  if options.after ~= nil then
+    local ns = to_ns("timer", "after", options.after, 3)
+    return ns, ns, 0
+  end
+  local period = to_positive_ns("timer", "every", options.every, 3)
+  if options.first == nil then return period, period, 0 end
+  return to_ns("timer", "first", options.first, 3), period, 0
+end
+
+--- The full form of after, every and at.
+--- @param options table exactly one of `after`, `every` (with `first`: the
+---   delay of the first tick, on whose grid the others lie) and `at`; `fn`;
+---   `args` (a list); `name`; `clock` ("monotonic", "boottime", "realtime");
+---   `limit` (callbacks at most)
+--- @return timerlua.Timer? timer
+--- @return string? message
+--- @return string? code "ENOMEM"
+function timer.timer(options)
+  check_options(options)
+  local clock = clock_of(options)
+  local first, interval, absolute = first_and_interval(options)
+  local fn, args = options.fn, options.args or {}
+  callable.check("timer", "fn", fn)
+  if options.limit then fn = limited(fn, options.limit) end
+  local id = new_id()
+  if options.name ~= nil then id.name = options.name end
+  local status = C.tl_timer_start(loop, id, first, interval,
+    clock + (options.every ~= nil and RECUR or 0), absolute)
+  return start("timer", "timer", id, bind(fn, unpack(args, 1, args.n or #args)), status)
+end
+
+return timer

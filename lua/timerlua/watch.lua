@@ -1,0 +1,81 @@
+-- Watched descriptors: a callback while a file descriptor is ready.
+local core = require "timerlua.ffi"
+local anchors = require "timerlua.anchors"
+local callable = require "timerlua.callable"
+local duration = require "timerlua.duration"
+local errors = require "timerlua.errors"
+
+local C, loop = core.C, core.loop
+local INTEREST = { r = 1, w = 2, rw = 3 }
+
+--- @class timerlua.Watch
+--- @field fd integer
+--- @field interest "r"|"w"|"rw"
+--- @field name string?
+--- @field kind string "watch"
+local Watch = {}
+
+function Watch.__index(self, key)
+  if key == "site" then return callable.site(self.fn) end
+  return Watch[key]
+end
+
+--- Stop watching; harmless when repeated. The descriptor stays open.
+--- @return boolean cancelled
+function Watch:cancel()
+  local slot = self.id.slot
+  local result = C.tl_timer_cancel(loop, slot, self.id.generation)
+  if result >= 2 then anchors.clear(slot) end
+  return result % 2 == 1
+end
+
+--- Let the loop end although this is watched; and the opposite.
+function Watch:unref()
+  C.tl_handle_ref(loop, self.id.slot, self.id.generation, 0)
+  return self
+end
+
+function Watch:ref()
+  C.tl_handle_ref(loop, self.id.slot, self.id.generation, 1)
+  return self
+end
+
+local function fileno(fd)
+  if type(fd) == "table" or type(fd) == "userdata" then
+    local ok, number = pcall(function() return fd:fileno() end)
+    if ok then return number end
+  end
+  return fd
+end
+
+local watch = {}
+
+--- Call `fn` on every turn on which a descriptor is ready (level-triggered).
+--- @param fd integer|table a descriptor, or an object with fileno()
+--- @param interest "r"|"w"|"rw"
+--- @param fn fun(watch: timerlua.Watch, ready: string) ready: letters of
+---   "rweh": readable, writable, error, hang-up
+--- @return timerlua.Watch? watch
+--- @return string? message
+--- @return string? code "EBADF", "EPERM" (a regular file), "EEXIST" (watched
+---   already), "ENOSPC", "ENOMEM"; epoll_ctl(2)
+function watch.watch(fd, interest, fn)
+  local number = fileno(fd)
+  if type(number) ~= "number" or number < 0 or number % 1 ~= 0 then
+    error("timerlua.watch: fd must be a descriptor or have fileno(), got "
+      .. duration.show(fd), 2)
+  end
+  if not INTEREST[interest] then
+    error('timerlua.watch: interest must be "r", "w" or "rw", got '
+      .. duration.show(interest), 2)
+  end
+  callable.check("watch", "the callback", fn)
+  local self = setmetatable({ kind = "watch", fd = number, interest = interest,
+    fn = fn, id = core.new_id() }, Watch)
+  local status = C.tl_watch_start(loop, self.id, number, INTEREST[interest])
+  if status ~= 0 then return errors.failed("watch fd " .. number, status) end
+  anchors.set(self.id.slot, anchors.bind(fn), self)
+  return self
+end
+
+return watch

@@ -1,0 +1,14 @@
+/* timerlua_abi.h for the C compiler: it has no preprocessor lines of its
+   own, so what it needs is included here. */
+#ifndef TL_ABI_H
+#define TL_ABI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What the FFI calls must be visible; all else is hidden by a flag. */
+#pragma GCC visibility push(default)
+#include "timerlua_abi.h"
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,28 @@
+/* Clocks: what time it is, really or virtually. Virtual time moves only when
+   it is told to; wall and boottime are kept as distances from monotonic. */
+#ifndef TL_CLOCK_H
+#define TL_CLOCK_H
+
+#include <stdbool.h>
+
+#include "abi.h"
+
+typedef struct tl_clock {
+    bool is_virtual;
+    int64_t now_ns[TL_CLOCKS]; /* virtual time */
+} tl_clock;
+
+void tl_clock_init(tl_clock *clock);
+/* Nanoseconds on one of the clocks: since 1970 for TL_REALTIME, else since
+   boot. clock_gettime(2), about 20 ns. */
+int64_t tl_clock_read(const tl_clock *clock, int which);
+/* Stop time at the present readings; wall_ns >= 0 replaces the wall's. */
+void tl_clock_make_virtual(tl_clock *clock, int64_t wall_ns);
+void tl_clock_make_real(tl_clock *clock);
+/* Virtual time only: all clocks go on, or all but monotonic, or the wall
+   alone (to either side). Sums saturate. */
+void tl_clock_go(tl_clock *clock, int64_t by_ns);
+void tl_clock_sleep(tl_clock *clock, int64_t by_ns);
+void tl_clock_step(tl_clock *clock, int64_t by_ns);
+
+#endif

@@ -1,0 +1,120 @@
+/* Durations: seconds as doubles and texts like "1h30m" to nanoseconds. Never
+   less than what was asked for. */
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "abi.h"
+
+static const struct {
+    const char *name;
+    int64_t ns;
+} units[] = {
+    /* largest first: the order in which a text must name them */
+    {"w", INT64_C(604800000000000)}, {"d", INT64_C(86400000000000)},
+    {"h", INT64_C(3600000000000)},   {"m", INT64_C(60000000000)},
+    {"s", 1000000000},               {"ms", 1000000},
+    {"us", 1000},                    {"ns", 1},
+};
+enum { UNITS = sizeof units / sizeof *units, MOST_DIGITS = 18 };
+
+double tl_max_seconds(void)
+{
+    /* the greatest double whose nanoseconds fit: INT64_MAX / 1e9 rounded down
+       to where doubles are 2^-19 s apart */
+    return 9223372036.0;
+}
+
+int64_t tl_seconds_to_ns(double seconds)
+{
+    int64_t ns = (int64_t)(seconds * 1e9);
+    /* the product is off by at most one unit in the last place, which is less
+       than 2 ns below 2^53 ns; above, the neighbours are tried likewise */
+    while ((double)ns / 1e9 < seconds)
+        ns++;
+    while (ns > 0 && (double)(ns - 1) / 1e9 >= seconds)
+        ns--;
+    return ns;
+}
+
+/* Digits with at most one point in them, as whole and tenth-powers:
+   value = digits / 10^decimals. */
+struct number {
+    int64_t digits;
+    int decimals;
+};
+
+static int parse_number(const char **text, const char *end, struct number *n)
+{
+    bool point = false;
+    int count = 0;
+    *n = (struct number){0};
+    for (; *text < end; ++*text) {
+        char c = **text;
+        if (c == '.' && !point) {
+            point = true;
+            continue;
+        }
+        if (!isdigit((unsigned char)c))
+            break;
+        if (++count > MOST_DIGITS)
+            return -ERANGE;
+        n->digits = n->digits * 10 + (c - '0');
+        n->decimals += point;
+    }
+    return count > 0 ? 0 : -EINVAL;
+}
+
+static int parse_unit(const char **text, const char *end)
+{
+    const char *start = *text;
+    while (*text < end && isalpha((unsigned char)**text))
+        ++*text;
+    size_t length = (size_t)(*text - start);
+    for (int u = 0; u < UNITS; u++)
+        if (strlen(units[u].name) == length &&
+            memcmp(units[u].name, start, length) == 0)
+            return u;
+    return -EINVAL;
+}
+
+/* digits * unit / 10^decimals, rounded up. */
+static int scale(struct number n, int64_t unit_ns, int64_t *ns)
+{
+    __int128 product = (__int128)n.digits * unit_ns;
+    for (; n.decimals > 0; n.decimals--)
+        product = (product + 9) / 10;
+    if (product > INT64_MAX)
+        return -ERANGE;
+    *ns = (int64_t)product;
+    return 0;
+}
+
+int tl_duration_parse(const char *text, size_t length, int64_t *ns)
+{
+    const char *end = text + length;
+    int previous = -1;
+    int64_t total_ns = 0;
+    if (length == 0)
+        return -EINVAL;
+    while (text < end) {
+        struct number n;
+        int64_t part_ns;
+        int error = parse_number(&text, end, &n);
+        if (error)
+            return error;
+        int unit = parse_unit(&text, end);
+        if (unit <= previous)
+            return -EINVAL; /* unknown, repeated or out of order */
+        previous = unit;
+        error = scale(n, units[unit].ns, &part_ns);
+        if (error)
+            return error;
+        if (__builtin_add_overflow(total_ns, part_ns, &total_ns))
+            return -ERANGE;
+    }
+    *ns = total_ns;
+    return 0;
+}

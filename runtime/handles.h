@@ -1,0 +1,109 @@
+/* Handles: fixed-size records in a paged table, addressed by slot and guarded
+   by a generation, so that a name kept too long finds nothing rather than
+   somebody else's record. Pages do not move; an empty one is given back.
+
+   Pure: no system call but malloc, knows no clock. */
+#ifndef TL_HANDLES_H
+#define TL_HANDLES_H
+
+#include <stdbool.h>
+
+#include "abi.h"
+
+enum { TL_PAGE_BITS = 10, TL_PAGE_SIZE = 1 << TL_PAGE_BITS };
+
+/* Where a timed handle is. From TL_IN_WHEEL on, a bucket of the wheel. */
+enum { TL_NOWHERE = 0, TL_IN_FRONT = 1, TL_IN_BATCH = 2, TL_IN_WHEEL = 3 };
+
+/* Bits of tl_handle.flags; the lowest two hold the clock. */
+enum {
+    TL_CLOCK_MASK = 3,
+    TL_FLAG_RECUR = TL_RECUR,
+    TL_FLAG_UNREF = TL_UNREF,
+    TL_FLAG_BUSY = 16,     /* its callback has begun and is not over */
+    TL_FLAG_PAUSED = 32,   /* deadline_ns holds what was left */
+    TL_FLAG_ACTIVE = 64    /* counted: queued or watching */
+};
+
+/* What only periodic timers need. */
+typedef struct tl_recurrence {
+    int64_t period_ns;
+    int64_t due_ns; /* of the latest run */
+    uint64_t runs;
+    uint64_t missed; /* just before the latest run */
+    uint64_t missed_total;
+} tl_recurrence;
+
+/* 32 bytes, since a program may have ten million of them. */
+typedef struct tl_handle {
+    union {
+        int64_t deadline_ns;
+        struct {
+            int32_t fd;
+            uint32_t interest;
+        } watch;
+        uint32_t next_free;
+    } at;
+    union {
+        int64_t interval_ns;       /* without TL_FLAG_RECUR */
+        tl_recurrence *recurrence; /* with it; owned */
+    } repeat;
+    uint32_t generation;
+    uint32_t order; /* of arming: breaks ties between equal deadlines */
+    float late_s;   /* of the latest run */
+    uint16_t where;
+    uint8_t kind; /* TL_FREE when not in use */
+    uint8_t flags;
+} tl_handle;
+
+typedef struct tl_page {
+    tl_handle *records; /* NULL while the page is given back */
+    uint32_t live;
+    uint32_t first_free;      /* index in the page, TL_PAGE_SIZE at the end */
+    uint32_t next_generation; /* a page that comes back starts here */
+    uint32_t open_next;       /* list of pages with a free record */
+    uint32_t open_prev;
+} tl_page;
+
+typedef struct tl_handles {
+    tl_page *pages;
+    uint32_t page_count;
+    uint32_t page_capacity;
+    uint32_t open; /* head of the list, TL_NO_PAGE when all are full */
+    uint32_t live;
+    uint32_t resident;    /* pages with memory */
+    uint32_t given_back;  /* pages given back so far; tells owners of side
+                             tables when to look */
+} tl_handles;
+
+#define TL_NO_PAGE UINT32_MAX
+
+void tl_handles_init(tl_handles *handles);
+void tl_handles_free(tl_handles *handles);
+
+/* Take a record of this kind, zeroed but for its generation. -ENOMEM. */
+int tl_handles_open(tl_handles *handles, int kind, tl_id *id);
+/* Give it back; its generation will not be seen again at this slot. */
+void tl_handles_close(tl_handles *handles, uint32_t slot);
+
+/* The record, or NULL when the pair has ended or never was. */
+tl_handle *tl_handles_find(const tl_handles *handles, uint32_t slot,
+                           uint32_t generation);
+
+/* The record of a slot whose page is known to be resident. */
+static inline tl_handle *tl_handles_at(const tl_handles *handles,
+                                       uint32_t slot)
+{
+    return &handles->pages[slot >> TL_PAGE_BITS]
+                .records[slot & (TL_PAGE_SIZE - 1)];
+}
+
+/* The same, NULL when the page was given back: for names that may be stale. */
+tl_handle *tl_handles_peek(const tl_handles *handles, uint32_t slot);
+/* The first live slot at or after slot, 0 at the end. */
+uint32_t tl_handles_walk(const tl_handles *handles, uint32_t slot);
+size_t tl_handles_bytes(const tl_handles *handles);
+/* Recompute every count; aborts when one is wrong. For tests. */
+void tl_handles_check(const tl_handles *handles);
+
+#endif

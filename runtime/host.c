@@ -1,0 +1,105 @@
+/* The host of a Lua state: see host.h. */
+#include "host.h"
+
+#include <lauxlib.h>
+#include <lualib.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "dispatch.h"
+#include "lua_modules.h" /* generated: the bytecode of lua/timerlua */
+
+struct tl_host {
+    lua_State *L;
+};
+
+/* package.preload's loader for a module: compiles what it carries. */
+static int load_module(lua_State *L)
+{
+    int index = (int)lua_tointeger(L, lua_upvalueindex(1));
+    lua_settop(L, 1);
+    if (luaL_loadbuffer(L, (const char *)tl_modules[index].code,
+                        tl_modules[index].size, tl_modules[index].name) != 0)
+        return lua_error(L);
+    lua_insert(L, 1);
+    lua_call(L, 1, 1);
+    return 1;
+}
+
+static int preload(lua_State *L)
+{
+    luaL_openlibs(L);
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "preload");
+    lua_pushcfunction(L, luaopen_timerlua_core);
+    lua_setfield(L, -2, "timerlua.core");
+    for (size_t i = 0; i < sizeof tl_modules / sizeof *tl_modules; i++) {
+        lua_pushinteger(L, (lua_Integer)i);
+        lua_pushcclosure(L, load_module, 1);
+        lua_setfield(L, -2, tl_modules[i].name);
+    }
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "timerlua.program");
+    lua_call(L, 1, 1);
+    lua_setfield(L, LUA_REGISTRYINDEX, "timerlua.program");
+    return 0;
+}
+
+static void complain(lua_State *L)
+{
+    const char *text = lua_tostring(L, -1);
+    fprintf(stderr, "timerlua: %s\n", text ? text : "(error without text)");
+    lua_pop(L, 1);
+}
+
+tl_host *tl_host_open(void)
+{
+    tl_host *host = malloc(sizeof *host);
+    lua_State *L = luaL_newstate();
+    if (host == NULL || L == NULL) {
+        fprintf(stderr, "timerlua: cannot open a Lua state: no memory\n");
+        free(host);
+        if (L != NULL)
+            lua_close(L);
+        return NULL;
+    }
+    host->L = L;
+    if (lua_cpcall(L, preload, NULL) != 0) {
+        complain(L);
+        tl_host_close(host);
+        return NULL;
+    }
+    lua_settop(L, 0); /* what preload left */
+    return host;
+}
+
+void tl_host_close(tl_host *host)
+{
+    lua_close(host->L);
+    free(host);
+}
+
+tl_loop *tl_host_loop(tl_host *host)
+{
+    return tl_dispatch_loop(host->L);
+}
+
+int tl_host_run(tl_host *host, int argc, char **argv, int *signal)
+{
+    lua_State *L = host->L;
+    *signal = 0;
+    lua_getfield(L, LUA_REGISTRYINDEX, "timerlua.program");
+    lua_getfield(L, -1, "main");
+    lua_remove(L, -2);
+    luaL_checkstack(L, argc, "too many arguments");
+    for (int i = 0; i < argc; i++)
+        lua_pushstring(L, argv[i]);
+    if (lua_pcall(L, argc, 2, 0) != 0) {
+        complain(L);
+        return 1;
+    }
+    int code = (int)lua_tointeger(L, -2);
+    *signal = (int)lua_tointeger(L, -1);
+    lua_pop(L, 2);
+    return code;
+}

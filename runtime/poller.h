@@ -1,0 +1,52 @@
+/* The poller: every epoll, timerfd and eventfd call is here. It reports what
+   is ready and when a clock reached a deadline; it runs nothing.
+
+   Its own descriptors are edge-triggered, so an expired timerfd or a written
+   eventfd needs no read to become quiet. */
+#ifndef TL_POLLER_H
+#define TL_POLLER_H
+
+#include <stdbool.h>
+
+#include "abi.h"
+
+enum { TL_POLL_MOST = 256 }; /* events taken in one wait */
+
+typedef struct tl_ready {
+    tl_id id;
+    int ready; /* TL_READ ... */
+} tl_ready;
+
+typedef struct tl_poller {
+    int epoll_fd;
+    int event_fd;
+    int timer_fds[TL_CLOCKS];        /* -1 until a clock is first used */
+    int64_t deadline_ns[TL_CLOCKS];  /* what each is set to, 0 for nothing */
+    bool clock_stepped;              /* seen since it was last taken */
+    uint64_t waits, timerfd_sets, reads, controls, wakeups;
+} tl_poller;
+
+/* -EMFILE, -ENFILE, -ENOMEM; nothing is left open then. */
+int tl_poller_open(tl_poller *poller);
+void tl_poller_close(tl_poller *poller);
+
+/* Report fd under id, level-triggered, until it is removed. */
+int tl_poller_add(tl_poller *poller, int fd, int interest, tl_id id);
+int tl_poller_change(tl_poller *poller, int fd, int interest, tl_id id);
+/* Fine if fd has been closed. */
+void tl_poller_remove(tl_poller *poller, int fd);
+
+/* Have a wait end at deadline_ns of a clock; 0 for none. For TL_REALTIME also
+   when the clock is stepped. No system call when it is set so already. */
+int tl_poller_set_deadline(tl_poller *poller, int clock, int64_t deadline_ns);
+/* Whether the wall clock was stepped since the last call. */
+bool tl_poller_take_step(tl_poller *poller);
+
+/* Wait until something is ready, a deadline is reached or the poller is
+   woken; without block only look. Returns the number of ready descriptors,
+   at most TL_POLL_MOST, or a negative errno; a signal ends it with 0. */
+int tl_poller_wait(tl_poller *poller, bool block, tl_ready *ready);
+/* End the present or the next wait. Async-signal-safe, any thread. */
+void tl_poller_wake(tl_poller *poller);
+
+#endif

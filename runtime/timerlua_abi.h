@@ -1,0 +1,188 @@
+/* The binary interface between the C core and Lua.
+
+   The C compiler includes this file and ffi.cdef reads the same bytes, so it
+   has no preprocessor line. Everything Lua may touch is here; the structs
+   behind the opaque names are not. Fields Lua reads often are 32-bit or
+   double, because LuaJIT boxes 64-bit ones.
+
+   Every function returns at once and never enters Lua. Those that return int
+   give 0 or a negative errno: -ESTALE when the handle has ended, -ENOMEM,
+   -EINVAL, -ERANGE. Times whose name ends in _ns are nanoseconds, in _s
+   seconds. One loop belongs to one thread; only tl_loop_wake is safe from
+   any thread and from signal handlers. */
+
+typedef struct tl_loop tl_loop;
+
+enum { TL_ABI_VERSION = 1 };
+
+/* clock_gettime(2): MONOTONIC stands still in suspend, BOOTTIME counts on,
+   REALTIME is the wall clock and can be stepped. */
+enum { TL_MONOTONIC = 0, TL_REALTIME = 1, TL_BOOTTIME = 2, TL_CLOCKS = 3 };
+
+/* What a handle is. TL_TIMER runs a callback; TL_SLEEP resumes a suspended
+   task; TL_TASK starts one; TL_WATCH reports a file descriptor. */
+enum {
+    TL_FREE = 0, TL_TIMER = 1, TL_SLEEP = 2, TL_TASK = 3, TL_WATCH = 4
+};
+
+/* Options of tl_timer_start. TL_RECUR: interval_ns is the period, otherwise
+   it is only remembered for a later reset. */
+enum { TL_RECUR = 4, TL_UNREF = 8 };
+
+/* Readiness of a watched descriptor, in both directions. */
+enum { TL_READ = 1, TL_WRITE = 2, TL_ERROR = 4, TL_HANGUP = 8 };
+
+/* A handle: a slot of the table and the generation of its use. A slot is
+   used again, a (slot, generation) pair never is. slot 0 is no handle. */
+typedef struct tl_id {
+    uint32_t slot;
+    uint32_t generation;
+} tl_id;
+
+typedef struct tl_handle_info {
+    double due;          /* seconds on its clock; for a paused timer, what
+                            was left to wait */
+    double period;       /* seconds; 0 for one-shots */
+    double late;         /* seconds from due to the start of the callback */
+    double missed;       /* ticks skipped just before this run */
+    double missed_total; /* ticks skipped since the start */
+    double runs;         /* callbacks begun */
+    int32_t kind;
+    int32_t clock;
+    int32_t fd;          /* -1 unless kind is TL_WATCH */
+    int32_t active;      /* queued, or watching */
+    int32_t paused;
+    int32_t referenced;
+} tl_handle_info;
+
+typedef struct tl_loop_stats {
+    double armed;        /* timers put in the queue, re-arming included */
+    double fired;
+    double cancelled;
+    double turns;        /* batches collected */
+    double wakeups;      /* returns from a blocking wait */
+    double waits;        /* epoll_wait calls */
+    double timerfd_sets; /* timerfd_settime calls */
+    double reads;        /* reads of timerfd and eventfd */
+    double controls;     /* epoll_ctl calls */
+    double handles;      /* live now, all kinds */
+    double active;       /* handles that keep the loop running */
+    double bytes;        /* held by the core's tables */
+    double errors;       /* uncaught errors reported so far */
+} tl_loop_stats;
+
+/* What the dispatcher and Lua tell each other about the running callback. */
+typedef struct tl_shared {
+    uint32_t current_slot;       /* the handle whose callback runs, or 0 */
+    uint32_t current_generation;
+    int32_t adopted;   /* Lua: the running coroutine has become a task */
+    int32_t interrupt; /* Lua: leave the innermost run after this callback */
+    int32_t stopped;   /* leave every run */
+    int32_t errors;    /* uncaught errors, for the exit status */
+} tl_shared;
+
+/* --- handles ------------------------------------------------------------ */
+
+/* Take a handle that is not queued: for tasks and sleeps that are woken by
+   tl_timer_rearm. */
+int tl_handle_open(tl_loop *loop, tl_id *id, int kind);
+/* End a handle now, whatever it waits for (fine if it has ended). */
+void tl_handle_close(tl_loop *loop, uint32_t slot, uint32_t generation);
+int tl_handle_info_get(tl_loop *loop, uint32_t slot, uint32_t generation,
+                       tl_handle_info *info);
+/* The generation of the first live handle at or after *slot, which is set to
+   its slot; 0 when there is none. Walks the table. */
+uint32_t tl_handle_walk(tl_loop *loop, uint32_t *slot);
+/* Whether the handle keeps the loop running while it is active. */
+int tl_handle_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on);
+/* Its callback is over: the handle ends unless it is queued or paused.
+   1 when it ended. */
+int tl_handle_done(tl_loop *loop, uint32_t slot, uint32_t generation);
+
+/* --- timers ------------------------------------------------------------- */
+
+/* Start a one-shot on the monotonic clock, delay_s from now, 0 <= delay_s <=
+   tl_max_seconds. The short form of tl_timer_start, for the hot path. */
+int tl_timer_after(tl_loop *loop, tl_id *id, double delay_s);
+/* Start a timer of any form. first_ns is the deadline on its clock when
+   absolute, else the delay. options: a clock | TL_RECUR | TL_UNREF. */
+int tl_timer_start(tl_loop *loop, tl_id *id, int64_t first_ns,
+                   int64_t interval_ns, int options, int absolute);
+/* The same for a suspended task: kind TL_SLEEP. */
+int tl_sleep_start(tl_loop *loop, tl_id *id, int64_t delay_ns);
+/* Put any handle in the queue again, delay_ns from now, or, for delay_ns < 0,
+   its own interval from now. The old setting counts no more. */
+int tl_timer_rearm(tl_loop *loop, uint32_t slot, uint32_t generation,
+                   int64_t delay_ns);
+/* The hot form of tl_timer_rearm: seconds, in the range of tl_timer_after. */
+int tl_timer_reset(tl_loop *loop, uint32_t slot, uint32_t generation,
+                   double delay_s);
+/* Change the period, or make a one-shot periodic and back (0). */
+int tl_timer_period(tl_loop *loop, uint32_t slot, uint32_t generation,
+                    int64_t period_ns);
+/* Leave the queue for good. TL_CANCELLED: it was queued or paused. TL_ENDED:
+   the handle has ended by this; while its callback runs, it lives on. */
+enum { TL_CANCELLED = 1, TL_ENDED = 2 };
+int tl_timer_cancel(tl_loop *loop, uint32_t slot, uint32_t generation);
+/* The deadline in force, in seconds on its clock; NaN when not queued. */
+double tl_timer_deadline(tl_loop *loop, uint32_t slot, uint32_t generation);
+/* Leave the queue and keep what is left to wait; and go on with it. */
+int tl_timer_pause(tl_loop *loop, uint32_t slot, uint32_t generation);
+int tl_timer_resume(tl_loop *loop, uint32_t slot, uint32_t generation);
+
+/* --- watched descriptors ------------------------------------------------ */
+
+/* Watch fd, level-triggered; interest is TL_READ | TL_WRITE. -EBADF, -EPERM
+   (a regular file), -EEXIST (watched already), -ENOSPC from epoll_ctl(2). */
+int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest);
+
+/* --- clock -------------------------------------------------------------- */
+
+double tl_now(tl_loop *loop, int clock);
+int64_t tl_now_ns(tl_loop *loop, int clock);
+/* Make time virtual, from the present reading of each clock on; wall_ns < 0
+   keeps the wall clock's too. Or real again: -EBUSY while timers are armed. */
+int tl_clock_virtual(tl_loop *loop, int64_t wall_ns);
+int tl_clock_real(tl_loop *loop);
+int tl_clock_is_virtual(tl_loop *loop);
+/* Virtual time only, else -EPERM. Step the wall clock; add time asleep, seen
+   by boottime and the wall but not by monotonic. */
+int tl_clock_step_wall(tl_loop *loop, int64_t step_ns);
+int tl_clock_suspend(tl_loop *loop, int64_t asleep_ns);
+
+/* --- loop --------------------------------------------------------------- */
+
+tl_shared *tl_loop_shared(tl_loop *loop);
+/* How much later than due a timer may run so that one sleep serves several.
+   A lone timer is never delayed by it. */
+void tl_loop_set_slack(tl_loop *loop, int64_t slack_ns);
+int64_t tl_loop_slack_ns(tl_loop *loop);
+/* Have steps of the wall clock delivered also while no timer follows it. */
+void tl_loop_want_jumps(tl_loop *loop, int on);
+/* End a blocking wait; the reason (a signal's number, or 0) is kept until it
+   is taken. Async-signal-safe, any thread. */
+void tl_loop_wake(tl_loop *loop, int reason);
+/* Whether a timer is due by now. */
+int tl_loop_due(tl_loop *loop);
+void tl_loop_stats_get(tl_loop *loop, tl_loop_stats *stats);
+/* Lateness of the callbacks begun so far, to within 1/16 of its value.
+   quantile is 0..1; 0 when nothing has fired. */
+double tl_lateness_count(tl_loop *loop);
+double tl_lateness_quantile(tl_loop *loop, double quantile);
+double tl_lateness_mean(tl_loop *loop);
+
+/* --- values ------------------------------------------------------------- */
+
+/* The most seconds a delay may have: int64 nanoseconds, 292 years. */
+double tl_max_seconds(void);
+/* The least number of nanoseconds that is not less than seconds when read
+   back as a double; 0.3 gives 300000000, 1e-10 gives 1. Needs 0 <= seconds
+   <= tl_max_seconds. */
+int64_t tl_seconds_to_ns(double seconds);
+/* "250ms", "1h30m", "1.5s": numbers with units w d h m s ms us ns, largest
+   first, each at most once. -EINVAL, -ERANGE. */
+int tl_duration_parse(const char *text, size_t length, int64_t *ns);
+/* "ENOMEM" and "Cannot allocate memory" for ENOMEM or -ENOMEM; "EUNKNOWN" and
+   "unknown error" for what is no errno. */
+const char *tl_error_name(int error);
+const char *tl_error_text(int error);
