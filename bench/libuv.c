@@ -31,12 +31,12 @@ static void arm(uv_timer_t *timer, uv_timer_cb callback, double delay_ms)
 
 /* T1 */
 
-static void close_all(uv_timer_t *timers)
+static void close_all(uv_timer_t *timers, const int *order)
 {
     int64_t start = now_ns();
 
     for (int i = 0; i < MILLION; i++)
-        uv_close((uv_handle_t *)&timers[i], NULL);
+        uv_close((uv_handle_t *)&timers[order[i]], NULL);
     uv_run(loop, UV_RUN_DEFAULT);
     put_each("close_ns", now_ns() - start, MILLION);
 }
@@ -58,7 +58,7 @@ static void insert_and_cancel(void)
     for (int i = 0; i < MILLION; i++)
         uv_timer_stop(&timers[order[i]]);
     put_each("cancel_ns", now_ns() - start, MILLION);
-    close_all(timers);
+    close_all(timers, order);
 }
 
 /* T2 */

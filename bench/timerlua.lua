@@ -5,7 +5,7 @@
 --   timerlua.lua MEM COUNT
 -- SLACK is in seconds; without it the default slack is measured.
 
--- By path: a folder with timerlua.lua in it must not be searched for modules.
+-- By path: in a folder searched for modules, this file would be timerlua.
 local measure = dofile((arg[0]:match("^.*/") or "") .. "measure.lua")
 local tl = require "timerlua"
 

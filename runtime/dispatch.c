@@ -467,20 +467,14 @@ static dispatcher *new_dispatcher(lua_State *L)
     return d;
 }
 
-/* The file this code was loaded from, so that the FFI finds the same one; nil
-   when it is the program itself. */
+/* The file this code was loaded from, so that the FFI finds the same one. */
 static void push_library_path(lua_State *L)
 {
-    Dl_info info, program;
-    lua_pushnil(L);
-    void *start = dlsym(RTLD_DEFAULT, "tl_timer_after");
-    if (dladdr((void *)&registry_key, &info) == 0 || info.dli_fname == NULL)
-        return;
-    if (start != NULL && dladdr(start, &program) != 0 &&
-        program.dli_fbase == info.dli_fbase)
-        return;
-    lua_pop(L, 1);
-    lua_pushstring(L, info.dli_fname);
+    Dl_info info;
+    if (dladdr((const void *)&registry_key, &info) != 0)
+        lua_pushstring(L, info.dli_fname);
+    else
+        lua_pushnil(L);
 }
 
 int luaopen_timerlua_core(lua_State *L)
@@ -503,8 +497,11 @@ int luaopen_timerlua_core(lua_State *L)
     lua_setfield(L, -2, "abi");
     lua_pushinteger(L, TL_ABI_VERSION);
     lua_setfield(L, -2, "abi_version");
-    push_library_path(L);
-    lua_setfield(L, -2, "library");
+    /* the program says so by an upvalue: then the symbols are its own */
+    if (!lua_toboolean(L, lua_upvalueindex(1))) {
+        push_library_path(L);
+        lua_setfield(L, -2, "library");
+    }
     static const luaL_Reg functions[] = {
         {"run", run},
         {"owned", owned},

@@ -31,7 +31,8 @@ static int preload(lua_State *L)
     luaL_openlibs(L);
     lua_getglobal(L, "package");
     lua_getfield(L, -1, "preload");
-    lua_pushcfunction(L, luaopen_timerlua_core);
+    lua_pushboolean(L, 1); /* tells the module that it is in the program */
+    lua_pushcclosure(L, luaopen_timerlua_core, 1);
     lua_setfield(L, -2, "timerlua.core");
     for (size_t i = 0; i < sizeof tl_modules / sizeof *tl_modules; i++) {
         lua_pushinteger(L, (lua_Integer)i);

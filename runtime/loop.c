@@ -539,6 +539,8 @@ static bool jump(tl_loop *loop)
 
 int tl_loop_due(tl_loop *loop)
 {
+    if (loop->batch_next < loop->batch_count)
+        return 1;
     for (int c = 0; c < TL_CLOCKS; c++) {
         int64_t next_ns;
         if (tl_timers_next(&loop->timers[c], &next_ns) &&

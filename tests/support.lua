@@ -1,0 +1,87 @@
+-- What the specs share: running the program, counting descriptors, waiting.
+local support = {}
+
+support.program = assert(os.getenv("TIMERLUA"), "run the specs by tests/run")
+support.build = assert(os.getenv("BUILD"))
+support.sanitized = os.getenv("SANITIZE") == "1"
+
+function support.quote(text)
+  return "'" .. text:gsub("'", [['\'']]) .. "'"
+end
+
+function support.read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+function support.write(path, text)
+  local file = assert(io.open(path, "wb"))
+  file:write(text)
+  file:close()
+  return path
+end
+
+--- A new file name for this test; the caller removes it.
+function support.temporary(text)
+  local path = os.tmpname()
+  if text then support.write(path, text) end
+  return path
+end
+
+--- Run a shell command, bounded in time. Returns a table: out, err, code (124
+--- when it took too long; 128 + n when ended by signal n).
+function support.shell(command, options)
+  options = options or {}
+  local out, err = os.tmpname(), os.tmpname()
+  local line = ("LD_PRELOAD= timeout %d sh -c %s >%s 2>%s </dev/null; echo $?"):format(
+    options.timeout or 30, support.quote(command), out, err)
+  local pipe = assert(io.popen(line))
+  local code = tonumber(pipe:read("*a"))
+  pipe:close()
+  local result = { out = support.read(out), err = support.read(err), code = code }
+  os.remove(out)
+  os.remove(err)
+  return result
+end
+
+--- Run the program with a list of arguments, or one of Lua code.
+function support.run(arguments, options)
+  options = options or {}
+  if type(arguments) == "string" then arguments = { "-e", arguments } end
+  local words = { support.program }
+  for _, word in ipairs(arguments) do words[#words + 1] = support.quote(word) end
+  local command = table.concat(words, " ")
+  if options.stdin then
+    local path = support.temporary(options.stdin)
+    local result = support.shell((options.before or "") .. command .. " <" .. path, options)
+    os.remove(path)
+    return result
+  end
+  return support.shell((options.before or "") .. command, options)
+end
+
+--- Open descriptors of this process.
+function support.count_fds()
+  local pipe = assert(io.popen("ls /proc/$PPID/fd | wc -l"))
+  local count = tonumber(pipe:read("*a"))
+  pipe:close()
+  return count
+end
+
+--- Collect garbage until nothing more is found.
+function support.collect()
+  for _ = 1, 3 do collectgarbage("collect") end
+end
+
+--- Seeds for a random test: TEST_SEED=n repeats one.
+function support.seeds(count)
+  local given = tonumber(os.getenv("TEST_SEED"))
+  if given then return { given } end
+  local seeds, first = {}, os.time()
+  for i = 1, count do seeds[i] = first + i end
+  return seeds
+end
+
+return support
