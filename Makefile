@@ -65,7 +65,7 @@ $(BUILD)/lua_modules.h: runtime/embed.lua $(MODULES)
 	@mkdir -p $(@D)
 	$(Q)$(LUAJIT) runtime/embed.lua modules $(MODULES) > $@
 
-$(BUILD)/obj/dispatch.o: $(BUILD)/abi_text.h
+$(BUILD)/obj/module.o: $(BUILD)/abi_text.h
 $(BUILD)/obj/host.o: $(BUILD)/lua_modules.h
 
 $(BUILD)/obj/%.o: runtime/%.c

@@ -227,8 +227,7 @@ int main(int argc, char **argv)
         {"T1", insert_and_cancel}, {"T2", fire_shuffled},
         {"T2s", fire_sorted},      {"T3", rearm},
         {"T4", zero_delay},        {"T5", on_the_grid},
-        {"M1", one_timer},
-        {NULL, NULL},
+        {"M1", one_timer},         {NULL, NULL},
     };
 
     loop = uv_default_loop();

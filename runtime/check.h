@@ -6,13 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TL_CHECK(condition, words)                                            \
-    do {                                                                      \
-        if (__builtin_expect(!(condition), 0)) {                              \
-            fprintf(stderr, "timerlua: %s:%d: broken: %s\n", __FILE__,        \
-                    __LINE__, words);                                         \
-            abort();                                                          \
-        }                                                                     \
+#define TL_CHECK(condition, words)                                             \
+    do {                                                                       \
+        if (__builtin_expect(!(condition), 0)) {                               \
+            fprintf(stderr, "timerlua: %s:%d: broken: %s\n", __FILE__,         \
+                    __LINE__, words);                                          \
+            abort();                                                           \
+        }                                                                      \
     } while (0)
 
 #endif

@@ -13,10 +13,14 @@ static const struct {
     int64_t ns;
 } units[] = {
     /* largest first: the order in which a text must name them */
-    {"w", INT64_C(604800000000000)}, {"d", INT64_C(86400000000000)},
-    {"h", INT64_C(3600000000000)},   {"m", INT64_C(60000000000)},
-    {"s", 1000000000},               {"ms", 1000000},
-    {"us", 1000},                    {"ns", 1},
+    {"w", INT64_C(604800000000000)},
+    {"d", INT64_C(86400000000000)},
+    {"h", INT64_C(3600000000000)},
+    {"m", INT64_C(60000000000)},
+    {"s", 1000000000},
+    {"ms", 1000000},
+    {"us", 1000},
+    {"ns", 1},
 };
 enum { UNITS = sizeof units / sizeof *units, MOST_DIGITS = 18 };
 

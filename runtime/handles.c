@@ -53,8 +53,8 @@ static int vacant_page(tl_handles *handles, uint32_t *p)
         return 0;
     }
     if (handles->page_count == handles->page_capacity) {
-        uint32_t capacity = handles->page_capacity ? 2 * handles->page_capacity
-                                                   : 16;
+        uint32_t capacity =
+            handles->page_capacity ? 2 * handles->page_capacity : 16;
         if (capacity > (UINT32_MAX >> TL_PAGE_BITS))
             return -ENOMEM;
         tl_page *pages = realloc(handles->pages, capacity * sizeof *pages);
@@ -105,8 +105,8 @@ int tl_handles_open(tl_handles *handles, int kind, tl_id *id)
         open_remove(handles, p);
     page->live++;
     handles->live++;
-    *handle = (tl_handle){.generation = handle->generation,
-                          .kind = (uint8_t)kind};
+    *handle =
+        (tl_handle){.generation = handle->generation, .kind = (uint8_t)kind};
     id->slot = p << TL_PAGE_BITS | index;
     id->generation = handle->generation;
     return 0;
@@ -191,7 +191,7 @@ uint32_t tl_handles_walk(const tl_handles *handles, uint32_t slot)
 size_t tl_handles_bytes(const tl_handles *handles)
 {
     return handles->page_capacity * sizeof(tl_page) +
-           handles->resident * TL_PAGE_SIZE * sizeof(tl_handle);
+           handles->resident * sizeof(tl_handle) * TL_PAGE_SIZE;
 }
 
 static uint32_t check_page(const tl_page *page)

@@ -20,9 +20,9 @@ enum {
     TL_CLOCK_MASK = 3,
     TL_FLAG_RECUR = TL_RECUR,
     TL_FLAG_UNREF = TL_UNREF,
-    TL_FLAG_BUSY = 16,     /* its callback has begun and is not over */
-    TL_FLAG_PAUSED = 32,   /* deadline_ns holds what was left */
-    TL_FLAG_ACTIVE = 64    /* counted: queued or watching */
+    TL_FLAG_BUSY = 16,   /* its callback has begun and is not over */
+    TL_FLAG_PAUSED = 32, /* deadline_ns holds what was left */
+    TL_FLAG_ACTIVE = 64  /* counted: queued or watching */
 };
 
 /* What only periodic timers need. */
@@ -71,9 +71,9 @@ typedef struct tl_handles {
     uint32_t page_capacity;
     uint32_t open; /* head of the list, TL_NO_PAGE when all are full */
     uint32_t live;
-    uint32_t resident;    /* pages with memory */
-    uint32_t given_back;  /* pages given back so far; tells owners of side
-                             tables when to look */
+    uint32_t resident;   /* pages with memory */
+    uint32_t given_back; /* pages given back so far; tells owners of side
+                            tables when to look */
 } tl_handles;
 
 #define TL_NO_PAGE UINT32_MAX
@@ -91,8 +91,7 @@ tl_handle *tl_handles_find(const tl_handles *handles, uint32_t slot,
                            uint32_t generation);
 
 /* The record of a slot whose page is known to be resident. */
-static inline tl_handle *tl_handles_at(const tl_handles *handles,
-                                       uint32_t slot)
+static inline tl_handle *tl_handles_at(const tl_handles *handles, uint32_t slot)
 {
     return &handles->pages[slot >> TL_PAGE_BITS]
                 .records[slot & (TL_PAGE_SIZE - 1)];

@@ -24,8 +24,7 @@ void tl_heap_free(tl_heap *heap)
 
 static int resize(tl_heap *heap, size_t capacity)
 {
-    tl_heap_entry *entries = realloc(heap->entries,
-                                     capacity * sizeof *entries);
+    tl_heap_entry *entries = realloc(heap->entries, capacity * sizeof *entries);
     if (entries == NULL)
         return -ENOMEM;
     heap->entries = entries;
@@ -106,7 +105,7 @@ void tl_heap_filter(tl_heap *heap, tl_heap_keep *keep, void *context)
         if (keep(&heap->entries[i], context))
             heap->entries[kept++] = heap->entries[i];
     heap->count = kept;
-    if (heap->capacity > 4 * LEAST_CAPACITY && kept < heap->capacity / 4)
+    if (heap->capacity / 4 > LEAST_CAPACITY && heap->capacity / 4 > kept)
         (void)resize(heap, 2 * kept + LEAST_CAPACITY);
     for (size_t i = kept / ARITY + 1; i-- > 0;)
         if (i < kept)

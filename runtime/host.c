@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "dispatch.h"
 #include "lua_modules.h" /* generated: the bytecode of lua/timerlua */
+#include "module.h"
 
 struct tl_host {
     lua_State *L;
@@ -82,7 +82,7 @@ void tl_host_close(tl_host *host)
 
 tl_loop *tl_host_loop(tl_host *host)
 {
-    return tl_dispatch_loop(host->L);
+    return tl_module_loop(host->L);
 }
 
 int tl_host_run(tl_host *host, int argc, char **argv, int *signal)

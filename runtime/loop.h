@@ -65,6 +65,26 @@ tl_handle *tl_loop_begin(tl_loop *loop, tl_event *event);
 int tl_loop_take_reason(tl_loop *loop);
 /* Steps of the wall clock since last taken, in seconds; 0 for none. */
 double tl_loop_take_jump(tl_loop *loop);
+/* --- for the files that implement timerlua_abi.h -------------------------- */
+
+static inline double tl__seconds(int64_t ns)
+{
+    return (double)ns / 1e9;
+}
+
+static inline tl_timers *tl__store_of(tl_loop *loop, const tl_handle *handle)
+{
+    return &loop->timers[handle->flags & TL_CLOCK_MASK];
+}
+
+/* Count a handle among those that keep the loop running, or no more. */
+void tl__set_active(tl_loop *loop, tl_handle *handle, bool active);
+/* Stop waiting for whatever the handle waits for. */
+void tl__leave_queue(tl_loop *loop, uint32_t slot, tl_handle *handle);
+/* How far the wall clock is ahead of the monotonic one. */
+int64_t tl__wall_offset(const tl_loop *loop);
+/* The wall clock may have been stepped: add up by how much. */
+void tl__note_step(tl_loop *loop);
 /* Aborts when anything is inconsistent. For tests. */
 void tl_loop_check(tl_loop *loop);
 

@@ -128,8 +128,8 @@ int tl_poller_set_deadline(tl_poller *poller, int clock, int64_t deadline_ns)
         if (error)
             return error;
     }
-    struct itimerspec when = {.it_value = {deadline_ns / 1000000000,
-                                           deadline_ns % 1000000000}};
+    struct itimerspec when = {
+        .it_value = {deadline_ns / 1000000000, deadline_ns % 1000000000}};
     int flags = TFD_TIMER_ABSTIME;
     if (clock == TL_REALTIME)
         flags |= TFD_TIMER_CANCEL_ON_SET;
@@ -160,8 +160,8 @@ static void timer_fired(tl_poller *poller, int clock)
         return;
     uint64_t expirations;
     poller->reads++;
-    ssize_t got = read(poller->timer_fds[clock], &expirations,
-                       sizeof expirations);
+    ssize_t got =
+        read(poller->timer_fds[clock], &expirations, sizeof expirations);
     if (got < 0 && errno == ECANCELED)
         poller->clock_stepped = true;
 }
@@ -171,8 +171,8 @@ int tl_poller_wait(tl_poller *poller, bool block, tl_ready *ready)
     struct epoll_event events[TL_POLL_MOST];
     poller->waits++;
     poller->wakeups += block;
-    int count = epoll_wait(poller->epoll_fd, events, TL_POLL_MOST,
-                           block ? -1 : 0);
+    int count =
+        epoll_wait(poller->epoll_fd, events, TL_POLL_MOST, block ? -1 : 0);
     if (count < 0)
         return errno == EINTR ? 0 : -errno;
     int found = 0;

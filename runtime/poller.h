@@ -20,9 +20,9 @@ typedef struct tl_ready {
 typedef struct tl_poller {
     int epoll_fd;
     int event_fd;
-    int timer_fds[TL_CLOCKS];        /* -1 until a clock is first used */
-    int64_t deadline_ns[TL_CLOCKS];  /* what each is set to, 0 for nothing */
-    bool clock_stepped;              /* seen since it was last taken */
+    int timer_fds[TL_CLOCKS];       /* -1 until a clock is first used */
+    int64_t deadline_ns[TL_CLOCKS]; /* what each is set to, 0 for nothing */
+    bool clock_stepped;             /* seen since it was last taken */
     uint64_t waits, timerfd_sets, reads, controls, wakeups;
 } tl_poller;
 

@@ -21,9 +21,7 @@ enum { TL_MONOTONIC = 0, TL_REALTIME = 1, TL_BOOTTIME = 2, TL_CLOCKS = 3 };
 
 /* What a handle is. TL_TIMER runs a callback; TL_SLEEP resumes a suspended
    task; TL_TASK starts one; TL_WATCH reports a file descriptor. */
-enum {
-    TL_FREE = 0, TL_TIMER = 1, TL_SLEEP = 2, TL_TASK = 3, TL_WATCH = 4
-};
+enum { TL_FREE = 0, TL_TIMER = 1, TL_SLEEP = 2, TL_TASK = 3, TL_WATCH = 4 };
 
 /* Options of tl_timer_start. TL_RECUR: interval_ns is the period, otherwise
    it is only remembered for a later reset. */
@@ -49,14 +47,14 @@ typedef struct tl_handle_info {
     double runs;         /* callbacks begun */
     int32_t kind;
     int32_t clock;
-    int32_t fd;          /* -1 unless kind is TL_WATCH */
-    int32_t active;      /* queued, or watching */
+    int32_t fd;     /* -1 unless kind is TL_WATCH */
+    int32_t active; /* queued, or watching */
     int32_t paused;
     int32_t referenced;
 } tl_handle_info;
 
 typedef struct tl_loop_stats {
-    double armed;        /* timers put in the queue, re-arming included */
+    double armed; /* timers put in the queue, re-arming included */
     double fired;
     double cancelled;
     double turns;        /* batches collected */
@@ -73,7 +71,7 @@ typedef struct tl_loop_stats {
 
 /* What the dispatcher and Lua tell each other about the running callback. */
 typedef struct tl_shared {
-    uint32_t current_slot;       /* the handle whose callback runs, or 0 */
+    uint32_t current_slot; /* the handle whose callback runs, or 0 */
     uint32_t current_generation;
     int32_t adopted;   /* Lua: the running coroutine has become a task */
     int32_t interrupt; /* Lua: leave the innermost run after this callback */

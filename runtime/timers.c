@@ -47,8 +47,7 @@ static bool is_queued(const tl_handle *handle)
     return handle->where == TL_IN_FRONT || handle->where >= TL_IN_WHEEL;
 }
 
-static bool is_here(const tl_timers *timers, const tl_handle *handle,
-                    int where)
+static bool is_here(const tl_timers *timers, const tl_handle *handle, int where)
 {
     return handle != NULL && handle->where == where &&
            (handle->flags & TL_CLOCK_MASK) == timers->clock;
@@ -72,8 +71,8 @@ static bool in_front(const tl_heap_entry *entry, void *context)
 
 static void push_front(tl_timers *timers, uint32_t slot, tl_handle *handle)
 {
-    tl_heap_push(&timers->front, (tl_heap_entry){handle->at.deadline_ns,
-                                                 handle->order, slot});
+    tl_heap_push(&timers->front,
+                 (tl_heap_entry){handle->at.deadline_ns, handle->order, slot});
     handle->where = TL_IN_FRONT;
 }
 
@@ -221,8 +220,8 @@ static void redistribute_chunk(tl_timers *timers, const tl_chunk *chunk,
     enum { AHEAD = 4 }; /* handles are fetched while others are placed */
     for (uint32_t i = 0; i < chunk->used; i++) {
         if (i + AHEAD < chunk->used)
-            __builtin_prefetch(tl_handles_peek(timers->handles,
-                                               chunk->entries[i + AHEAD]));
+            __builtin_prefetch(
+                tl_handles_peek(timers->handles, chunk->entries[i + AHEAD]));
         uint32_t slot = chunk->entries[i];
         tl_handle *handle = tl_handles_peek(timers->handles, slot);
         if (!is_here(timers, handle, where))
@@ -259,19 +258,6 @@ static int empty_bucket(tl_timers *timers, int bucket, bool whole)
     return 0;
 }
 
-/* Move the wheel's base to now, and what it passes to the front. Without
-   memory some is left for the next time. */
-static void advance(tl_timers *timers, int64_t now_ns)
-{
-    int bucket;
-    while ((bucket = tl_wheel_passed(&timers->wheel, now_ns)) >= 0) {
-        bool whole = tl_wheel_end(&timers->wheel, bucket) <= now_ns;
-        if (empty_bucket(timers, bucket, whole) != 0)
-            return;
-    }
-    tl_wheel_advance(&timers->wheel, now_ns);
-}
-
 /* Drop stale entries from the top of the front. */
 static void clean_front(tl_timers *timers)
 {
@@ -280,10 +266,10 @@ static void clean_front(tl_timers *timers)
         (void)tl_heap_pop(&timers->front);
 }
 
-/* Bring buckets to the front until nothing in the wheel is before limit_ns or
-   before the front's first. A big bucket is spread over finer ones, which
-   puts the base ahead of time: what is armed before it goes to the front. */
-static void open_until(tl_timers *timers, int64_t limit_ns)
+/* Bring buckets to the front until the wheel has nothing before limit_ns nor
+   before the front's first. A big bucket is spread over finer ones, which may
+   put the base ahead of time: what is armed before it goes to the front. */
+static void settle(tl_timers *timers, int64_t limit_ns)
 {
     for (;;) {
         clean_front(timers);
@@ -305,7 +291,7 @@ bool tl_timers_next(tl_timers *timers, int64_t *deadline_ns)
 {
     if (timers->queued == 0)
         return false;
-    open_until(timers, INT64_MIN);
+    settle(timers, INT64_MIN);
     int bucket = tl_wheel_first(&timers->wheel);
     *deadline_ns = INT64_MAX;
     if (timers->front.count > 0)
@@ -321,7 +307,7 @@ bool tl_timers_last_within(tl_timers *timers, int64_t slack_ns,
     if (!tl_timers_next(timers, deadline_ns) || slack_ns <= 0)
         return timers->queued > 0;
     int64_t limit_ns = tl_deadline(*deadline_ns, slack_ns);
-    open_until(timers, limit_ns);
+    settle(timers, limit_ns);
     int64_t last_ns =
         tl_heap_last_until(&timers->front, limit_ns, in_front, timers);
     if (last_ns > *deadline_ns)
@@ -333,17 +319,18 @@ size_t tl_timers_expire(tl_timers *timers, int64_t now_ns, uint32_t *slots,
                         size_t most)
 {
     size_t count = 0;
-    advance(timers, now_ns);
-    while (count < most) {
-        clean_front(timers);
+    for (; count < most; count++) {
+        /* One bucket at a time: the front stays small however much is due. */
+        settle(timers, INT64_MIN);
         if (timers->front.count == 0 ||
             timers->front.entries[0].deadline_ns > now_ns)
             break;
-        uint32_t slot = tl_heap_pop(&timers->front).slot;
-        tl_handles_at(timers->handles, slot)->where = TL_IN_BATCH;
-        slots[count++] = slot;
+        slots[count] = tl_heap_pop(&timers->front).slot;
+        tl_handles_at(timers->handles, slots[count])->where = TL_IN_BATCH;
     }
     timers->queued -= count;
+    if (count < most && tl_wheel_passed(&timers->wheel, now_ns) < 0)
+        tl_wheel_advance(&timers->wheel, now_ns);
     return count;
 }
 
@@ -363,8 +350,7 @@ static size_t entries_for(const tl_timers *timers, uint32_t slot)
                      in_front(&timers->front.entries[i], (void *)timers);
         return found;
     }
-    const tl_chunk *chunk =
-        timers->wheel.buckets[handle->where - TL_IN_WHEEL];
+    const tl_chunk *chunk = timers->wheel.buckets[handle->where - TL_IN_WHEEL];
     for (; chunk != NULL; chunk = chunk->next)
         for (uint32_t i = 0; i < chunk->used; i++)
             found += chunk->entries[i] == slot;
@@ -387,10 +373,10 @@ void tl_timers_check(tl_timers *timers)
             least_ns = handle->at.deadline_ns;
         TL_CHECK(entries_for(timers, slot) >= 1, "a queued handle is lost");
         if (handle->where >= TL_IN_WHEEL)
-            TL_CHECK(handle->at.deadline_ns >=
-                         tl_wheel_start(&timers->wheel,
-                                        handle->where - TL_IN_WHEEL),
-                     "a handle lies in a bucket after its deadline");
+            TL_CHECK(
+                handle->at.deadline_ns >=
+                    tl_wheel_start(&timers->wheel, handle->where - TL_IN_WHEEL),
+                "a handle lies in a bucket after its deadline");
     }
     TL_CHECK(queued == timers->queued, "queued handles are miscounted");
     TL_CHECK(tl_timers_next(timers, &next_ns) == (queued > 0),

@@ -25,8 +25,8 @@ enum { TL_TIMERS_HEADROOM = 1024 };
 typedef struct tl_timers {
     tl_handles *handles; /* not owned */
     int clock;
-    uint32_t order;    /* of the latest arming */
-    size_t queued;     /* handles in the wheel or the heap */
+    uint32_t order; /* of the latest arming */
+    size_t queued;  /* handles in the wheel or the heap */
     tl_wheel wheel;
     tl_heap front;
 } tl_timers;

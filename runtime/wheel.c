@@ -44,9 +44,23 @@ int tl_wheel_bucket(const tl_wheel *wheel, int64_t deadline_ns)
     /* nonzero because tick and base differ */
     int highest = 63 - __builtin_clzll(tick ^ wheel->base);
     int level = highest / TL_WHEEL_LEVEL_BITS;
-    int index = (int)(tick >> (TL_WHEEL_LEVEL_BITS * level)) &
-                (TL_WHEEL_FANOUT - 1);
+    int index =
+        (int)(tick >> (TL_WHEEL_LEVEL_BITS * level)) & (TL_WHEEL_FANOUT - 1);
     return level * TL_WHEEL_FANOUT + index;
+}
+
+static void mark(tl_wheel *wheel, int bucket, bool occupied)
+{
+    int level = bucket / TL_WHEEL_FANOUT;
+    uint64_t bit = UINT64_C(1) << bucket % TL_WHEEL_FANOUT;
+    if (occupied)
+        wheel->occupied[level] |= bit;
+    else
+        wheel->occupied[level] &= ~bit;
+    if (wheel->occupied[level])
+        wheel->levels |= 1u << level;
+    else
+        wheel->levels &= ~(1u << level);
 }
 
 static tl_chunk *new_chunk(tl_wheel *wheel)
@@ -73,8 +87,7 @@ int tl_wheel_push(tl_wheel *wheel, int bucket, uint32_t slot)
         chunk->next = head;
         chunk->used = 0;
         wheel->buckets[bucket] = head = chunk;
-        wheel->occupied[bucket / TL_WHEEL_FANOUT] |=
-            UINT64_C(1) << bucket % TL_WHEEL_FANOUT;
+        mark(wheel, bucket, true);
     }
     head->entries[head->used++] = slot;
     wheel->entries++;
@@ -93,8 +106,7 @@ tl_chunk *tl_wheel_take(tl_wheel *wheel, int bucket)
         chunk = next;
     }
     wheel->buckets[bucket] = NULL;
-    wheel->occupied[bucket / TL_WHEEL_FANOUT] &=
-        ~(UINT64_C(1) << bucket % TL_WHEEL_FANOUT);
+    mark(wheel, bucket, false);
     return content;
 }
 
@@ -115,27 +127,26 @@ tl_chunk *tl_wheel_recycle(tl_wheel *wheel, tl_chunk *chunk)
 
 int tl_wheel_first(const tl_wheel *wheel)
 {
+    if (wheel->levels == 0)
+        return -1;
     /* A lower level lies wholly before the next bucket of a higher one. */
-    for (int level = 0; level < TL_WHEEL_LEVELS; level++)
-        if (wheel->occupied[level])
-            return level * TL_WHEEL_FANOUT +
-                   __builtin_ctzll(wheel->occupied[level]);
-    return -1;
+    int level = __builtin_ctz(wheel->levels);
+    return level * TL_WHEEL_FANOUT + __builtin_ctzll(wheel->occupied[level]);
 }
 
 int64_t tl_wheel_start(const tl_wheel *wheel, int bucket)
 {
     int shift = TL_WHEEL_LEVEL_BITS * (bucket / TL_WHEEL_FANOUT);
     uint64_t above = (uint64_t)-1 << shift << TL_WHEEL_LEVEL_BITS;
-    uint64_t tick = (wheel->base & above) |
-                    (uint64_t)(bucket % TL_WHEEL_FANOUT) << shift;
+    uint64_t tick = (wheel->base & above) | (uint64_t)(bucket % TL_WHEEL_FANOUT)
+                                                << shift;
     return (int64_t)(tick << TL_WHEEL_TICK_BITS);
 }
 
 int64_t tl_wheel_end(const tl_wheel *wheel, int bucket)
 {
-    int shift = TL_WHEEL_LEVEL_BITS * (bucket / TL_WHEEL_FANOUT) +
-                TL_WHEEL_TICK_BITS;
+    int shift =
+        TL_WHEEL_LEVEL_BITS * (bucket / TL_WHEEL_FANOUT) + TL_WHEEL_TICK_BITS;
     return (int64_t)((uint64_t)tl_wheel_start(wheel, bucket) +
                      (UINT64_C(1) << shift) - 1);
 }
@@ -226,14 +237,17 @@ void tl_wheel_check(const tl_wheel *wheel)
 {
     size_t entries = 0, chunks = 0, spares = 0;
     for (int b = 0; b < TL_WHEEL_BUCKETS; b++) {
-        bool bit = wheel->occupied[b / TL_WHEEL_FANOUT] >>
-                   b % TL_WHEEL_FANOUT & 1;
+        bool bit =
+            wheel->occupied[b / TL_WHEEL_FANOUT] >> b % TL_WHEEL_FANOUT & 1;
         TL_CHECK(bit == (wheel->buckets[b] != NULL), "occupancy bit is wrong");
         for (const tl_chunk *c = wheel->buckets[b]; c != NULL; c = c->next) {
             entries += c->used;
             chunks++;
         }
     }
+    for (int level = 0; level < TL_WHEEL_LEVELS; level++)
+        TL_CHECK((wheel->levels >> level & 1) == (wheel->occupied[level] != 0),
+                 "level bit is wrong");
     for (const tl_chunk *c = wheel->spare; c != NULL; c = c->next)
         spares++;
     TL_CHECK(entries == wheel->entries, "wheel counts its entries wrongly");

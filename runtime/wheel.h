@@ -32,7 +32,8 @@ typedef struct tl_chunk {
 } tl_chunk;
 
 typedef struct tl_wheel {
-    uint64_t base; /* in ticks; entries lie after it */
+    uint64_t base;   /* in ticks; entries lie after it */
+    uint32_t levels; /* bit n: level n has an occupied bucket */
     uint64_t occupied[TL_WHEEL_LEVELS];
     tl_chunk *buckets[TL_WHEEL_BUCKETS];
     tl_chunk *spare; /* freed chunks, kept up to a bound */

@@ -42,7 +42,10 @@ function duration.to_ns(where, what, value, level)
   level = (level or 2) + 1
   local kind = type(value)
   if kind == "number" then
-    if not (value >= 0) then complain(where, what, "a number >= 0", value, level) end
+    -- NaN fails every comparison, so it is refused here too
+    if not (value >= 0) then -- luacheck: ignore 581
+      complain(where, what, "a number >= 0", value, level)
+    end
     if value > max_seconds then
       complain(where, what, ("at most %.0f s (292 years)"):format(max_seconds),
         value, level)

@@ -1,5 +1,4 @@
 -- The program: timerlua [options] script.lua [args...].
-local core = require "timerlua.ffi"
 local errors = require "timerlua.errors"
 local tl = require "timerlua"
 local stop = require "timerlua.stop"

@@ -1,0 +1,4 @@
+std = "luajit"
+max_line_length = 100
+files["tests"] = { std = "luajit+busted" }
+files["scripts"] = { std = "luajit" }

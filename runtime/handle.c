@@ -1,0 +1,112 @@
+/* Operations on handles of any kind: see timerlua_abi.h. */
+#include <errno.h>
+
+#include "loop.h"
+
+void tl__set_active(tl_loop *loop, tl_handle *handle, bool active)
+{
+    if (active == !!(handle->flags & TL_FLAG_ACTIVE))
+        return;
+    handle->flags ^= TL_FLAG_ACTIVE;
+    if (!(handle->flags & TL_FLAG_UNREF))
+        loop->active += active ? 1 : (size_t)-1;
+}
+
+void tl__leave_queue(tl_loop *loop, uint32_t slot, tl_handle *handle)
+{
+    if (handle->kind == TL_WATCH && handle->flags & TL_FLAG_ACTIVE) {
+        tl_poller_remove(&loop->poller, handle->at.watch.fd);
+        loop->watches--;
+    } else if (handle->kind != TL_WATCH) {
+        tl_timers_remove(tl__store_of(loop, handle), slot);
+    }
+    tl__set_active(loop, handle, false);
+}
+
+int tl_handle_open(tl_loop *loop, tl_id *id, int kind)
+{
+    return tl_handles_open(&loop->handles, kind, id);
+}
+
+static void end_handle(tl_loop *loop, uint32_t slot, tl_handle *handle)
+{
+    tl__leave_queue(loop, slot, handle);
+    tl_handles_close(&loop->handles, slot);
+}
+
+void tl_handle_close(tl_loop *loop, uint32_t slot, uint32_t generation)
+{
+    tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
+    if (handle != NULL)
+        end_handle(loop, slot, handle);
+}
+
+int tl_handle_done(tl_loop *loop, uint32_t slot, uint32_t generation)
+{
+    tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
+    if (handle == NULL)
+        return 0;
+    handle->flags &= (uint8_t)~TL_FLAG_BUSY;
+    if (handle->flags & (TL_FLAG_ACTIVE | TL_FLAG_PAUSED))
+        return 0;
+    end_handle(loop, slot, handle);
+    return 1;
+}
+
+int tl_handle_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on)
+{
+    tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
+    if (handle == NULL)
+        return -ESTALE;
+    bool referenced = !(handle->flags & TL_FLAG_UNREF);
+    if (referenced == !!on)
+        return 0;
+    handle->flags ^= TL_FLAG_UNREF;
+    if (handle->flags & TL_FLAG_ACTIVE)
+        loop->active += on ? 1 : (size_t)-1;
+    return 0;
+}
+
+static void recurrence_info(const tl_handle *handle, tl_handle_info *info)
+{
+    const tl_recurrence *r = handle->repeat.recurrence;
+    info->period = tl__seconds(r->period_ns);
+    info->missed = (double)r->missed;
+    info->missed_total = (double)r->missed_total;
+    info->runs = (double)r->runs;
+    if (handle->flags & TL_FLAG_BUSY)
+        info->due = tl__seconds(r->due_ns);
+}
+
+int tl_handle_info_get(tl_loop *loop, uint32_t slot, uint32_t generation,
+                       tl_handle_info *info)
+{
+    const tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
+    if (handle == NULL)
+        return -ESTALE;
+    *info = (tl_handle_info){
+        .late = (double)handle->late_s,
+        .kind = handle->kind,
+        .clock = handle->flags & TL_CLOCK_MASK,
+        .fd = -1,
+        .active = !!(handle->flags & TL_FLAG_ACTIVE),
+        .paused = !!(handle->flags & TL_FLAG_PAUSED),
+        .referenced = !(handle->flags & TL_FLAG_UNREF),
+    };
+    if (handle->kind == TL_WATCH) {
+        info->fd = handle->at.watch.fd;
+        return 0;
+    }
+    info->due = tl__seconds(handle->at.deadline_ns);
+    if (handle->flags & TL_FLAG_RECUR)
+        recurrence_info(handle, info);
+    else
+        info->runs = handle->flags & TL_FLAG_BUSY ? 1 : 0;
+    return 0;
+}
+
+uint32_t tl_handle_walk(tl_loop *loop, uint32_t *slot)
+{
+    *slot = tl_handles_walk(&loop->handles, *slot);
+    return *slot ? tl_handles_at(&loop->handles, *slot)->generation : 0;
+}

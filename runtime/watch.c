@@ -1,0 +1,20 @@
+/* Watched descriptors: see timerlua_abi.h. */
+#include "loop.h"
+
+int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest)
+{
+    int error = tl_handles_open(&loop->handles, TL_WATCH, id);
+    if (error)
+        return error;
+    tl_handle *handle = tl_handles_at(&loop->handles, id->slot);
+    handle->at.watch.fd = fd;
+    handle->at.watch.interest = (uint32_t)interest;
+    error = tl_poller_add(&loop->poller, fd, interest, *id);
+    if (error) {
+        tl_handles_close(&loop->handles, id->slot);
+        return error;
+    }
+    loop->watches++;
+    tl__set_active(loop, handle, true);
+    return 0;
+}
