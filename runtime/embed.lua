@@ -2,7 +2,8 @@
 --   luajit runtime/embed.lua abi runtime/timerlua_abi.h
 --   luajit runtime/embed.lua modules lua/timerlua/*.lua
 -- Modules are stored as bytecode with debug information, under the names that
--- require knows, for a program that carries them inside.
+-- require knows, for a program that carries them inside; "=" marks their source
+-- as no file (lua/timerlua/misuse.lua tells them from a script's by that).
 local function bytes(name, text)
   local out = {}
   for i = 1, #text, 20 do
@@ -34,7 +35,7 @@ local function embed_modules(paths)
   for i, path in ipairs(paths) do
     local name = module_name(path)
     local short = path:gsub("^.*lua/timerlua/", "timerlua/")
-    local chunk = assert(loadstring(read(path), "@" .. short))
+    local chunk = assert(loadstring(read(path), "=" .. short))
     bytes("module_" .. i, string.dump(chunk))
     rows[i] = ('    {"%s", module_%d, sizeof module_%d},'):format(name, i, i)
   end

@@ -1,5 +1,5 @@
 -- Callbacks: what may be called, and where it was defined.
-local duration = require "timerlua.duration"
+local misuse = require "timerlua.misuse"
 
 local callable = {}
 
@@ -9,11 +9,9 @@ local function is_callable(value)
   return type(meta) == "table" and type(meta.__call) == "function"
 end
 
---- Raise, at the caller's caller by default, unless value can be called.
-function callable.check(where, what, value, level)
-  if is_callable(value) then return end
-  error(("timerlua.%s: %s must be a function, got %s"):format(where, what,
-    duration.show(value)), (level or 2) + 1)
+--- Raise unless value can be called; `what` names the parameter.
+function callable.check(where, what, value)
+  if not is_callable(value) then misuse.got(where, what .. " must be a function", value) end
 end
 
 --- Where a function was defined, "file:line"; for a callable object, where

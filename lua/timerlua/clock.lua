@@ -4,6 +4,7 @@ local dispatcher = core.core
 local duration = require "timerlua.duration"
 local events = require "timerlua.events"
 local instant = require "timerlua.instant"
+local misuse = require "timerlua.misuse"
 local task = require "timerlua.task"
 
 local C, loop = core.C, core.loop
@@ -34,17 +35,16 @@ end
 --- @return timerlua.Clock clock
 function clock.virtual(options)
   if options ~= nil and type(options) ~= "table" then
-    error("timerlua.clock.virtual: options must be a table, got "
-      .. duration.show(options), 2)
+    misuse.got("clock.virtual", "options must be a table", options)
   end
   for key in pairs(options or {}) do
     if key ~= "start" then
-      error("timerlua.clock.virtual: unknown option " .. duration.show(key), 2)
+      misuse.raise("clock.virtual", "unknown option " .. misuse.show(key))
     end
   end
   local start = -1LL
   if options and options.start ~= nil then
-    start = instant.to_ns("clock.virtual", options.start)
+    start = instant.to_ns("clock.virtual", "start", options.start)
   end
   C.tl_clock_virtual(loop, start)
   return clock
@@ -53,7 +53,7 @@ end
 --- Make time real again; an error while timers wait.
 function clock.real()
   if C.tl_clock_real(loop) ~= 0 then
-    error("timerlua.clock.real: timers still wait on virtual time", 2)
+    misuse.raise("clock.real", "timers still wait on virtual time")
   end
   return clock
 end
@@ -65,8 +65,8 @@ end
 
 local function must_be_virtual(method)
   if not clock.is_virtual() then
-    error(("timerlua.clock:%s: only virtual time can be moved; call "
-      .. "tl.clock.virtual() or use --virtual-time"):format(method), 3)
+    misuse.raise("clock:" .. method, "only virtual time can be moved; call "
+      .. "tl.clock.virtual() or use --virtual-time")
   end
 end
 
@@ -98,8 +98,7 @@ function clock:step_wall(seconds)
   must_be_virtual("step_wall")
   if type(seconds) ~= "number" or seconds ~= seconds
     or math.abs(seconds) > core.max_seconds then
-    error("timerlua.clock:step_wall: seconds must be a number, got "
-      .. duration.show(seconds), 2)
+    misuse.got("clock:step_wall", "seconds must be a number", seconds)
   end
   local ns = C.tl_seconds_to_ns(math.abs(seconds))
   C.tl_clock_step_wall(loop, seconds < 0 and -ns or ns)

@@ -1,15 +1,15 @@
 -- Errors that nobody caught: told to tl.on("error") handlers, else written to
 -- standard error and counted for the exit status.
+local ffi = require "ffi"
 local core = require "timerlua.ffi"
-local duration = require "timerlua.duration"
 local events = require "timerlua.events"
+local misuse = require "timerlua.misuse"
 
 local errors = { stop_on_error = false }
 
 --- The world's failures as Lua returns them: nil, message, code.
 function errors.failed(subject, status)
   local C = core.C
-  local ffi = require "ffi"
   return nil, subject .. ": " .. ffi.string(C.tl_error_text(status)):lower(),
     ffi.string(C.tl_error_name(status))
 end
@@ -26,7 +26,7 @@ local function who(source)
   if source == nil then return "" end
   local kind, name, site = source.kind, source.name, source.site
   return " in " .. (kind or "callback")
-    .. (name and " " .. duration.show(name) or "")
+    .. (name and " " .. misuse.show(name) or "")
     .. (site and " (" .. site .. ")" or "")
 end
 

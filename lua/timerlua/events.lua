@@ -1,7 +1,7 @@
 -- The runtime's own events: "error", "stop", "clock_jump".
 local core = require "timerlua.ffi"
 local callable = require "timerlua.callable"
-local duration = require "timerlua.duration"
+local misuse = require "timerlua.misuse"
 
 local handlers = { error = {}, stop = {}, clock_jump = {} }
 
@@ -38,10 +38,9 @@ end
 --- @return table subscription with subscription:cancel()
 function events.on(event, fn)
   if not handlers[event] then
-    error('timerlua.on: event must be "error", "stop" or "clock_jump", got '
-      .. duration.show(event), 2)
+    misuse.got("on", 'event must be "error", "stop" or "clock_jump"', event)
   end
-  callable.check("on", "the handler", fn)
+  callable.check("on", "fn", fn)
   local entry = setmetatable({ event = event, fn = fn }, Subscription)
   table.insert(handlers[event], entry)
   watch_clock()

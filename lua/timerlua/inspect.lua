@@ -2,7 +2,7 @@
 local ffi = require "ffi"
 local core = require "timerlua.ffi"
 local anchors = require "timerlua.anchors"
-local duration = require "timerlua.duration"
+local misuse = require "timerlua.misuse"
 local task = require "timerlua.task"
 
 local C, loop = core.C, core.loop
@@ -65,8 +65,7 @@ local function lateness()
     --- @param share number 0..1
     quantile = function(share)
       if type(share) ~= "number" or not (share >= 0 and share <= 1) then
-        error("timerlua.stats: quantile must be from 0 to 1, got "
-          .. duration.show(share), 2)
+        misuse.got("stats", "quantile must be from 0 to 1", share)
       end
       return C.tl_lateness_quantile(loop, share)
     end,

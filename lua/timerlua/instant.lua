@@ -2,18 +2,13 @@
 -- (RFC 3339 and local time) to int64 nanoseconds since 1970.
 local ffi = require "ffi"
 local core = require "timerlua.ffi"
-local duration = require "timerlua.duration"
+local misuse = require "timerlua.misuse"
 
 local int64 = ffi.typeof("int64_t")
 local BILLION = 1000000000LL
 local MOST_SECONDS = 9223372036
 
 local instant = {}
-
-local function complain(where, rule, value, level)
-  error(("timerlua.%s: when must be %s, got %s"):format(where, rule,
-    duration.show(value)), level + 1)
-end
 
 -- Days from 1970-01-01 in the proleptic Gregorian calendar; the usual
 -- arithmetic on years that begin in March.
@@ -77,13 +72,12 @@ local function match_fields(text)
   end
 end
 
-local function parse(where, text, level)
+local function parse(where, what, text)
   local t, fraction, zone = match_fields(text)
   local offset = zone and offset_of(zone)
   if not t or offset == false or not in_range(t) then
-    complain(where, 'an instant like "2030-01-31T09:30:00Z", '
-      .. '"2030-01-31 09:30:00+01:00" or "2030-01-31 09:30" (local time)', text,
-      level + 1)
+    misuse.got(where, what .. ' must be an instant like "2030-01-31T09:30:00Z", '
+      .. '"2030-01-31 09:30:00+01:00" or "2030-01-31 09:30" (local time)', text)
   end
   local seconds
   if offset then
@@ -93,48 +87,46 @@ local function parse(where, text, level)
     seconds = os.time(t)
   end
   if not seconds or math.abs(seconds) >= MOST_SECONDS then
-    complain(where, "within 292 years of 1970", text, level + 1)
+    misuse.got(where, what .. " must be within 292 years of 1970", text)
   end
   return ffi.cast(int64, seconds) * BILLION + fraction_ns(fraction)
 end
 
-local function from_table(where, fields, level)
+local function from_table(where, what, fields)
   for _, key in ipairs { "year", "month", "day" } do
     if type(fields[key]) ~= "number" then
-      error(("timerlua.%s: when.%s must be a number, got %s"):format(where, key,
-        duration.show(fields[key])), level + 1)
+      misuse.got(where, ("%s.%s must be a number"):format(what, key), fields[key])
     end
   end
   local ok, seconds = pcall(os.time, fields)
   if not ok or not seconds or math.abs(seconds) >= MOST_SECONDS then
-    complain(where, "a table that os.time accepts", fields, level + 1)
+    misuse.got(where, what .. " must be a table that os.time accepts", fields)
   end
   return ffi.cast(int64, seconds) * BILLION
 end
 
---- Any form of instant as int64 nanoseconds since 1970, or an error at `level`
---- that names `where`.
+--- Any form of instant as int64 nanoseconds since 1970; else an error that
+--- names `where` (the function) and `what` (the parameter).
 --- @param where string
+--- @param what string
 --- @param when number|string|table|ffi.cdata*
---- @param level? integer as for error(); default 2
 --- @return ffi.cdata* ns
-function instant.to_ns(where, when, level)
-  level = (level or 2) + 1
+function instant.to_ns(where, what, when)
   local kind = type(when)
   if kind == "number" then
     if not (when >= 0 and when <= core.max_seconds) then
-      complain(where, "seconds since 1970, at least 0 and at most "
-        .. ("%.0f"):format(core.max_seconds), when, level)
+      misuse.got(where, ("%s must be seconds since 1970, from 0 to %.0f"):format(what,
+        core.max_seconds), when)
     end
     return core.C.tl_seconds_to_ns(when)
   elseif kind == "string" then
-    return parse(where, when, level)
+    return parse(where, what, when)
   elseif kind == "table" then
-    return from_table(where, when, level)
+    return from_table(where, what, when)
   elseif kind == "cdata" and ffi.istype(int64, when) then
     return when
   end
-  complain(where, "seconds, an ISO 8601 text or an os.date table", when, level)
+  misuse.got(where, what .. " must be seconds, an ISO 8601 text or an os.date table", when)
 end
 
 return instant

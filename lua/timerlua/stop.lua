@@ -1,9 +1,9 @@
 -- How a script ends: by itself, by tl.stop, by a signal, by an error. The
 -- tl.on("stop") handlers run once in each case, for a bounded time.
 local core = require "timerlua.ffi"
-local duration = require "timerlua.duration"
 local errors = require "timerlua.errors"
 local events = require "timerlua.events"
+local misuse = require "timerlua.misuse"
 local task = require "timerlua.task"
 local timer = require "timerlua.timer"
 
@@ -54,8 +54,7 @@ end
 function stop.stop(code)
   if code ~= nil and (type(code) ~= "number" or code < 0 or code > 255
     or code % 1 ~= 0) then
-    error("timerlua.stop: code must be an integer from 0 to 255, got "
-      .. duration.show(code), 2)
+    misuse.got("stop", "code must be an integer from 0 to 255", code)
   end
   if code ~= nil then state.code = code end
   if not state.stopping then begin("stop") end

@@ -6,6 +6,7 @@ local anchors = require "timerlua.anchors"
 local callable = require "timerlua.callable"
 local duration = require "timerlua.duration"
 local errors = require "timerlua.errors"
+local misuse = require "timerlua.misuse"
 
 local C, loop, shared, new_id = core.C, core.loop, core.shared, core.new_id
 local dispatcher = core.core
@@ -39,7 +40,7 @@ end
 
 function Task.__tostring(self)
   return ("timerlua.Task: %s%s (%s)"):format(self.status,
-    self.name and " " .. duration.show(self.name) or "", tostring(self.site))
+    self.name and " " .. misuse.show(self.name) or "", tostring(self.site))
 end
 
 local function new_task(kind, fn)
@@ -73,8 +74,8 @@ local function current(where)
   elseif owned == co then
     return adopt(co)
   end
-  error(("timerlua.%s: called in a coroutine of the script's own, which only "
-    .. "the script can resume; use tl.spawn"):format(where), 3)
+  misuse.raise(where, "called in a coroutine of the script's own, which only "
+    .. "the script can resume; use tl.spawn")
 end
 
 -- ---------------------------------------------------------------------------
@@ -105,15 +106,15 @@ local function anchor_wait(self)
   anchors.set(self.id.slot, self.coroutine, self)
 end
 
-local function raise_if_failed(where, status, level)
+local function raise_if_failed(where, status)
   if status == 0 then return end
-  local _, message = errors.failed("timerlua." .. where, status)
-  error(message, level + 1)
+  local _, message = errors.failed(where, status)
+  error("timerlua." .. message, 0)
 end
 
 -- Wait until woken, for no time in particular.
 local function park(self, where)
-  raise_if_failed(where, C.tl_handle_open(loop, self.id, KIND_SLEEP), 3)
+  raise_if_failed(where, C.tl_handle_open(loop, self.id, KIND_SLEEP))
   anchor_wait(self)
   return suspend(self)
 end
@@ -128,7 +129,7 @@ end
 local function sleep_outside(ns)
   local over = false
   local id = new_id()
-  raise_if_failed("sleep", C.tl_timer_start(loop, id, ns, ns, 0, 0), 3)
+  raise_if_failed("sleep", C.tl_timer_start(loop, id, ns, ns, 0, 0))
   anchors.set(id.slot, function()
     over = true
     shared.interrupt = 1
@@ -145,7 +146,7 @@ function task.sleep(delay)
   local ns = duration.to_ns("sleep", "delay", delay)
   local self = current("sleep")
   if not self then return sleep_outside(ns) end
-  raise_if_failed("sleep", C.tl_sleep_start(loop, self.id, ns), 2)
+  raise_if_failed("sleep", C.tl_sleep_start(loop, self.id, ns))
   anchor_wait(self)
   suspend(self)
   return true
@@ -167,17 +168,17 @@ end
 --- An error that ends it is raised by join if somebody waits there; otherwise
 --- it is reported at once, as a callback's is.
 function task.spawn(fn, ...)
-  callable.check("spawn", "the function", fn)
+  callable.check("spawn", "fn", fn)
   local self = new_task("task", fn)
   self.status = "ready"
   local id = self.id
-  raise_if_failed("spawn", C.tl_handle_open(loop, id, KIND_TASK), 2)
+  raise_if_failed("spawn", C.tl_handle_open(loop, id, KIND_TASK))
   anchors.set(id.slot, anchors.bind(body, self, fn, ...), self)
   local status = C.tl_timer_rearm(loop, id.slot, id.generation, 0)
   if status ~= 0 then
     anchors.clear(id.slot)
     C.tl_handle_close(loop, id.slot, id.generation)
-    raise_if_failed("spawn", status, 2)
+    raise_if_failed("spawn", status)
   end
   return self
 end
@@ -192,10 +193,10 @@ end
 --- returning, by an error, cancelled. The latest deferred runs first.
 --- @param fn function
 function task.defer(fn, ...)
-  callable.check("defer", "the function", fn)
+  callable.check("defer", "fn", fn)
   local self = current("defer")
   if not self then
-    error("timerlua.defer: called outside a task or callback", 2)
+    misuse.raise("defer", "called outside a task or callback")
   end
   self.deferred = { previous = self.deferred, call = anchors.bind(fn, ...) }
 end
@@ -291,11 +292,11 @@ end
 --- Raises the error that ended it.
 function Task:join()
   if getmetatable(self) ~= Task then
-    error("timerlua.task:join: not a task, got " .. duration.show(self), 2)
+    misuse.got("task:join", "it must be called on a task, as task:join()", self)
   end
   if ENDED[self.status] then return result_of(self) end
   local me = current("task:join")
-  if me == self then error("timerlua.task:join: a task cannot join itself", 2) end
+  if me == self then misuse.raise("task:join", "a task cannot join itself") end
   if not me then
     join_outside(self)
   else

@@ -7,12 +7,13 @@ local callable = require "timerlua.callable"
 local duration = require "timerlua.duration"
 local errors = require "timerlua.errors"
 local instant = require "timerlua.instant"
+local misuse = require "timerlua.misuse"
 
 local C, loop, new_id = core.C, core.loop, core.new_id
 local max_seconds = core.max_seconds
 local set_anchor, clear_anchor, bind = anchors.set, anchors.clear, anchors.bind
 local to_ns, to_positive_ns = duration.to_ns, duration.to_positive_ns
-local type, select = type, select
+local type, select, istype = type, select, ffi.istype
 
 local CLOCKS = { monotonic = 0, realtime = 1, boottime = 2 }
 local CLOCK_NAMES = { [0] = "monotonic", "realtime", "boottime" }
@@ -53,8 +54,8 @@ local function start(where, subject, id, what, status)
 end
 
 local function after_any(delay, fn, ...)
-  local ns = to_ns("after", "delay", delay, 3)
-  callable.check("after", "the callback", fn, 3)
+  local ns = to_ns("after", "delay", delay)
+  callable.check("after", "callback", fn)
   local id = new_id()
   local status = C.tl_timer_start(loop, id, ns, ns, CLOCKS.monotonic, 0)
   return start("after", "timer", id, bind(fn, ...), status)
@@ -96,7 +97,7 @@ end
 --- @return string? code "ENOMEM"
 function timer.every(period, callback, ...)
   local ns = to_positive_ns("every", "period", period)
-  callable.check("every", "the callback", callback)
+  callable.check("every", "callback", callback)
   local id = new_id()
   local status = C.tl_timer_start(loop, id, ns, ns, RECUR, 0)
   return start("every", "timer", id, bind(callback, ...), status)
@@ -112,8 +113,8 @@ end
 --- @return string? message
 --- @return string? code "ENOMEM"
 function timer.at(when, callback, ...)
-  local ns = instant.to_ns("at", when)
-  callable.check("at", "the callback", callback)
+  local ns = instant.to_ns("at", "when", when)
+  callable.check("at", "callback", callback)
   local id = new_id()
   local status = C.tl_timer_start(loop, id, ns, 0, CLOCKS.realtime, 1)
   return start("at", "timer", id, bind(callback, ...), status)
@@ -123,9 +124,15 @@ end
 -- methods
 
 local function must_live(t, method)
-  error(("timerlua.timer:%s: the timer%s has ended (it has run or was "
-    .. "cancelled); make a new one"):format(method,
-      names[t] and " " .. duration.show(names[t]) or ""), 3)
+  misuse.raise("timer:" .. method, ("the timer%s has ended (it has run or was "
+    .. "cancelled); make a new one"):format(names[t] and " " .. misuse.show(names[t]) or ""))
+end
+
+local function check_self(t, method)
+  if not istype(new_id, t) then
+    misuse.got("timer:" .. method, ("it must be called on a timer, as timer:%s()"):format(
+      method), t)
+  end
 end
 
 local function checked(t, method, status)
@@ -138,6 +145,7 @@ end
 --- Never run again: also if it is due in this very batch.
 --- @return boolean cancelled false if it had ended or was not waiting
 function methods.cancel(t)
+  check_self(t, "cancel")
   local slot = t.slot
   local result = C.tl_timer_cancel(loop, slot, t.generation)
   if result >= 2 then clear_anchor(slot) end -- TL_ENDED
@@ -147,12 +155,12 @@ end
 local function reset_any(t, delay, period)
   local slot, generation = t.slot, t.generation
   if period ~= nil then
-    local ns = to_ns("timer:reset", "period", period, 3)
+    local ns = to_ns("timer:reset", "period", period)
     local status = C.tl_timer_period(loop, slot, generation, ns)
     if status ~= 0 then return checked(t, "reset", status) end
   end
   local delay_ns = -1LL
-  if delay ~= nil then delay_ns = to_ns("timer:reset", "delay", delay, 3) end
+  if delay ~= nil then delay_ns = to_ns("timer:reset", "delay", delay) end
   return checked(t, "reset", C.tl_timer_rearm(loop, slot, generation, delay_ns))
 end
 
@@ -167,6 +175,7 @@ end
 --- Raises if the timer has ended: it ran (outside its callback) or was
 --- cancelled.
 function methods.reset(t, delay, period)
+  check_self(t, "reset")
   if type(delay) ~= "number" or not (delay >= 0 and delay <= max_seconds)
     or period ~= nil then
     return reset_any(t, delay, period)
@@ -179,21 +188,25 @@ end
 --- Stop the time that is left; resume goes on with it. A timer on the wall
 --- clock keeps its instant. A paused timer does not keep the loop running.
 function methods.pause(t)
+  check_self(t, "pause")
   return checked(t, "pause", C.tl_timer_pause(loop, t.slot, t.generation))
 end
 
 --- Go on after pause.
 function methods.resume(t)
+  check_self(t, "resume")
   return checked(t, "resume", C.tl_timer_resume(loop, t.slot, t.generation))
 end
 
 --- Keep the loop running while this timer waits (the default).
 function methods.ref(t)
+  check_self(t, "ref")
   return checked(t, "ref", C.tl_handle_ref(loop, t.slot, t.generation, 1))
 end
 
 --- Let the loop end although this timer waits.
 function methods.unref(t)
+  check_self(t, "unref")
   return checked(t, "unref", C.tl_handle_ref(loop, t.slot, t.generation, 0))
 end
 
@@ -201,10 +214,10 @@ end
 --- @param n? integer >= 1, default 1
 --- @return number? instant nil when there is no such run
 function methods.next(t, n)
+  check_self(t, "next")
   n = n or 1
   if type(n) ~= "number" or n < 1 or n % 1 ~= 0 then
-    error("timerlua.timer:next: n must be an integer >= 1, got "
-      .. duration.show(n), 2)
+    misuse.got("timer:next", "n must be an integer >= 1", n)
   end
   local i = info_of(t)
   if not i or i.active == 0 or (n > 1 and i.period == 0) then return nil end
@@ -278,16 +291,15 @@ local function index(t, key)
   if method then return method end
   local field = fields[key]
   if field then return field(t) end
-  error("timerlua.timer: no field or method " .. duration.show(key), 2)
+  misuse.raise("timer", "no field or method " .. misuse.show(key))
 end
 
 local function newindex(t, key, value)
   if key ~= "name" then
-    error("timerlua.timer: only the field name can be set, got "
-      .. duration.show(key), 2)
+    misuse.got("timer", "only the field name can be set", key)
   end
   if value ~= nil and type(value) ~= "string" then
-    error("timerlua.timer: name must be a string, got " .. duration.show(value), 2)
+    misuse.got("timer", "name must be a string", value)
   end
   names[t] = value
 end
@@ -295,7 +307,7 @@ end
 local function to_text(t)
   local name, site = names[t], fields.site(t)
   return ("timerlua.Timer: %d.%d%s%s"):format(t.slot, t.generation,
-    name and " " .. duration.show(name) or "",
+    name and " " .. misuse.show(name) or "",
     site and " (" .. site .. ")" or " (ended)")
 end
 
@@ -308,26 +320,19 @@ local OPTIONS = { after = true, every = true, at = true, first = true,
   fn = true, args = true, name = true, clock = true, limit = true }
 
 local function check_options(options)
-  if type(options) ~= "table" then
-    error("timerlua.timer: options must be a table, got " .. duration.show(options), 3)
-  end
+  if type(options) ~= "table" then misuse.got("timer", "options must be a table", options) end
   for key in pairs(options) do
-    if not OPTIONS[key] then
-      error("timerlua.timer: unknown option " .. duration.show(key), 3)
-    end
+    if not OPTIONS[key] then misuse.raise("timer", "unknown option " .. misuse.show(key)) end
   end
   local forms = (options.after ~= nil and 1 or 0) + (options.every ~= nil and 1 or 0)
     + (options.at ~= nil and 1 or 0)
-  if forms ~= 1 then
-    error("timerlua.timer: one of after, every and at must be given, got "
-      .. forms, 3)
-  end
+  if forms ~= 1 then misuse.got("timer", "one of after, every and at must be given", forms) end
   if options.args ~= nil and type(options.args) ~= "table" then
-    error("timerlua.timer: args must be a table, got " .. duration.show(options.args), 3)
+    misuse.got("timer", "args must be a table", options.args)
   end
   local limit = options.limit
   if limit ~= nil and (type(limit) ~= "number" or limit < 1 or limit % 1 ~= 0) then
-    error("timerlua.timer: limit must be an integer >= 1, got " .. duration.show(limit), 3)
+    misuse.got("timer", "limit must be an integer >= 1", limit)
   end
 end
 
@@ -335,12 +340,10 @@ local function clock_of(options)
   local name = options.clock or (options.at ~= nil and "realtime") or "monotonic"
   local clock = CLOCKS[name]
   if not clock then
-    error('timerlua.timer: clock must be "monotonic", "realtime" or "boottime", got '
-      .. duration.show(name), 3)
+    misuse.got("timer", 'clock must be "monotonic", "realtime" or "boottime"', name)
   end
   if options.at ~= nil and name ~= "realtime" then
-    error("timerlua.timer: at follows the realtime clock, got clock "
-      .. duration.show(name), 3)
+    misuse.got("timer", "at follows the realtime clock: clock must be that", name)
   end
   return clock
 end
@@ -354,14 +357,14 @@ local function limited(fn, limit)
 end
 
 local function first_and_interval(options)
-  if options.at ~= nil then return instant.to_ns("timer", options.at, 3), 0LL, 1 end
+  if options.at ~= nil then return instant.to_ns("timer", "at", options.at), 0LL, 1 end
   if options.after ~= nil then
-    local ns = to_ns("timer", "after", options.after, 3)
+    local ns = to_ns("timer", "after", options.after)
     return ns, ns, 0
   end
-  local period = to_positive_ns("timer", "every", options.every, 3)
+  local period = to_positive_ns("timer", "every", options.every)
   if options.first == nil then return period, period, 0 end
-  return to_ns("timer", "first", options.first, 3), period, 0
+  return to_ns("timer", "first", options.first), period, 0
 end
 
 --- The full form of after, every and at.

@@ -2,8 +2,8 @@
 local core = require "timerlua.ffi"
 local anchors = require "timerlua.anchors"
 local callable = require "timerlua.callable"
-local duration = require "timerlua.duration"
 local errors = require "timerlua.errors"
+local misuse = require "timerlua.misuse"
 
 local C, loop = core.C, core.loop
 local INTEREST = { r = 1, w = 2, rw = 3 }
@@ -62,14 +62,12 @@ local watch = {}
 function watch.watch(fd, interest, fn)
   local number = fileno(fd)
   if type(number) ~= "number" or number < 0 or number % 1 ~= 0 then
-    error("timerlua.watch: fd must be a descriptor or have fileno(), got "
-      .. duration.show(fd), 2)
+    misuse.got("watch", "fd must be a descriptor or have fileno()", fd)
   end
   if not INTEREST[interest] then
-    error('timerlua.watch: interest must be "r", "w" or "rw", got '
-      .. duration.show(interest), 2)
+    misuse.got("watch", 'interest must be "r", "w" or "rw"', interest)
   end
-  callable.check("watch", "the callback", fn)
+  callable.check("watch", "fn", fn)
   local self = setmetatable({ kind = "watch", fd = number, interest = interest,
     fn = fn, id = core.new_id() }, Watch)
   local status = C.tl_watch_start(loop, self.id, number, INTEREST[interest])

@@ -1,0 +1,43 @@
+-- Errors of the programmer: raised with the position of the line outside
+-- timerlua that called in, however deep inside they are noticed.
+local misuse = {}
+
+-- Modules inside the program are named "=timerlua/x.lua", installed ones by
+-- their path.
+local function folder(source)
+  return source:match("^(.-)[^/]*$")
+end
+
+local own = folder(debug.getinfo(1, "S").source)
+
+local function position()
+  for level = 3, 100 do
+    local frame = debug.getinfo(level, "Sl")
+    if not frame then break end
+    if frame.currentline > 0 and folder(frame.source) ~= own then
+      return ("%s:%d: "):format(frame.short_src, frame.currentline)
+    end
+  end
+  return ""
+end
+
+--- A value for a message: strings quoted, all else as tostring.
+function misuse.show(value)
+  return type(value) == "string" and ("%q"):format(value) or tostring(value)
+end
+
+--- Raise "timerlua.<where>: <rule>, got <value>" at the caller's line.
+--- @param where string the public function, e.g. "after", "timer:reset"
+--- @param rule string e.g. "delay must be a number >= 0"
+--- @param value any what was given
+function misuse.got(where, rule, value)
+  error(("%stimerlua.%s: %s, got %s"):format(position(), where, rule,
+    misuse.show(value)), 0)
+end
+
+--- Raise "timerlua.<where>: <message>" at the caller's line.
+function misuse.raise(where, message)
+  error(("%stimerlua.%s: %s"):format(position(), where, message), 0)
+end
+
+return misuse
