@@ -213,15 +213,16 @@ void tl_timers_remove(tl_timers *timers, uint32_t slot)
     sweep_if_worth(timers);
 }
 
-/* Place the handles of one chunk anew: those due by front_ns in the front. */
+/* Place the handles of one chunk anew: those due by front_ns in the front.
+   The next chunk's handles are fetched from memory meanwhile. */
 static void redistribute_chunk(tl_timers *timers, const tl_chunk *chunk,
                                int where, int64_t front_ns)
 {
-    enum { AHEAD = 4 }; /* handles are fetched while others are placed */
+    const tl_chunk *next = chunk->next;
     for (uint32_t i = 0; i < chunk->used; i++) {
-        if (i + AHEAD < chunk->used)
+        if (next != NULL && i < next->used)
             __builtin_prefetch(
-                tl_handles_peek(timers->handles, chunk->entries[i + AHEAD]));
+                tl_handles_peek(timers->handles, next->entries[i]));
         uint32_t slot = chunk->entries[i];
         tl_handle *handle = tl_handles_peek(timers->handles, slot);
         if (!is_here(timers, handle, where))
