@@ -75,7 +75,8 @@ $(BUILD)/obj/%.o: runtime/%.c
 
 $(PROGRAM): $(OBJECTS)
 	@$(if $(V),,echo "  ld $@")
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,-E $^ $(LUAJIT_LIBS) -lm -ldl -o $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -static-libgcc -Wl,-E $^ \
+	  $(LUAJIT_LIBS) -lm -ldl -o $@
 
 $(CORE): $(CORE_OBJECTS)
 	@mkdir -p $(@D)

@@ -95,15 +95,6 @@ static void reclaim_pages(tl_dispatcher *d, lua_State *L)
 
 /* --- running ------------------------------------------------------------ */
 
-/* Report what cannot be reported by Lua: an error in the hooks themselves. */
-static void broken_hook(tl_dispatcher *d, lua_State *co)
-{
-    const char *text = lua_tostring(co, -1);
-    fprintf(stderr, "timerlua: error while handling an error: %s\n",
-            text ? text : "(not a string)");
-    d->loop->shared.errors++;
-}
-
 static void set_current(tl_dispatcher *d, tl_id id, bool adopted)
 {
     d->loop->shared.current_slot = id.slot;
@@ -119,6 +110,22 @@ static int enter(tl_dispatcher *d, lua_State *co, int nargs)
     return status;
 }
 
+/* Whether the values a coroutine yielded are the token of a wait. */
+static bool is_wait(tl_dispatcher *d, lua_State *co)
+{
+    return lua_gettop(co) == 1 && lua_touserdata(co, 1) == d->loop;
+}
+
+/* Report what cannot be reported by Lua: a failure of the hooks themselves. */
+static void broken_hook(tl_dispatcher *d, const char *what)
+{
+    fprintf(stderr, "timerlua: error while handling an event: %s\n",
+            what ? what : "(not a string)");
+    d->loop->shared.errors++;
+}
+
+static void finish(tl_dispatcher *d, lua_State *L, int obj_index, int status);
+
 /* Call a hook, in a coroutine so that it may wait, with the nargs values on
    the top of L; pops them. */
 static void call_hook(tl_dispatcher *d, lua_State *L, int hook, int nargs)
@@ -133,14 +140,30 @@ static void call_hook(tl_dispatcher *d, lua_State *L, int hook, int nargs)
     lua_xmove(L, co, nargs + 1);
     set_current(d, (tl_id){0, 0}, false);
     int status = enter(d, co, nargs);
-    if (status == 0) {
+    while (status == LUA_YIELD && !is_wait(d, co)) {
+        /* what the hook is in the middle of must still be completed */
+        broken_hook(d, "coroutine.yield in a deferred function or handler");
+        lua_settop(co, 0);
+        status = enter(d, co, 0);
+    }
+    bool adopted = d->loop->shared.adopted;
+    if (status == 0 && !adopted) {
         lua_settop(co, 0);
         return;
     }
-    if (status != LUA_YIELD)
-        broken_hook(d, co);
-    lua_settop(co, 0);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, d->idle_ref);
     replace_idle(d, L);
+    if (status == 0) {
+        lua_pushnil(L); /* no object */
+        lua_insert(L, -2);
+        finish(d, L, lua_gettop(L) - 1, status);
+        lua_pop(L, 1);
+        return;
+    }
+    if (status != LUA_YIELD)
+        broken_hook(d, lua_tostring(co, -1));
+    lua_settop(co, 0);
+    lua_pop(L, 1);
 }
 
 /* The coroutine on the top of L is over, or has failed (status, with the error
@@ -172,12 +195,6 @@ static void finish(tl_dispatcher *d, lua_State *L, int obj_index, int status)
         keep_spare(d, L);
     else
         lua_pop(L, 1);
-}
-
-/* Whether the values a coroutine yielded are the token of a wait. */
-static bool is_wait(tl_dispatcher *d, lua_State *co)
-{
-    return lua_gettop(co) == 1 && lua_touserdata(co, 1) == d->loop;
 }
 
 /* The idle coroutine has run a callback and came back other than by plainly

@@ -47,6 +47,9 @@ int tl_handle_done(tl_loop *loop, uint32_t slot, uint32_t generation)
     if (handle == NULL)
         return 0;
     handle->flags &= (uint8_t)~TL_FLAG_BUSY;
+    if (handle->where == TL_HELD)
+        tl_timers_again(tl__store_of(loop, handle), slot,
+                        handle->at.deadline_ns);
     if (handle->flags & (TL_FLAG_ACTIVE | TL_FLAG_PAUSED))
         return 0;
     end_handle(loop, slot, handle);
@@ -67,10 +70,11 @@ int tl_handle_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on)
     return 0;
 }
 
-static void recurrence_info(const tl_handle *handle, tl_handle_info *info)
+static void repetition_info(const tl_handle *handle, tl_handle_info *info)
 {
-    const tl_recurrence *r = handle->repeat.recurrence;
-    info->period = tl__seconds(r->period_ns);
+    const tl_repetition *r = handle->repeat.repetition;
+    if (handle->flags & TL_FLAG_RECUR)
+        info->period = tl__seconds(r->interval_ns);
     info->missed = (double)r->missed;
     info->missed_total = (double)r->missed_total;
     info->runs = (double)r->runs;
@@ -90,6 +94,7 @@ int tl_handle_info_get(tl_loop *loop, uint32_t slot, uint32_t generation,
         .clock = handle->flags & TL_CLOCK_MASK,
         .fd = -1,
         .active = !!(handle->flags & TL_FLAG_ACTIVE),
+        .running = !!(handle->flags & TL_FLAG_BUSY),
         .paused = !!(handle->flags & TL_FLAG_PAUSED),
         .referenced = !(handle->flags & TL_FLAG_UNREF),
     };
@@ -98,8 +103,8 @@ int tl_handle_info_get(tl_loop *loop, uint32_t slot, uint32_t generation,
         return 0;
     }
     info->due = tl__seconds(handle->at.deadline_ns);
-    if (handle->flags & TL_FLAG_RECUR)
-        recurrence_info(handle, info);
+    if (handle->flags & TL_FLAG_REPEATED)
+        repetition_info(handle, info);
     else
         info->runs = handle->flags & TL_FLAG_BUSY ? 1 : 0;
     return 0;

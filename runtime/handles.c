@@ -133,8 +133,8 @@ void tl_handles_close(tl_handles *handles, uint32_t slot)
     tl_page *page = &handles->pages[p];
     tl_handle *handle = tl_handles_at(handles, slot);
     TL_CHECK(handle->kind != TL_FREE, "a handle is closed twice");
-    if (handle->flags & TL_FLAG_RECUR)
-        free(handle->repeat.recurrence);
+    if (handle->flags & TL_FLAG_REPEATED)
+        free(handle->repeat.repetition);
     handle->kind = TL_FREE;
     handle->where = TL_NOWHERE;
     handle->flags = 0;

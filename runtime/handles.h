@@ -12,27 +12,36 @@
 
 enum { TL_PAGE_BITS = 10, TL_PAGE_SIZE = 1 << TL_PAGE_BITS };
 
-/* Where a timed handle is. From TL_IN_WHEEL on, a bucket of the wheel. */
-enum { TL_NOWHERE = 0, TL_IN_FRONT = 1, TL_IN_BATCH = 2, TL_IN_WHEEL = 3 };
+/* Where a timed handle is. TL_HELD: it came due while its callback was not
+   over. From TL_IN_WHEEL on, a bucket of the wheel. */
+enum {
+    TL_NOWHERE = 0,
+    TL_IN_FRONT = 1,
+    TL_IN_BATCH = 2,
+    TL_HELD = 3,
+    TL_IN_WHEEL = 4
+};
 
 /* Bits of tl_handle.flags; the lowest two hold the clock. */
 enum {
     TL_CLOCK_MASK = 3,
     TL_FLAG_RECUR = TL_RECUR,
     TL_FLAG_UNREF = TL_UNREF,
-    TL_FLAG_BUSY = 16,   /* its callback has begun and is not over */
-    TL_FLAG_PAUSED = 32, /* deadline_ns holds what was left */
-    TL_FLAG_ACTIVE = 64  /* counted: queued or watching */
+    TL_FLAG_BUSY = 16,     /* its callback has begun and is not over */
+    TL_FLAG_PAUSED = 32,   /* deadline_ns holds what was left */
+    TL_FLAG_ACTIVE = 64,   /* counted: queued or watching */
+    TL_FLAG_REPEATED = 128 /* repeat.repetition is in use */
 };
 
-/* What only periodic timers need. */
-typedef struct tl_recurrence {
-    int64_t period_ns;
+/* What only timers that run more than once need. */
+typedef struct tl_repetition {
+    int64_t interval_ns;
     int64_t due_ns; /* of the latest run */
     uint64_t runs;
     uint64_t missed; /* just before the latest run */
     uint64_t missed_total;
-} tl_recurrence;
+    uint64_t missed_since; /* while the latest run was not over */
+} tl_repetition;
 
 /* 32 bytes, since a program may have ten million of them. */
 typedef struct tl_handle {
@@ -45,8 +54,8 @@ typedef struct tl_handle {
         uint32_t next_free;
     } at;
     union {
-        int64_t interval_ns;       /* without TL_FLAG_RECUR */
-        tl_recurrence *recurrence; /* with it; owned */
+        int64_t interval_ns;       /* without TL_FLAG_REPEATED */
+        tl_repetition *repetition; /* with it; owned */
     } repeat;
     uint32_t generation;
     uint32_t order; /* of arming: breaks ties between equal deadlines */

@@ -79,7 +79,9 @@ static void collect_due(tl_loop *loop)
 {
     uint32_t slots[TL_BATCH_TIMERS];
     size_t found = 0;
-    for (int c = 0; c < TL_CLOCKS && found < TL_BATCH_TIMERS; c++) {
+    for (uint64_t i = 0; i < TL_CLOCKS && found < TL_BATCH_TIMERS; i++) {
+        /* each turn begins with another clock, so that none starves another */
+        int c = (int)((loop->turns + i) % TL_CLOCKS);
         tl_timers *timers = &loop->timers[c];
         if (timers->queued == 0)
             continue;
@@ -202,25 +204,30 @@ int tl_loop_collect(tl_loop *loop)
 }
 
 /* A tick's callback is about to run, or is skipped because the one before
-   still runs: count what was missed and arm the next tick on the grid. */
+   still runs: arm the next tick on the grid and count what was missed. */
 static bool begin_tick(tl_loop *loop, uint32_t slot, tl_handle *handle,
                        int64_t late_ns)
 {
-    tl_recurrence *r = handle->repeat.recurrence;
+    tl_repetition *r = handle->repeat.repetition;
     int64_t due_ns = handle->at.deadline_ns, next_ns;
-    int64_t missed = late_ns / r->period_ns;
-    bool busy = handle->flags & TL_FLAG_BUSY;
-    if (__builtin_mul_overflow(missed + 1, r->period_ns, &next_ns))
+    int64_t missed = late_ns / r->interval_ns;
+    if (__builtin_mul_overflow(missed + 1, r->interval_ns, &next_ns))
         next_ns = INT64_MAX;
     tl_timers_again(tl__store_of(loop, handle), slot,
                     tl_deadline(due_ns, next_ns));
-    r->missed_total += (uint64_t)missed + busy;
-    if (busy)
-        return false;
-    r->missed = (uint64_t)missed;
+    bool runs = !(handle->flags & TL_FLAG_BUSY);
+    uint64_t lost = (uint64_t)missed + !runs;
+    r->missed_total += lost;
+    r->missed_since += lost;
+    return runs;
+}
+
+static void note_run(tl_repetition *r, int64_t due_ns)
+{
     r->runs++;
     r->due_ns = due_ns;
-    return true;
+    r->missed = r->missed_since;
+    r->missed_since = 0;
 }
 
 static bool begin_timer(tl_loop *loop, uint32_t slot, tl_handle *handle)
@@ -230,13 +237,20 @@ static bool begin_timer(tl_loop *loop, uint32_t slot, tl_handle *handle)
         tl_clock_read(&loop->clock, clock) - handle->at.deadline_ns;
     if (late_ns < 0)
         late_ns = 0; /* the wall clock was stepped back since */
+    int64_t due_ns = handle->at.deadline_ns;
     if (handle->flags & TL_FLAG_RECUR) {
         if (!begin_tick(loop, slot, handle, late_ns))
             return false;
+    } else if (handle->flags & TL_FLAG_BUSY) {
+        /* its callback re-armed it and still waits: run it after that */
+        handle->where = TL_HELD;
+        return false;
     } else {
         handle->where = TL_NOWHERE;
         tl__set_active(loop, handle, false);
     }
+    if (handle->flags & TL_FLAG_REPEATED)
+        note_run(handle->repeat.repetition, due_ns);
     handle->late_s = (float)tl__seconds(late_ns);
     handle->flags |= TL_FLAG_BUSY;
     loop->fired++;

@@ -18,6 +18,24 @@ static int queue_until(tl_loop *loop, uint32_t slot, tl_handle *handle,
     return 0;
 }
 
+/* The timer may run more than once from now on: give it what that needs. */
+static int repeats(tl_handle *handle)
+{
+    if (handle->flags & TL_FLAG_REPEATED)
+        return 0;
+    tl_repetition *repetition = calloc(1, sizeof *repetition);
+    if (repetition == NULL)
+        return -ENOMEM;
+    repetition->interval_ns = handle->repeat.interval_ns;
+    if (handle->flags & TL_FLAG_BUSY) {
+        repetition->runs = 1;
+        repetition->due_ns = handle->at.deadline_ns;
+    }
+    handle->repeat.repetition = repetition;
+    handle->flags |= TL_FLAG_REPEATED;
+    return 0;
+}
+
 static int start(tl_loop *loop, tl_id *id, int kind, int64_t deadline_ns,
                  int64_t interval_ns, int options)
 {
@@ -61,15 +79,19 @@ int tl_timer_start(tl_loop *loop, tl_id *id, int64_t first_ns,
     if (clock >= TL_CLOCKS || interval_ns < 0 || (!absolute && first_ns < 0) ||
         (options & TL_RECUR && interval_ns == 0))
         return -EINVAL;
+    int64_t now_ns = tl_clock_read(&loop->clock, clock);
     if (!absolute)
-        first_ns = from_now(loop, clock, first_ns);
+        first_ns = tl_deadline(now_ns, first_ns);
+    else if (first_ns < now_ns)
+        first_ns = now_ns; /* the past is due now, and not late */
     return start(loop, id, TL_TIMER, first_ns, interval_ns, options);
 }
 
 static int64_t interval_of(const tl_handle *handle)
 {
-    return handle->flags & TL_FLAG_RECUR ? handle->repeat.recurrence->period_ns
-                                         : handle->repeat.interval_ns;
+    return handle->flags & TL_FLAG_REPEATED
+               ? handle->repeat.repetition->interval_ns
+               : handle->repeat.interval_ns;
 }
 
 int tl_timer_rearm(tl_loop *loop, uint32_t slot, uint32_t generation,
@@ -80,6 +102,9 @@ int tl_timer_rearm(tl_loop *loop, uint32_t slot, uint32_t generation,
         return -ESTALE;
     if (delay_ns < 0)
         delay_ns = interval_of(handle);
+    /* re-armed by its own callback, it is to remember what that run was */
+    if (handle->flags & TL_FLAG_BUSY && repeats(handle) != 0)
+        return -ENOMEM;
     int clock = handle->flags & TL_CLOCK_MASK;
     return queue_until(loop, slot, handle, from_now(loop, clock, delay_ns));
 }
@@ -96,22 +121,15 @@ int tl_timer_period(tl_loop *loop, uint32_t slot, uint32_t generation,
     tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
     if (handle == NULL || handle->kind != TL_TIMER)
         return -ESTALE;
-    bool recurs = handle->flags & TL_FLAG_RECUR;
-    if (period_ns > 0 && recurs) {
-        handle->repeat.recurrence->period_ns = period_ns;
-    } else if (period_ns > 0) {
-        tl_recurrence *recurrence = calloc(1, sizeof *recurrence);
-        if (recurrence == NULL)
-            return -ENOMEM;
-        recurrence->period_ns = period_ns;
-        handle->repeat.recurrence = recurrence;
-        handle->flags |= TL_FLAG_RECUR;
-    } else if (recurs) {
-        period_ns = handle->repeat.recurrence->period_ns;
-        free(handle->repeat.recurrence);
-        handle->repeat.interval_ns = period_ns;
+    if (period_ns <= 0) {
         handle->flags &= (uint8_t)~TL_FLAG_RECUR;
+        return 0;
     }
+    int error = repeats(handle);
+    if (error)
+        return error;
+    handle->repeat.repetition->interval_ns = period_ns;
+    handle->flags |= TL_FLAG_RECUR;
     return 0;
 }
 

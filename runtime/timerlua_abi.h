@@ -47,8 +47,9 @@ typedef struct tl_handle_info {
     double runs;         /* callbacks begun */
     int32_t kind;
     int32_t clock;
-    int32_t fd;     /* -1 unless kind is TL_WATCH */
-    int32_t active; /* queued, or watching */
+    int32_t fd;      /* -1 unless kind is TL_WATCH */
+    int32_t active;  /* queued, or watching */
+    int32_t running; /* its callback has begun and is not over */
     int32_t paused;
     int32_t referenced;
 } tl_handle_info;
@@ -133,6 +134,9 @@ int tl_timer_resume(tl_loop *loop, uint32_t slot, uint32_t generation);
 /* Watch fd, level-triggered; interest is TL_READ | TL_WRITE. -EBADF, -EPERM
    (a regular file), -EEXIST (watched already), -ENOSPC from epoll_ctl(2). */
 int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest);
+
+/* The descriptor of a C stream, for Lua's io files; -1 when it has none. */
+int tl_stream_fd(void *stream);
 
 /* --- clock -------------------------------------------------------------- */
 

@@ -1,4 +1,6 @@
 /* Watched descriptors: see timerlua_abi.h. */
+#include <stdio.h>
+
 #include "loop.h"
 
 int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest)
@@ -17,4 +19,9 @@ int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest)
     loop->watches++;
     tl__set_active(loop, handle, true);
     return 0;
+}
+
+int tl_stream_fd(void *stream)
+{
+    return fileno(stream);
 }

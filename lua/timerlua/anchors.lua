@@ -32,6 +32,7 @@ end
 
 function anchors.clear(slot)
   local page = pages[rshift(slot, PAGE_BITS)]
+  if not page then return end -- given back already
   local i = 2 * band(slot, PAGE_MASK)
   page[i + 1] = nil
   page[i + 2] = nil

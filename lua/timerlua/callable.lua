@@ -14,18 +14,28 @@ function callable.check(where, what, value)
   if not is_callable(value) then misuse.got(where, what .. " must be a function", value) end
 end
 
---- Where a function was defined, "file:line"; for a callable object, where
---- its __call was.
+-- Functions of ours that stand in for a script's.
+local originals = setmetatable({}, { __mode = "k" })
+
+--- Have `wrapper` count as `fn` where sites are told.
+function callable.stand_in(wrapper, fn)
+  originals[wrapper] = fn
+  return wrapper
+end
+
+--- Where a function was defined, "file:line"; "file" for a script's main
+--- chunk; for a callable object, where its __call was.
 --- @return string? site
 function callable.site(value)
+  value = originals[value or false] or value
   if value == nil then return nil end
   if type(value) == "thread" then
-    local frame = debug.getinfo(value, 0, "S")
-    return frame and frame.short_src .. ":" .. frame.linedefined
+    return nil -- a task knows its own function
   end
   if type(value) ~= "function" then value = debug.getmetatable(value).__call end
   local info = debug.getinfo(value, "S")
   if info.what == "C" then return "[C]" end
+  if info.what == "main" then return info.short_src end
   return info.short_src .. ":" .. info.linedefined
 end
 

@@ -7,6 +7,10 @@ local misuse = require "timerlua.misuse"
 
 local errors = { stop_on_error = false }
 
+-- A pattern for the names of timerlua's own files in tracebacks.
+local own_files = debug.getinfo(1, "S").short_src:gsub("errors%.lua$", "")
+  :gsub("%p", "%%%0")
+
 --- The world's failures as Lua returns them: nil, message, code.
 function errors.failed(subject, status)
   local C = core.C
@@ -22,18 +26,24 @@ local function describe(err)
   return ("(error object is a %s value)"):format(kind)
 end
 
+-- Whose error it is; the main chunk's message says so itself.
 local function who(source)
-  if source == nil then return "" end
+  if source == nil or source.kind == "main" then return "" end
   local kind, name, site = source.kind, source.name, source.site
-  return " in " .. (kind or "callback")
+  return "error in " .. (kind or "callback")
     .. (name and " " .. misuse.show(name) or "")
-    .. (site and " (" .. site .. ")" or "")
+    .. (site and " (" .. site .. ")" or "") .. ": "
+end
+
+-- A traceback without the frames of timerlua itself.
+local function script_frames(traceback)
+  return (traceback:gsub("\n\t" .. own_files .. "[^\n]*", ""))
 end
 
 local function write_report(err, traceback, source)
   io.stdout:flush()
-  io.stderr:write("timerlua: error", who(source), ": ", describe(err), "\n",
-    traceback and traceback .. "\n" or "")
+  io.stderr:write("timerlua: ", who(source), describe(err), "\n",
+    traceback and script_frames(traceback) .. "\n" or "")
 end
 
 local function tell_handlers(err, traceback, source)

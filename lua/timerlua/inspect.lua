@@ -13,7 +13,7 @@ local inspect = {}
 local function timer_row(t)
   return { kind = "timer", handle = t, name = t.name, site = t.site, due = t.due,
     period = t.period, runs = t.runs, missed = t.missed_total, clock = t.clock,
-    active = t.active, paused = t.paused }
+    active = t.active, running = t.running, paused = t.paused }
 end
 
 local function watch_row(w)
@@ -23,7 +23,7 @@ end
 
 local function task_row(t)
   return { kind = t.kind, handle = t, name = t.name, site = t.site,
-    status = t.status, active = t.status ~= "waiting" }
+    status = t.status, due = t:wakes_at() }
 end
 
 local function row_of(slot, kind)
@@ -35,8 +35,8 @@ end
 
 --- Every live handle: timers, watches and tasks.
 --- @return table[] rows each with kind, handle, name, site; timers also due,
----   period, runs, missed, clock, active, paused; watches fd, interest; tasks
----   status
+---   period, runs, missed, clock, active, running, paused; watches fd,
+---   interest, active; tasks status, and due while they sleep
 function inspect.handles()
   local rows = {}
   local slot, info = ffi.new("uint32_t[1]", 1), ffi.new("tl_handle_info")

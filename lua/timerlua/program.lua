@@ -158,7 +158,7 @@ local function prepare(options, argv, script_index)
       if not step.chunk then return nil, message end
     end
   end
-  if not argv[script_index] then return function() end end
+  if not argv[script_index] then return false end
   return load_script(argv[script_index])
 end
 
@@ -193,16 +193,16 @@ function program.main(...)
   local args = set_arg(argv, script_index)
   local chunk
   chunk, message = prepare(options, argv, script_index)
-  if not chunk then
+  if chunk == nil then
     io.stderr:write("timerlua: ", message, "\n")
     return 1
   end
   local main = task.spawn(function()
     run_steps(options.steps)
-    return chunk(unpack(args))
+    if chunk then return chunk(unpack(args)) end
   end)
-  main.name = "main"
-  main.fn = chunk
+  main.kind, main.name = "main", "main"
+  main.fn = chunk or options.steps[#options.steps].chunk -- for its site
   return stop.run()
 end
 

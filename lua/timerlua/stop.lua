@@ -1,5 +1,6 @@
 -- How a script ends: by itself, by tl.stop, by a signal, by an error. The
 -- tl.on("stop") handlers run once in each case, for a bounded time.
+local ffi = require "ffi"
 local core = require "timerlua.ffi"
 local errors = require "timerlua.errors"
 local events = require "timerlua.events"
@@ -50,8 +51,10 @@ end
 
 --- End the loop: tl.on("stop") handlers run first, everything goes on until
 --- they have returned, at most 5 s.
+--- Also as a timer's callback: tl.after(5, tl.stop), tl.after(5, tl.stop, 3).
 --- @param code? integer exit status 0..255; default 0, or 1 after an error
-function stop.stop(code)
+function stop.stop(code, ...)
+  if ffi.istype(core.new_id, code) then code = ... end -- as a timer's callback
   if code ~= nil and (type(code) ~= "number" or code < 0 or code > 255
     or code % 1 ~= 0) then
     misuse.got("stop", "code must be an integer from 0 to 255", code)

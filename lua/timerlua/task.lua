@@ -229,16 +229,16 @@ local function release_timer(self)
   end
 end
 
+-- Joiners are functions that say whether somebody still waits there.
 local function wake_joiners(self)
-  local joiners = self.joiners or {}
+  local joiners, joined = self.joiners or {}, false
   self.joiners = nil
-  for _, joiner in ipairs(joiners) do
-    if joiner.joining == self then wake(joiner) end
-  end
-  return #joiners > 0
+  for _, joiner in ipairs(joiners) do joined = joiner() or joined end
+  return joined
 end
 
 local function complete(self, ok, ...)
+  self.ending = true
   run_deferred(self)
   live[self] = nil
   release_timer(self)
@@ -257,12 +257,17 @@ local function complete(self, ok, ...)
   end
 end
 
--- Called by the dispatcher when a task ended or a callback failed.
+-- Called by the dispatcher when a task ended or a callback failed, in a
+-- coroutine that goes on as that task for its deferred functions.
 function dispatcher.hooks.finish(co, object, ok, ...)
   local self = by_coroutine[co]
   by_coroutine[co] = nil
-  if self then return complete(self, ok, ...) end
-  if not ok and (...) ~= CANCELLED then
+  if self then
+    local me = running()
+    by_coroutine[me] = self
+    complete(self, ok, ...)
+    by_coroutine[me] = nil
+  elseif not ok and (...) ~= CANCELLED then
     local err, traceback = ...
     errors.report(err, traceback, object)
   end
@@ -274,15 +279,19 @@ local function result_of(self)
   elseif self.status == "cancelled" then
     return nil, "join: task cancelled", "ECANCELED"
   end
-  if type(self.err) == "string" then
-    error(self.err .. "\n(in a task) " .. (self.traceback or ""), 0)
-  end
   error(self.err, 0)
 end
 
-local function join_outside(self)
+local function add_joiner(self, joiner)
   self.joiners = self.joiners or {}
-  table.insert(self.joiners, { joining = false })
+  table.insert(self.joiners, joiner)
+end
+
+local function join_outside(self)
+  add_joiner(self, function()
+    shared.interrupt = 1
+    return true
+  end)
   drive(function() return ENDED[self.status] end)
 end
 
@@ -300,9 +309,10 @@ function Task:join()
   if not me then
     join_outside(self)
   else
-    self.joiners = self.joiners or {}
-    table.insert(self.joiners, me)
     me.joining = self
+    add_joiner(self, function()
+      return me.joining == self and wake(me) == 0
+    end)
     park(me, "task:join")
     me.joining = nil
   end
@@ -313,7 +323,7 @@ end
 --- functions run. One that has not begun never does.
 --- @return boolean cancelled false when it had ended
 function Task:cancel()
-  if ENDED[self.status] then return false end
+  if ENDED[self.status] or self.ending then return false end
   if self.status == "ready" then
     C.tl_handle_close(loop, self.id.slot, self.id.generation)
     anchors.clear(self.id.slot)
@@ -325,6 +335,14 @@ function Task:cancel()
     error(CANCELLED, 0) -- itself
   end
   return true
+end
+
+--- When its sleep is over, in monotonic seconds; nil when it does not sleep.
+--- @return number? instant
+function Task:wakes_at()
+  if self.status ~= "waiting" then return nil end
+  local due = C.tl_timer_deadline(loop, self.id.slot, self.id.generation)
+  if due == due then return due end
 end
 
 --- Iterate over the tasks that have not ended.

@@ -34,6 +34,8 @@ local timer = {}
 --- @field name string? yours to set
 --- @field site string? "file:line" where its callback was defined
 --- @field active boolean waiting to run
+--- @field running boolean its callback has begun and is not over
+--- @field paused boolean
 local methods = {}
 
 local names = setmetatable({}, { __mode = "k" })
@@ -272,6 +274,11 @@ function fields.active(t)
   return i ~= nil and i.active ~= 0
 end
 
+function fields.running(t)
+  local i = info_of(t)
+  return i ~= nil and i.running ~= 0
+end
+
 function fields.paused(t)
   local i = info_of(t)
   return i ~= nil and i.paused ~= 0
@@ -350,10 +357,10 @@ end
 
 -- A limited timer leaves the queue as its last callback begins.
 local function limited(fn, limit)
-  return function(t, ...)
+  return callable.stand_in(function(t, ...)
     if t.runs >= limit then t:cancel() end
     return fn(t, ...)
-  end
+  end, fn)
 end
 
 local function first_and_interval(options)

@@ -41,6 +41,7 @@ function Watch:ref()
 end
 
 local function fileno(fd)
+  if io.type(fd) == "file" then return C.tl_stream_fd(fd) end
   if type(fd) == "table" or type(fd) == "userdata" then
     local ok, number = pcall(function() return fd:fileno() end)
     if ok then return number end
@@ -51,7 +52,8 @@ end
 local watch = {}
 
 --- Call `fn` on every turn on which a descriptor is ready (level-triggered).
---- @param fd integer|table a descriptor, or an object with fileno()
+--- @param fd integer|table|file* a descriptor, an io file, or an object with
+---   fileno()
 --- @param interest "r"|"w"|"rw"
 --- @param fn fun(watch: timerlua.Watch, ready: string) ready: letters of
 ---   "rweh": readable, writable, error, hang-up
@@ -62,7 +64,7 @@ local watch = {}
 function watch.watch(fd, interest, fn)
   local number = fileno(fd)
   if type(number) ~= "number" or number < 0 or number % 1 ~= 0 then
-    misuse.got("watch", "fd must be a descriptor or have fileno()", fd)
+    misuse.got("watch", "fd must be a descriptor, an io file or have fileno()", fd)
   end
   if not INTEREST[interest] then
     misuse.got("watch", 'interest must be "r", "w" or "rw"', interest)
