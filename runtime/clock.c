@@ -3,7 +3,7 @@
 
 #include <time.h>
 
-#include "timers.h"
+#include "deadline.h"
 
 static const clockid_t kernel_clocks[TL_CLOCKS] = {
     [TL_MONOTONIC] = CLOCK_MONOTONIC,

@@ -22,7 +22,10 @@ static const struct {
     {"us", 1000},
     {"ns", 1},
 };
-enum { UNITS = sizeof units / sizeof *units, MOST_DIGITS = 18 };
+enum {
+    UNITS = sizeof units / sizeof *units,
+    MOST_DIGITS = 18 /* an int64 holds any number of so many */
+};
 
 double tl_max_seconds(void)
 {
@@ -31,11 +34,20 @@ double tl_max_seconds(void)
     return 9223372036.0;
 }
 
+/* From here on (2^23 s, 97 days) doubles are more than 1 ns apart. */
+#define COARSE_SECONDS 8388608.0
+
 int64_t tl_seconds_to_ns(double seconds)
 {
+    if (seconds >= COARSE_SECONDS) {
+        /* exact: the fraction has at most 29 bits, 1e9 has 21 that count */
+        int64_t whole = (int64_t)seconds;
+        double fraction_ns = (seconds - (double)whole) * 1e9;
+        return whole * 1000000000 + (int64_t)ceil(fraction_ns);
+    }
     int64_t ns = (int64_t)(seconds * 1e9);
-    /* the product is off by at most one unit in the last place, which is less
-       than 2 ns below 2^53 ns; above, the neighbours are tried likewise */
+    /* the product is off by less than 2 ns, and what is below 2^53 ns is read
+       back exactly */
     while ((double)ns / 1e9 < seconds)
         ns++;
     while (ns > 0 && (double)(ns - 1) / 1e9 >= seconds)
@@ -43,17 +55,18 @@ int64_t tl_seconds_to_ns(double seconds)
     return ns;
 }
 
-/* Digits with at most one point in them, as whole and tenth-powers:
-   value = digits / 10^decimals. */
+/* Digits with at most one point in them: value = digits / 10^decimals, and a
+   little more if digits that no longer fit were not zero. */
 struct number {
     int64_t digits;
     int decimals;
+    bool more;
 };
 
 static int parse_number(const char **text, const char *end, struct number *n)
 {
-    bool point = false;
-    int count = 0;
+    bool point = false, any = false;
+    int significant = 0;
     *n = (struct number){0};
     for (; *text < end; ++*text) {
         char c = **text;
@@ -63,12 +76,18 @@ static int parse_number(const char **text, const char *end, struct number *n)
         }
         if (!isdigit((unsigned char)c))
             break;
-        if (++count > MOST_DIGITS)
+        any = true;
+        significant += significant > 0 || c != '0';
+        if (significant <= MOST_DIGITS) {
+            n->digits = n->digits * 10 + (c - '0');
+            n->decimals += point;
+        } else if (point) {
+            n->more |= c != '0';
+        } else {
             return -ERANGE;
-        n->digits = n->digits * 10 + (c - '0');
-        n->decimals += point;
+        }
     }
-    return count > 0 ? 0 : -EINVAL;
+    return any ? 0 : -EINVAL;
 }
 
 static int parse_unit(const char **text, const char *end)
@@ -87,7 +106,7 @@ static int parse_unit(const char **text, const char *end)
 /* digits * unit / 10^decimals, rounded up. */
 static int scale(struct number n, int64_t unit_ns, int64_t *ns)
 {
-    __int128 product = (__int128)n.digits * unit_ns;
+    __int128 product = (__int128)n.digits * unit_ns + n.more;
     for (; n.decimals > 0; n.decimals--)
         product = (product + 9) / 10;
     if (product > INT64_MAX)

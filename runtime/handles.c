@@ -143,15 +143,17 @@ void tl_handles_close(tl_handles *handles, uint32_t slot)
     handle->generation++;
     /* A slot whose generations are used up is retired: 32 bytes lost every
        four billion uses, and never a wrong match. */
-    if (handle->generation == UINT32_MAX)
+    if (handle->generation == UINT32_MAX) {
+        page->worn = true;
         return;
+    }
     bool was_full = page->first_free == TL_PAGE_SIZE;
     handle->at.next_free = page->first_free;
     page->first_free = slot & (TL_PAGE_SIZE - 1);
     if (was_full)
         open_push(handles, p);
     bool only_open = handles->open == p && page->open_next == TL_NO_PAGE;
-    if (page->live == 0 && p != 0 && !only_open)
+    if (page->live == 0 && p != 0 && !only_open && !page->worn)
         give_back(handles, p);
 }
 

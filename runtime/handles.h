@@ -72,6 +72,7 @@ typedef struct tl_page {
     uint32_t next_generation; /* a page that comes back starts here */
     uint32_t open_next;       /* list of pages with a free record */
     uint32_t open_prev;
+    bool worn; /* a record's generations are used up: never given back */
 } tl_page;
 
 typedef struct tl_handles {

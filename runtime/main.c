@@ -58,7 +58,7 @@ int main(int argc, char **argv)
     (void)signal(SIGINT, SIG_DFL);
     (void)signal(SIGTERM, SIG_DFL);
     tl_host_close(host);
-    if (fflush(stdout) != 0 && code == 0)
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0)
         code = EXIT_FAILURE; /* output was lost: disk full, pipe closed */
     if (ended_by)
         end_by_signal(ended_by);

@@ -34,14 +34,6 @@ void tl_timers_free(tl_timers *timers)
     tl_heap_free(&timers->front);
 }
 
-int64_t tl_deadline(int64_t now_ns, int64_t delay_ns)
-{
-    int64_t sum;
-    if (__builtin_add_overflow(now_ns, delay_ns, &sum))
-        return INT64_MAX;
-    return sum;
-}
-
 static bool is_queued(const tl_handle *handle)
 {
     return handle->where == TL_IN_FRONT || handle->where >= TL_IN_WHEEL;

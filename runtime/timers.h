@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 
+#include "deadline.h"
 #include "handles.h"
 #include "heap.h"
 #include "wheel.h"
@@ -58,8 +59,5 @@ size_t tl_timers_expire(tl_timers *timers, int64_t now_ns, uint32_t *slots,
 size_t tl_timers_bytes(const tl_timers *timers);
 /* Recompute everything slowly; aborts when anything is wrong. For tests. */
 void tl_timers_check(tl_timers *timers);
-
-/* now + delay, at most INT64_MAX; delay_ns >= 0. */
-int64_t tl_deadline(int64_t now_ns, int64_t delay_ns);
 
 #endif

@@ -28,7 +28,7 @@ end
 
 -- Whose error it is; the main chunk's message says so itself.
 local function who(source)
-  if source == nil or source.kind == "main" then return "" end
+  if source == nil or (source.kind == "task" and source.is_main) then return "" end
   local kind, name, site = source.kind, source.name, source.site
   return "error in " .. (kind or "callback")
     .. (name and " " .. misuse.show(name) or "")

@@ -1,4 +1,5 @@
 -- The program: timerlua [options] script.lua [args...].
+local core = require "timerlua.ffi"
 local errors = require "timerlua.errors"
 local tl = require "timerlua"
 local stop = require "timerlua.stop"
@@ -111,13 +112,16 @@ local function read_all(file, name)
 end
 
 local function source_of(path)
-  if path == "-" then return read_all(io.stdin, "standard input"), "=stdin" end
+  if path == "-" then
+    local text, message = read_all(io.stdin, "standard input")
+    return text, message or "=stdin"
+  end
   local file, message = io.open(path, "rb")
   if not file then return nil, "cannot open " .. message end
   local text
   text, message = read_all(file, path)
   file:close()
-  return text, text and "@" .. path or message
+  return text, message or "@" .. path
 end
 
 local function compile(text, chunkname)
@@ -139,6 +143,17 @@ end
 
 -- ---------------------------------------------------------------------------
 -- running
+
+-- print that does not lose output in silence: when it cannot be written, an
+-- error, and the end of the script, which would go on for nobody.
+local function checked_print(...)
+  local words = { n = select("#", ...), ... }
+  for i = 1, words.n do words[i] = tostring(words[i]) end
+  local ok, message = io.stdout:write(table.concat(words, "\t", 1, words.n), "\n")
+  if ok then return end
+  core.shared.stopped = 1
+  error("print: " .. message, 2)
+end
 
 local function run_steps(steps)
   for _, step in ipairs(steps) do
@@ -197,11 +212,12 @@ function program.main(...)
     io.stderr:write("timerlua: ", message, "\n")
     return 1
   end
+  _G.print = checked_print
   local main = task.spawn(function()
     run_steps(options.steps)
     if chunk then return chunk(unpack(args)) end
   end)
-  main.kind, main.name = "main", "main"
+  main.name, main.is_main = "main", true
   main.fn = chunk or options.steps[#options.steps].chunk -- for its site
   return stop.run()
 end

@@ -135,6 +135,10 @@ local function sleep_outside(ns)
     shared.interrupt = 1
   end, id)
   drive(function() return over end)
+  if not over then -- tl.stop came first
+    C.tl_handle_close(loop, id.slot, id.generation)
+    anchors.clear(id.slot)
+  end
   return over
 end
 
