@@ -9,8 +9,8 @@
 
    What a handle runs is anchored in pages that mirror the handles' own:
    anchors[page][2i+1] what to run, anchors[page][2i+2] its object. To run is
-   a function, a suspended coroutine, or a table {n =, [1] = either, [2..n] =
-   arguments}. */
+   a function, a suspended coroutine, or a bound call: a table with either at
+   [1], its arguments from [2] on, and the index of the last at [0]. */
 #include "dispatch.h"
 
 #include <lauxlib.h>
@@ -26,8 +26,9 @@ enum {
 };
 
 /* Lua functions that the dispatcher calls, in core.hooks by these names. */
-static const char *const hook_names[] = {"finish", "signal", "jump", "idle"};
-enum { HOOK_FINISH, HOOK_SIGNAL, HOOK_JUMP, HOOK_IDLE, HOOKS };
+static const char *const hook_names[] = {"finish", "signal", "jump", "idle",
+                                         "output"};
+enum { HOOK_FINISH, HOOK_SIGNAL, HOOK_JUMP, HOOK_IDLE, HOOK_OUTPUT };
 
 /* --- coroutines --------------------------------------------------------- */
 
@@ -219,7 +220,7 @@ static void settle_started(tl_dispatcher *d, lua_State *L, int obj_index,
 static int push_bound(lua_State *L, lua_State *co, int obj)
 {
     int bound = lua_gettop(L);
-    lua_getfield(L, bound, "n");
+    lua_rawgeti(L, bound, 0);
     int count = (int)lua_tointeger(L, -1);
     if (!lua_checkstack(L, count + LUA_MINSTACK) ||
         !lua_checkstack(co, count + LUA_MINSTACK))
@@ -286,7 +287,7 @@ static void resume(tl_dispatcher *d, lua_State *L, const tl_event *event)
     int obj = lua_gettop(L) - 1;
     lua_State *co = lua_tothread(L, -1);
     int nargs = 0;
-    if (co == NULL) { /* with values: {n =, coroutine, values...} */
+    if (co == NULL) { /* bound, with values to wake up to */
         lua_rawgeti(L, -1, 1);
         co = lua_tothread(L, -1);
         lua_insert(L, -2);
@@ -359,7 +360,8 @@ static bool run_batch(tl_dispatcher *d, lua_State *L)
     return false;
 }
 
-/* Tell Lua of signals and clock steps that the last wait brought. */
+/* Tell Lua of signals and clock steps that the last wait brought, and of lost
+   output. */
 static void tell_news(tl_dispatcher *d, lua_State *L)
 {
     int reason = tl_loop_take_reason(d->loop);
@@ -372,17 +374,17 @@ static void tell_news(tl_dispatcher *d, lua_State *L)
         lua_pushnumber(L, jump_s);
         call_hook(d, L, HOOK_JUMP, 1);
     }
+    if (d->guards_output && ferror(stdout)) {
+        d->guards_output = false;
+        call_hook(d, L, HOOK_OUTPUT, 0);
+    }
 }
 
-/* core.run(): turns until nothing is left to wait for, or a callback ends the
-   run through the shared flags. Returns true in the first case. */
-int tl_dispatch_run(lua_State *L)
+/* Turns until nothing is left to wait for (true), or until a callback ends the
+   run through the shared flags (false). */
+static int turns(lua_State *L)
 {
     tl_dispatcher *d = tl_dispatcher_of(L);
-    if (d->running)
-        return luaL_error(L, "timerlua.run: the loop is running already");
-    d->running = true;
-    lua_settop(L, 0);
     luaL_checkstack(L, 2 * WARM_EVENTS + LUA_MINSTACK, "timerlua.run");
     lua_rawgeti(L, LUA_REGISTRYINDEX, d->anchors_ref);
     bool idle = false;
@@ -392,23 +394,31 @@ int tl_dispatch_run(lua_State *L)
         if (d->loop->shared.interrupt || d->loop->shared.stopped)
             break;
         int outcome = tl_loop_collect(d->loop);
-        if (outcome == TL_NOTHING_LEFT && !idle) {
-            idle = true; /* somebody may wait for just this */
-            call_hook(d, L, HOOK_IDLE, 0);
-        } else if (outcome == TL_NOTHING_LEFT) {
-            d->running = false;
-            lua_pushboolean(L, 1);
-            return 1;
-        } else if (outcome < 0) {
-            d->running = false;
+        if (outcome < 0)
             return luaL_error(L, "timerlua.run: waiting: %s (%s)",
                               tl_error_text(outcome), tl_error_name(outcome));
-        } else {
-            idle = false;
+        if (outcome == TL_NOTHING_LEFT && idle) {
+            lua_pushboolean(L, 1);
+            return 1;
         }
+        idle = outcome == TL_NOTHING_LEFT;
+        if (idle) /* somebody may wait for just this */
+            call_hook(d, L, HOOK_IDLE, 0);
     }
-    d->running = false;
-    d->loop->shared.interrupt = 0;
     lua_pushboolean(L, 0);
     return 1;
+}
+
+int tl_dispatch_run(lua_State *L)
+{
+    tl_dispatcher *d = tl_dispatcher_of(L);
+    if (d->running)
+        return luaL_error(L, "timerlua.run: the loop is running already");
+    lua_settop(L, 0);
+    lua_pushcfunction(L, turns);
+    d->running = true;
+    int status = lua_pcall(L, 0, 1, 0);
+    d->running = false;
+    d->loop->shared.interrupt = 0;
+    return status == 0 ? 1 : lua_error(L);
 }

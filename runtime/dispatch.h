@@ -19,6 +19,7 @@ typedef struct tl_dispatcher {
     int hooks_ref; /* Lua functions: finish, signal, jump, idle */
     uint32_t pages_reclaimed;
     bool running;
+    bool guards_output; /* tell Lua when standard output is lost */
 } tl_dispatcher;
 
 /* The dispatcher of a state that has loaded timerlua.core, or NULL. */

@@ -22,10 +22,7 @@ static const struct {
     {"us", 1000},
     {"ns", 1},
 };
-enum {
-    UNITS = sizeof units / sizeof *units,
-    MOST_DIGITS = 18 /* an int64 holds any number of so many */
-};
+enum { UNITS = sizeof units / sizeof *units };
 
 double tl_max_seconds(void)
 {
@@ -63,10 +60,20 @@ struct number {
     bool more;
 };
 
+/* digits * 10 + digit, if an int64 holds it. */
+static bool append_digit(int64_t *digits, int digit)
+{
+    int64_t longer;
+    if (__builtin_mul_overflow(*digits, 10, &longer) ||
+        __builtin_add_overflow(longer, digit, &longer))
+        return false;
+    *digits = longer;
+    return true;
+}
+
 static int parse_number(const char **text, const char *end, struct number *n)
 {
     bool point = false, any = false;
-    int significant = 0;
     *n = (struct number){0};
     for (; *text < end; ++*text) {
         char c = **text;
@@ -77,15 +84,12 @@ static int parse_number(const char **text, const char *end, struct number *n)
         if (!isdigit((unsigned char)c))
             break;
         any = true;
-        significant += significant > 0 || c != '0';
-        if (significant <= MOST_DIGITS) {
-            n->digits = n->digits * 10 + (c - '0');
+        if (!n->more && append_digit(&n->digits, c - '0'))
             n->decimals += point;
-        } else if (point) {
+        else if (point)
             n->more |= c != '0';
-        } else {
+        else
             return -ERANGE;
-        }
     }
     return any ? 0 : -EINVAL;
 }

@@ -43,13 +43,13 @@ static void open_remove(tl_handles *handles, uint32_t p)
         handles->pages[page->open_next].open_prev = page->open_prev;
 }
 
-/* A page number without memory: one given back, else a new one. Pages are
-   given back rarely, so the search is not worth a list of its own. */
+/* A page number without memory: the first one given back, else a new one. */
 static int vacant_page(tl_handles *handles, uint32_t *p)
 {
     if (handles->resident < handles->page_count) {
-        for (*p = 0; handles->pages[*p].records != NULL; ++*p)
-            ;
+        for (*p = handles->vacant_from; handles->pages[*p].records != NULL;)
+            ++*p;
+        handles->vacant_from = *p;
         return 0;
     }
     if (handles->page_count == handles->page_capacity) {
@@ -123,6 +123,8 @@ static void give_back(tl_handles *handles, uint32_t p)
     open_remove(handles, p);
     free(page->records);
     page->records = NULL;
+    if (p < handles->vacant_from)
+        handles->vacant_from = p;
     handles->resident--;
     handles->given_back++;
 }

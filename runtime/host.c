@@ -95,7 +95,10 @@ int tl_host_run(tl_host *host, int argc, char **argv, int *signal)
     lua_getfield(L, LUA_REGISTRYINDEX, "timerlua.program");
     lua_getfield(L, -1, "main");
     lua_remove(L, -2);
-    luaL_checkstack(L, argc, "too many arguments");
+    if (!lua_checkstack(L, argc + LUA_MINSTACK)) {
+        fprintf(stderr, "timerlua: too many arguments (%d)\n", argc - 1);
+        return 2;
+    }
     for (int i = 0; i < argc; i++)
         lua_pushstring(L, argv[i]);
     if (lua_pcall(L, argc, 2, 0) != 0) {

@@ -155,27 +155,36 @@ int tl_loop_due(tl_loop *loop)
     return 0;
 }
 
-/* Wait until something is ready, and take it. */
-static int collect_waiting(tl_loop *loop)
+static int collect_virtual(tl_loop *loop, bool woken)
 {
-    if (atomic_exchange(&loop->woken, false))
-        return 0;
-    if (loop->clock.is_virtual) {
-        int error = loop->watches ? collect_ready(loop, false) : 0;
-        if (error || loop->batch_count > 0)
+    if (loop->watches > 0 || woken) {
+        int error = collect_ready(loop, false);
+        if (error || loop->batch_count > 0 || woken)
             return error;
-        if (!jump(loop))
-            error = collect_ready(loop, true);
-        collect_due(loop);
-        return error;
     }
-    int error = set_deadlines(loop);
-    if (error == 0)
-        error = collect_ready(loop, true);
-    if (error)
-        return error;
+    if (!jump(loop))
+        return collect_ready(loop, true);
     collect_due(loop);
     return 0;
+}
+
+/* Wait until something is ready, and take it. A wake-up that came before is
+   taken from the poller without waiting. */
+static int collect_waiting(tl_loop *loop)
+{
+    bool woken = atomic_exchange(&loop->woken, false);
+    int error = 0;
+    if (loop->clock.is_virtual) {
+        error = collect_virtual(loop, woken);
+    } else {
+        error = woken ? 0 : set_deadlines(loop);
+        if (error == 0)
+            error = collect_ready(loop, !woken);
+        if (error == 0)
+            collect_due(loop);
+    }
+    atomic_store(&loop->woken, false);
+    return error;
 }
 
 /* After a program shrank, give the C heap's free memory back to the system
@@ -253,7 +262,7 @@ static bool begin_timer(tl_loop *loop, uint32_t slot, tl_handle *handle)
         note_run(handle->repeat.repetition, due_ns);
     handle->late_s = (float)tl__seconds(late_ns);
     handle->flags |= TL_FLAG_BUSY;
-    loop->fired++;
+    loop->fired += handle->kind == TL_TIMER;
     if (handle->kind != TL_TASK)
         tl_histogram_record(&loop->lateness, late_ns);
     return true;

@@ -18,7 +18,7 @@ enum {
        million timers are due. */
     TL_BATCH_TIMERS = 1024,
     TL_BATCH_MOST = TL_BATCH_TIMERS + TL_POLL_MOST,
-    TL_DEFAULT_SLACK_NS = 100000
+    TL_DEFAULT_SLACK_NS = 125000
 };
 
 /* Outcome of tl_loop_collect besides a negative errno. */

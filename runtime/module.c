@@ -40,6 +40,14 @@ static int owned(lua_State *L)
     return 1;
 }
 
+/* core.guard_output(): call hooks.output when writing to standard output has
+   failed; stdio does not always tell the writer. */
+static int guard_output(lua_State *L)
+{
+    tl_dispatcher_of(L)->guards_output = true;
+    return 0;
+}
+
 static int is_running(lua_State *L)
 {
     lua_pushboolean(L, tl_dispatcher_of(L)->running);
@@ -132,6 +140,7 @@ int luaopen_timerlua_core(lua_State *L)
     static const luaL_Reg functions[] = {{"run", tl_dispatch_run},
                                          {"owned", owned},
                                          {"is_running", is_running},
+                                         {"guard_output", guard_output},
                                          {NULL, NULL}};
     luaL_register(L, NULL, functions);
     return 1;

@@ -14,7 +14,7 @@ static int queue_until(tl_loop *loop, uint32_t slot, tl_handle *handle,
         return error;
     handle->flags &= (uint8_t)~TL_FLAG_PAUSED;
     tl__set_active(loop, handle, true);
-    loop->armed++;
+    loop->armed += handle->kind == TL_TIMER;
     return 0;
 }
 
@@ -141,7 +141,7 @@ int tl_timer_cancel(tl_loop *loop, uint32_t slot, uint32_t generation)
     bool waited = handle->flags & (TL_FLAG_ACTIVE | TL_FLAG_PAUSED);
     tl__leave_queue(loop, slot, handle);
     handle->flags &= (uint8_t)~TL_FLAG_PAUSED;
-    loop->cancelled += waited && handle->kind != TL_WATCH;
+    loop->cancelled += waited && handle->kind == TL_TIMER;
     if (handle->flags & TL_FLAG_BUSY)
         return waited ? TL_CANCELLED : 0;
     tl_handles_close(&loop->handles, slot);

@@ -137,6 +137,8 @@ int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest);
 
 /* The descriptor of a C stream, for Lua's io files; -1 when it has none. */
 int tl_stream_fd(void *stream);
+/* Whether something written to a C stream was lost, ferror(3). */
+int tl_stream_failed(void *stream);
 
 /* --- clock -------------------------------------------------------------- */
 

@@ -25,3 +25,8 @@ int tl_stream_fd(void *stream)
 {
     return fileno(stream);
 }
+
+int tl_stream_failed(void *stream)
+{
+    return ferror(stream) != 0;
+}

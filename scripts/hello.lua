@@ -1,13 +1,21 @@
 #!/usr/bin/env timerlua
--- Three kinds of timers. Run: timerlua scripts/hello.lua; ends by itself.
+-- Timers and the main chunk share one loop: a timer that ticks, one that runs
+-- once, and straight-line code that sleeps meanwhile.
+-- Run: timerlua scripts/hello.lua; ends by itself after half a second.
 local tl = require "timerlua"
 
-tl.after(0.35, function() print("once, after 0.35 s") end)
+local start = tl.now()
+local function say(text)
+  print(("%.2f s  %s"):format(tl.now() - start, text))
+end
 
 tl.every(0.1, function(timer)
-  print(("tick %d, %.1f s after the start"):format(timer.runs, timer.runs * 0.1))
+  say("tick " .. timer.runs)
   if timer.runs == 5 then timer:cancel() end
 end)
 
+tl.after("350ms", function() say("once, after 350 ms") end)
+
+say("the main chunk goes to sleep")
 tl.sleep(0.25)
-print("the main chunk slept 0.25 s while the timer ticked")
+say("the main chunk has slept; the timers ticked on")

@@ -51,7 +51,7 @@ end
 function anchors.bind(what, ...)
   local n = select("#", ...)
   if n == 0 and type(what) == "function" then return what end
-  return { n = n + 1, what, ... }
+  return { [0] = n + 1, what, ... }
 end
 
 --- The function or coroutine in a possibly bound call.

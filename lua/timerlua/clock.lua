@@ -121,7 +121,7 @@ function dispatcher.hooks.jump(seconds)
 end
 
 --- How much later than due a timer may run so that one sleep serves several
---- timers; a lone timer is never delayed by it. Default 100 us; 0 is exact.
+--- timers; a lone timer is never delayed by it. Default 125 us; 0 is exact.
 --- @param slack? number|string|ffi.cdata* new value
 --- @return number seconds the value in force
 function clock.slack(slack)

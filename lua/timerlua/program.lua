@@ -19,7 +19,7 @@ nothing is left to wait for.
   --on-error=stop     end at the first one
   --virtual-time      time jumps to the next deadline instead of being waited for
   --slack=DURATION    how late a timer may be so that one sleep serves several;
-                      default 100us, 0s is exact
+                      default 125us, 0s is exact
   --version           print the version
   --help              print this
   --                  end of options
@@ -144,15 +144,25 @@ end
 -- ---------------------------------------------------------------------------
 -- running
 
--- print that does not lose output in silence: when it cannot be written, an
--- error, and the end of the script, which would go on for nobody.
-local function checked_print(...)
-  local words = { n = select("#", ...), ... }
-  for i = 1, words.n do words[i] = tostring(words[i]) end
-  local ok, message = io.stdout:write(table.concat(words, "\t", 1, words.n), "\n")
-  if ok then return end
+-- Output that cannot be written ends the script, which would go on for nobody:
+-- print sees it at once, also in a loop that never waits; every turn sees it
+-- for all other ways to write.
+local function lost_output()
   core.shared.stopped = 1
-  error("print: " .. message, 2)
+  error("standard output cannot be written: it is full or closed", 0)
+end
+
+local function guard_output()
+  local plain_print = print
+  _G.print = function(...)
+    plain_print(...)
+    if core.C.tl_stream_failed(io.stdout) ~= 0 then lost_output() end
+  end
+  core.core.hooks.output = function()
+    local _, err = pcall(lost_output)
+    errors.report(err, nil, { kind = "task", is_main = true })
+  end
+  core.core.guard_output()
 end
 
 local function run_steps(steps)
@@ -212,7 +222,7 @@ function program.main(...)
     io.stderr:write("timerlua: ", message, "\n")
     return 1
   end
-  _G.print = checked_print
+  guard_output()
   local main = task.spawn(function()
     run_steps(options.steps)
     if chunk then return chunk(unpack(args)) end

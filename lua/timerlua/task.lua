@@ -212,7 +212,7 @@ local ENDED = { done = true, failed = true, cancelled = true }
 
 local function call_bound(what)
   if type(what) == "function" then return what() end
-  return what[1](unpack(what, 2, what.n))
+  return what[1](unpack(what, 2, what[0]))
 end
 
 local function run_deferred(self)

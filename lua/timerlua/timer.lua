@@ -81,11 +81,8 @@ function timer.after(delay, callback, ...)
   local id = new_id()
   local status = C.tl_timer_after(loop, id, delay)
   if status ~= 0 then return errors.failed("after timer", status) end
-  if select("#", ...) == 0 then
-    set_anchor(id.slot, callback, id)
-  else
-    set_anchor(id.slot, { n = select("#", ...) + 1, callback, ... }, id)
-  end
+  if select("#", ...) > 0 then callback = bind(callback, ...) end
+  set_anchor(id.slot, callback, id)
   return id
 end
 

@@ -63,7 +63,8 @@ local watch = {}
 ---   already), "ENOSPC", "ENOMEM"; epoll_ctl(2)
 function watch.watch(fd, interest, fn)
   local number = fileno(fd)
-  if type(number) ~= "number" or number < 0 or number % 1 ~= 0 then
+  if type(number) ~= "number" or number < 0 or number % 1 ~= 0
+    or number >= 2 ^ 31 then
     misuse.got("watch", "fd must be a descriptor, an io file or have fileno()", fd)
   end
   if not INTEREST[interest] then

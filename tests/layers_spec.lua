@@ -1,0 +1,236 @@
+-- The layers: who may use whom, and who may touch the system.
+local support = require "tests.support"
+
+-- Lowest first. A file may use its own header and the layers below its own;
+-- within a layer marked together, its peers too.
+local C_LAYERS = {
+  { "abi", "check", "deadline" },
+  { "error", "duration", "histogram", "heap", "wheel", "clock" },
+  { "handles", "poller" },
+  { "timers" },
+  { "loop", "handle", "timer", "watch", "time", "stats", together = true },
+  { "dispatch" },
+  { "module" },
+  { "host" },
+  { "main" },
+}
+local GENERATED = { abi_text = { module = true }, lua_modules = { host = true },
+  timerlua_abi = { abi = true } }
+
+local LUA_LAYERS = {
+  { "ffi", "version" },
+  { "anchors", "misuse" },
+  { "duration" },
+  { "callable", "instant" },
+  { "events" },
+  { "errors" },
+  { "timer", "task", "watch" },
+  { "clock", "inspect", "stop" },
+  { "init" },
+  { "program" }, -- what the host runs, beside the scripts
+}
+
+local USES_LUA = { host = true, dispatch = true, module = true }
+local LUA_HEADERS = { lua = true, lauxlib = true, lualib = true, luajit = true, luaconf = true }
+local PURE = { "handles", "heap", "wheel", "timers", "histogram", "duration" }
+
+local function files(pattern)
+  local r = support.shell("ls " .. pattern)
+  assert.equal("", r.err)
+  local paths = {}
+  for path in r.out:gmatch("%S+") do paths[#paths + 1] = path end
+  assert.is_true(#paths > 0, pattern)
+  return paths
+end
+
+local function name_of(path)
+  return path:match("([^/]+)%.%a+$")
+end
+
+local function without_comments(path)
+  return (support.read(path):gsub("/%*.-%*/", " "):gsub("//[^\n]*", ""))
+end
+
+local function layer_of(layers)
+  local level = {}
+  for i, layer in ipairs(layers) do
+    for _, name in ipairs(layer) do level[name] = i end
+  end
+  return level
+end
+
+local function may_use(layers, level, user, used)
+  if user == used then return true end
+  if not (level[user] and level[used]) then return false end
+  return level[used] < level[user]
+    or (level[used] == level[user] and layers[level[user]].together == true)
+end
+
+local function c_arrows()
+  local arrows = {}
+  for _, path in ipairs(files("runtime/*.c runtime/*.h")) do
+    for used in support.read(path):gmatch('#%s*include%s+"([^"]+)"') do
+      arrows[#arrows + 1] = { path = path, user = name_of(path), used = name_of(used) }
+    end
+  end
+  return arrows
+end
+
+local function lua_arrows()
+  local arrows = {}
+  for _, path in ipairs(files("lua/timerlua/*.lua")) do
+    local code = support.read(path):gsub("%-%-[^\n]*", "")
+    for used in code:gmatch("require%s*%(?%s*[\"']timerlua([%w_.]*)[\"']") do
+      arrows[#arrows + 1] = { path = path, user = name_of(path),
+        used = used == "" and "init" or used:sub(2) }
+    end
+  end
+  return arrows
+end
+
+describe("the layers of the core", function()
+  local level = layer_of(C_LAYERS)
+
+  it("name every file", function()
+    for _, path in ipairs(files("runtime/*.c runtime/*.h")) do
+      local name = name_of(path)
+      assert.truthy(level[name] or GENERATED[name], path .. " is in no layer")
+    end
+  end)
+
+  it("use what is below them, never what is above", function()
+    local arrows = c_arrows()
+    assert.is_true(#arrows > 20)
+    local wrong = {}
+    for _, a in ipairs(arrows) do
+      local allowed = GENERATED[a.used]
+      if allowed then allowed = allowed[a.user]
+      else allowed = may_use(C_LAYERS, level, a.user, a.used) end
+      if not allowed then wrong[#wrong + 1] = a.path .. " includes " .. a.used end
+    end
+    assert.same({}, wrong)
+  end)
+
+  it("leave Lua to the host and the dispatcher", function()
+    local users = {}
+    for _, path in ipairs(files("runtime/*.c runtime/*.h")) do
+      for header in support.read(path):gmatch("#%s*include%s*<([%w]+)%.h>") do
+        if LUA_HEADERS[header] then users[name_of(path)] = true end
+      end
+    end
+    assert.same(USES_LUA, users)
+  end)
+
+  it("leave epoll, timerfd, eventfd and signalfd to the poller", function()
+    for _, path in ipairs(files("runtime/*.c runtime/*.h")) do
+      local code = without_comments(path)
+      local word = code:match("<sys/(epoll)%.h>") or code:match("<sys/(%a+fd)%.h>")
+        or code:match("epoll_%a+%s*%(") or code:match("timerfd_%a+%s*%(")
+        or code:match("%f[%w_]eventfd%s*%(") or code:match("%f[%w_]signalfd%s*%(")
+      if path == "runtime/poller.c" then
+        assert.truthy(word)
+      else
+        assert.is_nil(word, path)
+      end
+    end
+  end)
+end)
+
+describe("the pure files", function()
+  local ALLOWED = { ctype = true, errno = true, math = true, stdbool = true, stddef = true,
+    stdint = true, stdio = true, stdlib = true, string = true }
+
+  it("include no header of the system's", function()
+    for _, name in ipairs(PURE) do
+      for _, path in ipairs(files(("runtime/%s.*"):format(name))) do
+        for header in support.read(path):gmatch("#%s*include%s*<([%w_/]+)%.h>") do
+          assert.truthy(ALLOWED[header], path .. " includes " .. header)
+        end
+      end
+    end
+  end)
+
+  if not support.sanitized then
+    it("call nothing of the system but memory", function()
+      local LIBC = { malloc = true, calloc = true, realloc = true, free = true, qsort = true,
+        abort = true, fprintf = true, stderr = true, fwrite = true, memcmp = true, memcpy = true,
+        memset = true, memmove = true, strlen = true, __ctype_b_loc = true,
+        __stack_chk_fail = true, ceil = true, ldexp = true, _GLOBAL_OFFSET_TABLE_ = true }
+      for _, name in ipairs(PURE) do
+        local r = support.shell(("nm --undefined-only %s/obj/%s.o"):format(support.build, name))
+        assert.equal("", r.err)
+        for symbol in r.out:gmatch("U ([%w_]+)") do
+          assert.truthy(LIBC[symbol] or symbol:find("^tl_"), name .. ".o calls " .. symbol)
+        end
+      end
+    end)
+
+    -- Sections that hold what changes; .data.rel.ro is constant once linked.
+    local MUTABLE = { [".data"] = true, [".bss"] = true, [".tdata"] = true,
+      [".tbss"] = true, ["*COM*"] = true, [".data.rel"] = true, [".data.rel.local"] = true }
+    -- A signal handler has no other way to its loop.
+    local VARIABLES = { ["main.o stopping"] = true, ["main.o signalled_loop"] = true }
+
+    it("and all others but main.c have no variables of their own", function()
+      local wrong, allowed = {}, {}
+      for _, path in ipairs(files(support.build .. "/obj/*.o")) do
+        local file = path:match("[^/]+$")
+        local r = support.shell("objdump -t " .. path)
+        assert.equal("", r.err)
+        for line in r.out:gmatch("[^\n]+") do
+          local section, size, name = line:match("(%S+)\t(%x+)%s+(%S+)$")
+          if section and MUTABLE[section] and name:sub(1, 1) ~= "."
+            and tonumber(size, 16) > 0 then
+            local key = file .. " " .. name:gsub("%.%d+$", "")
+            if VARIABLES[key] then allowed[key] = true else wrong[#wrong + 1] = key end
+          end
+        end
+      end
+      assert.same({}, wrong)
+      assert.same(VARIABLES, allowed)
+    end)
+  end
+end)
+
+describe("the Lua modules", function()
+  local level = layer_of(LUA_LAYERS)
+
+  it("are each in a layer", function()
+    for _, path in ipairs(files("lua/timerlua/*.lua")) do
+      assert.truthy(level[name_of(path)], path .. " is in no layer")
+    end
+  end)
+
+  it("require what is below them, never what is above", function()
+    local arrows, wrong = lua_arrows(), {}
+    assert.is_true(#arrows > 20)
+    for _, a in ipairs(arrows) do
+      local allowed = a.used == "core" and a.user == "ffi"
+        or a.user ~= a.used and may_use(LUA_LAYERS, level, a.user, a.used)
+      if not allowed then wrong[#wrong + 1] = a.path .. " requires " .. a.used end
+    end
+    assert.same({}, wrong)
+  end)
+
+  it("do not require the module itself, but for the program", function()
+    for _, a in ipairs(lua_arrows()) do
+      if a.user ~= "program" then assert.not_equal("init", a.used, a.path) end
+    end
+  end)
+
+  it("declare C in ffi.lua only", function()
+    for _, path in ipairs(files("lua/timerlua/*.lua")) do
+      local declares = support.read(path):gsub("%-%-[^\n]*", ""):find("cdef", 1, true) ~= nil
+      assert.equal(name_of(path) == "ffi", declares, path)
+    end
+  end)
+
+  it("write no globals", function()
+    for _, path in ipairs(files("lua/timerlua/*.lua")) do
+      local r = support.shell("luajit -bl " .. path)
+      assert.equal("", r.err)
+      assert.truthy(r.out:find("RET", 1, true), path)
+      assert.is_nil(r.out:match("GSET[^\n]*"), path)
+    end
+  end)
+end)

@@ -1,0 +1,284 @@
+-- The README and docs/ do what they say. Their code blocks are run:
+--   ```lua          by the program, in virtual time; must exit 0
+--   ```lua real     the same in real time
+--   ```lua luajit   by a plain luajit, as installed by make install
+--   ```lua fails    must exit 1; what is compared has standard error, too
+--                   (each is example.lua, and "hello" is its standard input)
+--   ```sh run       in the root of the project, with the build first in PATH
+-- A ```text block that follows with only blank lines between is what is
+-- printed; in it, a line "..." stands for any lines. Other blocks are not run.
+local support = require "tests.support"
+local tl = require "timerlua"
+
+local FLAGS = {
+  lua = { real = true, luajit = true, fails = true },
+  sh = { run = true },
+  text = {},
+}
+
+local function documents()
+  local paths = { "README.md" }
+  local pipe = assert(io.popen("ls docs/*.md"))
+  for path in pipe:lines() do paths[#paths + 1] = path end
+  pipe:close()
+  return paths
+end
+
+local function lines_of(text)
+  local lines = {}
+  for line in (text:gsub("\n$", "") .. "\n"):gmatch("(.-)\n") do
+    lines[#lines + 1] = line
+  end
+  return lines
+end
+
+local function new_block(info, where)
+  local words = {}
+  for word in info:gmatch("%S+") do words[#words + 1] = word end
+  local block = { kind = words[1], flags = {}, where = where, lines = {} }
+  for i = 2, #words do block.flags[words[i]] = true end
+  return block
+end
+
+-- The fenced blocks of a document; a text block that follows one directly
+-- becomes its `expected`.
+local function blocks_of(path)
+  local blocks, block, last = {}, nil, nil
+  for number, line in ipairs(lines_of(support.read(path))) do
+    local info = line:match("^```(.*)$")
+    if block and info == "" then
+      if block.kind == "text" and last then last.expected = block.lines end
+      last, block = block, nil
+      blocks[#blocks + 1] = last
+    elseif block then
+      table.insert(block.lines, line)
+    elseif info then
+      block = new_block(info, path .. ":" .. number)
+    elseif line:find("%S") then
+      last = nil
+    end
+  end
+  return blocks
+end
+
+-- Whether lines[i..] match expected[k..], "..." being any lines.
+local function matches(lines, i, expected, k)
+  if expected[k] == nil then return lines[i] == nil end
+  if expected[k] == "..." then
+    for j = i, #lines + 1 do
+      if matches(lines, j, expected, k + 1) then return true end
+    end
+    return false
+  end
+  return lines[i] == expected[k] and matches(lines, i + 1, expected, k + 1)
+end
+
+local function compare(block, out)
+  if not block.expected or matches(lines_of(out), 1, block.expected, 1) then return end
+  assert.equal(table.concat(block.expected, "\n") .. "\n", out, block.where)
+end
+
+local folder -- of the installation and of the examples
+
+local function in_folder(command)
+  return ("cd %s && %s"):format(support.quote(folder), command)
+end
+
+-- Where a plain luajit finds modules is compiled into it, so the tests say it
+-- in the same words for a folder of their own.
+local function luajit()
+  local lua = folder .. "/usr/local/share/lua/5.1/?"
+  return ("LD_PRELOAD=%s LUA_PATH=%s LUA_CPATH=%s luajit"):format(
+    support.quote(os.getenv("SANITIZER_PRELOAD") or ""),
+    support.quote(lua .. ".lua;" .. lua .. "/init.lua"),
+    support.quote(folder .. "/usr/local/lib/lua/5.1/?.so"))
+end
+
+local function run_lua(block)
+  support.write(folder .. "/example.lua", table.concat(block.lines, "\n") .. "\n")
+  local flags = block.flags
+  local command = flags.luajit and luajit()
+    or support.program .. (flags.real and "" or " --virtual-time")
+  local result = support.shell(in_folder("echo hello | " .. command .. " example.lua"
+    .. (flags.fails and " 2>&1" or "")), { timeout = 20 })
+  assert.equal("", result.err, block.where)
+  assert.equal(flags.fails and 1 or 0, result.code, block.where .. "\n" .. result.out)
+  compare(block, result.out)
+end
+
+local function run_sh(block)
+  local settings = ("PATH=%s:$PATH; DESTDIR=%s; NO_INSTALL=1; "
+    .. "export PATH DESTDIR NO_INSTALL; unset MAKEFLAGS MAKELEVEL MFLAGS; set -e\n")
+    :format(support.quote(support.build), support.quote(folder))
+  local result = support.shell(settings .. table.concat(block.lines, "\n"),
+    { timeout = 300 })
+  assert.equal("", result.err, block.where)
+  assert.equal(0, result.code, block.where .. "\n" .. result.out)
+  compare(block, result.out)
+end
+
+local function text_of(paths)
+  local texts = {}
+  for i, path in ipairs(paths) do texts[i] = support.read(path) end
+  return table.concat(texts, "\n")
+end
+
+local function is_mentioned(text, name)
+  return text:find(name:gsub("%p", "%%%0") .. "%f[^%w_]") ~= nil
+end
+
+-- Fields and methods of an object, as its module defines them.
+local function defined_in(path, pattern)
+  local names = {}
+  for name in support.read(path):gmatch(pattern) do names[#names + 1] = name end
+  assert.is_true(#names > 0, path)
+  return names
+end
+
+describe("the documents' code", function()
+  setup(function()
+    folder = os.tmpname()
+    os.remove(folder)
+    assert.equal(0, support.shell("mkdir " .. folder).code)
+    local result = support.shell(("unset MAKEFLAGS MAKELEVEL MFLAGS; "
+      .. "NO_INSTALL=1 make install DESTDIR=%s PREFIX=/usr/local"):format(folder),
+      { timeout = 300 })
+    assert.equal(0, result.code, result.err)
+  end)
+
+  teardown(function()
+    support.shell("rm -rf " .. support.quote(folder))
+  end)
+
+  for _, path in ipairs(documents()) do
+    for _, block in ipairs(blocks_of(path)) do
+      if block.kind == "lua" then
+        it("runs as " .. block.where .. " says", function() run_lua(block) end)
+      elseif block.kind == "sh" and block.flags.run then
+        it("runs as " .. block.where .. " says", function() run_sh(block) end)
+      end
+    end
+  end
+
+  it("is in blocks of a known kind", function()
+    for _, path in ipairs(documents()) do
+      for _, block in ipairs(blocks_of(path)) do
+        assert.is_table(FLAGS[block.kind], block.where)
+        for flag in pairs(block.flags) do
+          assert.is_true(FLAGS[block.kind][flag], block.where .. ": " .. flag)
+        end
+      end
+    end
+  end)
+
+  it("installs what a copy elsewhere can run", function()
+    local result = support.shell(in_folder("env -i usr/local/bin/timerlua -e "
+      .. support.quote 'print(require("timerlua")._VERSION)'))
+    assert.equal("", result.err)
+    assert.equal(tl._VERSION .. "\n", result.out)
+  end)
+
+  it("names targets that the Makefile has", function()
+    local makefile = support.read("Makefile")
+    for _, path in ipairs(documents()) do
+      for _, block in ipairs(blocks_of(path)) do
+        if block.kind == "sh" then
+          for target in table.concat(block.lines, "\n"):gmatch("make ([%a-]+)") do
+            assert.is_truthy(makefile:find("\n[%a- ]*%f[%a-]"
+              .. target:gsub("-", "%%-") .. "%f[^%a-][%a- ]*:"), block.where .. ": " .. target)
+          end
+        end
+      end
+    end
+  end)
+end)
+
+describe("the documents", function()
+  local text = text_of(documents())
+
+  it("name only functions that exist", function()
+    for name in text:gmatch("%f[%w_.]tl%.([%a_]+)") do
+      assert.is_not_nil(tl[name], "tl." .. name)
+    end
+    for name in text:gmatch("%f[%w_.]tl%.clock[.:]([%a_]+)") do
+      assert.is_function(tl.clock[name], "tl.clock." .. name)
+    end
+  end)
+
+  it("name every public function in docs/", function()
+    local pages = documents()
+    table.remove(pages, 1)
+    local reference = text_of(pages)
+    for name in pairs(tl) do
+      assert.is_true(is_mentioned(reference, "tl." .. name), "tl." .. name)
+    end
+    for name in pairs(tl.clock) do
+      assert.is_true(is_mentioned(reference, "tl.clock." .. name)
+        or is_mentioned(reference, "tl.clock:" .. name), "tl.clock." .. name)
+    end
+  end)
+
+  it("name every method and field of a timer", function()
+    local timers = support.read("docs/timers.md")
+    for _, name in ipairs(defined_in("lua/timerlua/timer.lua", "\nfunction methods%.([%a_]+)")) do
+      assert.is_true(is_mentioned(timers, "t:" .. name), "t:" .. name)
+    end
+    for _, name in ipairs(defined_in("lua/timerlua/timer.lua", "\nfunction fields%.([%a_]+)")) do
+      assert.is_true(is_mentioned(timers, "t." .. name), "t." .. name)
+    end
+  end)
+
+  it("name every method of a task", function()
+    local tasks = support.read("docs/tasks.md")
+    for _, name in ipairs { "join", "cancel" } do
+      assert.is_true(is_mentioned(tasks, "task:" .. name), "task:" .. name)
+    end
+  end)
+
+  it("name every counter", function()
+    local timers = support.read("docs/timers.md")
+    local stats = tl.stats()
+    for name in pairs(stats) do
+      assert.is_true(is_mentioned(timers, "`" .. name), "stats " .. name)
+    end
+    for name in pairs(stats.lateness) do
+      assert.is_true(is_mentioned(timers, "`" .. name), "lateness " .. name)
+    end
+  end)
+
+  it("name every option of the program", function()
+    local program, found = support.read("docs/program.md"), 0
+    for option in support.run({ "--help" }).out:gmatch("\n  (%-[%w-]*=?%l*)") do
+      found = found + 1
+      assert.is_truthy(program:find("`" .. option, 1, true), option)
+    end
+    assert.is_true(found >= 9)
+  end)
+
+  it("name every package that is installed", function()
+    local dependencies = support.read("docs/dependencies.md")
+    for job, list in support.read(".ci/install"):gmatch("\n    (%l+)%) echo ([^;\n]+) ;;") do
+      for package in list:gmatch("%S+") do
+        assert.is_truthy(dependencies:find("`" .. package .. "`", 1, true),
+          job .. ": " .. package)
+      end
+    end
+  end)
+
+  it("link to files that are there", function()
+    for _, path in ipairs(documents()) do
+      local base = path:match("^(.*/)") or ""
+      for target in support.read(path):gmatch("%]%(([^)#:]+)%)") do
+        assert.equal(0, support.shell("test -e " .. support.quote(base .. target)).code,
+          path .. ": " .. target)
+      end
+    end
+  end)
+
+  it("show the README's first script at work in at most ten lines", function()
+    local first = blocks_of("README.md")[1]
+    assert.equal("lua", first.kind)
+    assert.is_true(#first.lines <= 11)
+    assert.is_table(first.expected)
+  end)
+end)
