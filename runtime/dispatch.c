@@ -17,6 +17,7 @@
 #include <stdio.h>
 
 #include "check.h"
+#include "jumps.h"
 #include "loop.h"
 
 enum {
@@ -369,7 +370,7 @@ static void tell_news(tl_dispatcher *d, lua_State *L)
         lua_pushinteger(L, reason);
         call_hook(d, L, HOOK_SIGNAL, 1);
     }
-    double jump_s = tl_loop_take_jump(d->loop);
+    double jump_s = tl__take_jump(d->loop);
     if (jump_s != 0) {
         lua_pushnumber(L, jump_s);
         call_hook(d, L, HOOK_JUMP, 1);

@@ -5,7 +5,7 @@
 #include <lua.h>
 #include <stdbool.h>
 
-#include "loop.h"
+#include "state.h"
 
 typedef struct tl_dispatcher {
     tl_loop *loop;

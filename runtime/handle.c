@@ -1,7 +1,7 @@
 /* Operations on handles of any kind: see timerlua_abi.h. */
 #include <errno.h>
 
-#include "loop.h"
+#include "handle.h"
 
 void tl__set_active(tl_loop *loop, tl_handle *handle, bool active)
 {

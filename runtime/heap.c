@@ -105,11 +105,16 @@ void tl_heap_filter(tl_heap *heap, tl_heap_keep *keep, void *context)
         if (keep(&heap->entries[i], context))
             heap->entries[kept++] = heap->entries[i];
     heap->count = kept;
-    if (heap->capacity / 4 > LEAST_CAPACITY && heap->capacity / 4 > kept)
-        (void)resize(heap, 2 * kept + LEAST_CAPACITY);
     for (size_t i = kept / ARITY + 1; i-- > 0;)
         if (i < kept)
             sift_down(heap, i, heap->entries[i]);
+}
+
+void tl_heap_trim(tl_heap *heap)
+{
+    /* halved a few times only after it was doubled as often: amortized O(1) */
+    if (heap->capacity / 4 > LEAST_CAPACITY && heap->capacity / 4 > heap->count)
+        (void)resize(heap, 2 * heap->count + LEAST_CAPACITY);
 }
 
 /* Depth is at most 16: log4 of 2^32 entries. */

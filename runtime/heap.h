@@ -29,8 +29,10 @@ int tl_heap_reserve(tl_heap *heap, size_t extra);
 void tl_heap_push(tl_heap *heap, tl_heap_entry entry);
 /* Take the least away; the heap must not be empty. */
 tl_heap_entry tl_heap_pop(tl_heap *heap);
-/* Keep only the entries that keep() wants, and give spare memory back. */
+/* Keep only the entries that keep() wants. */
 void tl_heap_filter(tl_heap *heap, tl_heap_keep *keep, void *context);
+/* Give memory back that a much fuller heap needed (fine if there is none). */
+void tl_heap_trim(tl_heap *heap);
 /* The greatest deadline up to limit_ns among the entries that keep() wants,
    INT64_MIN when there is none. Visits only the entries up to the limit. */
 int64_t tl_heap_last_until(const tl_heap *heap, int64_t limit_ns,

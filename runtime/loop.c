@@ -6,17 +6,13 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "handle.h"
+#include "jumps.h"
 
 /* Pages of handles given back before the C heap is trimmed: 8 MiB. */
 enum { TRIM_PAGES = 256 };
 
 /* --- life --------------------------------------------------------------- */
-
-int64_t tl__wall_offset(const tl_loop *loop)
-{
-    return tl_clock_read(&loop->clock, TL_REALTIME) -
-           tl_clock_read(&loop->clock, TL_MONOTONIC);
-}
 
 tl_loop *tl_loop_open(void)
 {
@@ -37,7 +33,7 @@ tl_loop *tl_loop_open(void)
                          tl_clock_read(&loop->clock, c));
     }
     loop->slack_ns = TL_DEFAULT_SLACK_NS;
-    loop->wall_offset_ns = tl__wall_offset(loop);
+    tl__reset_jumps(loop);
     return loop;
 }
 
@@ -103,7 +99,7 @@ static int collect_ready(tl_loop *loop, bool block)
         loop->batch[loop->batch_count++] =
             (tl_event){ready[i].id, ready[i].ready};
     if (tl_poller_take_step(&loop->poller))
-        tl__note_step(loop);
+        tl__note_jump(loop);
     return count < 0 ? count : 0;
 }
 

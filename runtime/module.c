@@ -9,6 +9,7 @@
 
 #include "abi_text.h" /* generated: timerlua_abi.h as a string */
 #include "dispatch.h"
+#include "loop.h"
 
 static const char registry_key; /* its address */
 

@@ -1,5 +1,5 @@
 /* Statistics of a loop: counters and lateness, see timerlua_abi.h. */
-#include "loop.h"
+#include "state.h"
 
 void tl_loop_stats_get(tl_loop *loop, tl_loop_stats *stats)
 {

@@ -2,7 +2,7 @@
    timerlua_abi.h. */
 #include <errno.h>
 
-#include "loop.h"
+#include "jumps.h"
 
 double tl_now(tl_loop *loop, int clock)
 {
@@ -17,7 +17,7 @@ int64_t tl_now_ns(tl_loop *loop, int clock)
 int tl_clock_virtual(tl_loop *loop, int64_t wall_ns)
 {
     tl_clock_make_virtual(&loop->clock, wall_ns);
-    loop->wall_offset_ns = tl__wall_offset(loop);
+    tl__reset_jumps(loop);
     return 0;
 }
 
@@ -27,7 +27,9 @@ int tl_clock_real(tl_loop *loop)
         if (loop->timers[c].queued > 0)
             return -EBUSY;
     tl_clock_make_real(&loop->clock);
-    loop->wall_offset_ns = tl__wall_offset(loop);
+    for (int c = 0; c < TL_CLOCKS; c++)
+        tl_timers_rebase(&loop->timers[c], tl_clock_read(&loop->clock, c));
+    tl__reset_jumps(loop);
     return 0;
 }
 
@@ -36,20 +38,12 @@ int tl_clock_is_virtual(tl_loop *loop)
     return loop->clock.is_virtual;
 }
 
-/* The wall clock may have been stepped: add up by how much. */
-void tl__note_step(tl_loop *loop)
-{
-    int64_t offset_ns = tl__wall_offset(loop);
-    loop->jump_s += tl__seconds(offset_ns - loop->wall_offset_ns);
-    loop->wall_offset_ns = offset_ns;
-}
-
 int tl_clock_step_wall(tl_loop *loop, int64_t step_ns)
 {
     if (!loop->clock.is_virtual)
         return -EPERM;
     tl_clock_step(&loop->clock, step_ns);
-    tl__note_step(loop);
+    tl__note_jump(loop);
     return 0;
 }
 
@@ -58,15 +52,8 @@ int tl_clock_suspend(tl_loop *loop, int64_t asleep_ns)
     if (!loop->clock.is_virtual)
         return -EPERM;
     tl_clock_sleep(&loop->clock, asleep_ns);
-    tl__note_step(loop);
+    tl__note_jump(loop);
     return 0;
-}
-
-double tl_loop_take_jump(tl_loop *loop)
-{
-    double jump_s = loop->jump_s;
-    loop->jump_s = 0;
-    return jump_s;
 }
 
 void tl_loop_want_jumps(tl_loop *loop, int on)

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "loop.h"
+#include "handle.h"
 
 static int queue_until(tl_loop *loop, uint32_t slot, tl_handle *handle,
                        int64_t deadline_ns)

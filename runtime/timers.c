@@ -89,6 +89,7 @@ static void sweep(tl_timers *timers)
 {
     tl_wheel_filter(&timers->wheel, in_bucket, timers);
     tl_heap_filter(&timers->front, in_front, timers);
+    tl_heap_trim(&timers->front);
 }
 
 /* Sweeping costs the number of entries and removes at least half of them, so
@@ -192,6 +193,13 @@ int tl_timers_move(tl_timers *timers, uint32_t slot, int64_t deadline_ns)
     else
         sweep_if_worth(timers);
     return error;
+}
+
+void tl_timers_rebase(tl_timers *timers, int64_t now_ns)
+{
+    TL_CHECK(timers->queued == 0, "timers are queued on the old time");
+    sweep(timers);
+    tl_wheel_rebase(&timers->wheel, now_ns);
 }
 
 void tl_timers_remove(tl_timers *timers, uint32_t slot)
@@ -322,6 +330,7 @@ size_t tl_timers_expire(tl_timers *timers, int64_t now_ns, uint32_t *slots,
         tl_handles_at(timers->handles, slots[count])->where = TL_IN_BATCH;
     }
     timers->queued -= count;
+    tl_heap_trim(&timers->front);
     if (count < most && tl_wheel_passed(&timers->wheel, now_ns) < 0)
         tl_wheel_advance(&timers->wheel, now_ns);
     return count;

@@ -1,7 +1,7 @@
 /* Watched descriptors: see timerlua_abi.h. */
 #include <stdio.h>
 
-#include "loop.h"
+#include "handle.h"
 
 int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest)
 {

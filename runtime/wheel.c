@@ -168,6 +168,12 @@ void tl_wheel_advance(tl_wheel *wheel, int64_t now_ns)
         wheel->base = tick;
 }
 
+void tl_wheel_rebase(tl_wheel *wheel, int64_t now_ns)
+{
+    TL_CHECK(wheel->entries == 0, "the base is set under entries");
+    wheel->base = tick_of(now_ns);
+}
+
 void tl_wheel_enter(tl_wheel *wheel, int bucket)
 {
     TL_CHECK(bucket == tl_wheel_first(wheel), "entered past other entries");

@@ -65,6 +65,8 @@ int64_t tl_wheel_end(const tl_wheel *wheel, int bucket);
 int tl_wheel_passed(const tl_wheel *wheel, int64_t now_ns);
 /* Move the base on. Every passed bucket must have been taken. */
 void tl_wheel_advance(tl_wheel *wheel, int64_t now_ns);
+/* Set the base anew, to either side; the wheel must be empty. */
+void tl_wheel_rebase(tl_wheel *wheel, int64_t now_ns);
 /* Move the base to the start of the first bucket, which may be ahead of
    time, so that its content can be spread over finer buckets. */
 void tl_wheel_enter(tl_wheel *wheel, int bucket);

@@ -186,7 +186,8 @@ describe("a text that is no instant", function()
   for _, value in ipairs { true, print } do
     it("is refused: a " .. type(value), function()
       assert.equal("HERE: timerlua.at: when must be seconds, an ISO 8601 text or an "
-        .. "os.date table, got " .. tostring(value), raised(function() instant.to_ns("at", "when", value) end))
+        .. "os.date table, got " .. tostring(value),
+        raised(function() instant.to_ns("at", "when", value) end))
     end)
   end
 end)

@@ -685,6 +685,7 @@ describe("handles", function()
     assert.is_true(rawequal(timer, rows[1].handle))
     rows[1].handle = nil
     assert.same({ kind = "timer", name = "tick", site = site, due = 1006, period = 2,
-      runs = 2, missed = 0, clock = "realtime", active = true, running = false, paused = false }, rows[1])
+      runs = 2, missed = 0, clock = "realtime", active = true, running = false,
+      paused = false }, rows[1])
   end)
 end)

@@ -2,7 +2,7 @@
 local core = require "timerlua.ffi"
 local dispatcher = core.core
 local duration = require "timerlua.duration"
-local events = require "timerlua.events"
+local errors = require "timerlua.errors"
 local instant = require "timerlua.instant"
 local misuse = require "timerlua.misuse"
 local task = require "timerlua.task"
@@ -117,7 +117,7 @@ function clock:suspend(delay)
 end
 
 function dispatcher.hooks.jump(seconds)
-  for handler in events.each("clock_jump") do handler(seconds) end
+  errors.call_handlers("clock_jump", seconds)
 end
 
 --- How much later than due a timer may run so that one sleep serves several

@@ -70,4 +70,22 @@ function errors.report(err, traceback, source)
   if errors.stop_on_error then core.shared.stopped = 1 end
 end
 
+local function with_traceback(err)
+  return { err = err, traceback = debug.traceback("", 2) }
+end
+
+--- Call `fn(...)`; an error in it is reported as one of `source`.
+--- @param source table kind, name, site
+function errors.guard(source, fn, ...)
+  local ok, failure = xpcall(fn, with_traceback, ...)
+  if not ok then errors.report(failure.err, failure.traceback, source) end
+end
+
+--- Call every handler of an event, each guarded.
+function errors.call_handlers(event, ...)
+  for handler in events.each(event) do
+    errors.guard({ kind = ('tl.on("%s") handler'):format(event) }, handler, ...)
+  end
+end
+
 return errors

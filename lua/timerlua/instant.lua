@@ -54,12 +54,15 @@ local function fraction_ns(digits)
   return tonumber(nine) + (rest:find("[1-9]") and 1 or 0) -- up
 end
 
+-- Date, time and fraction; what is left is the zone.
 local PATTERNS = {
-  "^(%d%d%d%d)-(%d%d)-(%d%d)[Tt ](%d%d):(%d%d):(%d%d)%.?(%d*)(.*)$",
+  "^(%d%d%d%d)-(%d%d)-(%d%d)[Tt ](%d%d):(%d%d):(%d%d)%.(%d+)(.*)$",
+  "^(%d%d%d%d)-(%d%d)-(%d%d)[Tt ](%d%d):(%d%d):(%d%d)()(.*)$",
   "^(%d%d%d%d)-(%d%d)-(%d%d)[Tt ](%d%d):(%d%d)()()(.*)$",
   "^(%d%d%d%d)-(%d%d)-(%d%d)()()()()$",
 }
 
+-- A position capture stands where a pattern has no such part.
 local function match_fields(text)
   for _, pattern in ipairs(PATTERNS) do
     local year, month, day, hour, min, sec, fraction, zone = text:match(pattern)
@@ -102,7 +105,9 @@ local function from_table(where, what, fields)
   if not ok or not seconds or math.abs(seconds) >= MOST_SECONDS then
     misuse.got(where, what .. " must be a table that os.time accepts", fields)
   end
-  return ffi.cast(int64, seconds) * BILLION
+  -- os.time cuts a fraction of a second off
+  local fraction = (tonumber(fields.sec) or 0) % 1
+  return ffi.cast(int64, seconds) * BILLION + core.C.tl_seconds_to_ns(fraction)
 end
 
 --- Any form of instant as int64 nanoseconds since 1970; else an error that

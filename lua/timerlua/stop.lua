@@ -21,17 +21,6 @@ local function halt()
   shared.stopped = 1
 end
 
-local function run_handlers()
-  for handler in events.each("stop") do
-    local ok, err = xpcall(handler, function(err)
-      return { err = err, traceback = debug.traceback("", 2) }
-    end, state.reason, state.code)
-    if not ok then
-      errors.report(err.err, err.traceback, { kind = 'tl.on("stop") handler' })
-    end
-  end
-end
-
 local function give_up()
   io.stderr:write(("timerlua: the stop handlers took more than %g s; "
     .. "ending without them\n"):format(stop.bound))
@@ -43,7 +32,7 @@ local function begin(reason)
   if events.each("stop")() == nil then return halt() end
   local guard = timer.after(stop.bound, give_up):unref()
   task.spawn(function()
-    run_handlers()
+    errors.call_handlers("stop", state.reason, state.code)
     guard:cancel()
     halt()
   end)

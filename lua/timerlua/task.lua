@@ -219,10 +219,7 @@ local function run_deferred(self)
   while self.deferred do
     local entry = self.deferred
     self.deferred = entry.previous
-    local ok, err = xpcall(call_bound, function(err)
-      return { err = err, traceback = debug.traceback("", 2) }
-    end, entry.call)
-    if not ok then errors.report(err.err, err.traceback, self) end
+    errors.guard(self, call_bound, entry.call)
   end
 end
 

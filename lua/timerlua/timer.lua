@@ -153,13 +153,13 @@ end
 
 local function reset_any(t, delay, period)
   local slot, generation = t.slot, t.generation
+  local delay_ns = -1LL
+  if delay ~= nil then delay_ns = to_ns("timer:reset", "delay", delay) end
   if period ~= nil then
     local ns = to_ns("timer:reset", "period", period)
     local status = C.tl_timer_period(loop, slot, generation, ns)
     if status ~= 0 then return checked(t, "reset", status) end
   end
-  local delay_ns = -1LL
-  if delay ~= nil then delay_ns = to_ns("timer:reset", "delay", delay) end
   return checked(t, "reset", C.tl_timer_rearm(loop, slot, generation, delay_ns))
 end
 
