@@ -114,7 +114,7 @@ lint: all format-check
 format format-check:
 	@.ci/install lint
 	$(Q)clang-format $(if $(filter format,$@),-i,--dry-run --Werror) \
-	  runtime/*.c runtime/*.h tests/c/*.c $(wildcard bench/*.c)
+	  runtime/*.c runtime/*.h tests/c/*.c tests/preload/*.c bench/*.c
 
 bench: all
 	@.ci/install bench

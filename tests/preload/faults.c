@@ -51,8 +51,8 @@ __attribute__((constructor)) static void prepare(void)
         sscanf(fault, "%31[^:]:%d:%d", target, &wanted, &error) != 3)
         target[0] = '\0';
     const char *except = getenv("FAULT_EXCEPT");
-    if (except == NULL ||
-        sscanf(except, "%" SCNxPTR ":%" SCNxPTR, &except_from, &except_size) != 2)
+    if (except == NULL || sscanf(except, "%" SCNxPTR ":%" SCNxPTR, &except_from,
+                                 &except_size) != 2)
         except_size = 0;
     dl_iterate_phdr(find_program, NULL);
 }
@@ -85,7 +85,7 @@ static int from_program(void *caller)
            address - except_from >= except_size;
 }
 
-#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+#define REAL(name)        ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 #define CALLED_BY_PROGRAM from_program(__builtin_return_address(0))
 
 int epoll_create1(int flags)
