@@ -86,6 +86,8 @@ static void collect_due(tl_loop *loop)
     }
     for (size_t i = 0; i < found; i++) {
         const tl_handle *handle = tl_handles_at(&loop->handles, slots[i]);
+        if (handle->flags & TL_FLAG_REPEATED) /* read when it begins */
+            __builtin_prefetch(handle->repeat.repetition);
         loop->batch[loop->batch_count++] =
             (tl_event){{slots[i], handle->generation}, 0};
     }
