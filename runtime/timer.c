@@ -109,9 +109,8 @@ static int rearm(tl_loop *loop, uint32_t slot, uint32_t generation,
     if (handle->flags & TL_FLAG_BUSY && repeats(handle) != 0)
         return -ENOMEM;
     int clock = handle->flags & TL_CLOCK_MASK;
-    int64_t now_ns = clock == TL_MONOTONIC
-                         ? monotonic_ns
-                         : tl_clock_read(&loop->clock, clock);
+    int64_t now_ns = clock == TL_MONOTONIC ? monotonic_ns
+                                           : tl_clock_read(&loop->clock, clock);
     return queue_until(loop, slot, handle, tl_deadline(now_ns, delay_ns));
 }
 
