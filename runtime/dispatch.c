@@ -182,6 +182,8 @@ static void finish(tl_dispatcher *d, lua_State *L, int obj_index, int status)
             luaL_error(L, "timerlua: too many results (%d)", results);
         lua_xmove(co, L, results);
     } else {
+        if (status == LUA_ERRMEM) /* what it had made is garbage now */
+            lua_gc(L, LUA_GCCOLLECT, 0);
         luaL_traceback(L, co, NULL, 0);
         if (status == LUA_YIELD)
             lua_pushliteral(L, "coroutine.yield outside a coroutine of the "
@@ -296,6 +298,8 @@ static void resume(tl_dispatcher *d, lua_State *L, const tl_event *event)
         lua_remove(co, -nargs - 1); /* itself */
         lua_pop(L, 1);
     }
+    if (lua_status(co) != LUA_YIELD)
+        return; /* nobody waits there any more */
     set_current(d, event->id, true);
     int status = enter(d, co, nargs);
     if (status == LUA_YIELD && is_wait(d, co)) {

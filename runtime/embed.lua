@@ -34,7 +34,7 @@ local function embed_modules(paths)
   local rows = {}
   for i, path in ipairs(paths) do
     local name = module_name(path)
-    local short = path:gsub("^.*lua/timerlua/", "timerlua/")
+    local short = path:gsub("^.*lua/timerlua/", "[timerlua]/")
     local chunk = assert(loadstring(read(path), "=" .. short))
     bytes("module_" .. i, string.dump(chunk))
     rows[i] = ('    {"%s", module_%d, sizeof module_%d},'):format(name, i, i)

@@ -242,8 +242,10 @@ static bool begin_timer(tl_loop *loop, uint32_t slot, tl_handle *handle)
     int clock = handle->flags & TL_CLOCK_MASK;
     int64_t late_ns =
         tl_clock_read(&loop->clock, clock) - handle->at.deadline_ns;
-    if (late_ns < 0)
-        late_ns = 0; /* the wall clock was stepped back since */
+    if (late_ns < 0) { /* the wall clock was stepped back since */
+        tl_timers_put_back(tl__store_of(loop, handle), slot);
+        return false;
+    }
     int64_t due_ns = handle->at.deadline_ns;
     if (handle->flags & TL_FLAG_RECUR) {
         if (!begin_tick(loop, slot, handle, late_ns))

@@ -24,9 +24,16 @@ static void on_signal(int number)
     tl_loop_wake(signalled_loop, number);
 }
 
-static void catch_signal(int number)
+/* Writing to a closed pipe is an error that the writer sees. A handler rather
+   than SIG_IGN: programs that the script starts do not inherit it. */
+static void ignore_signal(int number)
 {
-    struct sigaction action = {.sa_handler = on_signal};
+    (void)number;
+}
+
+static void catch_signal(int number, void (*handler)(int))
+{
+    struct sigaction action = {.sa_handler = handler};
     struct sigaction before;
     (void)sigemptyset(&action.sa_mask);
     /* nohup and shells' background jobs ignore signals on purpose */
@@ -50,9 +57,9 @@ int main(int argc, char **argv)
     if (host == NULL)
         return EXIT_FAILURE;
     signalled_loop = tl_host_loop(host);
-    (void)signal(SIGPIPE, SIG_IGN); /* writing to a closed pipe is an error */
-    catch_signal(SIGINT);
-    catch_signal(SIGTERM);
+    catch_signal(SIGPIPE, ignore_signal);
+    catch_signal(SIGINT, on_signal);
+    catch_signal(SIGTERM, on_signal);
     int ended_by = 0;
     int code = tl_host_run(host, argc, argv, &ended_by);
     (void)signal(SIGINT, SIG_DFL);

@@ -103,8 +103,11 @@ static int rearm(tl_loop *loop, uint32_t slot, uint32_t generation,
     tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
     if (handle == NULL || handle->kind == TL_WATCH)
         return -ESTALE;
-    if (delay_ns < 0)
+    if (delay_ns < 0) {
         delay_ns = interval_of(handle);
+        if (delay_ns == 0 && (handle->flags & TL_CLOCK_MASK) == TL_REALTIME)
+            return -EINVAL; /* it was started at an instant */
+    }
     /* re-armed by its own callback, it is to remember what that run was */
     if (handle->flags & TL_FLAG_BUSY && repeats(handle) != 0)
         return -ENOMEM;

@@ -110,7 +110,8 @@ int tl_timer_start(tl_loop *loop, tl_id *id, int64_t first_ns,
 /* The same for a suspended task: kind TL_SLEEP. */
 int tl_sleep_start(tl_loop *loop, tl_id *id, int64_t delay_ns);
 /* Put any handle in the queue again, delay_ns from now, or, for delay_ns < 0,
-   its own interval from now. The old setting counts no more. */
+   its own interval from now; -EINVAL when it was started at an instant. The
+   old setting counts no more. */
 int tl_timer_rearm(tl_loop *loop, uint32_t slot, uint32_t generation,
                    int64_t delay_ns);
 /* The hot form of tl_timer_rearm: seconds, in the range of tl_timer_after. */

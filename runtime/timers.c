@@ -159,17 +159,22 @@ int tl_timers_add(tl_timers *timers, uint32_t slot, int64_t deadline_ns)
     return error;
 }
 
+void tl_timers_put_back(tl_timers *timers, uint32_t slot)
+{
+    tl_handle *handle = tl_handles_at(timers->handles, slot);
+    if (place(timers, slot, handle) != 0)
+        push_front(timers, slot, handle); /* the headroom is for this */
+    timers->queued++;
+}
+
 void tl_timers_again(tl_timers *timers, uint32_t slot, int64_t deadline_ns)
 {
     tl_handle *handle = tl_handles_at(timers->handles, slot);
-    if (tl_timers_add(timers, slot, deadline_ns) == 0)
-        return;
-    /* No memory: the headroom is for this. Once in four billion armings the
-       order may be worn out too, and ties are then in no order. */
-    handle->at.deadline_ns = deadline_ns;
-    handle->order = timers->order;
-    push_front(timers, slot, handle);
-    timers->queued++;
+    /* It fails only when the order is worn out, once in four billion armings,
+       and there is no memory either: ties are then in no order. */
+    if (set_deadline(timers, handle, deadline_ns) != 0)
+        handle->at.deadline_ns = deadline_ns;
+    tl_timers_put_back(timers, slot);
 }
 
 int tl_timers_move(tl_timers *timers, uint32_t slot, int64_t deadline_ns)

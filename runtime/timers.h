@@ -42,6 +42,9 @@ int tl_timers_add(tl_timers *timers, uint32_t slot, int64_t deadline_ns);
 int tl_timers_move(tl_timers *timers, uint32_t slot, int64_t deadline_ns);
 /* Queue a handle that has just expired; cannot fail. */
 void tl_timers_again(tl_timers *timers, uint32_t slot, int64_t deadline_ns);
+/* Queue a handle that has just expired as it was: the clock was stepped back
+   before its deadline. Cannot fail. */
+void tl_timers_put_back(tl_timers *timers, uint32_t slot);
 /* Time begins anew at now_ns, maybe earlier; nothing may be queued. */
 void tl_timers_rebase(tl_timers *timers, int64_t now_ns);
 /* Take a handle out (fine if it is not queued). */

@@ -153,13 +153,15 @@ end)
 describe("a duration of another kind", function()
   for _, value in ipairs { true, {}, print, ffi.new("int32_t[1]"), ffi.new("double", 1) } do
     it("is refused: " .. type(value), function()
-      assert.equal("HERE: timerlua.after: delay must be a number of seconds, got "
+      assert.equal('HERE: timerlua.after: delay must be a number of seconds, a text like "250ms" '
+        .. "or int64 nanoseconds, got "
         .. tostring(value), raised(function() duration.to_ns("after", "delay", value) end))
     end)
   end
 
   it("is refused: nil", function()
-    assert.equal("HERE: timerlua.after: delay must be a number of seconds, got nil",
+    assert.equal('HERE: timerlua.after: delay must be a number of seconds, a text like "250ms" '
+      .. "or int64 nanoseconds, got nil",
       raised(function() duration.to_ns("after", "delay", nil) end))
   end)
 end)

@@ -52,7 +52,6 @@ describe("an instant as ISO 8601 text with a zone", function()
     ["2030-01-01T00:30:00+01:00"] = "1893454200" .. SECOND,
     ["2100-03-01T00:00:00Z"] = "4107542400" .. SECOND,
     ["2016-12-31T23:59:60Z"] = "1483228800" .. SECOND,
-    ["1969-12-31T23:59:59Z"] = "-1" .. SECOND,
     ["2262-04-11T23:47:15Z"] = "9223372035" .. SECOND,
   }
   for text, expected in pairs(texts) do
@@ -178,7 +177,7 @@ describe("a text that is no instant", function()
   for _, text in ipairs { "2262-04-12T00:00:00Z", "9999-12-31T23:59:59Z",
     "1600-01-01T00:00:00Z", "2500-01-01" } do
     it("is refused outside 292 years: " .. text, function()
-      assert.equal("timerlua.at: when must be within 292 years of 1970, got "
+      assert.equal("timerlua.at: when must be from 1970 to 2262, got "
         .. ("%q"):format(text), complaint(text))
     end)
   end

@@ -53,9 +53,11 @@ describe("a wrong argument", function()
     { "after a word", function() tl.after("soon", nothing) end,
       "after: delay must be " .. units .. ', got "soon"' },
     { "after a boolean", function() tl.after(true, nothing) end,
-      "after: delay must be a number of seconds, got true" },
+      'after: delay must be a number of seconds, a text like "250ms" or '
+      .. "int64 nanoseconds, got true" },
     { "after no delay", function() tl.after(nil, nothing) end,
-      "after: delay must be a number of seconds, got nil" },
+      'after: delay must be a number of seconds, a text like "250ms" or '
+      .. "int64 nanoseconds, got nil" },
     { "after no callback", function() tl.after(1) end,
       "after: callback must be a function, got nil" },
     { "after negative nanoseconds", function() tl.after(-1LL, nothing) end,

@@ -47,7 +47,8 @@ function duration.to_ns(where, what, value)
     if ns < 0 then misuse.got(where, what .. " must be nanoseconds >= 0", value) end
     return ns
   end
-  misuse.got(where, what .. " must be a number of seconds", value)
+  misuse.got(where, what .. ' must be a number of seconds, a text like "250ms" or '
+    .. "int64 nanoseconds", value)
 end
 
 --- The same, but more than zero.

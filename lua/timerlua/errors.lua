@@ -7,6 +7,9 @@ local misuse = require "timerlua.misuse"
 
 local errors = { stop_on_error = false }
 
+-- Kept, since a script may replace io.stderr.
+local stdout, stderr = io.stdout, io.stderr
+
 -- A pattern for the names of timerlua's own files in tracebacks.
 local own_files = debug.getinfo(1, "S").short_src:gsub("errors%.lua$", "")
   :gsub("%p", "%%%0")
@@ -22,7 +25,10 @@ local function describe(err)
   local kind = type(err)
   if kind == "string" or kind == "number" then return tostring(err) end
   local meta = debug.getmetatable(err)
-  if type(meta) == "table" and meta.__tostring then return tostring(err) end
+  if type(meta) == "table" and meta.__tostring then
+    local ok, text = pcall(tostring, err)
+    if ok then return text end
+  end
   return ("(error object is a %s value)"):format(kind)
 end
 
@@ -41,22 +47,33 @@ local function script_frames(traceback)
 end
 
 local function write_report(err, traceback, source)
-  io.stdout:flush()
-  io.stderr:write("timerlua: ", who(source), describe(err), "\n",
+  stdout:flush()
+  stderr:write("timerlua: ", who(source), describe(err), "\n",
     traceback and script_frames(traceback) .. "\n" or "")
 end
 
+local function with_traceback(err)
+  return { err = err, traceback = debug.traceback("", 2):sub(2) }
+end
+
+local function count_and_write(err, traceback, source)
+  core.shared.errors = core.shared.errors + 1
+  if errors.stop_on_error then core.shared.stopped = 1 end
+  write_report(err, traceback, source)
+end
+
+-- True when every handler took the error, and there was one.
 local function tell_handlers(err, traceback, source)
-  local told = false
+  local told, failed = false, false
   for handler in events.each("error") do
     told = true
-    local ok, failure = pcall(handler, err, traceback, source)
+    local ok, failure = xpcall(handler, with_traceback, err, traceback, source)
     if not ok then
-      write_report(failure, nil, { kind = 'tl.on("error") handler' })
-      core.shared.errors = core.shared.errors + 1
+      failed = true
+      count_and_write(failure.err, failure.traceback, { kind = 'tl.on("error") handler' })
     end
   end
-  return told
+  return told and not failed
 end
 
 --- An error that ended a callback or task.
@@ -65,13 +82,7 @@ end
 --- @param source table? the timer, task or watch: kind, name, site
 function errors.report(err, traceback, source)
   if tell_handlers(err, traceback, source) then return end
-  write_report(err, traceback, source)
-  core.shared.errors = core.shared.errors + 1
-  if errors.stop_on_error then core.shared.stopped = 1 end
-end
-
-local function with_traceback(err)
-  return { err = err, traceback = debug.traceback("", 2) }
+  count_and_write(err, traceback, source)
 end
 
 --- Call `fn(...)`; an error in it is reported as one of `source`.

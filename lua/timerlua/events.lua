@@ -16,6 +16,10 @@ end
 
 --- Stop delivering to this handler; harmless when repeated.
 function Subscription:cancel()
+  if getmetatable(self) ~= Subscription then
+    misuse.got("subscription:cancel",
+      "it must be called on what tl.on returned, as subscription:cancel()", self)
+  end
   local list = handlers[self.event]
   for i, entry in ipairs(list) do
     if entry == self then

@@ -90,7 +90,7 @@ local function parse(where, what, text)
     seconds = os.time(t)
   end
   if not seconds or math.abs(seconds) >= MOST_SECONDS then
-    misuse.got(where, what .. " must be within 292 years of 1970", text)
+    misuse.got(where, what .. " must be from 1970 to 2262", text)
   end
   return ffi.cast(int64, seconds) * BILLION + fraction_ns(fraction)
 end
@@ -101,22 +101,17 @@ local function from_table(where, what, fields)
       misuse.got(where, ("%s.%s must be a number"):format(what, key), fields[key])
     end
   end
+  local sec = tonumber(fields.sec) or 0
   local ok, seconds = pcall(os.time, fields)
-  if not ok or not seconds or math.abs(seconds) >= MOST_SECONDS then
+  if not ok or not seconds or math.abs(seconds) >= MOST_SECONDS
+    or sec ~= sec or math.abs(sec) >= MOST_SECONDS then
     misuse.got(where, what .. " must be a table that os.time accepts", fields)
   end
   -- os.time cuts a fraction of a second off
-  local fraction = (tonumber(fields.sec) or 0) % 1
-  return ffi.cast(int64, seconds) * BILLION + core.C.tl_seconds_to_ns(fraction)
+  return ffi.cast(int64, seconds) * BILLION + core.C.tl_seconds_to_ns(sec % 1)
 end
 
---- Any form of instant as int64 nanoseconds since 1970; else an error that
---- names `where` (the function) and `what` (the parameter).
---- @param where string
---- @param what string
---- @param when number|string|table|ffi.cdata*
---- @return ffi.cdata* ns
-function instant.to_ns(where, what, when)
+local function convert(where, what, when)
   local kind = type(when)
   if kind == "number" then
     if not (when >= 0 and when <= core.max_seconds) then
@@ -132,6 +127,18 @@ function instant.to_ns(where, what, when)
     return when
   end
   misuse.got(where, what .. " must be seconds, an ISO 8601 text or an os.date table", when)
+end
+
+--- Any form of instant as int64 nanoseconds since 1970; else an error that
+--- names `where` (the function) and `what` (the parameter).
+--- @param where string
+--- @param what string
+--- @param when number|string|table|ffi.cdata*
+--- @return ffi.cdata* ns
+function instant.to_ns(where, what, when)
+  local ns = convert(where, what, when)
+  if ns < 0 then misuse.got(where, what .. " must not be before 1970", when) end
+  return ns
 end
 
 return instant

@@ -21,6 +21,12 @@ local function position()
   return ""
 end
 
+--- A message without the position in timerlua's own files that it begins with.
+function misuse.without_position(message)
+  local own_name = own:sub(2):gsub("%p", "%%%0")
+  return (tostring(message):gsub("^" .. own_name .. "[%w_]+%.lua:%d+: ", ""))
+end
+
 --- A value for a message: strings quoted, all else as tostring.
 function misuse.show(value)
   return type(value) == "string" and ("%q"):format(value) or tostring(value)

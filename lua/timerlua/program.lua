@@ -2,6 +2,7 @@
 local core = require "timerlua.ffi"
 local errors = require "timerlua.errors"
 local tl = require "timerlua"
+local misuse = require "timerlua.misuse"
 local stop = require "timerlua.stop"
 local task = require "timerlua.task"
 
@@ -168,7 +169,9 @@ end
 local function run_steps(steps)
   for _, step in ipairs(steps) do
     if step.option == "-l" then
-      _G[step.value] = require(step.value)
+      local ok, result = pcall(require, step.value)
+      if not ok then error(misuse.without_position(result), 0) end
+      _G[step.value] = result
     else
       step.chunk()
     end

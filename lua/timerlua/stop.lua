@@ -2,6 +2,7 @@
 -- tl.on("stop") handlers run once in each case, for a bounded time.
 local ffi = require "ffi"
 local core = require "timerlua.ffi"
+local anchors = require "timerlua.anchors"
 local errors = require "timerlua.errors"
 local events = require "timerlua.events"
 local misuse = require "timerlua.misuse"
@@ -55,21 +56,12 @@ end
 local SIGNALS = { [2] = "SIGINT", [15] = "SIGTERM" }
 
 function dispatcher.hooks.signal(number)
-  if state.stopping then return halt() end
   state.signal = number
+  if state.stopping then return end -- main.c ends the process at the second
   begin(SIGNALS[number] or "signal " .. number)
 end
 
--- Nothing is left to wait for, or an error asked for the end: what the
--- handlers start may still run.
-local function last_words(reason)
-  if state.stopping or events.each("stop")() == nil then return end
-  shared.stopped = 0
-  begin(reason)
-  dispatcher.run()
-end
-
---- Report tasks that wait for what can never come.
+-- Report tasks that wait for what can never come.
 local function report_stuck()
   for waiting in task.each() do
     if waiting.status == "waiting" then
@@ -77,6 +69,27 @@ local function report_stuck()
         debug.traceback(waiting.coroutine), waiting)
     end
   end
+end
+
+-- After an error that ends the script, nothing of it may run but its handlers.
+local function drop_everything()
+  local slot = ffi.new("uint32_t[1]", 1)
+  while true do
+    local generation = core.C.tl_handle_walk(core.loop, slot)
+    if slot[0] == 0 then break end
+    core.C.tl_handle_close(core.loop, slot[0], generation)
+    anchors.clear(slot[0])
+  end
+end
+
+-- Nothing is left to wait for, or an error asked for the end: what the
+-- handlers start may still run.
+local function last_words(reason)
+  if state.stopping or events.each("stop")() == nil then return end
+  if reason == "error" then drop_everything() end
+  shared.stopped = 0
+  begin(reason)
+  if dispatcher.run() then report_stuck() end
 end
 
 --- Run the loop to its end.

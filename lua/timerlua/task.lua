@@ -11,6 +11,7 @@ local misuse = require "timerlua.misuse"
 local C, loop, shared, new_id = core.C, core.loop, core.shared, core.new_id
 local dispatcher = core.core
 local running, yield = coroutine.running, coroutine.yield
+local is_yieldable = coroutine.isyieldable
 local WAIT = dispatcher.loop -- what a coroutine yields when it waits
 local KIND_SLEEP, KIND_TASK = 2, 3
 
@@ -26,6 +27,9 @@ local Task = {}
 
 local by_coroutine = {} -- of tasks that have begun to wait, or asked for themselves
 local live = {}         -- every task that has not ended
+
+-- Joins from the main chunk of a plain luajit, which is no task.
+local OUTSIDE = {}
 
 -- What a cancelled task sees raised where it waits.
 local CANCELLED = setmetatable({}, {
@@ -78,6 +82,16 @@ local function current(where)
     .. "the script can resume; use tl.spawn")
 end
 
+-- The running task, which is about to wait; nil as for current.
+local function waiting_task(where)
+  local self = current(where)
+  if self and not is_yieldable() then
+    misuse.raise(where, "called inside a C function (such as table.sort, "
+      .. "string.gsub or require), which cannot wait")
+  end
+  return self
+end
+
 -- ---------------------------------------------------------------------------
 -- waiting
 
@@ -89,6 +103,10 @@ local function suspend(self)
 end
 
 function Task:resumed(first, ...)
+  if dispatcher.owned() ~= self.coroutine then
+    -- the script resumed the coroutine itself: it goes on waiting
+    return self:resumed(yield(WAIT))
+  end
   self.status = "running"
   if first == CANCELLED then error(CANCELLED, 0) end
   return first, ...
@@ -148,7 +166,7 @@ end
 --- @return boolean true
 function task.sleep(delay)
   local ns = duration.to_ns("sleep", "delay", delay)
-  local self = current("sleep")
+  local self = waiting_task("sleep")
   if not self then return sleep_outside(ns) end
   raise_if_failed("sleep", C.tl_sleep_start(loop, self.id, ns))
   anchor_wait(self)
@@ -230,12 +248,16 @@ local function release_timer(self)
   end
 end
 
--- Joiners are functions that say whether somebody still waits there.
+-- Wake who waits in join, in the order they came; false when nobody does.
 local function wake_joiners(self)
-  local joiners, joined = self.joiners or {}, false
+  local joiners, order = self.joiners or {}, {}
   self.joiners = nil
-  for _, joiner in ipairs(joiners) do joined = joiner() or joined end
-  return joined
+  for joiner in pairs(joiners) do order[#order + 1] = joiner end
+  table.sort(order, function(a, b) return joiners[a] < joiners[b] end)
+  for _, joiner in ipairs(order) do
+    if joiner == OUTSIDE then shared.interrupt = 1 else wake(joiner) end
+  end
+  return #order > 0
 end
 
 local function complete(self, ok, ...)
@@ -285,15 +307,20 @@ end
 
 local function add_joiner(self, joiner)
   self.joiners = self.joiners or {}
-  table.insert(self.joiners, joiner)
+  self.joins = (self.joins or 0) + 1
+  self.joiners[joiner] = self.joins
 end
 
 local function join_outside(self)
-  add_joiner(self, function()
-    shared.interrupt = 1
-    return true
-  end)
+  add_joiner(self, OUTSIDE)
   drive(function() return ENDED[self.status] end)
+end
+
+local function check_self(self, method)
+  if getmetatable(self) ~= Task then
+    misuse.got("task:" .. method,
+      ("it must be called on a task, as task:%s()"):format(method), self)
+  end
 end
 
 --- Wait until the task has ended.
@@ -301,19 +328,15 @@ end
 ---   it was cancelled
 --- Raises the error that ended it.
 function Task:join()
-  if getmetatable(self) ~= Task then
-    misuse.got("task:join", "it must be called on a task, as task:join()", self)
-  end
+  check_self(self, "join")
   if ENDED[self.status] then return result_of(self) end
-  local me = current("task:join")
+  local me = waiting_task("task:join")
   if me == self then misuse.raise("task:join", "a task cannot join itself") end
   if not me then
     join_outside(self)
   else
     me.joining = self
-    add_joiner(self, function()
-      return me.joining == self and wake(me) == 0
-    end)
+    add_joiner(self, me)
     park(me, "task:join")
     me.joining = nil
   end
@@ -324,13 +347,16 @@ end
 --- functions run. One that has not begun never does.
 --- @return boolean cancelled false when it had ended
 function Task:cancel()
+  check_self(self, "cancel")
   if ENDED[self.status] or self.ending then return false end
   if self.status == "ready" then
     C.tl_handle_close(loop, self.id.slot, self.id.generation)
     anchors.clear(self.id.slot)
     complete(self, false, CANCELLED)
   elseif self.status == "waiting" then
+    local joining = self.joining
     self.joining = nil
+    if joining and joining.joiners then joining.joiners[self] = nil end
     wake(self, CANCELLED)
   else
     error(CANCELLED, 0) -- itself
@@ -365,7 +391,7 @@ end
 --- Run the loop until nothing is left to wait for, or tl.stop. In a program
 --- that runs already, wait for the former.
 function task.run()
-  local self = current("run")
+  local self = waiting_task("run")
   if not self then return dispatcher.run() end
   table.insert(idle_waiters, self)
   park(self, "run")

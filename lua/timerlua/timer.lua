@@ -49,8 +49,11 @@ end
 -- ---------------------------------------------------------------------------
 -- making
 
-local function start(where, subject, id, what, status)
-  if status ~= 0 then return errors.failed(where .. " " .. subject, status) end
+-- Start a timer; what it runs is bound before, so that nothing can fail once it
+-- is under way.
+local function start(where, id, what, first, interval, options, absolute)
+  local status = C.tl_timer_start(loop, id, first, interval, options, absolute)
+  if status ~= 0 then return errors.failed(where .. " timer", status) end
   set_anchor(id.slot, what, id)
   return id
 end
@@ -58,9 +61,7 @@ end
 local function after_any(delay, fn, ...)
   local ns = to_ns("after", "delay", delay)
   callable.check("after", "callback", fn)
-  local id = new_id()
-  local status = C.tl_timer_start(loop, id, ns, ns, CLOCKS.monotonic, 0)
-  return start("after", "timer", id, bind(fn, ...), status)
+  return start("after", new_id(), bind(fn, ...), ns, ns, CLOCKS.monotonic, 0)
 end
 
 --- Call `callback` once, `delay` from now; never early.
@@ -78,10 +79,10 @@ function timer.after(delay, callback, ...)
     or type(callback) ~= "function" then
     return after_any(delay, callback, ...)
   end
+  if select("#", ...) > 0 then callback = bind(callback, ...) end
   local id = new_id()
   local status = C.tl_timer_after(loop, id, delay)
   if status ~= 0 then return errors.failed("after timer", status) end
-  if select("#", ...) > 0 then callback = bind(callback, ...) end
   set_anchor(id.slot, callback, id)
   return id
 end
@@ -97,9 +98,7 @@ end
 function timer.every(period, callback, ...)
   local ns = to_positive_ns("every", "period", period)
   callable.check("every", "callback", callback)
-  local id = new_id()
-  local status = C.tl_timer_start(loop, id, ns, ns, RECUR, 0)
-  return start("every", "timer", id, bind(callback, ...), status)
+  return start("every", new_id(), bind(callback, ...), ns, ns, RECUR, 0)
 end
 
 --- Call `callback` at an instant of the wall clock, and follow that clock when
@@ -114,9 +113,7 @@ end
 function timer.at(when, callback, ...)
   local ns = instant.to_ns("at", "when", when)
   callable.check("at", "callback", callback)
-  local id = new_id()
-  local status = C.tl_timer_start(loop, id, ns, 0, CLOCKS.realtime, 1)
-  return start("at", "timer", id, bind(callback, ...), status)
+  return start("at", new_id(), bind(callback, ...), ns, 0, CLOCKS.realtime, 1)
 end
 
 -- ---------------------------------------------------------------------------
@@ -138,6 +135,9 @@ local function checked(t, method, status)
   if status == 0 then return t end
   local _, message, code = errors.failed("timer:" .. method, status)
   if code == "ESTALE" then must_live(t, method) end
+  if code == "EINVAL" then
+    misuse.raise("timer:" .. method, "a timer at an instant has no delay of its own; give one")
+  end
   return nil, message, code
 end
 
@@ -334,6 +334,9 @@ local function check_options(options)
   if options.args ~= nil and type(options.args) ~= "table" then
     misuse.got("timer", "args must be a table", options.args)
   end
+  if options.first ~= nil and options.every == nil then
+    misuse.raise("timer", "first goes with every only")
+  end
   local limit = options.limit
   if limit ~= nil and (type(limit) ~= "number" or limit < 1 or limit % 1 ~= 0) then
     misuse.got("timer", "limit must be an integer >= 1", limit)
@@ -350,6 +353,17 @@ local function clock_of(options)
     misuse.got("timer", "at follows the realtime clock: clock must be that", name)
   end
   return clock
+end
+
+local MOST_ARGS = 1000 -- what a coroutine's stack surely takes
+
+local function args_of(options)
+  local args = options.args or {}
+  local n = args.n or #args
+  if type(n) ~= "number" or n < 0 or n > MOST_ARGS or n % 1 ~= 0 then
+    misuse.got("timer", ("args must be a list of at most %d"):format(MOST_ARGS), n)
+  end
+  return args, 1, n
 end
 
 -- A limited timer leaves the queue as its last callback begins.
@@ -383,14 +397,13 @@ function timer.timer(options)
   check_options(options)
   local clock = clock_of(options)
   local first, interval, absolute = first_and_interval(options)
-  local fn, args = options.fn, options.args or {}
+  local fn = options.fn
   callable.check("timer", "fn", fn)
   if options.limit then fn = limited(fn, options.limit) end
   local id = new_id()
   if options.name ~= nil then id.name = options.name end
-  local status = C.tl_timer_start(loop, id, first, interval,
+  return start("timer", id, bind(fn, unpack(args_of(options))), first, interval,
     clock + (options.every ~= nil and RECUR or 0), absolute)
-  return start("timer", "timer", id, bind(fn, unpack(args, 1, args.n or #args)), status)
 end
 
 return timer

@@ -20,9 +20,17 @@ function Watch.__index(self, key)
   return Watch[key]
 end
 
+local function check_self(self, method)
+  if getmetatable(self) ~= Watch then
+    misuse.got("watch:" .. method,
+      ("it must be called on a watch, as watch:%s()"):format(method), self)
+  end
+end
+
 --- Stop watching; harmless when repeated. The descriptor stays open.
 --- @return boolean cancelled
 function Watch:cancel()
+  check_self(self, "cancel")
   local slot = self.id.slot
   local result = C.tl_timer_cancel(loop, slot, self.id.generation)
   if result >= 2 then anchors.clear(slot) end
@@ -31,11 +39,13 @@ end
 
 --- Let the loop end although this is watched; and the opposite.
 function Watch:unref()
+  check_self(self, "unref")
   C.tl_handle_ref(loop, self.id.slot, self.id.generation, 0)
   return self
 end
 
 function Watch:ref()
+  check_self(self, "ref")
   C.tl_handle_ref(loop, self.id.slot, self.id.generation, 1)
   return self
 end
@@ -43,8 +53,8 @@ end
 local function fileno(fd)
   if io.type(fd) == "file" then return C.tl_stream_fd(fd) end
   if type(fd) == "table" or type(fd) == "userdata" then
-    local ok, number = pcall(function() return fd:fileno() end)
-    if ok then return number end
+    local has, method = pcall(function() return fd.fileno end)
+    if has and method then return method(fd) end
   end
   return fd
 end

@@ -359,8 +359,11 @@ static void run_batch(void)
         expect_info(m);
         tl_loop_check(loop);
     }
-    for (const model *m = models; m < models + MOST; m++)
-        TL_CHECK(!m->in_batch, "due, but not run");
+    for (model *m = models; m < models + MOST; m++) {
+        TL_CHECK(!m->in_batch || m->deadline_ns > now_ns[m->clock],
+                 "due, but not run");
+        m->in_batch = false; /* the wall was stepped back: it waits again */
+    }
 }
 
 static void test_random(long steps)

@@ -1,0 +1,22 @@
+local support = require "tests.support"
+
+describe("joins that are cancelled", function()
+  it("leave nothing behind", function()
+    local r = support.run [==[
+      local tl = require "timerlua"
+      local long = tl.spawn(tl.sleep, 1)
+      tl.sleep(0)
+      for _ = 1, 100 do
+        local t = tl.spawn(long.join, long)
+        tl.sleep(0)
+        t:cancel()
+        tl.sleep(0)
+      end
+      print(next(long.joiners))
+      long:cancel()
+]==]
+    assert.equal("nil\n", r.out)
+    assert.equal("", r.err)
+    assert.equal(0, r.code)
+  end)
+end)
