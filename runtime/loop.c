@@ -71,6 +71,11 @@ int tl_loop_take_reason(tl_loop *loop)
 
 /* --- turns -------------------------------------------------------------- */
 
+static void add_event(tl_loop *loop, tl_id id, int ready)
+{
+    loop->batch[loop->batch_count++] = (tl_event){id, ready};
+}
+
 static void collect_due(tl_loop *loop)
 {
     uint32_t slots[TL_BATCH_TIMERS];
@@ -88,20 +93,48 @@ static void collect_due(tl_loop *loop)
         const tl_handle *handle = tl_handles_at(&loop->handles, slots[i]);
         if (handle->flags & TL_FLAG_REPEATED) /* read when it begins */
             __builtin_prefetch(handle->repeat.repetition);
-        loop->batch[loop->batch_count++] =
-            (tl_event){{slots[i], handle->generation}, 0};
+        add_event(loop, (tl_id){slots[i], handle->generation}, 0);
     }
+}
+
+/* A descriptor was closed before its watch was cancelled, but a duplicate of it
+   keeps it in the epoll set, where it can be neither named nor silenced: begin
+   a new set with the watches that live. One whose descriptor is closed too is
+   told so. */
+static int renew_watches(tl_loop *loop)
+{
+    int error = tl_poller_renew(&loop->poller);
+    for (uint32_t slot = 0;
+         error == 0 &&
+         (slot = tl_handles_walk(&loop->handles, slot + 1)) != 0;) {
+        const tl_handle *handle = tl_handles_at(&loop->handles, slot);
+        if (handle->kind != TL_WATCH || !(handle->flags & TL_FLAG_ACTIVE))
+            continue;
+        tl_id id = {slot, handle->generation};
+        if (tl_poller_add(&loop->poller, handle->at.watch.fd,
+                          (int)handle->at.watch.interest, id) != 0 &&
+            loop->batch_count < TL_BATCH_MOST)
+            add_event(loop, id, TL_ERROR);
+    }
+    return error;
 }
 
 static int collect_ready(tl_loop *loop, bool block)
 {
     tl_ready ready[TL_POLL_MOST];
+    bool orphaned = false;
     int count = tl_poller_wait(&loop->poller, block, ready);
-    for (int i = 0; i < count; i++)
-        loop->batch[loop->batch_count++] =
-            (tl_event){ready[i].id, ready[i].ready};
+    for (int i = 0; i < count; i++) {
+        tl_id id = ready[i].id;
+        if (tl_handles_find(&loop->handles, id.slot, id.generation) != NULL)
+            add_event(loop, id, ready[i].ready);
+        else
+            orphaned = true;
+    }
     if (tl_poller_take_step(&loop->poller))
         tl__note_jump(loop);
+    if (orphaned)
+        return renew_watches(loop);
     return count < 0 ? count : 0;
 }
 

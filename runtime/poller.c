@@ -6,6 +6,7 @@
 #include "poller.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
@@ -37,6 +38,13 @@ static int control(tl_poller *poller, int operation, int fd, uint32_t events,
     return epoll_ctl(poller->epoll_fd, operation, fd, &event) ? -errno : 0;
 }
 
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
+}
+
 static int add_own(tl_poller *poller, int fd, uint32_t name)
 {
     return control(poller, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLET,
@@ -63,19 +71,37 @@ int tl_poller_open(tl_poller *poller)
     return error;
 }
 
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-    *fd = -1;
-}
-
 void tl_poller_close(tl_poller *poller)
 {
     for (int c = 0; c < TL_CLOCKS; c++)
         close_fd(&poller->timer_fds[c]);
     close_fd(&poller->event_fd);
     close_fd(&poller->epoll_fd);
+}
+
+/* Put the poller's own descriptors into a set. */
+static int add_all_own(tl_poller *poller)
+{
+    int error = add_own(poller, poller->event_fd, OWN_EVENT);
+    for (int c = 0; c < TL_CLOCKS && error == 0; c++)
+        if (poller->timer_fds[c] >= 0)
+            error = add_own(poller, poller->timer_fds[c], (uint32_t)c);
+    return error;
+}
+
+int tl_poller_renew(tl_poller *poller)
+{
+    int old = poller->epoll_fd;
+    int fresh = epoll_create1(EPOLL_CLOEXEC);
+    if (fresh < 0)
+        return -errno;
+    poller->epoll_fd = fresh;
+    int error = add_all_own(poller);
+    if (error == 0 && dup3(fresh, old, O_CLOEXEC) < 0)
+        error = -errno;
+    poller->epoll_fd = old;
+    close_fd(&fresh);
+    return error;
 }
 
 static uint32_t epoll_events(int interest)

@@ -36,6 +36,11 @@ int tl_poller_change(tl_poller *poller, int fd, int interest, tl_id id);
 /* Fine if fd has been closed. */
 void tl_poller_remove(tl_poller *poller, int fd);
 
+/* Begin anew with an empty set of descriptors behind the same epoll
+   descriptor: the only way to be rid of one that was closed while a duplicate
+   of it lives on, epoll(7). -EMFILE, -ENFILE, -ENOMEM leave all as it was. */
+int tl_poller_renew(tl_poller *poller);
+
 /* Have a wait end at deadline_ns of a clock; 0 for none. For TL_REALTIME also
    when the clock is stepped. No system call when it is set so already. */
 int tl_poller_set_deadline(tl_poller *poller, int clock, int64_t deadline_ns);
