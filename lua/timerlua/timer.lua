@@ -141,7 +141,8 @@ local function checked(t, method, status)
   return nil, message, code
 end
 
---- Never run again: also if it is due in this very batch.
+--- Never run again: also if it is due in this very batch. Only its own callback
+--- can still reset it.
 --- @return boolean cancelled false if it had ended or was not waiting
 function methods.cancel(t)
   check_self(t, "cancel")
