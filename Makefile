@@ -14,6 +14,11 @@ ifeq ($(SANITIZE),1)
   override CFLAGS := -O1 -g -fsanitize=address,undefined \
     -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 endif
+# The dispatch path crosses files at every step: measured, 5 to 12 % of T1 and T4.
+# Fat objects keep their symbols for the specs.
+ifneq ($(SANITIZE),1)
+  LTO ?= -flto=auto -ffat-lto-objects
+endif
 ifeq ($(WERROR),1)
   WARN += -Werror
 endif
@@ -21,7 +26,7 @@ Q := $(if $(V),,@)
 
 WARN += -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden $(WARN) \
-  -Iruntime -I$(BUILD) $(LUAJIT_CFLAGS) $(CFLAGS) $(CPPFLAGS)
+  -Iruntime -I$(BUILD) $(LUAJIT_CFLAGS) $(CFLAGS) $(LTO) $(CPPFLAGS)
 
 SOURCES := $(wildcard runtime/*.c)
 OBJECTS := $(SOURCES:runtime/%.c=$(BUILD)/obj/%.o)
@@ -75,13 +80,13 @@ $(BUILD)/obj/%.o: runtime/%.c
 
 $(PROGRAM): $(OBJECTS)
 	@$(if $(V),,echo "  ld $@")
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -static-libgcc -Wl,-E $^ \
+	$(Q)$(CC) $(CFLAGS) $(LTO) $(LDFLAGS) -static-libgcc -Wl,-E $^ \
 	  $(LUAJIT_LIBS) -lm -ldl -o $@
 
 $(CORE): $(CORE_OBJECTS)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  ld $@")
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared $^ -lm -o $@
+	$(Q)$(CC) $(CFLAGS) $(LTO) $(LDFLAGS) -shared $^ -lm -o $@
 
 # Test programs reach into the core, so they link its objects.
 $(BUILD)/tests/%: tests/c/%.c $(CORE_OBJECTS)
