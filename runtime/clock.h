@@ -1,5 +1,5 @@
 /* Clocks: what time it is, really or virtually. Virtual time moves only when
-   it is told to; wall and boottime are kept as distances from monotonic. */
+   it is told to, and each clock has its own reading. */
 #ifndef TL_CLOCK_H
 #define TL_CLOCK_H
 

@@ -16,7 +16,7 @@ typedef struct tl_dispatcher {
     int spares_ref; /* array of idle coroutines */
     int spares;
     int ready_ref; /* texts of readiness, "rw" and so on */
-    int hooks_ref; /* Lua functions: finish, signal, jump, idle */
+    int hooks_ref; /* Lua functions: finish, signal, jump, idle, output */
     uint32_t pages_reclaimed;
     bool running;
     bool guards_output; /* tell Lua when standard output is lost */

@@ -6,10 +6,10 @@
    double, because LuaJIT boxes 64-bit ones.
 
    Every function returns at once and never enters Lua. Those that return int
-   give 0 or a negative errno: -ESTALE when the handle has ended, -ENOMEM,
-   -EINVAL, -ERANGE. Times whose name ends in _ns are nanoseconds, in _s
-   seconds. One loop belongs to one thread; only tl_loop_wake is safe from
-   any thread and from signal handlers. */
+   give 0 or a negative errno, -ESTALE when the handle has ended, unless they
+   say otherwise or their name is a question. Times whose name ends in _ns are
+   nanoseconds, in _s seconds. One loop belongs to one thread; only tl_loop_wake
+   is safe from any thread and from signal handlers. */
 
 typedef struct tl_loop tl_loop;
 
@@ -62,7 +62,7 @@ typedef struct tl_loop_stats {
     double wakeups;      /* returns from a blocking wait */
     double waits;        /* epoll_wait calls */
     double timerfd_sets; /* timerfd_settime calls */
-    double reads;        /* reads of timerfd and eventfd */
+    double reads;        /* reads of the wall clock's timerfd */
     double controls;     /* epoll_ctl calls */
     double handles;      /* live now, all kinds */
     double active;       /* handles that keep the loop running */
@@ -75,8 +75,8 @@ typedef struct tl_shared {
     uint32_t current_slot; /* the handle whose callback runs, or 0 */
     uint32_t current_generation;
     int32_t adopted;   /* Lua: the running coroutine has become a task */
-    int32_t interrupt; /* Lua: leave the innermost run after this callback */
-    int32_t stopped;   /* leave every run */
+    int32_t interrupt; /* Lua: leave the run after this callback */
+    int32_t stopped;   /* leave it for good */
     int32_t errors;    /* uncaught errors, for the exit status */
 } tl_shared;
 
@@ -109,9 +109,9 @@ int tl_timer_start(tl_loop *loop, tl_id *id, int64_t first_ns,
                    int64_t interval_ns, int options, int absolute);
 /* The same for a suspended task: kind TL_SLEEP. */
 int tl_sleep_start(tl_loop *loop, tl_id *id, int64_t delay_ns);
-/* Put any handle in the queue again, delay_ns from now, or, for delay_ns < 0,
-   its own interval from now; -EINVAL when it was started at an instant. The
-   old setting counts no more. */
+/* Put any handle but a watch in the queue again, delay_ns from now, or, for
+   delay_ns < 0, its own interval from now; -EINVAL when it was started at an
+   instant. The old setting counts no more. */
 int tl_timer_rearm(tl_loop *loop, uint32_t slot, uint32_t generation,
                    int64_t delay_ns);
 /* The hot form of tl_timer_rearm: seconds, in the range of tl_timer_after. */

@@ -36,7 +36,8 @@ end
 ---     error; the error then does not count for the exit status
 ---   "stop": fn(reason, code), once, before the program ends; reason is
 ---     "done", "stop", "error" or a signal's name such as "SIGTERM"
----   "clock_jump": fn(seconds), the wall clock was stepped by so much
+---   "clock_jump": fn(seconds), the wall clock was stepped by so much, or
+---     the machine was asleep for it
 --- @param event "error"|"stop"|"clock_jump"
 --- @param fn function
 --- @return table subscription with subscription:cancel()

@@ -30,7 +30,7 @@ return {
   on = events.on,
   stop = stop.stop,
   run = function()
-    if task.current() then return task.run() end
+    if task.current() then return task.wait_idle() end
     return stop.run()
   end,
 

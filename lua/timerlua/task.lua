@@ -25,7 +25,7 @@ local task = {}
 --- @field kind string "task"; "callback" for a callback that waits
 local Task = {}
 
-local by_coroutine = {} -- of tasks that have begun to wait, or asked for themselves
+local by_coroutine = {} -- the task that each coroutine is, once it is one
 local live = {}         -- every task that has not ended
 
 -- Joins from the main chunk of a plain luajit, which is no task.
@@ -163,7 +163,8 @@ end
 --- Wait `delay` seconds; the loop goes on meanwhile. Works in the main chunk,
 --- in callbacks and in tasks.
 --- @param delay number|string|ffi.cdata* as for tl.after; 0 waits one turn
---- @return boolean true
+--- @return boolean slept true; false in the main chunk of a plain luajit when
+---   tl.stop came first
 function task.sleep(delay)
   local ns = duration.to_ns("sleep", "delay", delay)
   local self = waiting_task("sleep")
@@ -297,7 +298,9 @@ function dispatcher.hooks.finish(co, object, ok, ...)
 end
 
 local function result_of(self)
-  if self.status == "done" then
+  if not ENDED[self.status] then
+    misuse.raise("task:join", "the loop ended before the task did")
+  elseif self.status == "done" then
     return unpack(self.results, 1, self.results.n)
   elseif self.status == "cancelled" then
     return nil, "join: task cancelled", "ECANCELED"
@@ -388,11 +391,9 @@ function dispatcher.hooks.idle()
   for _, waiter in ipairs(waiters) do wake(waiter, "idle") end
 end
 
---- Run the loop until nothing is left to wait for, or tl.stop. In a program
---- that runs already, wait for the former.
-function task.run()
+--- Wait until nothing else is left to wait for; for a task.
+function task.wait_idle()
   local self = waiting_task("run")
-  if not self then return dispatcher.run() end
   table.insert(idle_waiters, self)
   park(self, "run")
 end

@@ -390,7 +390,7 @@ end
 --- @param options table exactly one of `after`, `every` (with `first`: the
 ---   delay of the first tick, on whose grid the others lie) and `at`; `fn`;
 ---   `args` (a list); `name`; `clock` ("monotonic", "boottime", "realtime");
----   `limit` (callbacks at most)
+---   `limit` (cancelled as so many callbacks have begun)
 --- @return timerlua.Timer? timer
 --- @return string? message
 --- @return string? code "ENOMEM"
