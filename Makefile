@@ -129,14 +129,14 @@ SHARE := $(DESTDIR)$(PREFIX)/share/lua/5.1/timerlua
 LIB := $(DESTDIR)$(PREFIX)/lib/lua/5.1/timerlua
 
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE) $(LIB)
-	install -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/timerlua
-	install -m 755 $(CORE) $(LIB)/core.so
-	install -m 644 $(MODULES) $(SHARE)
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(SHARE)" "$(LIB)"
+	install -m 755 $(PROGRAM) "$(DESTDIR)$(PREFIX)/bin/timerlua"
+	install -m 755 $(CORE) "$(LIB)/core.so"
+	install -m 644 $(MODULES) "$(SHARE)"
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/timerlua
-	rm -rf $(SHARE) $(LIB)
+	rm -f "$(DESTDIR)$(PREFIX)/bin/timerlua"
+	rm -rf "$(SHARE)" "$(LIB)"
 
 clean:
 	rm -rf $(BUILD)

@@ -21,7 +21,8 @@
 #include "loop.h"
 
 enum {
-    MOST_SPARES = 256, /* idle coroutines kept */
+    MOST_SPARES = 256,   /* idle coroutines kept */
+    MOST_RESULTS = 4000, /* of a task: a coroutine's stack takes 8000 */
     WARM_EVENTS = 16,
     ANCHORS_INDEX = 1 /* of the table of anchors while the loop runs */
 };
@@ -174,6 +175,10 @@ static void finish(tl_dispatcher *d, lua_State *L, int obj_index, int status)
 {
     lua_State *co = lua_tothread(L, -1);
     int base = lua_gettop(L);
+    if (status == 0 && lua_gettop(co) > MOST_RESULTS) {
+        lua_pushliteral(co, "a task returns too many values (4000 at most)");
+        status = LUA_ERRRUN;
+    }
     lua_pushvalue(L, obj_index);
     lua_pushboolean(L, status == 0);
     if (status == 0) {
@@ -275,11 +280,14 @@ static void start(tl_dispatcher *d, lua_State *L, const tl_event *event,
     set_current(d, event->id, kind == TL_TASK);
     int status = enter(d, co, nargs);
     bool waits = status == LUA_YIELD && is_wait(d, co);
-    if (status == 0 && !d->loop->shared.adopted)
+    bool adopted = d->loop->shared.adopted; /* then Lua says when it is over */
+    if (waits && kind == TL_WATCH)
+        tl_watch_hold(d->loop, event->id.slot, event->id.generation);
+    if (status == 0 && !adopted)
         lua_settop(co, 0);
     else
         settle_started(d, L, obj, status);
-    if (!waits && kind == TL_TIMER &&
+    if (!waits && !adopted && kind == TL_TIMER &&
         tl_handle_done(d->loop, event->id.slot, event->id.generation))
         forget(L, event->id.slot);
 }
@@ -290,6 +298,8 @@ static void resume(tl_dispatcher *d, lua_State *L, const tl_event *event)
     int obj = lua_gettop(L) - 1;
     lua_State *co = lua_tothread(L, -1);
     int nargs = 0;
+    if (co == NULL && !lua_istable(L, -1))
+        return;       /* memory was lacking when it began to wait */
     if (co == NULL) { /* bound, with values to wake up to */
         lua_rawgeti(L, -1, 1);
         co = lua_tothread(L, -1);
@@ -315,6 +325,11 @@ static void run_event(tl_dispatcher *d, lua_State *L, const tl_event *event,
 {
     uint32_t slot = event->id.slot;
     lua_rawgeti(L, ANCHORS_INDEX, (int)(slot >> TL_PAGE_BITS));
+    if (!lua_istable(L, -1)) { /* memory was lacking when it was started */
+        tl_handle_close(d->loop, slot, event->id.generation);
+        lua_settop(L, ANCHORS_INDEX);
+        return;
+    }
     lua_rawgeti(L, -1, what_index(slot) + 1);
     lua_rawgeti(L, -2, what_index(slot));
     if (kind == TL_TIMER || kind == TL_WATCH) {
@@ -344,7 +359,9 @@ static void warm(const tl_dispatcher *d, lua_State *L)
         lua_rawgeti(L, ANCHORS_INDEX, (int)(events[i].id.slot >> TL_PAGE_BITS));
     /* nothing between the reads, so that many of them are under way at once */
     for (int i = 0; i < count; i++)
-        lua_rawgeti(L, ANCHORS_INDEX + 1 + i, what_index(events[i].id.slot));
+        if (lua_istable(L, ANCHORS_INDEX + 1 + i))
+            lua_rawgeti(L, ANCHORS_INDEX + 1 + i,
+                        what_index(events[i].id.slot));
     lua_settop(L, ANCHORS_INDEX);
 }
 

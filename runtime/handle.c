@@ -47,6 +47,10 @@ int tl_handle_done(tl_loop *loop, uint32_t slot, uint32_t generation)
     if (handle == NULL)
         return 0;
     handle->flags &= (uint8_t)~TL_FLAG_BUSY;
+    if (handle->kind == TL_WATCH && handle->flags & TL_FLAG_ACTIVE)
+        (void)tl_poller_change(&loop->poller, handle->at.watch.fd,
+                               (int)handle->at.watch.interest,
+                               (tl_id){slot, generation});
     if (handle->where == TL_HELD)
         tl_timers_again(tl__store_of(loop, handle), slot,
                         handle->at.deadline_ns);

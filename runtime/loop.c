@@ -163,6 +163,8 @@ static bool jump(tl_loop *loop)
         int64_t next_ns;
         if (!tl_timers_next(&loop->timers[c], &next_ns))
             continue;
+        if (next_ns == INT64_MAX)
+            continue; /* saturated: never */
         any = true;
         int64_t wait_ns = next_ns - tl_clock_read(&loop->clock, c);
         if (wait_ns < least_ns)
@@ -309,6 +311,8 @@ tl_handle *tl_loop_begin(tl_loop *loop, tl_event *event)
                                             event->id.generation);
         if (handle == NULL)
             continue;
+        if (handle->kind == TL_WATCH && handle->flags & TL_FLAG_BUSY)
+            continue; /* error and hang-up come even if not asked for */
         if (handle->kind == TL_WATCH)
             return handle;
         if (handle->where == TL_IN_BATCH &&

@@ -136,6 +136,9 @@ int tl_timer_resume(tl_loop *loop, uint32_t slot, uint32_t generation);
    (a regular file), -EEXIST (watched already), -ENOSPC from epoll_ctl(2). */
 int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest);
 
+/* The watch's callback waits: report nothing until tl_handle_done. */
+void tl_watch_hold(tl_loop *loop, uint32_t slot, uint32_t generation);
+
 /* The descriptor of a C stream, for Lua's io files; -1 when it has none. */
 int tl_stream_fd(void *stream);
 /* Whether something written to a C stream was lost, ferror(3). */

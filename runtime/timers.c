@@ -15,6 +15,7 @@
 
 enum {
     STALE_ALLOWANCE = 1024, /* stale entries not worth a sweep */
+    SWEPT = 1 << 15,        /* in where, during a sweep: beyond every bucket */
     PULL_LIMIT = 512        /* buckets up to this size go to the heap whole */
 };
 
@@ -45,11 +46,24 @@ static bool is_here(const tl_timers *timers, const tl_handle *handle, int where)
            (handle->flags & TL_CLOCK_MASK) == timers->clock;
 }
 
-static bool in_bucket(uint32_t slot, int bucket, void *context)
+/* Whether an entry is the first one met in this sweep for its handle: a slot
+   that left a bucket and came back has two there. */
+static bool first_in_bucket(uint32_t slot, int bucket, void *context)
 {
     const tl_timers *timers = context;
-    return is_here(timers, tl_handles_peek(timers->handles, slot),
-                   TL_IN_WHEEL + bucket);
+    tl_handle *handle = tl_handles_peek(timers->handles, slot);
+    if (!is_here(timers, handle, TL_IN_WHEEL + bucket))
+        return false;
+    handle->where |= SWEPT;
+    return true;
+}
+
+static bool unmark(uint32_t slot, int bucket, void *context)
+{
+    const tl_timers *timers = context;
+    (void)bucket;
+    tl_handles_at(timers->handles, slot)->where &= (uint16_t)~SWEPT;
+    return true;
 }
 
 static bool in_front(const tl_heap_entry *entry, void *context)
@@ -87,7 +101,8 @@ static int place(tl_timers *timers, uint32_t slot, tl_handle *handle)
 
 static void sweep(tl_timers *timers)
 {
-    tl_wheel_filter(&timers->wheel, in_bucket, timers);
+    tl_wheel_filter(&timers->wheel, first_in_bucket, timers);
+    tl_wheel_filter(&timers->wheel, unmark, timers);
     tl_heap_filter(&timers->front, in_front, timers);
     tl_heap_trim(&timers->front);
 }

@@ -21,6 +21,17 @@ int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest)
     return 0;
 }
 
+void tl_watch_hold(tl_loop *loop, uint32_t slot, uint32_t generation)
+{
+    tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
+    if (handle == NULL)
+        return;
+    handle->flags |= TL_FLAG_BUSY;
+    if (handle->flags & TL_FLAG_ACTIVE)
+        (void)tl_poller_change(&loop->poller, handle->at.watch.fd, 0,
+                               (tl_id){slot, generation});
+}
+
 int tl_stream_fd(void *stream)
 {
     return fileno(stream);

@@ -21,7 +21,8 @@ local GENERATED = { abi_text = { module = true }, lua_modules = { host = true },
 
 local LUA_LAYERS = {
   { "ffi", "version" },
-  { "anchors", "misuse" },
+  { "misuse" },
+  { "anchors" },
   { "duration" },
   { "callable", "instant" },
   { "events" },

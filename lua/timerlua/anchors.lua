@@ -3,10 +3,13 @@
 local bit = require "bit"
 local new_table = require "table.new"
 local core = require "timerlua.ffi"
+local misuse = require "timerlua.misuse"
 
 local pages = core.core.anchors
 local band, rshift = bit.band, bit.rshift
 local PAGE_BITS, PAGE_MASK = 10, 1023 -- TL_PAGE_BITS in runtime/handles.h
+
+local MOST_ARGUMENTS = 4000 -- what a coroutine's stack surely takes
 
 local anchors = {}
 
@@ -51,6 +54,9 @@ end
 function anchors.bind(what, ...)
   local n = select("#", ...)
   if n == 0 and type(what) == "function" then return what end
+  if n > MOST_ARGUMENTS then
+    misuse.got("call", ("arguments must be at most %d"):format(MOST_ARGUMENTS), n)
+  end
   return { [0] = n + 1, what, ... }
 end
 

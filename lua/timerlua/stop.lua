@@ -63,7 +63,9 @@ end
 
 -- Report tasks that wait for what can never come.
 local function report_stuck()
-  for waiting in task.each() do
+  local tasks = {} -- handlers may start others meanwhile
+  for t in task.each() do tasks[#tasks + 1] = t end
+  for _, waiting in ipairs(tasks) do
     if waiting.status == "waiting" then
       errors.report("the task waits, but nothing is left that could wake it",
         debug.traceback(waiting.coroutine), waiting)

@@ -115,8 +115,11 @@ end
 -- Wake a waiting task on the next turn, with values.
 local function wake(self, ...)
   local id = self.id
-  anchors.set_what(id.slot, anchors.bind(self.coroutine, ...))
-  return C.tl_timer_rearm(loop, id.slot, id.generation, 0)
+  local what = anchors.bind(self.coroutine, ...)
+  local status = C.tl_timer_rearm(loop, id.slot, id.generation, 0)
+  -- a wait that is over has given its slot to somebody else
+  if status == 0 then anchors.set_what(id.slot, what) end
+  return status
 end
 
 local function anchor_wait(self)
@@ -317,6 +320,7 @@ end
 local function join_outside(self)
   add_joiner(self, OUTSIDE)
   drive(function() return ENDED[self.status] end)
+  if self.joiners then self.joiners[OUTSIDE] = nil end
 end
 
 local function check_self(self, method)
@@ -358,7 +362,7 @@ function Task:cancel()
     complete(self, false, CANCELLED)
   elseif self.status == "waiting" then
     local joining = self.joining
-    self.joining = nil
+    self.joining, self.idling = nil, nil
     if joining and joining.joiners then joining.joiners[self] = nil end
     wake(self, CANCELLED)
   else
@@ -388,14 +392,18 @@ local idle_waiters = {}
 function dispatcher.hooks.idle()
   local waiters = idle_waiters
   idle_waiters = {}
-  for _, waiter in ipairs(waiters) do wake(waiter, "idle") end
+  for _, waiter in ipairs(waiters) do
+    if waiter.idling then wake(waiter, "idle") end
+  end
 end
 
 --- Wait until nothing else is left to wait for; for a task.
 function task.wait_idle()
   local self = waiting_task("run")
   table.insert(idle_waiters, self)
+  self.idling = true
   park(self, "run")
+  self.idling = nil
 end
 
 return task
