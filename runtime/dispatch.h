@@ -19,6 +19,7 @@ typedef struct tl_dispatcher {
     int hooks_ref; /* Lua functions: finish, signal, jump, idle, output */
     uint32_t pages_reclaimed;
     bool running;
+    bool hosted;        /* the host closes the loop, after the state */
     bool guards_output; /* tell Lua when standard output is lost */
 } tl_dispatcher;
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "loop.h"
 #include "lua_modules.h" /* generated: the bytecode of lua/timerlua */
 #include "module.h"
 
@@ -79,7 +80,11 @@ tl_host *tl_host_open(void)
 
 void tl_host_close(tl_host *host)
 {
+    /* finalizers of the script may still ask the loop for the time */
+    tl_loop *loop = tl_host_loop(host);
     lua_close(host->L);
+    if (loop != NULL)
+        tl_loop_close(loop);
     free(host);
 }
 

@@ -58,6 +58,8 @@ static int is_running(lua_State *L)
 static int collect(lua_State *L)
 {
     tl_dispatcher *d = lua_touserdata(L, 1);
+    if (d->hosted)
+        return 0;
     if (d->loop != NULL)
         tl_loop_close(d->loop);
     d->loop = NULL;
@@ -134,7 +136,8 @@ int luaopen_timerlua_core(lua_State *L)
     lua_pushinteger(L, TL_ABI_VERSION);
     lua_setfield(L, -2, "abi_version");
     /* the program says so by an upvalue: then the symbols are its own */
-    if (!lua_toboolean(L, lua_upvalueindex(1))) {
+    d->hosted = lua_toboolean(L, lua_upvalueindex(1));
+    if (!d->hosted) {
         push_library_path(L);
         lua_setfield(L, -2, "library");
     }
