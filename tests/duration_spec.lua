@@ -1,18 +1,10 @@
+local support = require "tests.support"
 local ffi = require "ffi"
 local duration = require "timerlua.duration"
+local raised = support.raised
 
 local function ns(value)
   return tostring(duration.to_ns("after", "delay", value))
-end
-
--- The message that `call` raises, with HERE for the file and line of `call`.
-local function raised(call)
-  local ok, message = pcall(call)
-  assert.is_false(ok)
-  local info = debug.getinfo(call, "S")
-  local here = ("%s:%d: "):format(info.short_src, info.linedefined)
-  if message:sub(1, #here) == here then message = "HERE: " .. message:sub(#here + 1) end
-  return message
 end
 
 -- The message for a value that is refused, wherever it points.

@@ -75,6 +75,16 @@ function support.collect()
   for _ = 1, 3 do collectgarbage("collect") end
 end
 
+--- The message that `call` raises, with HERE for the file and line of `call`.
+function support.raised(call)
+  local ok, message = pcall(call)
+  if ok then error("nothing was raised", 2) end
+  local info = debug.getinfo(call, "S")
+  local here = ("%s:%d: "):format(info.short_src, info.linedefined)
+  if message:sub(1, #here) == here then message = "HERE: " .. message:sub(#here + 1) end
+  return message
+end
+
 --- Seeds for a random test: TEST_SEED=n repeats one.
 function support.seeds(count)
   local given = tonumber(os.getenv("TEST_SEED"))

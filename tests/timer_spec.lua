@@ -1,5 +1,7 @@
+local support = require "tests.support"
 local tl = require "timerlua"
 local clock = tl.clock
+local raised = support.raised
 
 local log
 
@@ -7,16 +9,6 @@ local function nothing() end
 
 local function note(name)
   return function() log[#log + 1] = name end
-end
-
--- The message that `call` raises, with HERE for the file and line of `call`.
-local function raised(call)
-  local ok, message = pcall(call)
-  assert.is_false(ok)
-  local info = debug.getinfo(call, "S")
-  local here = ("%s:%d: "):format(info.short_src, info.linedefined)
-  if message:sub(1, #here) == here then message = "HERE: " .. message:sub(#here + 1) end
-  return message
 end
 
 before_each(function()

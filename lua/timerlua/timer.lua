@@ -119,7 +119,7 @@ end
 -- ---------------------------------------------------------------------------
 -- methods
 
-local function must_live(t, method)
+local function raise_ended(t, method)
   misuse.raise("timer:" .. method, ("the timer%s has ended (it has run or was "
     .. "cancelled); make a new one"):format(names[t] and " " .. misuse.show(names[t]) or ""))
 end
@@ -134,7 +134,7 @@ end
 local function checked(t, method, status)
   if status == 0 then return t end
   local _, message, code = errors.failed("timer:" .. method, status)
-  if code == "ESTALE" then must_live(t, method) end
+  if code == "ESTALE" then raise_ended(t, method) end
   if code == "EINVAL" then
     misuse.raise("timer:" .. method, "a timer at an instant has no delay of its own; give one")
   end
@@ -227,29 +227,11 @@ end
 
 local fields = {}
 
-function fields.due(t)
-  local i = info_of(t)
-  return i and i.due or nil
-end
-
-function fields.late(t)
-  local i = info_of(t)
-  return i and i.late or nil
-end
-
-function fields.missed(t)
-  local i = info_of(t)
-  return i and i.missed or nil
-end
-
-function fields.missed_total(t)
-  local i = info_of(t)
-  return i and i.missed_total or nil
-end
-
-function fields.runs(t)
-  local i = info_of(t)
-  return i and i.runs or nil
+for _, key in ipairs { "due", "late", "missed", "missed_total", "runs" } do
+  fields[key] = function(t)
+    local i = info_of(t)
+    return i and i[key] or nil
+  end
 end
 
 function fields.period(t)
@@ -267,19 +249,11 @@ function fields.kind(t)
   return i and KINDS[i.kind] or "timer"
 end
 
-function fields.active(t)
-  local i = info_of(t)
-  return i ~= nil and i.active ~= 0
-end
-
-function fields.running(t)
-  local i = info_of(t)
-  return i ~= nil and i.running ~= 0
-end
-
-function fields.paused(t)
-  local i = info_of(t)
-  return i ~= nil and i.paused ~= 0
+for _, key in ipairs { "active", "running", "paused" } do
+  fields[key] = function(t)
+    local i = info_of(t)
+    return i ~= nil and i[key] ~= 0
+  end
 end
 
 function fields.name(t)
