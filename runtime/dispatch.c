@@ -17,8 +17,12 @@
 #include <stdio.h>
 
 #include "check.h"
+#include "deliver.h"
+#include "descriptor.h"
 #include "jumps.h"
 #include "loop.h"
+#include "stream.h"
+#include "watch.h"
 
 enum {
     MOST_SPARES = 256,   /* idle coroutines kept */
@@ -71,7 +75,7 @@ static int what_index(uint32_t slot)
     return (int)(2 * (slot & (TL_PAGE_SIZE - 1)) + 1);
 }
 
-static void forget(lua_State *L, uint32_t slot)
+void tl__forget_anchor(lua_State *L, uint32_t slot)
 {
     lua_rawgeti(L, ANCHORS_INDEX, (int)(slot >> TL_PAGE_BITS));
     lua_pushnil(L);
@@ -79,6 +83,19 @@ static void forget(lua_State *L, uint32_t slot)
     lua_pushnil(L);
     lua_rawseti(L, -2, what_index(slot) + 1);
     lua_pop(L, 1);
+}
+
+bool tl__push_anchor(lua_State *L, uint32_t slot)
+{
+    lua_rawgeti(L, ANCHORS_INDEX, (int)(slot >> TL_PAGE_BITS));
+    if (!lua_istable(L, -1)) { /* memory was lacking when it was started */
+        lua_pop(L, 1);
+        return false;
+    }
+    lua_rawgeti(L, -1, what_index(slot) + 1);
+    lua_rawgeti(L, -2, what_index(slot));
+    lua_remove(L, -3);
+    return true;
 }
 
 /* Drop the anchor pages whose handles' page was given back. */
@@ -268,36 +285,83 @@ static int insert_ready(tl_dispatcher *d, lua_State *L, lua_State *co,
     return nargs + 1;
 }
 
-/* Start a callback: L has its object, and on top of it what to run. */
-static void start(tl_dispatcher *d, lua_State *L, const tl_event *event,
-                  int kind)
+/* The callback of a handle waits: until it is over it is not run again. */
+static void hold(tl_loop *loop, tl_id id, int kind)
+{
+    if (kind == TL_WATCH)
+        tl__watch_hold(loop, id);
+    else if (kind == TL_STREAM || kind == TL_DATAGRAM)
+        tl__hold(loop, id);
+}
+
+void tl__call(tl_dispatcher *d, lua_State *L, tl_id id, int kind, int obj,
+              int nargs)
 {
     lua_State *co = d->idle;
-    int obj = lua_gettop(L) - 1;
-    int nargs = push_call(L, co, kind == TL_TASK ? 0 : obj);
-    if (kind == TL_WATCH)
-        nargs = insert_ready(d, L, co, nargs, event->ready);
-    set_current(d, event->id, kind == TL_TASK);
+    set_current(d, id, kind == TL_TASK);
     int status = enter(d, co, nargs);
     bool waits = status == LUA_YIELD && is_wait(d, co);
     bool adopted = d->loop->shared.adopted; /* then Lua says when it is over */
-    if (waits && kind == TL_WATCH)
-        tl_watch_hold(d->loop, event->id.slot, event->id.generation);
+    if (waits)
+        hold(d->loop, id, kind);
     if (status == 0 && !adopted)
         lua_settop(co, 0);
     else
         settle_started(d, L, obj, status);
     if (!waits && !adopted && kind == TL_TIMER &&
-        tl_handle_done(d->loop, event->id.slot, event->id.generation))
-        forget(L, event->id.slot);
+        tl_handle_done(d->loop, id.slot, id.generation))
+        tl__forget_anchor(L, id.slot);
 }
 
-/* Resume a coroutine that waited: it is on top of L, maybe bound. */
+/* Start a callback: L has its object, and on top of it what to run. */
+static void start(tl_dispatcher *d, lua_State *L, const tl_event *event,
+                  int kind)
+{
+    int obj = lua_gettop(L) - 1;
+    bool has_object = kind == TL_TIMER || kind == TL_WATCH;
+    int nargs = push_call(L, d->idle, has_object ? obj : 0);
+    if (kind == TL_WATCH)
+        nargs = insert_ready(d, L, d->idle, nargs, event->ready);
+    tl__call(d, L, event->id, kind, obj, nargs);
+}
+
+/* Resume a waiting coroutine, at the top of L, with nargs values that it has
+   already. */
+static void go_on(tl_dispatcher *d, lua_State *L, tl_id id, int obj, int nargs)
+{
+    lua_State *co = lua_tothread(L, -1);
+    set_current(d, id, true);
+    int status = enter(d, co, nargs);
+    if (status == LUA_YIELD && is_wait(d, co)) {
+        lua_settop(co, 0);
+        return;
+    }
+    lua_pushvalue(L, -1);
+    finish(d, L, obj, status);
+}
+
+/* Whether a function is on top of L, maybe bound. */
+static bool is_function(lua_State *L)
+{
+    if (!lua_istable(L, -1))
+        return lua_isfunction(L, -1);
+    lua_rawgeti(L, -1, 1);
+    bool is = lua_isfunction(L, -1);
+    lua_pop(L, 1);
+    return is;
+}
+
+/* Resume a coroutine that waited: it is on top of L, maybe bound. Where a main
+   chunk outside any coroutine waits, a function stands for it. */
 static void resume(tl_dispatcher *d, lua_State *L, const tl_event *event)
 {
     int obj = lua_gettop(L) - 1;
     lua_State *co = lua_tothread(L, -1);
     int nargs = 0;
+    if (co == NULL && is_function(L)) {
+        start(d, L, event, TL_SLEEP);
+        return;
+    }
     if (co == NULL && !lua_istable(L, -1))
         return;       /* memory was lacking when it began to wait */
     if (co == NULL) { /* bound, with values to wake up to */
@@ -310,34 +374,60 @@ static void resume(tl_dispatcher *d, lua_State *L, const tl_event *event)
     }
     if (lua_status(co) != LUA_YIELD)
         return; /* nobody waits there any more */
-    set_current(d, event->id, true);
-    int status = enter(d, co, nargs);
-    if (status == LUA_YIELD && is_wait(d, co)) {
-        lua_settop(co, 0);
+    go_on(d, L, event->id, obj, nargs);
+}
+
+bool tl__takes_values(lua_State *L, tl_id waiter)
+{
+    if (!tl__push_anchor(L, waiter.slot))
+        return false;
+    bool takes = lua_isfunction(L, -1) || lua_isthread(L, -1);
+    lua_pop(L, 2);
+    return takes;
+}
+
+void tl__wake_with(tl_dispatcher *d, lua_State *L, tl_id waiter,
+                   const tl_view *view)
+{
+    int top = lua_gettop(L);
+    if (!tl__push_anchor(L, waiter.slot))
         return;
+    tl_handle_close(d->loop, waiter.slot, waiter.generation);
+    tl__forget_anchor(L, waiter.slot);
+    lua_State *co = lua_tothread(L, -1);
+    if (co == NULL) { /* outside any task: a function takes them */
+        co = d->idle;
+        lua_pushvalue(L, -1);
+        lua_xmove(L, co, 1);
     }
-    lua_pushvalue(L, -1);
-    finish(d, L, obj, status);
+    if (view != NULL)
+        lua_pushlstring(co, view->bytes, (size_t)view->length);
+    if (co == d->idle)
+        tl__call(d, L, waiter, TL_SLEEP, top + 1, view != NULL);
+    else if (lua_status(co) == LUA_YIELD)
+        go_on(d, L, waiter, top + 1, view != NULL);
+    lua_settop(L, top);
 }
 
 static void run_event(tl_dispatcher *d, lua_State *L, const tl_event *event,
                       int kind)
 {
     uint32_t slot = event->id.slot;
-    lua_rawgeti(L, ANCHORS_INDEX, (int)(slot >> TL_PAGE_BITS));
-    if (!lua_istable(L, -1)) { /* memory was lacking when it was started */
-        tl_handle_close(d->loop, slot, event->id.generation);
+    if (kind >= TL_STREAM) {
+        tl__deliver(d, L, event, kind);
         lua_settop(L, ANCHORS_INDEX);
         return;
     }
-    lua_rawgeti(L, -1, what_index(slot) + 1);
-    lua_rawgeti(L, -2, what_index(slot));
+    if (!tl__push_anchor(L, slot)) {
+        tl_handle_close(d->loop, slot, event->id.generation);
+        return;
+    }
     if (kind == TL_TIMER || kind == TL_WATCH) {
         start(d, L, event, kind);
     } else {
         /* a task's start and a wait are over as soon as they begin */
         tl_handle_close(d->loop, slot, event->id.generation);
-        forget(L, slot);
+        tl__forget_anchor(L, slot);
         if (kind == TL_SLEEP)
             resume(d, L, event);
         else
@@ -378,6 +468,8 @@ static bool run_batch(tl_dispatcher *d, lua_State *L)
         if (handle == NULL)
             return true;
         run_event(d, L, &event, handle->kind);
+        if (d->loop->dirty.count > 0)
+            tl__streams_flush(d->loop);
     }
     return false;
 }
@@ -413,6 +505,7 @@ static int turns(lua_State *L)
     while (run_batch(d, L)) {
         tell_news(d, L);
         reclaim_pages(d, L);
+        tl__streams_flush(d->loop); /* of handlers, and from outside the run */
         if (d->loop->shared.interrupt || d->loop->shared.stopped)
             break;
         int outcome = tl_loop_collect(d->loop);

@@ -1,6 +1,7 @@
 /* Operations on handles of any kind: see timerlua_abi.h. */
 #include <errno.h>
 
+#include "descriptor.h"
 #include "handle.h"
 
 void tl__set_active(tl_loop *loop, tl_handle *handle, bool active)
@@ -14,10 +15,10 @@ void tl__set_active(tl_loop *loop, tl_handle *handle, bool active)
 
 void tl__leave_queue(tl_loop *loop, uint32_t slot, tl_handle *handle)
 {
-    if (handle->kind == TL_WATCH && handle->flags & TL_FLAG_ACTIVE) {
-        tl_poller_remove(&loop->poller, handle->at.watch.fd);
-        loop->watches--;
-    } else if (handle->kind != TL_WATCH) {
+    if (tl__has_descriptor(handle)) {
+        tl_id id = {slot, handle->generation};
+        (void)tl__descriptor_interest(loop, id, handle, 0);
+    } else {
         tl_timers_remove(tl__store_of(loop, handle), slot);
     }
     tl__set_active(loop, handle, false);
@@ -37,8 +38,16 @@ static void end_handle(tl_loop *loop, uint32_t slot, tl_handle *handle)
 void tl_handle_close(tl_loop *loop, uint32_t slot, uint32_t generation)
 {
     tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
-    if (handle != NULL)
+    if (handle != NULL && handle->kind <= TL_WATCH) /* sockets have their own */
         end_handle(loop, slot, handle);
+}
+
+/* The callback of a descriptor's handle is over: look at it again. */
+static void release(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    if (handle->flags & TL_FLAG_BUSY)
+        tl__post(loop, id, handle);
+    handle->flags &= (uint8_t)~TL_FLAG_BUSY;
 }
 
 int tl_handle_done(tl_loop *loop, uint32_t slot, uint32_t generation)
@@ -46,11 +55,14 @@ int tl_handle_done(tl_loop *loop, uint32_t slot, uint32_t generation)
     tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
     if (handle == NULL)
         return 0;
+    if (tl__has_descriptor(handle)) {
+        release(loop, (tl_id){slot, generation}, handle);
+        if (handle->kind != TL_WATCH || handle->flags & TL_FLAG_ACTIVE)
+            return 0;
+        end_handle(loop, slot, handle);
+        return 1;
+    }
     handle->flags &= (uint8_t)~TL_FLAG_BUSY;
-    if (handle->kind == TL_WATCH && handle->flags & TL_FLAG_ACTIVE)
-        (void)tl_poller_change(&loop->poller, handle->at.watch.fd,
-                               (int)handle->at.watch.interest,
-                               (tl_id){slot, generation});
     if (handle->where == TL_HELD)
         tl_timers_again(tl__store_of(loop, handle), slot,
                         handle->at.deadline_ns);
@@ -102,7 +114,7 @@ int tl_handle_info_get(tl_loop *loop, uint32_t slot, uint32_t generation,
         .paused = !!(handle->flags & TL_FLAG_PAUSED),
         .referenced = !(handle->flags & TL_FLAG_UNREF),
     };
-    if (handle->kind == TL_WATCH) {
+    if (tl__has_descriptor(handle)) {
         info->fd = handle->at.watch.fd;
         return 0;
     }

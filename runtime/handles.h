@@ -22,6 +22,9 @@ enum {
     TL_IN_WHEEL = 4
 };
 
+/* What a handle with a descriptor has there instead, as bits. */
+enum { TL_IN_POLLER = 1, TL_POSTED = 2 };
+
 /* Bits of tl_handle.flags; the lowest two hold the clock. */
 enum {
     TL_CLOCK_MASK = 3,
@@ -56,9 +59,11 @@ typedef struct tl_handle {
     union {
         int64_t interval_ns;       /* without TL_FLAG_REPEATED */
         tl_repetition *repetition; /* with it; owned */
+        struct tl_stream *stream;  /* TL_STREAM; its start and end own it */
     } repeat;
     uint32_t generation;
-    uint32_t order; /* of arming: breaks ties between equal deadlines */
+    uint32_t order; /* of arming: breaks ties between equal deadlines; for
+                       TL_LISTENER, how many to accept at once */
     float late_s;   /* of the latest run */
     uint16_t where;
     uint8_t kind; /* TL_FREE when not in use */

@@ -4,10 +4,16 @@
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "check.h"
+#include "descriptor.h"
 #include "handle.h"
 #include "jumps.h"
+#include "port.h"
+#include "socket.h"
+#include "stream.h"
+#include "watch.h"
 
 /* Pages of handles given back before the C heap is trimmed: 8 MiB. */
 enum { TRIM_PAGES = 256 };
@@ -37,11 +43,26 @@ tl_loop *tl_loop_open(void)
     return loop;
 }
 
+static void dispose(tl_loop *loop, tl_handle *handle)
+{
+    if (handle->kind == TL_STREAM)
+        tl__stream_dispose(loop, handle);
+    else if (handle->kind == TL_LISTENER || handle->kind == TL_DATAGRAM)
+        tl_socket_close(handle->at.watch.fd);
+}
+
 void tl_loop_close(tl_loop *loop)
 {
+    tl__streams_flush(loop);
     for (uint32_t slot = 0;
-         (slot = tl_handles_walk(&loop->handles, slot + 1)) != 0;)
+         (slot = tl_handles_walk(&loop->handles, slot + 1)) != 0;) {
+        dispose(loop, tl_handles_at(&loop->handles, slot));
         tl_handles_close(&loop->handles, slot);
+    }
+    tl_buffer_pool_free(&loop->pool);
+    free(loop->posted.ids);
+    free(loop->dirty.ids);
+    free(loop->scratch);
     for (int c = 0; c < TL_CLOCKS; c++)
         tl_timers_free(&loop->timers[c]);
     tl_handles_free(&loop->handles);
@@ -97,26 +118,62 @@ static void collect_due(tl_loop *loop)
     }
 }
 
-/* A descriptor was closed before its watch was cancelled, but a duplicate of it
-   keeps it in the epoll set, where it can be neither named nor silenced: begin
-   a new set with the watches that live. One whose descriptor is closed too is
-   told so. */
-static int renew_watches(tl_loop *loop)
+/* Have the poller report a handle again: after a hold, or a new poller.
+   Returns what to report at once, or 0. */
+static int renew_one(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    if (handle->kind == TL_WATCH)
+        return tl__watch_renew(loop, id, handle);
+    if (handle->kind == TL_STREAM)
+        tl__stream_renew(loop, id, handle);
+    else
+        tl__port_renew(loop, id, handle);
+    return 0;
+}
+
+/* A descriptor was closed behind our back, but a duplicate of it keeps it in
+   the epoll set, where it can be neither named nor silenced: begin a new set
+   with the descriptors that live. One that is closed too is told so. */
+static int renew_poller(tl_loop *loop)
 {
     int error = tl_poller_renew(&loop->poller);
     for (uint32_t slot = 0;
          error == 0 &&
          (slot = tl_handles_walk(&loop->handles, slot + 1)) != 0;) {
-        const tl_handle *handle = tl_handles_at(&loop->handles, slot);
-        if (handle->kind != TL_WATCH || !(handle->flags & TL_FLAG_ACTIVE))
+        tl_handle *handle = tl_handles_at(&loop->handles, slot);
+        if (!tl__has_descriptor(handle) || !(handle->where & TL_IN_POLLER))
             continue;
         tl_id id = {slot, handle->generation};
-        if (tl_poller_add(&loop->poller, handle->at.watch.fd,
-                          (int)handle->at.watch.interest, id) != 0 &&
-            loop->batch_count < TL_BATCH_MOST)
-            add_event(loop, id, TL_ERROR);
+        tl__descriptor_forget(loop, id, handle);
+        int ready = renew_one(loop, id, handle);
+        if (ready && loop->batch_count < TL_BATCH_MOST)
+            add_event(loop, id, ready);
     }
     return error;
+}
+
+/* What is to be looked at again without news from the kernel. */
+static void collect_posted(tl_loop *loop)
+{
+    tl_agenda *posted = &loop->posted;
+    size_t most = posted->count < TL_BATCH_POSTED ? posted->count
+                                                  : (size_t)TL_BATCH_POSTED;
+    for (size_t i = 0; i < most; i++) {
+        tl_id id = posted->ids[i];
+        tl_handle *handle =
+            tl_handles_find(&loop->handles, id.slot, id.generation);
+        if (handle == NULL)
+            continue;
+        handle->where &= (uint16_t)~TL_POSTED;
+        int ready = 0;
+        if (handle->kind == TL_WATCH)
+            ready = tl__watch_renew(loop, id, handle);
+        if (handle->kind != TL_WATCH || ready)
+            add_event(loop, id, ready);
+    }
+    posted->count -= most;
+    memmove(posted->ids, posted->ids + most,
+            posted->count * sizeof *posted->ids);
 }
 
 static int collect_ready(tl_loop *loop, bool block)
@@ -134,7 +191,7 @@ static int collect_ready(tl_loop *loop, bool block)
     if (tl_poller_take_step(&loop->poller))
         tl__note_jump(loop);
     if (orphaned)
-        return renew_watches(loop);
+        return renew_poller(loop);
     return count < 0 ? count : 0;
 }
 
@@ -236,9 +293,11 @@ int tl_loop_collect(tl_loop *loop)
              "collecting before the batch is used up");
     loop->batch_count = loop->batch_next = 0;
     loop->turns++;
-    if (loop->active == 0)
+    if (loop->active == 0 && loop->posted.count == 0)
         return TL_NOTHING_LEFT;
     collect_due(loop);
+    if (loop->posted.count > 0)
+        collect_posted(loop);
     if (loop->batch_count > 0)
         return loop->watches ? collect_ready(loop, false) : 0;
     trim(loop);
@@ -311,9 +370,7 @@ tl_handle *tl_loop_begin(tl_loop *loop, tl_event *event)
                                             event->id.generation);
         if (handle == NULL)
             continue;
-        if (handle->kind == TL_WATCH && handle->flags & TL_FLAG_BUSY)
-            continue; /* error and hang-up come even if not asked for */
-        if (handle->kind == TL_WATCH)
+        if (tl__has_descriptor(handle))
             return handle;
         if (handle->where == TL_IN_BATCH &&
             begin_timer(loop, event->id.slot, handle))

@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
@@ -77,6 +79,7 @@ void tl_poller_close(tl_poller *poller)
         close_fd(&poller->timer_fds[c]);
     close_fd(&poller->event_fd);
     close_fd(&poller->epoll_fd);
+    free(poller->owners);
 }
 
 /* Put the poller's own descriptors into a set. */
@@ -107,7 +110,8 @@ int tl_poller_renew(tl_poller *poller)
 static uint32_t epoll_events(int interest)
 {
     return (interest & TL_READ ? EPOLLIN | EPOLLRDHUP : 0u) |
-           (interest & TL_WRITE ? EPOLLOUT : 0u);
+           (interest & TL_WRITE ? EPOLLOUT : 0u) |
+           (interest & TL_EDGE ? (uint32_t)EPOLLET : 0u);
 }
 
 static int ready_bits(uint32_t events)
@@ -118,19 +122,58 @@ static int ready_bits(uint32_t events)
            (events & (EPOLLHUP | EPOLLRDHUP) ? TL_HANGUP : 0);
 }
 
+static int make_owners(tl_poller *poller, size_t count)
+{
+    if (count <= poller->owner_count)
+        return 0;
+    size_t doubled = poller->owner_count * 2;
+    if (count < doubled)
+        count = doubled;
+    uint32_t *owners = realloc(poller->owners, count * sizeof *owners);
+    if (owners == NULL)
+        return -ENOMEM;
+    memset(owners + poller->owner_count, 0,
+           (count - poller->owner_count) * sizeof *owners);
+    poller->owners = owners;
+    poller->owner_count = count;
+    return 0;
+}
+
+static bool owns(const tl_poller *poller, int fd, tl_id id)
+{
+    return fd >= 0 && (size_t)fd < poller->owner_count &&
+           poller->owners[fd] == id.slot;
+}
+
 int tl_poller_add(tl_poller *poller, int fd, int interest, tl_id id)
 {
-    return control(poller, EPOLL_CTL_ADD, fd, epoll_events(interest), id);
+    int error = fd < 0 ? -EBADF : make_owners(poller, (size_t)fd + 1);
+    if (error == 0)
+        error = control(poller, EPOLL_CTL_ADD, fd, epoll_events(interest), id);
+    if (error == 0)
+        poller->owners[fd] = id.slot;
+    return error;
 }
 
 int tl_poller_change(tl_poller *poller, int fd, int interest, tl_id id)
 {
+    if (!owns(poller, fd, id))
+        return -EBADF;
     return control(poller, EPOLL_CTL_MOD, fd, epoll_events(interest), id);
 }
 
-void tl_poller_remove(tl_poller *poller, int fd)
+void tl_poller_remove(tl_poller *poller, int fd, tl_id id)
 {
+    if (!owns(poller, fd, id))
+        return;
+    poller->owners[fd] = 0;
     (void)control(poller, EPOLL_CTL_DEL, fd, 0, (tl_id){0, 0});
+}
+
+void tl_poller_forget(tl_poller *poller, int fd, tl_id id)
+{
+    if (owns(poller, fd, id))
+        poller->owners[fd] = 0;
 }
 
 static int open_timer(tl_poller *poller, int clock)

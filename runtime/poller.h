@@ -23,6 +23,8 @@ typedef struct tl_poller {
     int timer_fds[TL_CLOCKS];       /* -1 until a clock is first used */
     int64_t deadline_ns[TL_CLOCKS]; /* what each is set to, 0 for nothing */
     bool clock_stepped;             /* seen since it was last taken */
+    uint32_t *owners; /* by descriptor: the slot it was added for, or 0 */
+    size_t owner_count;
     uint64_t waits, timerfd_sets, reads, controls, wakeups;
 } tl_poller;
 
@@ -30,11 +32,14 @@ typedef struct tl_poller {
 int tl_poller_open(tl_poller *poller);
 void tl_poller_close(tl_poller *poller);
 
-/* Report fd under id, level-triggered, until it is removed. */
+/* Report fd under id until it is removed. */
 int tl_poller_add(tl_poller *poller, int fd, int interest, tl_id id);
+/* -EBADF when the number was closed and has been added for another id. */
 int tl_poller_change(tl_poller *poller, int fd, int interest, tl_id id);
-/* Fine if fd has been closed. */
-void tl_poller_remove(tl_poller *poller, int fd);
+/* Fine if fd has been closed, or added for another id since. */
+void tl_poller_remove(tl_poller *poller, int fd, tl_id id);
+/* The same for one that is closed right after: no system call. */
+void tl_poller_forget(tl_poller *poller, int fd, tl_id id);
 
 /* Begin anew with an empty set of descriptors behind the same epoll
    descriptor: the only way to be rid of one that was closed while a duplicate

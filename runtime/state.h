@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 
+#include "buffer.h"
 #include "clock.h"
 #include "handles.h"
 #include "histogram.h"
@@ -15,7 +16,10 @@ enum {
     /* Due timers taken in one turn: bounds how long descriptors wait while a
        million timers are due. */
     TL_BATCH_TIMERS = 1024,
-    TL_BATCH_MOST = TL_BATCH_TIMERS + TL_POLL_MOST,
+    /* sockets whose work goes on without news from the kernel */
+    TL_BATCH_POSTED = 256,
+    TL_BATCH_MOST = TL_BATCH_TIMERS + TL_POLL_MOST + TL_BATCH_POSTED,
+    TL_SCRATCH_BYTES = 65536, /* most that one receive takes */
     TL_DEFAULT_SLACK_NS = 125000
 };
 
@@ -23,6 +27,19 @@ typedef struct tl_event {
     tl_id id;
     int ready; /* of a watched descriptor */
 } tl_event;
+
+/* Handles that something is to be done for soon; some may have ended. Each
+   live one stands in it once at most, so what was reserved at their start
+   suffices. */
+typedef struct tl_agenda {
+    tl_id *ids;
+    size_t count, capacity;
+} tl_agenda;
+
+typedef struct tl_traffic {
+    uint64_t accepts, receives, sends;
+    uint64_t received, sent, unsent;
+} tl_traffic;
 
 struct tl_loop {
     tl_shared shared;
@@ -35,7 +52,13 @@ struct tl_loop {
     int64_t wall_offset_ns; /* wall minus monotonic, when last looked at */
     double jump_s;          /* steps of the wall clock not told yet */
     size_t active;          /* handles that keep the loop running */
-    size_t watches;
+    size_t watches;         /* descriptors in the poller */
+    tl_agenda posted;       /* sockets to be looked at on the next turn */
+    tl_agenda dirty; /* connections with bytes to send after the callback */
+    size_t streams;
+    tl_buffer_pool pool;
+    char *scratch; /* what was just received; TL_SCRATCH_BYTES */
+    tl_traffic traffic;
     uint32_t pages_trimmed;
     tl_event batch[TL_BATCH_MOST];
     size_t batch_count;

@@ -20,15 +20,18 @@ enum { TL_ABI_VERSION = 1 };
 enum { TL_MONOTONIC = 0, TL_REALTIME = 1, TL_BOOTTIME = 2, TL_CLOCKS = 3 };
 
 /* What a handle is. TL_TIMER runs a callback; TL_SLEEP resumes a suspended
-   task; TL_TASK starts one; TL_WATCH reports a file descriptor. */
+   task; TL_TASK starts one; TL_WATCH reports a file descriptor. TL_STREAM is
+   a connection, TL_LISTENER makes them, TL_DATAGRAM is a UDP socket. */
 enum { TL_FREE = 0, TL_TIMER = 1, TL_SLEEP = 2, TL_TASK = 3, TL_WATCH = 4 };
+enum { TL_STREAM = 5, TL_LISTENER = 6, TL_DATAGRAM = 7 };
 
 /* Options of tl_timer_start. TL_RECUR: interval_ns is the period, otherwise
    it is only remembered for a later reset. */
 enum { TL_RECUR = 4, TL_UNREF = 8 };
 
-/* Readiness of a watched descriptor, in both directions. */
-enum { TL_READ = 1, TL_WRITE = 2, TL_ERROR = 4, TL_HANGUP = 8 };
+/* Readiness of a watched descriptor, in both directions. TL_EDGE, in an
+   interest: report changes only, epoll(7). */
+enum { TL_READ = 1, TL_WRITE = 2, TL_ERROR = 4, TL_HANGUP = 8, TL_EDGE = 16 };
 
 /* A handle: a slot of the table and the generation of its use. A slot is
    used again, a (slot, generation) pair never is. slot 0 is no handle. */
@@ -47,7 +50,7 @@ typedef struct tl_handle_info {
     double runs;         /* callbacks begun */
     int32_t kind;
     int32_t clock;
-    int32_t fd;      /* -1 unless kind is TL_WATCH */
+    int32_t fd;      /* -1 when it has none */
     int32_t active;  /* queued, or watching */
     int32_t running; /* its callback has begun and is not over */
     int32_t paused;
@@ -64,6 +67,13 @@ typedef struct tl_loop_stats {
     double timerfd_sets; /* timerfd_settime calls */
     double reads;        /* reads of the wall clock's timerfd */
     double controls;     /* epoll_ctl calls */
+    double accepts;      /* accept4 calls */
+    double receives;     /* recv and recvmsg calls */
+    double sends;        /* send, sendmsg and sendto calls */
+    double received;     /* bytes */
+    double sent;         /* bytes the kernel took */
+    double unsent;       /* bytes taken from scripts and dropped, because the
+                            connection broke or was closed first */
     double handles;      /* live now, all kinds */
     double active;       /* handles that keep the loop running */
     double bytes;        /* held by the core's tables */
@@ -79,6 +89,37 @@ typedef struct tl_shared {
     int32_t stopped;   /* leave it for good */
     int32_t errors;    /* uncaught errors, for the exit status */
 } tl_shared;
+
+/* Families of addresses; the numbers of Linux, address_families(7). */
+enum { TL_UNIX = 1, TL_INET = 2, TL_INET6 = 10 };
+
+/* No address's text is longer. */
+enum { TL_ADDRESS_TEXT = 128 };
+
+/* A socket address as the kernel takes it: a sockaddr and its length. The
+   bytes are aligned for one and hold all that accept(2) and its kind give for
+   these families. */
+typedef struct tl_address {
+    uint32_t length; /* of the bytes in use; 0 is no address */
+    uint8_t bytes[112];
+} tl_address;
+
+/* What an address's text says: an address; a name to be looked up, and a
+   port; a port alone; a descriptor that was inherited. */
+enum {
+    TL_ENDPOINT_ADDRESS = 1,
+    TL_ENDPOINT_NAME = 2,
+    TL_ENDPOINT_ANY = 3,
+    TL_ENDPOINT_FD = 4
+};
+typedef struct tl_endpoint {
+    int32_t kind;
+    int32_t port;         /* 0 for FD and unix: */
+    int32_t fd;           /* FD: the number, or -1 when it has a name */
+    uint32_t host_start;  /* NAME, and FD with a name: where the text has it */
+    uint32_t host_length; /* 0 when it has none */
+    tl_address address;   /* ADDRESS: with the port */
+} tl_endpoint;
 
 /* --- handles ------------------------------------------------------------ */
 
@@ -107,7 +148,8 @@ int tl_timer_after(tl_loop *loop, tl_id *id, double delay_s);
    absolute, else the delay. options: a clock | TL_RECUR | TL_UNREF. */
 int tl_timer_start(tl_loop *loop, tl_id *id, int64_t first_ns,
                    int64_t interval_ns, int options, int absolute);
-/* The same for a suspended task: kind TL_SLEEP. */
+/* The same two for a suspended task: kind TL_SLEEP. */
+int tl_sleep_after(tl_loop *loop, tl_id *id, double delay_s);
 int tl_sleep_start(tl_loop *loop, tl_id *id, int64_t delay_ns);
 /* Put any handle but a watch in the queue again, delay_ns from now, or, for
    delay_ns < 0, its own interval from now; -EINVAL when it was started at an
@@ -132,17 +174,201 @@ int tl_timer_resume(tl_loop *loop, uint32_t slot, uint32_t generation);
 
 /* --- watched descriptors ------------------------------------------------ */
 
-/* Watch fd, level-triggered; interest is TL_READ | TL_WRITE. -EBADF, -EPERM
+/* Watch fd; interest is of TL_READ | TL_WRITE | TL_EDGE. -EBADF, -EPERM
    (a regular file), -EEXIST (watched already), -ENOSPC from epoll_ctl(2). */
 int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest);
-
-/* The watch's callback waits: report nothing until tl_handle_done. */
-void tl_watch_hold(tl_loop *loop, uint32_t slot, uint32_t generation);
 
 /* The descriptor of a C stream, for Lua's io files; -1 when it has none. */
 int tl_stream_fd(void *stream);
 /* Whether something written to a C stream was lost, ferror(3). */
 int tl_stream_failed(void *stream);
+
+/* --- sockets as the kernel has them ------------------------------------- */
+
+enum { TL_SOCKET_STREAM = 0, TL_SOCKET_DATAGRAM = 1 };
+enum { TL_SHUTDOWN_RECEIVE = 0, TL_SHUTDOWN_SEND = 1, TL_SHUTDOWN_BOTH = 2 };
+
+/* setsockopt(2), tcp(7), ip(7), ipv6(7). Values are 0 or 1, but for KEEPALIVE
+   (seconds of silence before the first probe, 0 for none), LINGER (seconds, or
+   TL_LINGER_OFF), DEFER_ACCEPT (seconds), SNDBUF and RCVBUF (bytes), TTL and
+   MULTICAST_TTL (hops). */
+enum {
+    TL_OPTION_NODELAY = 0,
+    TL_OPTION_CORK = 1,
+    TL_OPTION_KEEPALIVE = 2,
+    TL_OPTION_LINGER = 3,
+    TL_OPTION_SNDBUF = 4,
+    TL_OPTION_RCVBUF = 5,
+    TL_OPTION_TTL = 6,
+    TL_OPTION_DEFER_ACCEPT = 7,
+    TL_OPTION_REUSEADDR = 8,
+    TL_OPTION_REUSEPORT = 9,
+    TL_OPTION_V6ONLY = 10,
+    TL_OPTION_BROADCAST = 11,
+    TL_OPTION_MULTICAST_TTL = 12,
+    TL_OPTION_MULTICAST_LOOP = 13
+};
+enum { TL_LINGER_OFF = -32768 };
+
+/* A new socket, non-blocking and close-on-exec, for an address of this kind;
+   or a negative errno. */
+int tl_socket_open(const tl_address *address, int kind);
+void tl_socket_close(int fd);
+int tl_socket_bind(int fd, const tl_address *address);
+int tl_socket_listen(int fd, int backlog);
+int tl_socket_set(int fd, int option, int value);
+int tl_socket_get(int fd, int option); /* negative errno below TL_LINGER_OFF */
+/* Its own address, or its peer's. */
+int tl_socket_name(int fd, int peer, tl_address *address);
+/* What an inherited descriptor is: TL_SOCKET_STREAM or TL_SOCKET_DATAGRAM,
+   made non-blocking and close-on-exec; *listening is set. -EBADF, -ENOTSOCK. */
+int tl_socket_inherit(int fd, int *listening);
+/* Join or leave a multicast group on an interface, NULL for any. */
+int tl_socket_group(int fd, const tl_address *group, const char *interface,
+                    int join);
+int tl_socket_multicast_from(int fd, const char *interface);
+/* Remove the file of a bound Unix socket. */
+void tl_socket_unlink(const tl_address *address);
+int tl_process_id(void);
+
+/* --- connections -------------------------------------------------------- */
+
+/* Options of a connection. FLOWING: data goes to its callback as it comes;
+   otherwise it stays until a reader takes it. HALF_OPEN: it goes on after the
+   peer has ended its direction. */
+enum { TL_STREAM_FLOWING = 1, TL_STREAM_EDGE = 2, TL_STREAM_HALF_OPEN = 4 };
+
+/* What a reader wants: up to count bytes, count bytes, a line, all until the
+   end; or to know of more than count bytes buffered. */
+enum {
+    TL_WANT_SOME = 0,
+    TL_WANT_COUNT = 1,
+    TL_WANT_LINE = 2,
+    TL_WANT_ALL = 3,
+    TL_WANT_MORE = 4
+};
+/* Added to what tl_stream_await is told: bytes that come, but not all that is
+   wanted, do not start the wait's time anew. */
+enum { TL_WANT_IN_TOTAL = 16 };
+
+/* What a writer waits for: room below the low-water mark, an empty queue, the
+   connection to be made. */
+enum { TL_AWAIT_ROOM = 0, TL_AWAIT_SENT = 1, TL_AWAIT_CONNECTED = 2 };
+
+/* The peer has ended its direction; beside the negative errnos. */
+enum { TL_EOF = -4096 };
+
+/* What to tell the callbacks of a flowing connection; their places in the
+   table that is anchored for it. */
+enum {
+    TL_TELL_OPEN = 1,
+    TL_TELL_DATA = 2,
+    TL_TELL_DRAIN = 3,
+    TL_TELL_EOF = 4,
+    TL_TELL_ERROR = 5,
+    TL_TELL_CLOSE = 6
+};
+
+typedef struct tl_view {
+    const char *bytes;
+    double length;
+} tl_view;
+
+typedef struct tl_stream_info {
+    double received; /* bytes */
+    double sent;     /* bytes the kernel took */
+    double queued;   /* bytes it did not take yet */
+    double buffered; /* bytes received that nobody took yet */
+    int32_t fd;
+    int32_t above_high;
+    int32_t connecting;
+    int32_t paused;
+    int32_t ended;   /* the peer has ended its direction */
+    int32_t closing; /* closed here, but bytes are queued */
+    int32_t send_error;
+    int32_t receive_error;
+} tl_stream_info;
+
+/* Take over a connected socket. It is closed when the handle ends. */
+int tl_stream_start(tl_loop *loop, tl_id *id, int fd, int options);
+/* Take over an unconnected socket, and begin to connect it. After an error
+   fd is still the caller's. */
+int tl_stream_connect(tl_loop *loop, tl_id *id, int fd, int options,
+                      const tl_address *address);
+/* 1 when connected, 0 while it is under way, else why it failed. */
+int tl_stream_connected(tl_loop *loop, uint32_t slot, uint32_t generation);
+/* Marks of the queue, in bytes: a writer waits above high until low; more
+   than limit is refused. receive_limit: the longest line. */
+int tl_stream_limits(tl_loop *loop, uint32_t slot, uint32_t generation,
+                     double high, double low, double limit,
+                     double receive_limit);
+/* Give and use up what is wanted: 1 and *view, valid until the next call for
+   this connection. -EAGAIN: not there yet. TL_EOF or an errno: it will never
+   be there. -EBUSY: another reader waits. -EMSGSIZE: receive_limit. */
+int tl_stream_take(tl_loop *loop, uint32_t slot, uint32_t generation, int want,
+                   double count, tl_view *view);
+/* Everything that is buffered, used up. */
+int tl_stream_take_rest(tl_loop *loop, uint32_t slot, uint32_t generation,
+                        tl_view *view);
+/* Look at what is buffered, and use up count bytes of it. */
+int tl_stream_peek(tl_loop *loop, uint32_t slot, uint32_t generation,
+                   tl_view *view);
+int tl_stream_skip(tl_loop *loop, uint32_t slot, uint32_t generation,
+                   double count);
+/* Receive at most room bytes into memory of the caller's: the count, or as
+   tl_stream_take. */
+double tl_stream_take_into(tl_loop *loop, uint32_t slot, uint32_t generation,
+                           char *bytes, double room);
+/* After -EAGAIN: have the waiting handle resumed with the wanted bytes as a
+   string, or with nothing when they will not come. -EBUSY. */
+int tl_stream_await(tl_loop *loop, uint32_t slot, uint32_t generation, int want,
+                    double count, uint32_t waiter_slot,
+                    uint32_t waiter_generation);
+/* Queue bytes; they are copied. 1 when the queue is above its high-water mark
+   now. -ENOBUFS: the queue's limit; none is taken. -EBUSY: another writer
+   waits for room. -EPIPE, -ECONNRESET ... */
+int tl_stream_send(tl_loop *loop, uint32_t slot, uint32_t generation,
+                   const char *bytes, size_t count);
+/* Give the kernel what it takes now: 0, or -EAGAIN when some is left. */
+int tl_stream_flush(tl_loop *loop, uint32_t slot, uint32_t generation);
+/* Whether what a writer waits for, TL_AWAIT_..., is so: 0, -EAGAIN or why it
+   never will. */
+int tl_stream_sent(tl_loop *loop, uint32_t slot, uint32_t generation, int what);
+/* After -EAGAIN: wake the waiting handle when it is so or will never be.
+   -EBUSY: another writer waits. */
+int tl_stream_await_sent(tl_loop *loop, uint32_t slot, uint32_t generation,
+                         int what, uint32_t waiter_slot,
+                         uint32_t waiter_generation);
+/* Have data go to callbacks as it comes from now on: options as for
+   tl_stream_start. TL_TELL_OPEN is told first. -EBUSY: a reader waits. */
+int tl_stream_flow(tl_loop *loop, uint32_t slot, uint32_t generation,
+                   int options);
+/* Whether another reader, or writer, waits. */
+int tl_stream_busy(tl_loop *loop, uint32_t slot, uint32_t generation,
+                   int writer);
+/* End a direction; sending ends once the queue is empty. -EALREADY. */
+int tl_stream_shutdown(tl_loop *loop, uint32_t slot, uint32_t generation,
+                       int how);
+int tl_stream_pause(tl_loop *loop, uint32_t slot, uint32_t generation, int on);
+/* Close once the queue is empty. 1 when bytes are left to send. */
+int tl_stream_close(tl_loop *loop, uint32_t slot, uint32_t generation);
+/* Close at once, and have the peer see a reset. What is queued is dropped;
+   the number of its bytes is returned. */
+double tl_stream_abort(tl_loop *loop, uint32_t slot, uint32_t generation);
+int tl_stream_info_get(tl_loop *loop, uint32_t slot, uint32_t generation,
+                       tl_stream_info *info);
+/* Where an accepted connection came from. */
+int tl_stream_peer(tl_loop *loop, uint32_t slot, uint32_t generation,
+                   tl_address *peer);
+
+/* --- listeners ---------------------------------------------------------- */
+
+/* Take over a listening socket; its connections get these options. */
+int tl_listener_start(tl_loop *loop, tl_id *id, int fd, int options);
+int tl_listener_pause(tl_loop *loop, uint32_t slot, uint32_t generation,
+                      int on);
+/* Close it. */
+int tl_listener_close(tl_loop *loop, uint32_t slot, uint32_t generation);
 
 /* --- clock -------------------------------------------------------------- */
 
@@ -178,6 +404,39 @@ void tl_loop_stats_get(tl_loop *loop, tl_loop_stats *stats);
 double tl_lateness_count(tl_loop *loop);
 double tl_lateness_quantile(tl_loop *loop, double quantile);
 double tl_lateness_mean(tl_loop *loop);
+
+/* --- addresses ---------------------------------------------------------- */
+
+/* "127.0.0.1:80", "[::1]:80", "[fe80::1%lo]:80", "localhost:80", ":80",
+   "unix:/path", "unix:@abstract", "fd:3", "fd:name". The endpoint is written
+   only on success; no name is looked up.
+   -EINVAL: none of these forms.
+   -ERANGE: the port is not 0 to 65535 in 1 to 5 digits.
+   -ENAMETOOLONG: a path or abstract name of more than 107 bytes, a host's
+   name of more than 253 or with a label of more than 63, a descriptor's name
+   of more than 255.
+   -EAFNOSUPPORT: an IPv6 address without its brackets.
+   -ENODEV: no interface is called what stands after the %.
+   -EBADF: a descriptor's number that is no int. */
+int tl_address_parse(const char *text, size_t length, tl_endpoint *endpoint);
+/* "127.0.0.1", "::1", "fe80::1%lo", and a port. -EINVAL, -ENODEV; -ERANGE
+   when the port is not 0 to 65535. */
+int tl_address_numeric(const char *host, size_t length, int port,
+                       tl_address *address);
+/* 0.0.0.0 and 127.0.0.1, or, with inet6, :: and ::1. -ERANGE. */
+int tl_address_any(int inet6, int port, tl_address *address);
+int tl_address_loopback(int inet6, int port, tl_address *address);
+/* TL_UNIX, TL_INET or TL_INET6; 0 when it is none of them or cut short. */
+int tl_address_family(const tl_address *address);
+/* -EAFNOSUPPORT when it is neither TL_INET nor TL_INET6. */
+int tl_address_port(const tl_address *address);
+/* "127.0.0.1", "::1", "fe80::1%2": the interface by its number. Returns the
+   length, without a zero at the end; -EAFNOSUPPORT as above, -ENOSPC when size
+   is too small, which TL_ADDRESS_TEXT never is. */
+int tl_address_host(const tl_address *address, char *text, size_t size);
+/* As tl_address_parse reads it; "unix:" for a socket without a name. A path
+   that begins with @ is given as "unix:./@path". Returns as above. */
+int tl_address_format(const tl_address *address, char *text, size_t size);
 
 /* --- values ------------------------------------------------------------- */
 

@@ -1,35 +1,55 @@
 /* Watched descriptors: see timerlua_abi.h. */
+#include "watch.h"
+
 #include <stdio.h>
 
+#include "descriptor.h"
 #include "handle.h"
+
+/* What the script wants, while the poller's interest may be less: a watch
+   reports nothing while its callback waits. */
+static uint32_t *wanted(tl_handle *handle)
+{
+    return &handle->order; /* not needed for order: no timer */
+}
 
 int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest)
 {
-    int error = tl_handles_open(&loop->handles, TL_WATCH, id);
+    int error = tl__agenda_reserve(&loop->posted, loop->handles.live);
+    if (error == 0)
+        error = tl_handles_open(&loop->handles, TL_WATCH, id);
     if (error)
         return error;
     tl_handle *handle = tl_handles_at(&loop->handles, id->slot);
     handle->at.watch.fd = fd;
-    handle->at.watch.interest = (uint32_t)interest;
-    error = tl_poller_add(&loop->poller, fd, interest, *id);
-    if (error) {
+    handle->at.watch.interest = 0;
+    *wanted(handle) = (uint32_t)interest;
+    error = tl__descriptor_interest(loop, *id, handle, interest);
+    if (error)
         tl_handles_close(&loop->handles, id->slot);
-        return error;
-    }
-    loop->watches++;
-    tl__set_active(loop, handle, true);
-    return 0;
+    else
+        tl__set_active(loop, handle, true);
+    return error;
 }
 
-void tl_watch_hold(tl_loop *loop, uint32_t slot, uint32_t generation)
+void tl__watch_hold(tl_loop *loop, tl_id id)
 {
-    tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
+    tl_handle *handle = tl_handles_find(&loop->handles, id.slot, id.generation);
     if (handle == NULL)
         return;
     handle->flags |= TL_FLAG_BUSY;
-    if (handle->flags & TL_FLAG_ACTIVE)
-        (void)tl_poller_change(&loop->poller, handle->at.watch.fd, 0,
-                               (tl_id){slot, generation});
+    (void)tl__descriptor_interest(loop, id, handle, 0);
+}
+
+int tl__watch_renew(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    if (!(handle->flags & TL_FLAG_ACTIVE) || handle->flags & TL_FLAG_BUSY)
+        return 0;
+    int interest = (int)*wanted(handle);
+    if (tl__descriptor_interest(loop, id, handle, interest) == 0)
+        return 0;
+    tl__set_active(loop, handle, false); /* nothing will ever come */
+    return TL_ERROR;
 }
 
 int tl_stream_fd(void *stream)

@@ -5,13 +5,17 @@ local support = require "tests.support"
 -- within a layer marked together, its peers too.
 local C_LAYERS = {
   { "abi", "check", "deadline" },
-  { "error", "duration", "histogram", "heap", "wheel", "clock" },
+  { "error", "duration", "address", "histogram", "heap", "wheel", "clock",
+    "buffer", "framing", "socket" },
   { "handles", "poller" },
   { "timers" },
   { "state" },
+  { "descriptor" },
   { "handle", "jumps", "stats" },
-  { "timer", "watch", "time", "loop" },
-  { "dispatch" },
+  { "timer", "watch", "time", "stream", "sending", "receiving" },
+  { "port", "listener", "datagram" },
+  { "loop" },
+  { "dispatch", "deliver" },
   { "module" },
   { "host" },
   { "main" },
@@ -22,20 +26,22 @@ local GENERATED = { abi_text = { module = true }, lua_modules = { host = true },
 local LUA_LAYERS = {
   { "ffi", "version" },
   { "misuse" },
-  { "anchors" },
+  { "anchors", "waiters" },
   { "duration" },
   { "callable", "instant" },
   { "events" },
   { "errors" },
+  { "wait" },
   { "timer", "task", "watch" },
   { "clock", "inspect", "stop" },
   { "init" },
   { "program" }, -- what the host runs, beside the scripts
 }
 
-local USES_LUA = { host = true, dispatch = true, module = true }
+local USES_LUA = { host = true, dispatch = true, deliver = true, module = true }
 local LUA_HEADERS = { lua = true, lauxlib = true, lualib = true, luajit = true, luaconf = true }
-local PURE = { "handles", "heap", "wheel", "timers", "histogram", "duration" }
+local PURE = { "handles", "heap", "wheel", "timers", "histogram", "duration",
+  "buffer", "framing" }
 
 local function files(pattern)
   local r = support.shell("ls " .. pattern)

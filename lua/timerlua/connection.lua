@@ -1,0 +1,714 @@
+-- Connections: a stream socket with LuaSocket's verbs. Bytes, their queue and
+-- the descriptor are the core's; here is what waits for them, and the words.
+local ffi = require "ffi"
+local core = require "timerlua.ffi"
+local address = require "timerlua.address"
+local anchors = require "timerlua.anchors"
+local callable = require "timerlua.callable"
+local duration = require "timerlua.duration"
+local errors = require "timerlua.errors"
+local misuse = require "timerlua.misuse"
+local options = require "timerlua.options"
+local timer = require "timerlua.timer"
+local wait = require "timerlua.wait"
+
+local C, loop, new_id = core.C, core.loop, core.new_id
+local to_string = ffi.string
+local view = ffi.new("tl_view")
+local info = ffi.new("tl_stream_info")
+
+local SOME, COUNT, LINE, ALL, MORE = 0, 1, 2, 3, 4 -- TL_WANT_...
+local IN_TOTAL = 16                                -- TL_WANT_IN_TOTAL
+local ROOM, SENT = 0, 1                            -- TL_AWAIT_...
+local FLOWING, EDGE, HALF_OPEN = 1, 2, 4           -- TL_STREAM_...
+local AGAIN, ALREADY, TIMEDOUT, NO_BUFFERS, INTERRUPTED = -11, -114, -110, -105, -4
+local CALLBACKS = { "open", "data", "drain", "eof", "error", "close" } -- TL_TELL_...
+local HOWS = { receive = 0, send = 1, both = 2 }   -- TL_SHUTDOWN_...
+
+--- @class timerlua.Connection
+--- @field kind string "connection"
+--- @field name string? yours to set; reports and lists show it
+--- @field site string? where its handler was defined
+local Connection = { kind = "connection" }
+
+local connection = {
+  kernel_options = "nodelay cork keepalive linger sndbuf rcvbuf ttl",
+  kernel_defaults = { nodelay = true },
+  own_options = "edge timeout high low limit receive_limit close_timeout autoclose",
+}
+
+--- By slot, so that lists find them; the garbage collector may take them.
+connection.all = setmetatable({}, { __mode = "v" })
+
+function Connection.__index(self, key)
+  if key == "site" then return callable.site(self.handler) end
+  return Connection[key]
+end
+
+-- ---------------------------------------------------------------------------
+-- words
+
+-- LuaSocket's words for what its callers look out for.
+local WORDS = {
+  [-4096] = { "closed", "EOF" },
+  [-104] = { "closed", "ECONNRESET" },
+  [-32] = { "closed", "EPIPE" },
+  [-9] = { "closed", "EBADF" },
+  [-16] = { "busy", "EBUSY" },
+  [-115] = { "timeout", "ETIMEDOUT" }, -- a wait's time is over: see TIME_OVER
+  [INTERRUPTED] = { "the loop ended", "ECANCELED" },
+}
+local TIME_OVER = -115
+local OWN_TEXTS = {
+  [NO_BUFFERS] = "the queue's limit is reached",
+  [-90] = "longer than receive_limit", -- EMSGSIZE
+}
+
+--- What a status of the core means: a word or text, and its symbolic code.
+function connection.words(status)
+  local words = WORDS[status]
+  if words then return words[1], words[2] end
+  local text = OWN_TEXTS[status] or to_string(C.tl_error_text(status)):lower()
+  return text, to_string(C.tl_error_name(status))
+end
+
+local words = connection.words
+
+local function check_self(self, method)
+  if getmetatable(self) ~= Connection then
+    misuse.got("connection:" .. method,
+      ("it must be called on a connection, as connection:%s()"):format(method), self)
+  end
+end
+
+function Connection.__tostring(self)
+  return ("timerlua.Connection: %s"):format(self:closed() and "closed"
+    or tostring(self:peer()))
+end
+
+-- ---------------------------------------------------------------------------
+-- receiving
+
+local function taken()
+  return to_string(view.bytes, view.length)
+end
+
+local function take(self, want, count)
+  return C.tl_stream_take(loop, self.slot, self.generation, want, count, view)
+end
+
+-- Wait for what is wanted: the bytes, or nil and a status.
+local function await(self, where, want, count)
+  local slot, generation = self.slot, self.generation
+  local kind = self.in_total and want + IN_TOTAL or want
+  while true do
+    local waiter = wait.begin(where, self.timeout)
+    local id = waiter.id
+    local status = C.tl_stream_await(loop, slot, generation, kind, count, id.slot,
+      id.generation)
+    if status ~= 0 then
+      wait.abandon(waiter)
+      return nil, status
+    end
+    local data = wait.suspend(waiter)
+    if type(data) == "string" then return data end
+    status = take(self, want, count)
+    if status == 1 then return taken() end
+    if data == wait.loop_ended then return nil, INTERRUPTED end
+    if status ~= AGAIN then return nil, status end
+    if self.timeout then return nil, TIME_OVER end
+  end
+end
+
+local function obtain(self, where, want, count)
+  local status = take(self, want, count)
+  if status == 1 then return taken() end
+  if status == AGAIN then return await(self, where, want, count) end
+  return nil, status
+end
+
+-- What came before it went wrong belongs to the caller, as in LuaSocket.
+local function rest(self)
+  if C.tl_stream_take_rest(loop, self.slot, self.generation, view) ~= 1 then return "" end
+  return taken()
+end
+
+local BUSY = -16
+
+local function missed(self, status, prefix)
+  local partial = status == BUSY and "" or rest(self)
+  local message, code = words(status)
+  return nil, message, prefix and prefix .. partial or partial, code
+end
+
+local PATTERNS = { ["*l"] = LINE, l = LINE, ["*a"] = ALL, a = ALL }
+
+local function wanted(what, prefix)
+  if prefix ~= nil and type(prefix) ~= "string" then
+    misuse.got("connection:receive", "prefix must be a string", prefix)
+  end
+  if what == nil then return LINE, 0 end
+  if type(what) == "number" then
+    if not (what >= 0 and what <= 2 ^ 47) then
+      misuse.got("connection:receive", "the number of bytes must be >= 0", what)
+    end
+    return COUNT, math.max(0, math.floor(what) - (prefix and #prefix or 0))
+  end
+  local want = PATTERNS[what]
+  if not want then
+    misuse.got("connection:receive", 'what must be a number of bytes, "*l" or "*a"', what)
+  end
+  return want, 0
+end
+
+--- Wait for a line, a number of bytes, or all until the peer has ended.
+--- @param what? number|"*l"|"*a" default "*l": up to LF, which is left out, as is
+---   one CR before it
+--- @param prefix? string put before the result; its length counts
+--- @return string? data
+--- @return string? err "timeout", "closed", "busy", or the cause
+--- @return string? partial what had come
+--- @return string? code "ETIMEDOUT"; "EOF", "ECONNRESET", "EBADF" (closed
+---   here); "EBUSY" (another task receives, or a data callback does);
+---   "EMSGSIZE" (a line longer than receive_limit)
+function Connection:receive(what, prefix)
+  check_self(self, "receive")
+  local want, count = LINE, 0
+  if what ~= nil or prefix ~= nil then want, count = wanted(what, prefix) end
+  local data, status = obtain(self, "connection:receive", want, count)
+  if not data then return missed(self, status, prefix) end
+  if prefix then return prefix .. data end
+  return data
+end
+
+local function most_bytes(where, most)
+  if most == nil then return 65536 end
+  if type(most) ~= "number" or not (most >= 1 and most <= 2 ^ 47) then
+    misuse.got(where, "the number of bytes must be >= 1", most)
+  end
+  return math.floor(most)
+end
+
+--- Wait for whatever comes next.
+--- @param most? number bytes, default 65536
+--- @return string? data at least 1 byte; as for receive otherwise
+function Connection:receive_some(most)
+  check_self(self, "receive_some")
+  local count = most_bytes("connection:receive_some", most)
+  local data, status = obtain(self, "connection:receive_some", SOME, count)
+  if not data then return missed(self, status) end
+  return data
+end
+
+-- Wait until more than `held` bytes are buffered: true, or nil and a status.
+local function await_more(self, where, held)
+  local status = take(self, MORE, held)
+  if status == 1 then return true end
+  if status ~= AGAIN then return nil, status end
+  local data
+  data, status = await(self, where, MORE, held)
+  if data then return true end
+  return nil, status
+end
+
+--- Wait for a match of a pattern.
+--- @param pattern string a Lua pattern
+--- @param plain? boolean take it literally
+--- @return string? before what came before the match
+--- @return string? match or err, partial, code as for receive
+function Connection:receive_until(pattern, plain)
+  check_self(self, "receive_until")
+  if type(pattern) ~= "string" or pattern == "" then
+    misuse.got("connection:receive_until", "pattern must be a string, not empty", pattern)
+  end
+  local held, from = 0, 1
+  while true do
+    local ok, status = await_more(self, "connection:receive_until", held)
+    if not ok then return missed(self, status) end
+    C.tl_stream_peek(loop, self.slot, self.generation, view)
+    local text = taken()
+    local first, last = text:find(pattern, from, plain)
+    if first and last >= first then
+      C.tl_stream_skip(loop, self.slot, self.generation, last)
+      return text:sub(1, first - 1), text:sub(first, last)
+    end
+    held = #text
+    if plain then from = math.max(1, held - #pattern + 2) end
+  end
+end
+
+--- Wait for bytes and append them to a string.buffer, without making a string
+--- of them.
+--- @param buffer table a buffer of LuaJIT's string.buffer
+--- @param most? number bytes, default 65536
+--- @return number? count as for receive otherwise
+function Connection:receive_into(buffer, most)
+  check_self(self, "receive_into")
+  local where = "connection:receive_into"
+  if type(buffer) ~= "userdata" or not pcall(function() return buffer.reserve end) then
+    misuse.got(where, "buffer must be a string.buffer", buffer)
+  end
+  local count = most_bytes(where, most)
+  while true do
+    local memory, room = buffer:reserve(count)
+    local got = C.tl_stream_take_into(loop, self.slot, self.generation, memory,
+      math.min(tonumber(room), count))
+    if got > 0 then
+      buffer:commit(got)
+      return got
+    end
+    if got ~= AGAIN then return missed(self, got) end
+    local ok, status = await_more(self, where, 0)
+    if not ok then return missed(self, status) end
+  end
+end
+
+--- Iterate over the lines until the peer has ended; the last may lack its LF.
+--- Raises what else ends it.
+function Connection:lines()
+  check_self(self, "lines")
+  return function()
+    local line, err, partial, code = self:receive("*l")
+    if line then return line end
+    if code == "EOF" then return partial ~= "" and partial or nil end
+    error(("connection:lines: %s (%s)"):format(err, code), 2)
+  end
+end
+
+-- ---------------------------------------------------------------------------
+-- sending
+
+-- Wait until the queue is short enough, or empty: true, or nil and a status.
+local function await_sent(self, where, what)
+  local slot, generation = self.slot, self.generation
+  while true do
+    local status = C.tl_stream_sent(loop, slot, generation, what)
+    if status == 0 then return true end
+    if status ~= AGAIN then return nil, status end
+    local waiter = wait.begin(where, self.timeout)
+    local id = waiter.id
+    status = C.tl_stream_await_sent(loop, slot, generation, what, id.slot, id.generation)
+    if status ~= 0 then
+      wait.abandon(waiter)
+      return nil, status
+    end
+    local woken = wait.suspend(waiter)
+    if woken == wait.loop_ended then return nil, INTERRUPTED end
+    status = C.tl_stream_sent(loop, slot, generation, what)
+    if status == AGAIN and self.timeout then return nil, TIME_OVER end
+  end
+end
+
+local function unsent(status, index)
+  local message, code = words(status)
+  return nil, message, index, code
+end
+
+-- Above the high-water mark a task waits; callbacks look at queued and drain.
+local function after_send(self, status, index)
+  if status == 1 and not self.flowing then
+    local ok
+    ok, status = await_sent(self, "connection:send", ROOM)
+    if not ok then return unsent(status, index) end
+  end
+  return index
+end
+
+local function send_part(self, part)
+  local kind = type(part)
+  if kind == "string" then
+    return C.tl_stream_send(loop, self.slot, self.generation, part, #part), #part
+  elseif kind == "number" then
+    return send_part(self, tostring(part))
+  elseif kind == "userdata" and pcall(function() return part.ref end) then
+    local memory, length = part:ref()
+    return C.tl_stream_send(loop, self.slot, self.generation, memory, length),
+      tonumber(length)
+  end
+  misuse.got("connection:send", "what is sent must be a string, a string.buffer or "
+    .. "a list of them", part)
+end
+
+local function send_parts(self, parts)
+  local total, worst = 0, 0
+  for i = 1, #parts do
+    local status, length = send_part(self, parts[i])
+    if status < 0 then return unsent(status, total) end
+    total = total + length
+    worst = status
+  end
+  return after_send(self, worst, total)
+end
+
+local function send_range(self, data, i, j)
+  local first, last = i or 1, j or -1
+  if type(first) ~= "number" or type(last) ~= "number" then
+    misuse.got("connection:send", "i and j must be numbers",
+      type(first) ~= "number" and first or last)
+  end
+  if first < 0 then first = math.max(1, #data + first + 1) end
+  if last < 0 then last = #data + last + 1 end
+  first, last = math.max(1, math.floor(first)), math.min(#data, math.floor(last))
+  local count = math.max(0, last - first + 1)
+  local status = C.tl_stream_send(loop, self.slot, self.generation,
+    ffi.cast("const char *", data) + (first - 1), count)
+  if status < 0 then return unsent(status, first - 1) end
+  return after_send(self, status, first + count - 1)
+end
+
+--- Queue bytes. They leave when the running callback returns or its task waits,
+--- with all others of that time in one system call. In a task it waits while
+--- more than `high` bytes are queued.
+--- @param data string|table a string, a string.buffer, or a list of them
+--- @param i? integer first byte, as for string.sub
+--- @param j? integer last byte
+--- @return integer? index of the last byte taken
+--- @return string? err "closed", "timeout", "busy", or the cause
+--- @return integer? index of the last byte taken
+--- @return string? code "EPIPE", "ECONNRESET", "EBADF", "ETIMEDOUT",
+---   "EBUSY" (another task waits for room), "ENOBUFS" (the queue's limit)
+function Connection:send(data, i, j)
+  check_self(self, "send")
+  if type(data) == "string" and i == nil and j == nil then
+    local status = C.tl_stream_send(loop, self.slot, self.generation, data, #data)
+    if status == 0 then return #data end
+    if status < 0 then return unsent(status, 0) end
+    return after_send(self, status, #data)
+  end
+  if type(data) == "table" then return send_parts(self, data) end
+  if type(data) == "string" then return send_range(self, data, i, j) end
+  local status, length = send_part(self, data)
+  if status < 0 then return unsent(status, 0) end
+  return after_send(self, status, length)
+end
+
+--- Send what is queued now, and wait until the kernel has taken all of it.
+--- @return boolean? done
+--- @return string? err
+--- @return string? code
+function Connection:flush()
+  check_self(self, "flush")
+  local status = C.tl_stream_flush(loop, self.slot, self.generation)
+  local ok = status == 0
+  if status == AGAIN then ok, status = await_sent(self, "connection:flush", SENT) end
+  if ok then return true end
+  return nil, words(status)
+end
+
+local function state(self)
+  return C.tl_stream_info_get(loop, self.slot, self.generation, info) == 0
+end
+
+--- Bytes that the kernel did not take yet.
+--- @return number bytes
+--- @return boolean above_high more than the high-water mark
+function Connection:queued()
+  check_self(self, "queued")
+  if not state(self) then return 0, false end
+  return info.queued, info.above_high ~= 0
+end
+
+--- Bytes received and sent so far.
+--- @return table stats received, sent, queued, buffered
+function Connection:stats()
+  check_self(self, "stats")
+  if not state(self) then return { received = 0, sent = 0, queued = 0, buffered = 0 } end
+  return { received = info.received, sent = info.sent, queued = info.queued,
+    buffered = info.buffered }
+end
+
+-- ---------------------------------------------------------------------------
+-- ending
+
+-- Its end is known: whoever counts it is told, once.
+local function forget(self)
+  local on_end = self.on_end
+  self.on_end = nil
+  if self.id then ffi.gc(self.id, nil) end
+  if on_end then on_end() end
+end
+
+local function abort_late(_, self)
+  C.tl_stream_abort(loop, self.slot, self.generation)
+end
+
+--- Close once what is queued has been sent, at the latest after close_timeout.
+--- Harmless when repeated.
+--- @return boolean true
+function Connection:close()
+  check_self(self, "close")
+  if self.connecting then self.connecting:cancel() end
+  local left = C.tl_stream_close(loop, self.slot, self.generation) == 1
+  if left then timer.after(self.close_timeout or 30, abort_late, self):unref() end
+  if not self.flowing then forget(self) end
+  return true
+end
+
+--- Close at once: the peer sees a reset, what is queued is dropped.
+--- @return number dropped bytes
+function Connection:abort()
+  check_self(self, "abort")
+  local dropped = C.tl_stream_abort(loop, self.slot, self.generation)
+  if not self.flowing then forget(self) end
+  return dropped
+end
+
+--- Whether it has been closed here, or by an error of a flowing connection.
+function Connection:closed()
+  check_self(self, "closed")
+  return not self.connecting and (not state(self) or info.closing ~= 0)
+end
+
+--- End a direction. "send" waits until what is queued has been sent.
+--- @param how? "send"|"receive"|"both" default "both", as LuaSocket
+--- @return boolean? done
+--- @return string? err
+--- @return string? code "EALREADY" when it has been ended before
+function Connection:shutdown(how)
+  check_self(self, "shutdown")
+  local number = HOWS[how or "both"]
+  if not number then
+    misuse.got("connection:shutdown", 'how must be "send", "receive" or "both"', how)
+  end
+  local status = C.tl_stream_shutdown(loop, self.slot, self.generation, number)
+  local ok = status == 0
+  if ok and number ~= 0 and not self.flowing then
+    ok, status = await_sent(self, "connection:shutdown", SENT)
+  end
+  if ok then return true end
+  if status == ALREADY then return nil, "shut down already", "EALREADY" end
+  return nil, words(status)
+end
+
+--- A callback of it failed: it cannot be trusted to go on.
+function Connection:after_error()
+  if self.flowing then self:close() end
+end
+
+-- ---------------------------------------------------------------------------
+-- settings and questions
+
+--- How long receive and send may wait.
+--- @param limit? number|string|ffi.cdata* nil or a negative number: no limit
+--- @param mode? "b"|"t" "b", the default: anew whenever bytes come; "t": for
+---   the whole call
+--- @return integer 1, as LuaSocket
+function Connection:settimeout(limit, mode)
+  check_self(self, "settimeout")
+  if mode ~= nil and mode ~= "b" and mode ~= "t" then
+    misuse.got("connection:settimeout", 'mode must be "b" or "t"', mode)
+  end
+  if type(limit) == "number" and limit < 0 then limit = nil end
+  if limit ~= nil then
+    limit = tonumber(duration.to_ns("connection:settimeout", "limit", limit)) / 1e9
+  end
+  self.timeout, self.in_total = limit, mode == "t"
+  return 1
+end
+
+--- Stop reading, and go on with it: data callbacks come, and the peer's bytes
+--- stay in the kernel meanwhile.
+function Connection:pause()
+  check_self(self, "pause")
+  C.tl_stream_pause(loop, self.slot, self.generation, 1)
+  return self
+end
+
+function Connection:resume()
+  check_self(self, "resume")
+  C.tl_stream_pause(loop, self.slot, self.generation, 0)
+  return self
+end
+
+--- Let the loop end although this is open; and the opposite.
+function Connection:unref()
+  check_self(self, "unref")
+  C.tl_handle_ref(loop, self.slot, self.generation, 0)
+  return self
+end
+
+function Connection:ref()
+  check_self(self, "ref")
+  C.tl_handle_ref(loop, self.slot, self.generation, 1)
+  return self
+end
+
+--- The descriptor; nil when it is closed. It stays the connection's.
+--- @return integer?
+function Connection:fileno()
+  check_self(self, "fileno")
+  if state(self) and info.fd >= 0 then return info.fd end
+end
+
+local function own_address(self)
+  local result = ffi.new("tl_address")
+  if not state(self) or info.fd < 0 then return nil end
+  if C.tl_socket_name(info.fd, 0, result) == 0 then return result end
+end
+
+local function peer_address(self)
+  local result = ffi.new("tl_address")
+  if C.tl_stream_peer(loop, self.slot, self.generation, result) == 0 then return result end
+end
+
+--- The peer's address, such as "127.0.0.1:80".
+--- @return string? address nil when it is not known any more
+function Connection:peer()
+  check_self(self, "peer")
+  local found = peer_address(self)
+  return found and address.text(found) or self.known_peer
+end
+
+--- The own address.
+--- @return string? address
+function Connection:sock()
+  check_self(self, "sock")
+  local found = own_address(self)
+  return found and address.text(found)
+end
+
+--- LuaSocket's forms of the two.
+--- @return string? ip
+--- @return integer? port
+function Connection:getpeername()
+  check_self(self, "getpeername")
+  local found = peer_address(self)
+  if not found then return nil, "closed" end
+  return address.host_port(found)
+end
+
+function Connection:getsockname()
+  check_self(self, "getsockname")
+  local found = own_address(self)
+  if not found then return nil, "closed" end
+  return address.host_port(found)
+end
+
+--- Set or read an option of the socket: nodelay, cork, keepalive, linger, ttl,
+--- sndbuf, rcvbuf.
+--- @return boolean? done
+--- @return string? err
+--- @return string? code
+function Connection:setoption(name, value)
+  check_self(self, "setoption")
+  local fd = self:fileno()
+  if not fd then return nil, "closed", "EBADF" end
+  local status = options.set("connection:setoption", fd, name, value)
+  if status == 0 then return true end
+  return nil, words(status)
+end
+
+function Connection:getoption(name)
+  check_self(self, "getoption")
+  local fd = self:fileno()
+  if not fd then return nil, "closed", "EBADF" end
+  local value, status = options.get("connection:getoption", fd, name)
+  if value == nil then return nil, words(status) end
+  return value
+end
+
+--- TCP_CORK: hold back partial packets, and let them go.
+function Connection:cork()
+  return self:setoption("cork", true)
+end
+
+function Connection:uncork()
+  self:flush()
+  return self:setoption("cork", false)
+end
+
+-- ---------------------------------------------------------------------------
+-- making
+
+-- A connection that nobody has any more is closed.
+local function collected(id)
+  C.tl_stream_close(loop, id.slot, id.generation)
+end
+
+--- Check what of opts is ours, once for all connections that get it.
+--- @return table settings
+function connection.settings(where, opts)
+  local high = options.bytes(where, opts, "high", 256 * 1024)
+  local low = options.bytes(where, opts, "low", math.floor(high / 4))
+  if low > high then misuse.got(where, "option low must be at most high", low) end
+  local flags = options.flag(where, opts, "edge", false) and EDGE or 0
+  return {
+    flags = flags,
+    high = math.min(high, 2 ^ 32 - 1), low = math.min(low, 2 ^ 32 - 1),
+    limit = options.bytes(where, opts, "limit", 256 * 2 ^ 20),
+    receive_limit = options.bytes(where, opts, "receive_limit", 16 * 2 ^ 20),
+    is_default = not (opts.high or opts.low or opts.limit or opts.receive_limit),
+    timeout = options.seconds(where, opts, "timeout"),
+    close_timeout = options.seconds(where, opts, "close_timeout"),
+    autoclose = options.flag(where, opts, "autoclose", true),
+  }
+end
+
+--- The object of a stream that the core has.
+function connection.wrap(slot, generation, settings)
+  local self = setmetatable({ slot = slot, generation = generation }, Connection)
+  connection.equip(self, settings)
+  return self
+end
+
+function connection.equip(self, settings)
+  self.timeout, self.close_timeout = settings.timeout, settings.close_timeout
+  if not settings.is_default then
+    C.tl_stream_limits(loop, self.slot, self.generation, settings.high, settings.low,
+      settings.limit, settings.receive_limit)
+  end
+  self.id = ffi.gc(new_id(self.slot, self.generation), collected)
+  connection.all[self.slot] = self
+end
+
+--- One that is still to be made: its slot is filled in later.
+function connection.pending()
+  return setmetatable({ slot = 0, generation = 0 }, Connection)
+end
+
+local function stand_in(fn, wrapper)
+  return callable.stand_in(wrapper, fn)
+end
+
+--- The functions that the core calls, from a table of callbacks; raises for
+--- what is none. And the options that they mean.
+function connection.callbacks(where, handler)
+  local known = {}
+  for _, name in ipairs(CALLBACKS) do known[name] = true end
+  for name, fn in pairs(handler) do
+    if not known[name] then
+      misuse.got(where, "a callback must be one of " .. table.concat(CALLBACKS, ", "), name)
+    end
+    callable.check(where, "callback " .. name, fn)
+  end
+  local list = { handler.open or false, handler.data or false, handler.drain or false,
+    handler.eof or false, false, false }
+  local on_error, on_close = handler.error, handler.close
+  if on_error then
+    list[5] = stand_in(on_error, function(self, status)
+      local message, code = words(status)
+      return on_error(self, message, code)
+    end)
+  end
+  list[6] = stand_in(on_close or forget, function(self, status)
+    forget(self)
+    if not on_close then return end
+    if status == 0 then return on_close(self) end
+    local message, code = words(status)
+    return on_close(self, message, code)
+  end)
+  return list, FLOWING + (handler.eof and HALF_OPEN or 0)
+end
+
+--- From here on the connection's callbacks are called.
+function connection.flow(self, list)
+  self.flowing = true
+  self.handler = list[2] or list[1] or list[6]
+  anchors.set(self.slot, list, self)
+end
+
+function connection.is(value)
+  return getmetatable(value) == Connection
+end
+
+return connection

@@ -1,0 +1,57 @@
+/* A queue of bytes in one piece of memory: what a socket has received and
+   nobody took yet, or what is to be sent. Empty, it holds no memory; the
+   usual small pieces come from a pool and go back to it.
+
+   Pure: no system call but malloc. */
+#ifndef TL_BUFFER_H
+#define TL_BUFFER_H
+
+#include <stddef.h>
+
+enum {
+    TL_PIECE_BYTES = 4096, /* of the pooled pieces */
+    TL_PIECES_KEPT = 64
+};
+
+typedef struct tl_buffer_pool {
+    void *free; /* list of pieces, each begins with the next one's address */
+    int count;
+} tl_buffer_pool;
+
+typedef struct tl_buffer {
+    char *memory;
+    size_t start, end; /* the bytes held are memory[start .. end - 1] */
+    size_t capacity;
+} tl_buffer;
+
+void tl_buffer_pool_free(tl_buffer_pool *pool);
+
+static inline size_t tl_buffer_length(const tl_buffer *buffer)
+{
+    return buffer->end - buffer->start;
+}
+
+static inline char *tl_buffer_bytes(const tl_buffer *buffer)
+{
+    return buffer->memory + buffer->start;
+}
+
+static inline size_t tl_buffer_room(const tl_buffer *buffer)
+{
+    return buffer->capacity - buffer->end;
+}
+
+/* Make room for count more bytes behind those held; -ENOMEM. Moves them. */
+int tl_buffer_reserve(tl_buffer *buffer, tl_buffer_pool *pool, size_t count);
+/* Copy count bytes behind those held; -ENOMEM takes none. */
+int tl_buffer_append(tl_buffer *buffer, tl_buffer_pool *pool, const char *bytes,
+                     size_t count);
+/* Drop the first count bytes. They stay readable until the next reserve or
+   release. */
+void tl_buffer_consume(tl_buffer *buffer, size_t count);
+/* Give the memory back if nothing is held. */
+void tl_buffer_release(tl_buffer *buffer, tl_buffer_pool *pool);
+/* Drop everything. */
+void tl_buffer_clear(tl_buffer *buffer, tl_buffer_pool *pool);
+
+#endif

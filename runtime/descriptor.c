@@ -1,0 +1,74 @@
+/* Handles with a descriptor: see descriptor.h. */
+#include "descriptor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static void leave(tl_loop *loop, tl_handle *handle)
+{
+    handle->where &= (uint16_t)~TL_IN_POLLER;
+    handle->at.watch.interest = 0;
+    loop->watches--;
+}
+
+int tl__descriptor_interest(tl_loop *loop, tl_id id, tl_handle *handle,
+                            int interest)
+{
+    bool in = handle->where & TL_IN_POLLER;
+    int fd = handle->at.watch.fd;
+    if ((int)handle->at.watch.interest == interest)
+        return 0;
+    if (interest == 0) {
+        tl_poller_remove(&loop->poller, fd, id);
+        leave(loop, handle);
+        return 0;
+    }
+    int error = in ? tl_poller_change(&loop->poller, fd, interest, id)
+                   : tl_poller_add(&loop->poller, fd, interest, id);
+    if (error) {
+        if (in)
+            leave(loop, handle);
+        return error;
+    }
+    loop->watches += !in;
+    handle->where |= TL_IN_POLLER;
+    handle->at.watch.interest = (uint32_t)interest;
+    return 0;
+}
+
+void tl__hold(tl_loop *loop, tl_id id)
+{
+    tl_handle *handle = tl_handles_find(&loop->handles, id.slot, id.generation);
+    if (handle != NULL)
+        handle->flags |= TL_FLAG_BUSY;
+}
+
+void tl__descriptor_forget(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    if (!(handle->where & TL_IN_POLLER))
+        return;
+    tl_poller_forget(&loop->poller, handle->at.watch.fd, id);
+    leave(loop, handle);
+}
+
+int tl__agenda_reserve(tl_agenda *agenda, size_t live)
+{
+    size_t needed = agenda->count + live + 1;
+    if (needed <= agenda->capacity)
+        return 0;
+    size_t capacity = needed < 32 ? 32 : 2 * needed;
+    tl_id *ids = realloc(agenda->ids, capacity * sizeof *ids);
+    if (ids == NULL)
+        return -ENOMEM;
+    agenda->ids = ids;
+    agenda->capacity = capacity;
+    return 0;
+}
+
+void tl__post(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    if (handle->where & TL_POSTED)
+        return;
+    handle->where |= TL_POSTED;
+    tl__agenda_add(&loop->posted, id);
+}

@@ -1,0 +1,30 @@
+/* Framing: where in a run of bytes the part ends that a reader wants.
+
+   Pure. */
+#ifndef TL_FRAMING_H
+#define TL_FRAMING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "abi.h"
+
+/* What a reader wants: one of TL_WANT_..., and its number of bytes. */
+typedef struct tl_want {
+    int kind;
+    size_t count;
+    size_t seen; /* bytes known not to hold the end; for TL_WANT_LINE */
+} tl_want;
+
+typedef struct tl_part {
+    size_t length;  /* of what is given to the reader */
+    size_t advance; /* of what is used up for it */
+} tl_part;
+
+/* Whether the wanted part is complete in bytes[0 .. length - 1]. */
+bool tl_framing_find(tl_want *want, const char *bytes, size_t length,
+                     tl_part *part);
+/* At least how many bytes more it takes; a hint for the size of a read. */
+size_t tl_framing_missing(const tl_want *want, size_t length);
+
+#endif

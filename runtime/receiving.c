@@ -1,0 +1,396 @@
+/* Connections, receiving: from the kernel to readers and callbacks.
+
+   What was just received lies in the loop's scratch; only what nobody took
+   is copied to the connection's own buffer, so an idle one has none. */
+#include <errno.h>
+#include <string.h>
+
+#include "descriptor.h"
+#include "handle.h"
+#include "socket.h"
+#include "stream.h"
+
+enum { MOST_RESERVED = 1 << 20 /* for one receive */ };
+
+/* The kernel's answer to a receive: note what it means. */
+static ssize_t note_received(tl_loop *loop, tl_stream *s, ssize_t got,
+                             size_t room)
+{
+    loop->traffic.receives++;
+    if (got > 0) {
+        s->received += (uint64_t)got;
+        loop->traffic.received += (uint64_t)got;
+        /* less than fits: the kernel has no more, epoll(7), question 9 */
+        if ((size_t)got < room && !(s->state & TL_IS_HUNG))
+            s->state |= TL_IS_DRAINED;
+    } else if (got == 0) {
+        s->state |= TL_IS_ENDED;
+    } else if (got == -EAGAIN) {
+        s->state |= TL_IS_DRAINED;
+        s->state &= ~(uint32_t)TL_IS_HUNG;
+    } else {
+        s->receive_error = (int16_t)got;
+    }
+    return got;
+}
+
+/* Receive once, behind what is buffered already. */
+static ssize_t receive_behind(tl_loop *loop, const tl_handle *handle,
+                              tl_stream *s, size_t missing)
+{
+    size_t wish = missing < MOST_RESERVED ? missing : MOST_RESERVED;
+    int error = tl_buffer_reserve(&s->in, &loop->pool, wish);
+    if (error)
+        return error;
+    size_t room = tl_buffer_room(&s->in);
+    ssize_t got =
+        tl_socket_receive(handle->at.watch.fd, s->in.memory + s->in.end, room);
+    if (got > 0)
+        s->in.end += (size_t)got;
+    return note_received(loop, s, got, room);
+}
+
+/* Receive once into the scratch. */
+static ssize_t receive_scratch(tl_loop *loop, const tl_handle *handle,
+                               tl_stream *s)
+{
+    ssize_t got =
+        tl_socket_receive(handle->at.watch.fd, loop->scratch, TL_SCRATCH_BYTES);
+    return note_received(loop, s, got, TL_SCRATCH_BYTES);
+}
+
+static void show(tl_view *view, const char *bytes, size_t length)
+{
+    view->bytes = bytes;
+    view->length = (double)length;
+}
+
+/* --- readers ------------------------------------------------------------ */
+
+static bool find_buffered(tl_stream *s, tl_want *want, tl_view *view)
+{
+    tl_part part;
+    const char *bytes = tl_buffer_bytes(&s->in);
+    if (!tl_framing_find(want, bytes, tl_buffer_length(&s->in), &part))
+        return false;
+    show(view, bytes, part.length);
+    tl_buffer_consume(&s->in, part.advance);
+    return true;
+}
+
+/* Why what is wanted cannot come any more, or 0. */
+static int verdict(const tl_stream *s, const tl_want *want)
+{
+    size_t held = tl_buffer_length(&s->in);
+    if (s->receive_error)
+        return s->receive_error;
+    if (s->state & (TL_IS_ENDED | TL_IS_DEAF))
+        return TL_EOF;
+    if ((want->kind == TL_WANT_LINE || want->kind == TL_WANT_MORE) &&
+        held >= s->receive_limit)
+        return -EMSGSIZE;
+    return 0;
+}
+
+static int take_rest(tl_stream *s, tl_view *view)
+{
+    size_t held = tl_buffer_length(&s->in);
+    show(view, tl_buffer_bytes(&s->in), held);
+    tl_buffer_consume(&s->in, held);
+    return 1;
+}
+
+/* Memory that was consumed stays readable until here. */
+static void tidy(tl_loop *loop, tl_stream *s)
+{
+    tl_buffer_release(&s->in, &loop->pool);
+}
+
+static int readable(tl_loop *loop, tl_id id, tl_stream *s)
+{
+    if (s == NULL || s->state & TL_IS_CLOSING)
+        return -EBADF;
+    if (s->state & TL_STREAM_FLOWING ||
+        tl_stream_busy(loop, id.slot, id.generation, 0))
+        return -EBUSY;
+    return 0;
+}
+
+int tl_stream_take(tl_loop *loop, uint32_t slot, uint32_t generation, int kind,
+                   double count, tl_view *view)
+{
+    tl_id id = {slot, generation};
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    int error = readable(loop, id, s);
+    if (error)
+        return error;
+    tl_want want = {.kind = kind, .count = (size_t)count};
+    tidy(loop, s);
+    for (;;) {
+        if (find_buffered(s, &want, view))
+            return 1;
+        int over = verdict(s, &want);
+        if (over == TL_EOF && kind == TL_WANT_ALL)
+            return take_rest(s, view);
+        if (over)
+            return over;
+        if (s->state & (TL_IS_DRAINED | TL_IS_CONNECTING))
+            return -EAGAIN;
+        size_t missing = tl_framing_missing(&want, tl_buffer_length(&s->in));
+        if (receive_behind(loop, handle, s, missing) == -ENOMEM)
+            return -ENOMEM;
+    }
+}
+
+int tl_stream_take_rest(tl_loop *loop, uint32_t slot, uint32_t generation,
+                        tl_view *view)
+{
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, (tl_id){slot, generation}, &handle);
+    return s != NULL ? take_rest(s, view) : -EBADF;
+}
+
+int tl_stream_peek(tl_loop *loop, uint32_t slot, uint32_t generation,
+                   tl_view *view)
+{
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, (tl_id){slot, generation}, &handle);
+    if (s == NULL)
+        return -EBADF;
+    show(view, tl_buffer_bytes(&s->in), tl_buffer_length(&s->in));
+    return 0;
+}
+
+int tl_stream_skip(tl_loop *loop, uint32_t slot, uint32_t generation,
+                   double count)
+{
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, (tl_id){slot, generation}, &handle);
+    if (s == NULL)
+        return -EBADF;
+    tl_buffer_consume(&s->in, (size_t)count);
+    return 0;
+}
+
+double tl_stream_take_into(tl_loop *loop, uint32_t slot, uint32_t generation,
+                           char *bytes, double room)
+{
+    tl_id id = {slot, generation};
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    int error = readable(loop, id, s);
+    if (error)
+        return error;
+    size_t held = tl_buffer_length(&s->in), most = (size_t)room;
+    if (held > 0) {
+        size_t count = held < most ? held : most;
+        memcpy(bytes, tl_buffer_bytes(&s->in), count);
+        tl_buffer_consume(&s->in, count);
+        return (double)count;
+    }
+    tl_want some = {.kind = TL_WANT_SOME, .count = most};
+    int over = verdict(s, &some);
+    if (over == 0 && s->state & (TL_IS_DRAINED | TL_IS_CONNECTING))
+        over = -EAGAIN;
+    if (over)
+        return over;
+    ssize_t got = tl_socket_receive(handle->at.watch.fd, bytes, most);
+    (void)note_received(loop, s, got, most);
+    return got == 0 ? TL_EOF : (double)got;
+}
+
+int tl_stream_busy(tl_loop *loop, uint32_t slot, uint32_t generation,
+                   int writer)
+{
+    tl_handle *handle;
+    const tl_stream *s =
+        tl__stream_find(loop, (tl_id){slot, generation}, &handle);
+    if (s == NULL)
+        return 0;
+    return tl__waits(loop, writer ? s->writer : s->reader);
+}
+
+int tl_stream_await(tl_loop *loop, uint32_t slot, uint32_t generation, int kind,
+                    double count, uint32_t waiter_slot,
+                    uint32_t waiter_generation)
+{
+    tl_id id = {slot, generation};
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    int error = readable(loop, id, s);
+    if (error)
+        return error;
+    tidy(loop, s);
+    s->in_total = !!(kind & TL_WANT_IN_TOTAL);
+    kind &= ~TL_WANT_IN_TOTAL;
+    s->want = (tl_want){.kind = kind, .count = (size_t)count};
+    if (kind == TL_WANT_LINE) /* take has looked at all of it */
+        s->want.seen = tl_buffer_length(&s->in);
+    s->reader = (tl_id){waiter_slot, waiter_generation};
+    tl__stream_update(loop, id, handle, s);
+    return s->receive_error;
+}
+
+tl_id tl__stream_reader(const tl_loop *loop, tl_id id)
+{
+    tl_handle *handle;
+    const tl_stream *s = tl__stream_find(loop, id, &handle);
+    if (s == NULL || !tl__waits(loop, s->reader))
+        return (tl_id){0, 0};
+    return s->reader;
+}
+
+/* Look for what is wanted in the scratch; keep what is left of it. 1 when it
+   is there, 0 when not, -ENOMEM. */
+static int serve_scratch(tl_loop *loop, tl_stream *s, size_t got, tl_view *view)
+{
+    tl_part part = {0, 0};
+    bool found = tl_framing_find(&s->want, loop->scratch, got, &part);
+    if (found)
+        show(view, loop->scratch, part.length);
+    int error = tl_buffer_append(
+        &s->in, &loop->pool, loop->scratch + part.advance, got - part.advance);
+    if (error) {
+        s->receive_error = (int16_t)error; /* bytes are lost: the end */
+        return found && part.advance == got ? 1 : error;
+    }
+    return found;
+}
+
+static int serve_once(tl_loop *loop, tl_handle *handle, tl_stream *s,
+                      tl_view *view)
+{
+    size_t held = tl_buffer_length(&s->in);
+    bool direct = held == 0 &&
+                  tl_framing_missing(&s->want, 0) <= (size_t)TL_SCRATCH_BYTES;
+    ssize_t got;
+    if (direct) {
+        tidy(loop, s);
+        got = receive_scratch(loop, handle, s);
+        if (got > 0)
+            return serve_scratch(loop, s, (size_t)got, view);
+    } else {
+        got =
+            receive_behind(loop, handle, s, tl_framing_missing(&s->want, held));
+        if (got > 0 && find_buffered(s, &s->want, view))
+            return 1;
+    }
+    return got == -ENOMEM ? -ENOMEM : 0;
+}
+
+/* Something came, though not all: the wait's time, if it has one, counts from
+   now, as LuaSocket's "b" timeouts do. */
+static void restart_time(tl_loop *loop, tl_id reader)
+{
+    const tl_handle *wait =
+        tl_handles_find(&loop->handles, reader.slot, reader.generation);
+    if (wait->where != TL_NOWHERE)
+        (void)tl_timer_rearm(loop, reader.slot, reader.generation, -1);
+}
+
+int tl__stream_serve(tl_loop *loop, tl_id id, int *reads, tl_view *view,
+                     tl_id *reader)
+{
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    *reader = tl__stream_reader(loop, id);
+    if (s == NULL || reader->slot == 0)
+        return 0;
+    int result = 0;
+    uint64_t before = s->received;
+    while (result == 0 && verdict(s, &s->want) == 0 &&
+           !(s->state & TL_IS_DRAINED) && (*reads)-- > 0)
+        result = serve_once(loop, handle, s, view);
+    if (result == 0 && verdict(s, &s->want) == 0) {
+        if (s->received != before && !s->in_total)
+            restart_time(loop, s->reader);
+        return 0;
+    }
+    s->reader = (tl_id){0, 0};
+    return result == 1 && s->want.kind != TL_WANT_MORE ? 1 : TL_WOKEN;
+}
+
+/* --- callbacks ---------------------------------------------------------- */
+
+static void note_end(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
+{
+    if (s->receive_error) {
+        if (s->send_error == 0)
+            s->send_error = s->receive_error;
+        tl__stream_tell(loop, id, handle, s, TL_TELL_ERROR);
+    } else if (s->state & TL_IS_ENDED) {
+        tl__stream_tell(loop, id, handle, s, TL_TELL_EOF);
+    }
+}
+
+/* Take one thing off what is to be told. */
+static bool take_tell(tl_stream *s, int what)
+{
+    bool told = s->tell >> what & 1;
+    s->tell &= (uint8_t) ~(1 << what);
+    return told;
+}
+
+static int tell_end(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
+                    int *status)
+{
+    *status = s->send_error;
+    if (take_tell(s, TL_TELL_ERROR)) {
+        tl__stream_end(loop, id, handle, s);
+        return TL_TELL_ERROR;
+    }
+    if (take_tell(s, TL_TELL_CLOSE)) {
+        tl__set_active(loop, handle, false);
+        tl__stream_dispose(loop, handle);
+        loop->streams--;
+        tl_handles_close(&loop->handles, id.slot);
+        return TL_TELL_CLOSE;
+    }
+    return 0;
+}
+
+int tl__stream_next(tl_loop *loop, tl_id id, int *reads, tl_view *view,
+                    int *status)
+{
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    if (s == NULL || handle->flags & TL_FLAG_BUSY)
+        return 0;
+    if (take_tell(s, TL_TELL_OPEN))
+        return TL_TELL_OPEN;
+    if (tl__stream_wants_data(loop, handle, s) && !(s->state & TL_IS_DRAINED) &&
+        (*reads)-- > 0) {
+        ssize_t got = receive_scratch(loop, handle, s);
+        if (got > 0) {
+            show(view, loop->scratch, (size_t)got);
+            return TL_TELL_DATA;
+        }
+        note_end(loop, id, handle, s);
+    }
+    if (take_tell(s, TL_TELL_EOF) && !(s->tell >> TL_TELL_ERROR & 1)) {
+        if (s->state & TL_STREAM_HALF_OPEN)
+            return TL_TELL_EOF;
+        (void)tl_stream_close(loop, id.slot, id.generation);
+        return tl__stream_next(loop, id, reads, view, status);
+    }
+    if (take_tell(s, TL_TELL_DRAIN))
+        return TL_TELL_DRAIN;
+    return tell_end(loop, id, handle, s, status);
+}
+
+int tl_stream_pause(tl_loop *loop, uint32_t slot, uint32_t generation, int on)
+{
+    tl_id id = {slot, generation};
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    if (s == NULL || s->state & TL_IS_CLOSING)
+        return -EBADF;
+    s->state &= ~(uint32_t)TL_IS_PAUSED;
+    if (on)
+        s->state |= TL_IS_PAUSED;
+    else if (!(s->state & TL_IS_DRAINED))
+        tl__post(loop, id, handle); /* an edge may have come meanwhile */
+    tl__stream_update(loop, id, handle, s);
+    return 0;
+}
