@@ -80,6 +80,37 @@ typedef struct tl_shared {
     int32_t errors;    /* uncaught errors, for the exit status */
 } tl_shared;
 
+/* Families of addresses; the numbers of Linux, address_families(7). */
+enum { TL_UNIX = 1, TL_INET = 2, TL_INET6 = 10 };
+
+/* No address's text is longer. */
+enum { TL_ADDRESS_TEXT = 128 };
+
+/* A socket address as the kernel takes it: a sockaddr and its length. The
+   bytes are aligned for one and hold all that accept(2) and its kind give for
+   these families. */
+typedef struct tl_address {
+    uint32_t length; /* of the bytes in use; 0 is no address */
+    uint8_t bytes[112];
+} tl_address;
+
+/* What an address's text says: an address; a name to be looked up, and a
+   port; a port alone; a descriptor that was inherited. */
+enum {
+    TL_ENDPOINT_ADDRESS = 1,
+    TL_ENDPOINT_NAME = 2,
+    TL_ENDPOINT_ANY = 3,
+    TL_ENDPOINT_FD = 4
+};
+typedef struct tl_endpoint {
+    int32_t kind;
+    int32_t port;         /* 0 for FD and unix: */
+    int32_t fd;           /* FD: the number, or -1 when it has a name */
+    uint32_t host_start;  /* NAME, and FD with a name: where the text has it */
+    uint32_t host_length; /* 0 when it has none */
+    tl_address address;   /* ADDRESS: with the port */
+} tl_endpoint;
+
 /* --- handles ------------------------------------------------------------ */
 
 /* Take a handle that is not queued: for tasks and sleeps that are woken by
@@ -178,6 +209,39 @@ void tl_loop_stats_get(tl_loop *loop, tl_loop_stats *stats);
 double tl_lateness_count(tl_loop *loop);
 double tl_lateness_quantile(tl_loop *loop, double quantile);
 double tl_lateness_mean(tl_loop *loop);
+
+/* --- addresses ---------------------------------------------------------- */
+
+/* "127.0.0.1:80", "[::1]:80", "[fe80::1%lo]:80", "localhost:80", ":80",
+   "unix:/path", "unix:@abstract", "fd:3", "fd:name". The endpoint is written
+   only on success; no name is looked up.
+   -EINVAL: none of these forms.
+   -ERANGE: the port is not 0 to 65535 in 1 to 5 digits.
+   -ENAMETOOLONG: a path or abstract name of more than 107 bytes, a host's
+   name of more than 253 or with a label of more than 63, a descriptor's name
+   of more than 255.
+   -EAFNOSUPPORT: an IPv6 address without its brackets.
+   -ENODEV: no interface is called what stands after the %.
+   -EBADF: a descriptor's number that is no int. */
+int tl_address_parse(const char *text, size_t length, tl_endpoint *endpoint);
+/* "127.0.0.1", "::1", "fe80::1%lo", and a port. -EINVAL, -ENODEV; -ERANGE
+   when the port is not 0 to 65535. */
+int tl_address_numeric(const char *host, size_t length, int port,
+                       tl_address *address);
+/* 0.0.0.0 and 127.0.0.1, or, with inet6, :: and ::1. -ERANGE. */
+int tl_address_any(int inet6, int port, tl_address *address);
+int tl_address_loopback(int inet6, int port, tl_address *address);
+/* TL_UNIX, TL_INET or TL_INET6; 0 when it is none of them or cut short. */
+int tl_address_family(const tl_address *address);
+/* -EAFNOSUPPORT when it is neither TL_INET nor TL_INET6. */
+int tl_address_port(const tl_address *address);
+/* "127.0.0.1", "::1", "fe80::1%2": the interface by its number. Returns the
+   length, without a zero at the end; -EAFNOSUPPORT as above, -ENOSPC when size
+   is too small, which TL_ADDRESS_TEXT never is. */
+int tl_address_host(const tl_address *address, char *text, size_t size);
+/* As tl_address_parse reads it; "unix:" for a socket without a name. A path
+   that begins with @ is given as "unix:./@path". Returns as above. */
+int tl_address_format(const tl_address *address, char *text, size_t size);
 
 /* --- values ------------------------------------------------------------- */
 

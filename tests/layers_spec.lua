@@ -5,7 +5,7 @@ local support = require "tests.support"
 -- within a layer marked together, its peers too.
 local C_LAYERS = {
   { "abi", "check", "deadline" },
-  { "error", "duration", "histogram", "heap", "wheel", "clock" },
+  { "error", "duration", "address", "histogram", "heap", "wheel", "clock" },
   { "handles", "poller" },
   { "timers" },
   { "state" },
