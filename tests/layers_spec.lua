@@ -23,7 +23,7 @@ local LUA_LAYERS = {
   { "ffi", "version" },
   { "misuse" },
   { "anchors" },
-  { "duration" },
+  { "duration", "address" },
   { "callable", "instant" },
   { "events" },
   { "errors" },
