@@ -274,7 +274,8 @@ static void start(tl_dispatcher *d, lua_State *L, const tl_event *event,
 {
     lua_State *co = d->idle;
     int obj = lua_gettop(L) - 1;
-    int nargs = push_call(L, co, kind == TL_TASK ? 0 : obj);
+    bool has_object = kind == TL_TIMER || kind == TL_WATCH;
+    int nargs = push_call(L, co, has_object ? obj : 0);
     if (kind == TL_WATCH)
         nargs = insert_ready(d, L, co, nargs, event->ready);
     set_current(d, event->id, kind == TL_TASK);
@@ -292,12 +293,28 @@ static void start(tl_dispatcher *d, lua_State *L, const tl_event *event,
         forget(L, event->id.slot);
 }
 
-/* Resume a coroutine that waited: it is on top of L, maybe bound. */
+/* Whether a function is on top of L, maybe bound. */
+static bool is_function(lua_State *L)
+{
+    if (!lua_istable(L, -1))
+        return lua_isfunction(L, -1);
+    lua_rawgeti(L, -1, 1);
+    bool is = lua_isfunction(L, -1);
+    lua_pop(L, 1);
+    return is;
+}
+
+/* Resume a coroutine that waited: it is on top of L, maybe bound. Where a main
+   chunk outside any coroutine waits, a function stands for it. */
 static void resume(tl_dispatcher *d, lua_State *L, const tl_event *event)
 {
     int obj = lua_gettop(L) - 1;
     lua_State *co = lua_tothread(L, -1);
     int nargs = 0;
+    if (co == NULL && is_function(L)) {
+        start(d, L, event, TL_SLEEP);
+        return;
+    }
     if (co == NULL && !lua_istable(L, -1))
         return;       /* memory was lacking when it began to wait */
     if (co == NULL) { /* bound, with values to wake up to */

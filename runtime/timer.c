@@ -66,6 +66,11 @@ int tl_timer_after(tl_loop *loop, tl_id *id, double delay_s)
                  delay_ns, TL_MONOTONIC);
 }
 
+int tl_sleep_after(tl_loop *loop, tl_id *id, double delay_s)
+{
+    return tl_sleep_start(loop, id, tl_seconds_to_ns(delay_s));
+}
+
 int tl_sleep_start(tl_loop *loop, tl_id *id, int64_t delay_ns)
 {
     return start(loop, id, TL_SLEEP, from_now(loop, TL_MONOTONIC, delay_ns),

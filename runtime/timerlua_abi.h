@@ -138,7 +138,8 @@ int tl_timer_after(tl_loop *loop, tl_id *id, double delay_s);
    absolute, else the delay. options: a clock | TL_RECUR | TL_UNREF. */
 int tl_timer_start(tl_loop *loop, tl_id *id, int64_t first_ns,
                    int64_t interval_ns, int options, int absolute);
-/* The same for a suspended task: kind TL_SLEEP. */
+/* The same two for a suspended task: kind TL_SLEEP. */
+int tl_sleep_after(tl_loop *loop, tl_id *id, double delay_s);
 int tl_sleep_start(tl_loop *loop, tl_id *id, int64_t delay_ns);
 /* Put any handle but a watch in the queue again, delay_ns from now, or, for
    delay_ns < 0, its own interval from now; -EINVAL when it was started at an

@@ -51,7 +51,15 @@ function duration.to_ns(where, what, value)
     .. "int64 nanoseconds", value)
 end
 
---- The same, but more than zero.
+--- Any form of duration, checked, as the core takes it fastest.
+--- @return number|ffi.cdata* delay a number of seconds as it came, else int64
+---   nanoseconds
+function duration.of(where, what, value)
+  if type(value) == "number" and value >= 0 and value <= max_seconds then return value end
+  return duration.to_ns(where, what, value)
+end
+
+--- As to_ns, but more than zero.
 function duration.to_positive_ns(where, what, value)
   local ns = duration.to_ns(where, what, value)
   if ns == 0 then misuse.got(where, what .. " must be more than 0", value) end

@@ -8,6 +8,7 @@ local events = require "timerlua.events"
 local misuse = require "timerlua.misuse"
 local task = require "timerlua.task"
 local timer = require "timerlua.timer"
+local wait = require "timerlua.wait"
 
 local shared = core.shared
 local dispatcher = core.core
@@ -51,6 +52,12 @@ function stop.stop(code, ...)
   end
   if code ~= nil then state.code = code end
   if not state.stopping then begin("stop") end
+end
+
+-- A wait in the main chunk of a plain luajit is where tl.stop ended the loop;
+-- the script may wait again. Its code is kept for tl.run.
+function wait.on_cut()
+  state.stopping, state.reason = false, nil
 end
 
 local SIGNALS = { [2] = "SIGINT", [15] = "SIGTERM" }

@@ -1,19 +1,23 @@
 -- Tasks: straight-line code that waits. Every callback runs in a coroutine of
--- the dispatcher; the first time it waits it becomes a task. Every wait holds
--- one handle of the core, whose timer wakes the coroutine.
+-- the dispatcher; the first time it waits it becomes a task. How it waits is
+-- in wait.lua; here, how it begins, ends and is joined.
+local ffi = require "ffi"
 local core = require "timerlua.ffi"
 local anchors = require "timerlua.anchors"
 local callable = require "timerlua.callable"
 local duration = require "timerlua.duration"
 local errors = require "timerlua.errors"
 local misuse = require "timerlua.misuse"
+local wait = require "timerlua.wait"
+local waiters = require "timerlua.waiters"
 
 local C, loop, shared, new_id = core.C, core.loop, core.shared, core.new_id
 local dispatcher = core.core
-local running, yield = coroutine.running, coroutine.yield
-local is_yieldable = coroutine.isyieldable
-local WAIT = dispatcher.loop -- what a coroutine yields when it waits
-local KIND_SLEEP, KIND_TASK = 2, 3
+local running = coroutine.running
+local tasks, CANCELLED = wait.tasks, wait.cancelled
+local KIND_TASK = 3
+
+local adopted_info = ffi.new("tl_handle_info")
 
 local task = {}
 
@@ -23,19 +27,9 @@ local task = {}
 --- @field name string? yours to set
 --- @field site string "file:line" where its function was defined
 --- @field kind string "task"; "callback" for a callback that waits
-local Task = {}
+local Task = { kind = "task" }
 
-local by_coroutine = {} -- the task that each coroutine is, once it is one
-local live = {}         -- every task that has not ended
-
--- Joins from the main chunk of a plain luajit, which is no task.
-local OUTSIDE = {}
-
--- What a cancelled task sees raised where it waits.
-local CANCELLED = setmetatable({}, {
-  __tostring = function() return "task cancelled" end,
-})
-task.cancelled = CANCELLED
+local live = {} -- every task that has not ended
 
 function Task.__index(self, key)
   if key == "site" then return callable.site(self.fn) end
@@ -47,120 +41,31 @@ function Task.__tostring(self)
     self.name and " " .. misuse.show(self.name) or "", tostring(self.site))
 end
 
-local function new_task(kind, fn)
-  local self = setmetatable({ kind = kind, fn = fn, status = "running",
-    id = new_id() }, Task)
-  live[self] = true
-  return self
+local function new_task(fn, status)
+  return setmetatable({ fn = fn, status = status, id = new_id() }, Task)
 end
 
--- A callback becomes a task: its timer counts as running until it is over.
-local function adopt(co)
+-- From here on this coroutine is the task.
+local function settle_in(self, co)
+  self.coroutine = co
+  tasks[co] = self
+end
+
+-- A callback becomes a task: its handle counts as running until it is over.
+-- One that its own callback ended has given its slot to somebody else.
+function wait.adopt(co)
   local slot, generation = shared.current_slot, shared.current_generation
-  local what, object = anchors.get(slot)
-  local self = new_task("callback", anchors.unbind(what))
-  self.source = object
-  self.timer_slot, self.timer_generation = slot, generation
+  local what, object
+  if C.tl_handle_info_get(loop, slot, generation, adopted_info) == 0 then
+    what, object = anchors.get(slot)
+  end
+  local self = new_task(anchors.unbind(what), "running")
+  self.kind, self.source = "callback", object
+  self.handle_slot, self.handle_generation = slot, generation
   shared.adopted = 1
-  by_coroutine[co] = self
+  live[self] = true
+  settle_in(self, co)
   return self
-end
-
--- The task that is running; nil in the main chunk of a plain luajit, outside
--- any coroutine of the dispatcher.
-local function current(where)
-  local co = running()
-  local self = by_coroutine[co or false]
-  if self then return self end
-  local owned = dispatcher.owned()
-  if owned == nil then
-    if co == nil then return nil end
-  elseif owned == co then
-    return adopt(co)
-  end
-  misuse.raise(where, "called in a coroutine of the script's own, which only "
-    .. "the script can resume; use tl.spawn")
-end
-
--- The running task, which is about to wait; nil as for current.
-local function waiting_task(where)
-  local self = current(where)
-  if self and not is_yieldable() then
-    misuse.raise(where, "called inside a C function (such as table.sort, "
-      .. "string.gsub or require), which cannot wait")
-  end
-  return self
-end
-
--- ---------------------------------------------------------------------------
--- waiting
-
--- Hand the coroutine back until the handle of self.id wakes it; returns what
--- wake was given.
-local function suspend(self)
-  self.status = "waiting"
-  return self:resumed(yield(WAIT))
-end
-
-function Task:resumed(first, ...)
-  if dispatcher.owned() ~= self.coroutine then
-    -- the script resumed the coroutine itself: it goes on waiting
-    return self:resumed(yield(WAIT))
-  end
-  self.status = "running"
-  if first == CANCELLED then error(CANCELLED, 0) end
-  return first, ...
-end
-
--- Wake a waiting task on the next turn, with values.
-local function wake(self, ...)
-  local id = self.id
-  local what = anchors.bind(self.coroutine, ...)
-  local status = C.tl_timer_rearm(loop, id.slot, id.generation, 0)
-  -- a wait that is over has given its slot to somebody else
-  if status == 0 then anchors.set_what(id.slot, what) end
-  return status
-end
-
-local function anchor_wait(self)
-  self.coroutine = running()
-  anchors.set(self.id.slot, self.coroutine, self)
-end
-
-local function raise_if_failed(where, status)
-  if status == 0 then return end
-  local _, message = errors.failed(where, status)
-  error("timerlua." .. message, 0)
-end
-
--- Wait until woken, for no time in particular.
-local function park(self, where)
-  raise_if_failed(where, C.tl_handle_open(loop, self.id, KIND_SLEEP))
-  anchor_wait(self)
-  return suspend(self)
-end
-
--- Outside any coroutine: run the loop until done() says so.
-local function drive(done)
-  repeat
-    local finished = dispatcher.run()
-  until done() or finished or shared.stopped ~= 0
-end
-
-local function sleep_outside(ns)
-  local over = false
-  local id = new_id()
-  raise_if_failed("sleep", C.tl_timer_start(loop, id, ns, ns, 0, 0))
-  anchors.set(id.slot, function()
-    over = true
-    shared.interrupt = 1
-  end, id)
-  drive(function() return over end)
-  if not over then -- tl.stop came first
-    C.tl_handle_close(loop, id.slot, id.generation)
-    anchors.clear(id.slot)
-  end
-  return over
 end
 
 --- Wait `delay` seconds; the loop goes on meanwhile. Works in the main chunk,
@@ -169,23 +74,23 @@ end
 --- @return boolean slept true; false in the main chunk of a plain luajit when
 ---   tl.stop came first
 function task.sleep(delay)
-  local ns = duration.to_ns("sleep", "delay", delay)
-  local self = waiting_task("sleep")
-  if not self then return sleep_outside(ns) end
-  raise_if_failed("sleep", C.tl_sleep_start(loop, self.id, ns))
-  anchor_wait(self)
-  suspend(self)
-  return true
+  local waiter = wait.begin("sleep", duration.of("sleep", "delay", delay))
+  return wait.suspend(waiter) ~= wait.loop_ended
 end
 
 -- ---------------------------------------------------------------------------
 -- starting
 
 local function body(self, fn, ...)
-  self.coroutine = running()
-  by_coroutine[self.coroutine] = self
+  settle_in(self, running())
   self.status = "running"
   return fn(...)
+end
+
+local function check_started(status)
+  if status == 0 then return end
+  local _, message = errors.failed("spawn", status)
+  error("timerlua." .. message, 0)
 end
 
 --- Run `fn(...)` as a task of its own, from the next turn on.
@@ -195,24 +100,25 @@ end
 --- it is reported at once, as a callback's is.
 function task.spawn(fn, ...)
   callable.check("spawn", "fn", fn)
-  local self = new_task("task", fn)
-  self.status = "ready"
+  local self = new_task(fn, "ready")
   local id = self.id
-  raise_if_failed("spawn", C.tl_handle_open(loop, id, KIND_TASK))
-  anchors.set(id.slot, anchors.bind(body, self, fn, ...), self)
+  local call = anchors.bind(body, self, fn, ...)
+  check_started(C.tl_handle_open(loop, id, KIND_TASK))
+  anchors.set(id.slot, call, self)
   local status = C.tl_timer_rearm(loop, id.slot, id.generation, 0)
   if status ~= 0 then
     anchors.clear(id.slot)
     C.tl_handle_close(loop, id.slot, id.generation)
-    raise_if_failed("spawn", status)
+    check_started(status)
   end
+  live[self] = true
   return self
 end
 
 --- The running task; a callback becomes one by asking.
 --- @return timerlua.Task? task nil in the main chunk of a plain luajit
 function task.current()
-  return current("current")
+  return wait.current("current")
 end
 
 --- Run `fn(...)` when the running task or callback ends, however it ends: by
@@ -220,7 +126,7 @@ end
 --- @param fn function
 function task.defer(fn, ...)
   callable.check("defer", "fn", fn)
-  local self = current("defer")
+  local self = wait.current("defer")
   if not self then
     misuse.raise("defer", "called outside a task or callback")
   end
@@ -245,30 +151,49 @@ local function run_deferred(self)
   end
 end
 
-local function release_timer(self)
-  local slot = self.timer_slot
-  if slot and C.tl_handle_done(loop, slot, self.timer_generation) == 1 then
+local function release_handle(self)
+  local slot = self.handle_slot
+  if slot and C.tl_handle_done(loop, slot, self.handle_generation) == 1 then
     anchors.clear(slot)
   end
 end
 
+-- An error that nobody has been told of yet.
+local function tell(self)
+  errors.report(self.err, self.traceback, self.source or self)
+end
+
+-- What joiners of a failed task leave when they are cancelled before they see
+-- its error: the last of them has nobody told.
+local Delivery = {}
+Delivery.__index = Delivery
+
+function Delivery:remove()
+  self.left = self.left - 1
+  if self.left == 0 then tell(self.task) end
+end
+
 -- Wake who waits in join, in the order they came; false when nobody does.
 local function wake_joiners(self)
-  local joiners, order = self.joiners or {}, {}
+  local joiners = self.joiners
+  if not joiners or joiners.count == 0 then return false end
   self.joiners = nil
-  for joiner in pairs(joiners) do order[#order + 1] = joiner end
-  table.sort(order, function(a, b) return joiners[a] < joiners[b] end)
-  for _, joiner in ipairs(order) do
-    if joiner == OUTSIDE then shared.interrupt = 1 else wake(joiner) end
+  local delivery
+  if self.status == "failed" then
+    delivery = setmetatable({ task = self, left = joiners.count }, Delivery)
   end
-  return #order > 0
+  for waiter in joiners.take, joiners do
+    wait.wake(waiter)
+    waiter.list = delivery
+  end
+  return true
 end
 
 local function complete(self, ok, ...)
   self.ending = true
   run_deferred(self)
   live[self] = nil
-  release_timer(self)
+  release_handle(self)
   if ok then
     self.status = "done"
     self.results = { n = select("#", ...), ... }
@@ -279,21 +204,19 @@ local function complete(self, ok, ...)
     self.err, self.traceback = ...
   end
   local joined = wake_joiners(self)
-  if self.status == "failed" and not joined then
-    errors.report(self.err, self.traceback, self.source or self)
-  end
+  if self.status == "failed" and not joined then tell(self) end
 end
 
 -- Called by the dispatcher when a task ended or a callback failed, in a
 -- coroutine that goes on as that task for its deferred functions.
 function dispatcher.hooks.finish(co, object, ok, ...)
-  local self = by_coroutine[co]
-  by_coroutine[co] = nil
+  local self = tasks[co]
+  tasks[co] = nil
   if self then
     local me = running()
-    by_coroutine[me] = self
+    settle_in(self, me)
     complete(self, ok, ...)
-    by_coroutine[me] = nil
+    tasks[me] = nil
   elseif not ok and (...) ~= CANCELLED then
     local err, traceback = ...
     errors.report(err, traceback, object)
@@ -311,18 +234,6 @@ local function result_of(self)
   error(self.err, 0)
 end
 
-local function add_joiner(self, joiner)
-  self.joiners = self.joiners or {}
-  self.joins = (self.joins or 0) + 1
-  self.joiners[joiner] = self.joins
-end
-
-local function join_outside(self)
-  add_joiner(self, OUTSIDE)
-  drive(function() return ENDED[self.status] end)
-  if self.joiners then self.joiners[OUTSIDE] = nil end
-end
-
 local function check_self(self, method)
   if getmetatable(self) ~= Task then
     misuse.got("task:" .. method,
@@ -337,16 +248,14 @@ end
 function Task:join()
   check_self(self, "join")
   if ENDED[self.status] then return result_of(self) end
-  local me = waiting_task("task:join")
-  if me == self then misuse.raise("task:join", "a task cannot join itself") end
-  if not me then
-    join_outside(self)
-  else
-    me.joining = self
-    add_joiner(self, me)
-    park(me, "task:join")
-    me.joining = nil
+  local me = wait.begin("task:join")
+  if me == self then
+    wait.abandon(me)
+    misuse.raise("task:join", "a task cannot join itself")
   end
+  self.joiners = self.joiners or waiters.new()
+  self.joiners:add(me)
+  wait.suspend(me)
   return result_of(self)
 end
 
@@ -361,10 +270,7 @@ function Task:cancel()
     anchors.clear(self.id.slot)
     complete(self, false, CANCELLED)
   elseif self.status == "waiting" then
-    local joining = self.joining
-    self.joining, self.idling = nil, nil
-    if joining and joining.joiners then joining.joiners[self] = nil end
-    wake(self, CANCELLED)
+    wait.interrupt(self, CANCELLED, wait.by_cancel)
   else
     error(CANCELLED, 0) -- itself
   end
@@ -374,9 +280,7 @@ end
 --- When its sleep is over, in monotonic seconds; nil when it does not sleep.
 --- @return number? instant
 function Task:wakes_at()
-  if self.status ~= "waiting" then return nil end
-  local due = C.tl_timer_deadline(loop, self.id.slot, self.id.generation)
-  if due == due then return due end
+  if self.status == "waiting" then return wait.due(self) end
 end
 
 --- Iterate over the tasks that have not ended.
@@ -387,23 +291,17 @@ end
 -- ---------------------------------------------------------------------------
 -- running the loop
 
-local idle_waiters = {}
+local idle = waiters.new()
 
 function dispatcher.hooks.idle()
-  local waiters = idle_waiters
-  idle_waiters = {}
-  for _, waiter in ipairs(waiters) do
-    if waiter.idling then wake(waiter, "idle") end
-  end
+  for waiter in idle.take, idle do wait.wake(waiter) end
 end
 
 --- Wait until nothing else is left to wait for; for a task.
 function task.wait_idle()
-  local self = waiting_task("run")
-  table.insert(idle_waiters, self)
-  self.idling = true
-  park(self, "run")
-  self.idling = nil
+  local self = wait.begin("run")
+  idle:add(self)
+  wait.suspend(self)
 end
 
 return task
