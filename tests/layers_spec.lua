@@ -5,8 +5,8 @@ local support = require "tests.support"
 -- within a layer marked together, its peers too.
 local C_LAYERS = {
   { "abi", "check", "deadline" },
-  { "error", "duration", "address", "histogram", "heap", "wheel", "clock" },
-  { "handles", "poller" },
+  { "error", "duration", "address", "lookup", "histogram", "heap", "wheel", "clock" },
+  { "handles", "poller", "resolver_ares", "resolver_thread" },
   { "timers" },
   { "state" },
   { "handle", "jumps", "stats" },
@@ -29,7 +29,7 @@ local LUA_LAYERS = {
   { "errors" },
   { "wait" },
   { "timer", "task", "watch" },
-  { "clock", "inspect", "stop" },
+  { "clock", "inspect", "resolver", "stop" },
   { "init" },
   { "program" }, -- what the host runs, beside the scripts
 }
