@@ -156,7 +156,7 @@ static const struct {
     [TL_LOOKUP_NO_DATA] = {"ENODATA", "the host has no such address"},
     [TL_LOOKUP_SERVER_FAILED] = {"ESERVFAIL", "the name server failed"},
     [TL_LOOKUP_REFUSED] = {"EREFUSED", "the name server refused to answer"},
-    [TL_LOOKUP_UNREACHABLE] = {"ECONNREFUSED", "no name server is there"},
+    [TL_LOOKUP_UNREACHABLE] = {"ECONNREFUSED", "no name server gave an answer"},
     [TL_LOOKUP_TIMED_OUT] = {"ETIMEDOUT", "no name server answered in time"},
     [TL_LOOKUP_BAD_NAME] = {"EBADNAME", "not a host's name"},
     [TL_LOOKUP_BAD_ANSWER] = {"EBADRESP", "the name server's answer is broken"},
