@@ -10,6 +10,24 @@ LUAJIT ?= luajit
 LUAJIT_CFLAGS ?= -I/usr/include/luajit-2.1
 LUAJIT_LIBS ?= -Wl,--whole-archive -l:libluajit-5.1.a -Wl,--no-whole-archive
 
+# Names are looked up by c-ares, or, where it is missing and may not be installed,
+# by getaddrinfo in a helper thread. RESOLVER=ares or RESOLVER=thread decides.
+ifndef RESOLVER
+  RESOLVER := $(shell $(CC) $(CPPFLAGS) -include ares.h -E -x c /dev/null \
+    >/dev/null 2>&1 || [ "$(NO_INSTALL)" != 1 ] && echo ares || echo thread)
+endif
+ifeq ($(RESOLVER),ares)
+  # linked in, as LuaJIT is, and its symbols kept inside
+  RESOLVER_LIBS ?= $(if $(wildcard \
+    $(shell $(CC) -print-file-name=libcares.a)),-l:libcares.a,-lcares) \
+    -Wl,--exclude-libs,libcares.a
+else ifeq ($(RESOLVER),thread)
+  RESOLVER_LIBS ?= -pthread
+else
+  $(error RESOLVER must be ares or thread, not "$(RESOLVER)")
+endif
+OTHER_RESOLVER := $(if $(filter ares,$(RESOLVER)),thread,ares)
+
 ifeq ($(SANITIZE),1)
   override CFLAGS := -O1 -g -fsanitize=address,undefined \
     -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -28,7 +46,8 @@ WARN += -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden $(WARN) \
   -Iruntime -I$(BUILD) $(LUAJIT_CFLAGS) $(CFLAGS) $(LTO) $(CPPFLAGS)
 
-SOURCES := $(wildcard runtime/*.c)
+SOURCES := $(filter-out runtime/resolver_$(OTHER_RESOLVER).c, \
+  $(wildcard runtime/*.c))
 OBJECTS := $(SOURCES:runtime/%.c=$(BUILD)/obj/%.o)
 PROGRAM_ONLY := $(BUILD)/obj/main.o $(BUILD)/obj/host.o
 CORE_OBJECTS := $(filter-out $(PROGRAM_ONLY),$(OBJECTS))
@@ -54,10 +73,11 @@ help:
 	@echo "make install        into \$$(DESTDIR)\$$(PREFIX), default /usr/local"
 	@echo "make uninstall      take it away again"
 	@echo "make clean          remove $(BUILD)/"
+	@echo "RESOLVER=ares or thread: who looks up names; here $(RESOLVER)"
 	@echo "V=1 shows commands; NO_INSTALL=1 forbids installing packages"
 
 deps-build:
-	@.ci/install build
+	@RESOLVER=$(RESOLVER) .ci/install build
 
 # Everything that is compiled waits for the packages to be there.
 $(OBJECTS) $(BUILD)/abi_text.h $(BUILD)/lua_modules.h: | deps-build
@@ -73,6 +93,13 @@ $(BUILD)/lua_modules.h: runtime/embed.lua $(MODULES)
 $(BUILD)/obj/module.o: $(BUILD)/abi_text.h
 $(BUILD)/obj/host.o: $(BUILD)/lua_modules.h
 
+# Another resolver than in the last build: link again.
+$(BUILD)/obj/lookup.o: $(BUILD)/resolver-$(RESOLVER)
+$(BUILD)/resolver-$(RESOLVER):
+	@mkdir -p $(@D)
+	@rm -f $(BUILD)/resolver-*
+	@touch $@
+
 $(BUILD)/obj/%.o: runtime/%.c
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  cc $<")
@@ -81,19 +108,19 @@ $(BUILD)/obj/%.o: runtime/%.c
 $(PROGRAM): $(OBJECTS)
 	@$(if $(V),,echo "  ld $@")
 	$(Q)$(CC) $(CFLAGS) $(LTO) $(LDFLAGS) -static-libgcc -Wl,-E $^ \
-	  $(LUAJIT_LIBS) -lm -ldl -o $@
+	  $(LUAJIT_LIBS) $(RESOLVER_LIBS) -lm -ldl -o $@
 
 $(CORE): $(CORE_OBJECTS)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  ld $@")
-	$(Q)$(CC) $(CFLAGS) $(LTO) $(LDFLAGS) -shared $^ -lm -o $@
+	$(Q)$(CC) $(CFLAGS) $(LTO) $(LDFLAGS) -shared $^ $(RESOLVER_LIBS) -lm -o $@
 
 # Test programs reach into the core, so they link its objects.
 $(BUILD)/tests/%: tests/c/%.c $(CORE_OBJECTS)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  cc $<")
 	$(Q)$(CC) $(filter-out -fPIC -fvisibility=hidden,$(ALL_CFLAGS)) $< \
-	  $(CORE_OBJECTS) $(LUAJIT_LIBS) -Wl,-E -lm -ldl -o $@
+	  $(CORE_OBJECTS) $(LUAJIT_LIBS) $(RESOLVER_LIBS) -Wl,-E -lm -ldl -o $@
 
 run: all
 	@$(PROGRAM) $(SCRIPT)
@@ -110,7 +137,7 @@ check-asan:
 
 lint: all format-check
 	@.ci/install lint
-	$(Q)clang-tidy --quiet $(SOURCES) -- $(filter -std% -D% -I%,$(ALL_CFLAGS))
+	$(Q)clang-tidy --quiet $(sort $(SOURCES) runtime/resolver_thread.c) -- $(filter -std% -D% -I%,$(ALL_CFLAGS))
 	$(Q)cppcheck --quiet --error-exitcode=1 --std=c11 \
 	  --enable=warning,performance,portability --inline-suppr \
 	  -Iruntime -I$(BUILD) runtime

@@ -438,6 +438,74 @@ int tl_address_host(const tl_address *address, char *text, size_t size);
    that begins with @ is given as "unix:./@path". Returns as above. */
 int tl_address_format(const tl_address *address, char *text, size_t size);
 
+/* --- names -------------------------------------------------------------- */
+
+/* A resolver looks up names and knows nothing of the loop: it says which
+   descriptors it wants watched and when it wants to be called, and puts
+   lookups that are over in a queue. */
+typedef struct tl_resolver tl_resolver;
+
+/* Why a name has no addresses. */
+enum {
+    TL_LOOKUP_NOT_FOUND = 1,
+    TL_LOOKUP_NO_DATA = 2, /* the host has none of the family */
+    TL_LOOKUP_SERVER_FAILED = 3,
+    TL_LOOKUP_REFUSED = 4,
+    TL_LOOKUP_UNREACHABLE = 5,
+    TL_LOOKUP_TIMED_OUT = 6,
+    TL_LOOKUP_BAD_NAME = 7,
+    TL_LOOKUP_BAD_ANSWER = 8,
+    TL_LOOKUP_NO_MEMORY = 9
+};
+
+typedef struct tl_lookup_result {
+    uint32_t ticket;
+    int32_t status; /* 0 or a TL_LOOKUP_; not 0 when count is 0 */
+    uint32_t count;
+    /* in the order to try them in, RFC 6724, with port 0; the resolver's own,
+       until the next call of tl_resolver_next */
+    const tl_address *addresses;
+} tl_lookup_result;
+
+/* From now on this descriptor is to be watched for TL_READ | TL_WRITE; 0 for
+   no more. */
+typedef struct tl_resolver_change {
+    int32_t fd;
+    int32_t interest;
+} tl_resolver_change;
+
+/* Open a resolver, which reads the system's configuration; servers is NULL or
+   "127.0.0.1:53,[::1]:5353" to ask these instead. NULL with *error: -ENOMEM;
+   -EINVAL for servers; -ENOTSUP for any where the system's resolver is used;
+   -EMFILE, -ENFILE, -EAGAIN where it needs a pipe and a thread. */
+tl_resolver *tl_resolver_open(const char *servers, int32_t *error);
+/* Begin a lookup of a name of at most 253 bytes, none of them zero; family is
+   TL_INET, TL_INET6 or 0. It may be over on return. Afterwards, as after
+   tl_resolver_process, take all changes and all results. ticket is the
+   caller's, one at a time. -ENOMEM. */
+int tl_resolver_start(tl_resolver *resolver, const char *name, size_t length,
+                      int family, uint32_t ticket);
+/* No result for it any more (fine if it was told). */
+void tl_resolver_cancel(tl_resolver *resolver, uint32_t ticket);
+/* 1 with the next change of what is watched, in order, 0 when there is none. A
+   descriptor whose interest is 0 may be closed, and its number another's. */
+int tl_resolver_next_change(tl_resolver *resolver, tl_resolver_change *change);
+/* Seconds until tl_resolver_process is to be called; negative for never. Walks
+   the lookups. */
+double tl_resolver_timeout(tl_resolver *resolver);
+/* A descriptor is ready, or with -1 and 0, time has passed. */
+void tl_resolver_process(tl_resolver *resolver, int fd, int ready);
+/* 1 with the next lookup that is over, 0 when there is none. */
+int tl_resolver_next(tl_resolver *resolver, tl_lookup_result *result);
+/* Whether a cancelled lookup still occupies it; it is over when a descriptor
+   is ready. */
+int tl_resolver_is_stuck(tl_resolver *resolver);
+/* End all its lookups without a result; never waits for one. */
+void tl_resolver_close(tl_resolver *resolver);
+/* "ENOTFOUND" and "host not found" for a TL_LOOKUP_. */
+const char *tl_lookup_error_name(int status);
+const char *tl_lookup_error_text(int status);
+
 /* --- values ------------------------------------------------------------- */
 
 /* The most seconds a delay may have: int64 nanoseconds, 292 years. */

@@ -5,9 +5,9 @@ local support = require "tests.support"
 -- within a layer marked together, its peers too.
 local C_LAYERS = {
   { "abi", "check", "deadline" },
-  { "error", "duration", "address", "histogram", "heap", "wheel", "clock",
+  { "error", "duration", "address", "lookup", "histogram", "heap", "wheel", "clock",
     "buffer", "framing", "socket" },
-  { "handles", "poller" },
+  { "handles", "poller", "resolver_ares", "resolver_thread" },
   { "timers" },
   { "state" },
   { "descriptor" },
@@ -27,13 +27,13 @@ local LUA_LAYERS = {
   { "ffi", "version" },
   { "misuse" },
   { "anchors", "waiters" },
-  { "duration" },
+  { "duration", "address" },
   { "callable", "instant" },
   { "events" },
   { "errors" },
   { "wait" },
   { "timer", "task", "watch" },
-  { "clock", "inspect", "stop" },
+  { "clock", "inspect", "resolver", "stop" },
   { "init" },
   { "program" }, -- what the host runs, beside the scripts
 }

@@ -2,6 +2,7 @@
 local clock = require "timerlua.clock"
 local events = require "timerlua.events"
 local inspect = require "timerlua.inspect"
+local resolver = require "timerlua.resolver"
 local stop = require "timerlua.stop"
 local task = require "timerlua.task"
 local timer = require "timerlua.timer"
@@ -26,6 +27,8 @@ return {
   current = task.current,
 
   watch = watch.watch,
+
+  resolve = resolver.resolve,
 
   on = events.on,
   stop = stop.stop,
