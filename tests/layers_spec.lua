@@ -28,8 +28,9 @@ local LUA_LAYERS = {
   { "events" },
   { "errors" },
   { "wait" },
-  { "timer", "task", "watch" },
-  { "clock", "inspect", "stop" },
+  { "rethrow", "limit" },
+  { "timer", "task", "watch", "timeout", "channel", "semaphore" },
+  { "clock", "inspect", "scope", "stop" },
   { "init" },
   { "program" }, -- what the host runs, beside the scripts
 }
