@@ -1,4 +1,6 @@
 -- What the specs share: running the program, counting descriptors, waiting.
+local luassert = require "luassert"
+
 local support = {}
 
 support.program = assert(os.getenv("TIMERLUA"), "run the specs by tests/run")
@@ -116,11 +118,11 @@ end
 --- Run one that is to say these lines, without an error.
 function support.assert_says(lines, code)
   local r = support.run_script(code)
-  assert.equal("", r.err)
+  luassert.equal("", r.err)
   local said = {}
   for line in r.out:gmatch("([^\n]*)\n") do said[#said + 1] = line end
-  assert.same(lines, said)
-  assert.equal(0, r.code)
+  luassert.same(lines, said)
+  luassert.equal(0, r.code)
 end
 
 --- How often a pattern is in what was written to standard error.

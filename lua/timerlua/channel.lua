@@ -98,8 +98,11 @@ local function take(self)
     return value
   end
   local senders = self.senders
-  for waiter, value in senders.take, senders do -- without room, hand to hand
-    if wait.wake(waiter, true) then return value end
+  for waiter, value in senders.take, senders do -- no room: hand to hand
+    if wait.wake(waiter, true) then
+      push(self, value) -- behind those that are promised
+      return shift(self)
+    end
   end
 end
 
