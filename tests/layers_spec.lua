@@ -12,10 +12,12 @@ local C_LAYERS = {
   { "state" },
   { "descriptor" },
   { "handle", "jumps", "stats" },
-  { "timer", "watch", "time", "stream", "sending", "receiving" },
-  { "port", "listener", "datagram" },
+  { "timer", "watch", "time", "stream", "port" },
+  { "sending", "receiving", "listener", "datagram" },
   { "loop" },
-  { "dispatch", "deliver" },
+  { "callbacks" },
+  { "deliver" },
+  { "dispatch" },
   { "module" },
   { "host" },
   { "main" },
@@ -32,13 +34,18 @@ local LUA_LAYERS = {
   { "events" },
   { "errors" },
   { "wait" },
-  { "timer", "task", "watch" },
-  { "clock", "inspect", "resolver", "stop" },
+  { "rethrow", "limit" },
+  { "timer", "task", "watch", "timeout", "channel", "semaphore", "options" },
+  { "clock", "resolver", "scope", "stop" },
+  { "connection", "endpoints" },
+  { "connect", "listener", "udp" },
+  { "inspect" },
   { "init" },
   { "program" }, -- what the host runs, beside the scripts
 }
 
-local USES_LUA = { host = true, dispatch = true, deliver = true, module = true }
+local USES_LUA = { host = true, callbacks = true, dispatch = true, deliver = true,
+  module = true }
 local LUA_HEADERS = { lua = true, lauxlib = true, lualib = true, luajit = true, luaconf = true }
 local PURE = { "handles", "heap", "wheel", "timers", "histogram", "duration",
   "buffer", "framing" }

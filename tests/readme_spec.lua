@@ -228,10 +228,21 @@ describe("the documents", function()
     end
   end)
 
-  it("name every method of a task", function()
+  it("name every method of tasks and what they use", function()
     local tasks = support.read("docs/tasks.md")
     for _, name in ipairs { "join", "cancel" } do
       assert.is_true(is_mentioned(tasks, "task:" .. name), "task:" .. name)
+    end
+    for _, kind in ipairs { "channel", "semaphore" } do
+      local path = ("lua/timerlua/%s.lua"):format(kind)
+      for _, name in ipairs(defined_in(path, "\nfunction %u%l+:(%l[%l_]+)")) do
+        if name ~= "remove" then
+          assert.is_true(is_mentioned(tasks, kind .. ":" .. name), kind .. ":" .. name)
+        end
+      end
+    end
+    for _, name in ipairs { "spawn", "cancel" } do
+      assert.is_true(is_mentioned(tasks, "scope:" .. name), "scope:" .. name)
     end
   end)
 

@@ -1,4 +1,6 @@
 -- What the specs share: running the program, counting descriptors, waiting.
+local luassert = require "luassert"
+
 local support = {}
 
 support.program = assert(os.getenv("TIMERLUA"), "run the specs by tests/run")
@@ -92,6 +94,40 @@ function support.seeds(count)
   local seeds, first = {}, os.time()
   for i = 1, count do seeds[i] = first + i end
   return seeds
+end
+
+-- Before scripts on virtual time, where every wait takes no time and nothing can
+-- be late; they say what happened by `say`, and `clock()` is seconds since the
+-- start.
+local PRELUDE = [[
+local tl = require "timerlua"
+local start = tl.now()
+local function clock() return math.floor((tl.now() - start) * 1e6 + 0.5) / 1e6 end
+local function say(...)
+  local words = { n = select("#", ...), ... }
+  for i = 1, words.n do words[i] = tostring(words[i]) end
+  io.write(table.concat(words, " "), "\n")
+end
+]]
+
+--- Run a script in virtual time.
+function support.run_script(code)
+  return support.run({ "--virtual-time", "-e", PRELUDE .. code }, { timeout = 10 })
+end
+
+--- Run one that is to say these lines, without an error.
+function support.assert_says(lines, code)
+  local r = support.run_script(code)
+  luassert.equal("", r.err)
+  local said = {}
+  for line in r.out:gmatch("([^\n]*)\n") do said[#said + 1] = line end
+  luassert.same(lines, said)
+  luassert.equal(0, r.code)
+end
+
+--- How often a pattern is in what was written to standard error.
+function support.count(text, r)
+  return select(2, r.err:gsub(text, ""))
 end
 
 return support

@@ -1,38 +1,7 @@
 local support = require "tests.support"
 
-local run = support.run
-
--- Run a script on virtual time, where every wait takes no time and nothing can
--- be late; it says what happened by `say`, and `clock()` is seconds since the
--- start.
-local PRELUDE = [[
-local tl = require "timerlua"
-local start = tl.now()
-local function clock() return math.floor((tl.now() - start) * 1e6 + 0.5) / 1e6 end
-local function say(...)
-  local words = { n = select("#", ...), ... }
-  for i = 1, words.n do words[i] = tostring(words[i]) end
-  io.write(table.concat(words, " "), "\n")
-end
-]]
-
-local function run_script(code)
-  return run({ "--virtual-time", "-e", PRELUDE .. code }, { timeout = 10 })
-end
-
-local function assert_says(lines, code)
-  local r = run_script(code)
-  assert.equal("", r.err)
-  local said = {}
-  for line in r.out:gmatch("([^\n]*)\n") do said[#said + 1] = line end
-  assert.same(lines, said)
-  assert.equal(0, r.code)
-end
-
--- How often text is in what was written to standard error.
-local function count(text, r)
-  return select(2, r.err:gsub(text, ""))
-end
+local run, run_script, assert_says = support.run, support.run_script, support.assert_says
+local count = support.count
 
 describe("tl.sleep", function()
   it("lets other timers and tasks go on", function()

@@ -480,8 +480,8 @@ function Connection:shutdown(how)
   return nil, words(status)
 end
 
---- A callback of it failed: it cannot be trusted to go on.
-function Connection:after_error()
+-- A callback of it failed: it cannot be trusted to go on.
+function errors.follow_up.connection(self)
   if self.flowing then self:close() end
 end
 
@@ -698,6 +698,14 @@ function connection.callbacks(where, handler)
     return on_close(self, message, code)
   end)
   return list, FLOWING + (handler.eof and HALF_OPEN or 0)
+end
+
+--- It could not be made: its callbacks are told.
+function connection.tell_failure(self, handler, message, code)
+  if handler.error then
+    errors.guard(self, handler.error, self, message, code)
+  end
+  if handler.close then handler.close(self, message, code) end
 end
 
 --- From here on the connection's callbacks are called.

@@ -23,6 +23,8 @@ local function of_any(where, port)
 end
 
 --- The addresses of an endpoint; waits while its name is looked up.
+--- @param where "listen"|"connect"|"udp"
+--- @param timeout? number seconds
 --- @return ffi.cdata*[]? addresses
 --- @return string? message
 --- @return string? code
@@ -33,8 +35,10 @@ function endpoints.addresses(where, endpoint, text, timeout)
   elseif endpoint.kind == ANY then
     return of_any(where, endpoint.port)
   end
-  local name = address.name(endpoint, text)
-  return resolver.lookup(where, name, endpoint.port, timeout)
+  local list, cause, code = resolver.lookup(where, address.name(endpoint, text),
+    { port = endpoint.port, ns = timeout and C.tl_seconds_to_ns(timeout) })
+  if not list then return nil, ("%s %s: %s"):format(where, text, cause), code end
+  return list
 end
 
 local function check_process(where, text)

@@ -5,7 +5,12 @@ local core = require "timerlua.ffi"
 local events = require "timerlua.events"
 local misuse = require "timerlua.misuse"
 
-local errors = { stop_on_error = false }
+local errors = {
+  stop_on_error = false,
+
+  --- By kind of source: what to do with it after an error of it was reported.
+  follow_up = {},
+}
 
 -- Kept, since a script may replace io.stderr.
 local stdout, stderr = io.stdout, io.stderr
@@ -79,10 +84,13 @@ end
 --- An error that ended a callback or task.
 --- @param err any the error value
 --- @param traceback string of the coroutine it ended
---- @param source table? the timer, task or watch: kind, name, site
+--- @param source table? the timer, task, watch or socket: kind, name, site
 function errors.report(err, traceback, source)
-  if tell_handlers(err, traceback, source) then return end
-  count_and_write(err, traceback, source)
+  if not tell_handlers(err, traceback, source) then
+    count_and_write(err, traceback, source)
+  end
+  local follow_up = source and errors.follow_up[source.kind]
+  if follow_up then follow_up(source) end
 end
 
 --- Call `fn(...)`; an error in it is reported as one of `source`.

@@ -1,10 +1,16 @@
 -- timerlua: exact timers, tasks and watched descriptors in one loop.
+local channel = require "timerlua.channel"
 local clock = require "timerlua.clock"
+local connect = require "timerlua.connect"
 local events = require "timerlua.events"
 local inspect = require "timerlua.inspect"
+local listener = require "timerlua.listener"
 local resolver = require "timerlua.resolver"
+local scope = require "timerlua.scope"
+local semaphore = require "timerlua.semaphore"
 local stop = require "timerlua.stop"
 local task = require "timerlua.task"
+local timeout = require "timerlua.timeout"
 local timer = require "timerlua.timer"
 local watch = require "timerlua.watch"
 
@@ -25,8 +31,14 @@ return {
   sleep = task.sleep,
   defer = task.defer,
   current = task.current,
+  timeout = timeout.timeout,
+  scope = scope.scope,
+  channel = channel.channel,
+  semaphore = semaphore.semaphore,
 
   watch = watch.watch,
+  listen = listener.listen,
+  connect = connect.connect,
 
   resolve = resolver.resolve,
 

@@ -23,7 +23,8 @@ end
 
 local function task_row(t)
   return { kind = t.kind, handle = t, name = t.name, site = t.site,
-    status = t.status, due = t:wakes_at() }
+    status = t.status, due = t:wakes_at(),
+    waiting_for = t.status == "waiting" and t.waiting_for or nil }
 end
 
 local function row_of(slot, kind)
@@ -36,7 +37,8 @@ end
 --- Every live handle: timers, watches and tasks.
 --- @return table[] rows each with kind, handle, name, site; timers also due,
 ---   period, runs, missed, clock, active, running, paused; watches fd,
----   interest, active; tasks status, and due while they sleep
+---   interest, active; tasks status, and while they wait waiting_for, such as
+---   "sleep" or "channel:receive", and due if that has an end
 function inspect.handles()
   local rows = {}
   local slot, info = ffi.new("uint32_t[1]", 1), ffi.new("tl_handle_info")

@@ -8,6 +8,7 @@ local callable = require "timerlua.callable"
 local duration = require "timerlua.duration"
 local errors = require "timerlua.errors"
 local misuse = require "timerlua.misuse"
+local rethrow = require "timerlua.rethrow"
 local wait = require "timerlua.wait"
 local waiters = require "timerlua.waiters"
 
@@ -121,6 +122,14 @@ function task.current()
   return wait.current("current")
 end
 
+--- Have the running callback count as a task of `fn`, whose errors are those of
+--- `source`.
+--- @param source table kind, name, site
+function task.become(source, fn)
+  local self = wait.current("become")
+  self.kind, self.source, self.fn = "task", source, fn
+end
+
 --- Run `fn(...)` when the running task or callback ends, however it ends: by
 --- returning, by an error, cancelled. The latest deferred runs first.
 --- @param fn function
@@ -158,8 +167,9 @@ local function release_handle(self)
   end
 end
 
--- An error that nobody has been told of yet.
+-- Its error, which nobody has been told of yet.
 local function tell(self)
+  if self.scope then return self.scope:child_failed(self) end
   errors.report(self.err, self.traceback, self.source or self)
 end
 
@@ -189,8 +199,19 @@ local function wake_joiners(self)
   return true
 end
 
+-- Limits that it did not come back to, since it yielded where it must not.
+local function abandon_limits(self)
+  local limit = self.limit
+  self.limit, self.expired = nil, nil
+  while limit do
+    errors.guard(self, limit.abandon, limit)
+    limit = limit.outer
+  end
+end
+
 local function complete(self, ok, ...)
   self.ending = true
+  if self.limit then abandon_limits(self) end
   run_deferred(self)
   live[self] = nil
   release_handle(self)
@@ -201,10 +222,12 @@ local function complete(self, ok, ...)
     self.status = "cancelled"
   else
     self.status = "failed"
-    self.err, self.traceback = ...
+    local err, traceback = ...
+    self.err, self.traceback = err, rethrow.traceback(self, err, traceback)
   end
   local joined = wake_joiners(self)
   if self.status == "failed" and not joined then tell(self) end
+  if self.scope then self.scope:child_ended(self) end
 end
 
 -- Called by the dispatcher when a task ended or a callback failed, in a

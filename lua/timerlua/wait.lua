@@ -62,7 +62,9 @@ local tasks, LOOP_ENDED = wait.tasks, wait.loop_ended
 ---   until it runs
 --- @field expired table? the outermost limit that has run out around it
 --- @field coroutine thread|function what its handle's anchor runs
-local outside = { id = core.new_id(), status = "running" }
+--- @field limit table? the innermost limit around it
+--- @field shielded boolean? limits do not interrupt it
+local outside = { id = core.new_id(), status = "running", kind = "task", is_main = true }
 
 -- Anchored for the main chunk's waits in the place of a coroutine.
 function outside.coroutine(...)
@@ -97,13 +99,23 @@ function wait.here(where)
   return wait.current(where) or outside
 end
 
---- Whether a waiter is the main chunk of a plain luajit.
-function wait.is_outside(waiter)
-  return waiter == outside
-end
-
 -- ---------------------------------------------------------------------------
 -- the wait
+
+local function check_yieldable(where)
+  if not is_yieldable() then
+    misuse.raise(where, "called inside a C function (such as table.sort, "
+      .. "string.gsub or require), which cannot wait")
+  end
+end
+
+--- What runs here, if it can wait here; raises as begin does if not.
+--- @return timerlua.Waiter waiter
+function wait.able(where)
+  local waiter = wait.here(where)
+  if waiter ~= outside then check_yieldable(where) end
+  return waiter
+end
 
 local function raise_status(where, status)
   local _, message = errors.failed(where, status)
@@ -122,10 +134,7 @@ end
 --- stack; from 40 slots on that is 320 bytes for each.
 function wait.begin(where, delay)
   local waiter = tasks[running() or false] or wait.here(where)
-  if waiter ~= outside and not is_yieldable() then
-    misuse.raise(where, "called inside a C function (such as table.sort, "
-      .. "string.gsub or require), which cannot wait")
-  end
+  if waiter ~= outside and not is_yieldable() then check_yieldable(where) end
   if waiter.expired and not waiter.shielded then error(waiter.expired, 0) end
   local id = waiter.id
   local status

@@ -1,0 +1,70 @@
+/* Callbacks: the script's functions, run in coroutines.
+
+   What a handle runs is anchored in pages that mirror the handles' own:
+   anchors[page][2i+1] what to run, anchors[page][2i+2] its object. To run is
+   a function, a suspended coroutine, or a bound call: a table with either at
+   [1], its arguments from [2] on, and the index of the last at [0]; for a
+   flowing connection, a table of functions by TL_TELL_... */
+#ifndef TL_CALLBACKS_H
+#define TL_CALLBACKS_H
+
+#include <lua.h>
+#include <stdbool.h>
+
+#include "state.h"
+
+typedef struct tl_dispatcher {
+    tl_loop *loop;
+    lua_State *idle;    /* the coroutine for the next callback, anchored */
+    lua_State *current; /* the one resumed last, NULL between callbacks */
+    int idle_ref;
+    int anchors_ref;
+    int spares_ref; /* array of idle coroutines */
+    int spares;
+    int ready_ref; /* texts of readiness, "rw" and so on */
+    int hooks_ref; /* Lua functions: finish, signal, jump, idle, output */
+    uint32_t pages_reclaimed;
+    bool running;
+    bool hosted;        /* the host closes the loop, after the state */
+    bool guards_output; /* tell Lua when standard output is lost */
+} tl_dispatcher;
+
+/* Index of the table of anchors, in the state that runs the loop. */
+enum { TL_ANCHORS_INDEX = 1 };
+
+/* Lua functions in core.hooks. */
+enum {
+    TL_HOOK_FINISH,
+    TL_HOOK_SIGNAL,
+    TL_HOOK_JUMP,
+    TL_HOOK_IDLE,
+    TL_HOOK_OUTPUT
+};
+
+/* The dispatcher of a state that has loaded timerlua.core, or NULL. */
+tl_dispatcher *tl_dispatcher_of(lua_State *L);
+
+/* Where a page of anchors has what a slot runs; its object is behind it. */
+int tl__what_index(uint32_t slot);
+/* Push the object of a handle, and what it runs; false when it has neither. */
+bool tl__push_anchor(lua_State *L, uint32_t slot);
+void tl__forget_anchor(lua_State *L, uint32_t slot);
+
+/* Call a hook, in a coroutine so that it may wait, with the nargs values on
+   the top of L; pops them. */
+void tl__call_hook(tl_dispatcher *d, lua_State *L, int hook, int nargs);
+/* Start a callback: L has its object, and on top of it what to run. */
+void tl__start(tl_dispatcher *d, lua_State *L, const tl_event *event, int kind);
+/* Run the function that the idle coroutine has with nargs arguments, as a
+   callback of this handle; obj is the index of its object in L. */
+void tl__call(tl_dispatcher *d, lua_State *L, tl_id id, int kind, int obj,
+              int nargs);
+/* Resume what waited: it is on top of L, maybe bound; its object below it. */
+void tl__resume(tl_dispatcher *d, lua_State *L, const tl_event *event);
+/* Whether what waits at this handle has not been woken with values yet. */
+bool tl__takes_values(lua_State *L, tl_id waiter);
+/* Resume what waits there, with a string or (NULL) nothing; the handle ends. */
+void tl__wake_with(tl_dispatcher *d, lua_State *L, tl_id waiter,
+                   const tl_view *view);
+
+#endif
