@@ -3,6 +3,7 @@
 --   timerlua.lua T2 | T2s [FUNCTIONS [SLACK]]
 --   timerlua.lua T5 [SLACK]
 --   timerlua.lua MEM COUNT
+--   timerlua.lua TASKS sleep | body | turns
 -- SLACK is in seconds; without it the default slack is measured.
 
 -- By path: in a folder searched for modules, this file would be timerlua.
@@ -143,6 +144,29 @@ end
 function workloads.MEM(count)
   for _ = 1, 1000 do tl.after(1, nothing):cancel() end
   insert(tonumber(count), measure.draws(2^20))
+  tl.stop()
+end
+
+-- measure.live tasks that sleep, and what they cost: the sleep itself as the
+-- task, or a function of the script's around it. Once they sleep, what made
+-- them is collected. turns: one task that waits again and again.
+function workloads.TASKS(kind)
+  if kind == "turns" then
+    local start = tl.now()
+    for _ = 1, million do tl.sleep(0) end
+    return put("turn_ns", since(start, million))
+  end
+  local function body(seconds) tl.sleep(seconds) end
+  local fn = kind == "body" and body or tl.sleep
+  tl.spawn(fn, 0):join()
+  collectgarbage()
+  local before, start = measure.rss(), tl.now()
+  for _ = 1, measure.live do tl.spawn(fn, 1e6) end
+  tl.sleep(0.001) -- they have begun when this is over
+  put("spawn_ns", since(start, measure.live))
+  collectgarbage()
+  collectgarbage()
+  put("bytes", (measure.rss() - before) / measure.live)
   tl.stop()
 end
 
