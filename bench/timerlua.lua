@@ -146,4 +146,21 @@ function workloads.MEM(count)
   tl.stop()
 end
 
+-- S6: the tasks have all begun to sleep when the main task has slept itself.
+local function spawn_sleepers(count)
+  local start = tl.now()
+  for _ = 1, count do tl.spawn(tl.sleep, 60) end
+  tl.sleep(0.01)
+  return since(start, count)
+end
+
+function workloads.S6()
+  spawn_sleepers(1)
+  collectgarbage()
+  local before = measure.rss()
+  put("spawn_ns", spawn_sleepers(measure.sleepers))
+  put("bytes", (measure.rss() - before) / measure.sleepers)
+  tl.stop()
+end
+
 workloads[arg[1]](arg[2], arg[3])
