@@ -126,5 +126,30 @@ function workloads.T5()
   seen:put(os.clock() - start)
 end
 
+-- TASKS: sleep as luv's users write it, a coroutine and a timer of its own.
+local function sleep(ms)
+  local task, timer = coroutine.running(), uv.new_timer()
+  timer:start(ms, 0, function()
+    timer:close()
+    coroutine.resume(task)
+  end)
+  coroutine.yield()
+end
+
+local function spawn_sleepers(count)
+  local start = uv.hrtime()
+  for _ = 1, count do coroutine.wrap(sleep)(60000) end
+  return since(start, count)
+end
+
+function workloads.TASKS()
+  spawn_sleepers(1)
+  collectgarbage()
+  local before = measure.rss()
+  put("spawn_ns", spawn_sleepers(measure.sleepers))
+  uv.run("nowait")
+  put("bytes", (measure.rss() - before) / measure.sleepers)
+end
+
 workloads[arg[1]](arg[2])
 os.exit(0) -- leaves a million dead handles to the kernel, which is quicker

@@ -15,6 +15,7 @@ local measure = {
   live = 100000,    -- T3: timers to choose from
   periodic = 1000,  -- T5: timers on the grid
   grid_seconds = 5, -- T5: how long
+  sleepers = 100000, -- TASKS: asleep at once
 }
 
 function measure.rss()

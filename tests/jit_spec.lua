@@ -54,7 +54,8 @@ local function traces_of(code, options)
     seen.traces[#seen.traces + 1] = ("%s %s %s"):format(at, kind, link)
   end
   for abort in r.out:gmatch("abort ([^\n]+)") do
-    if not HEURISTIC[tonumber(abort:match("(%d+)$"))] then
+    local watchers = abort:sub(1, #name + 3) == name .. ":1 " -- its own report
+    if not watchers and not HEURISTIC[tonumber(abort:match("(%d+)$"))] then
       seen.aborts[#seen.aborts + 1] = abort
     end
   end

@@ -44,7 +44,7 @@ local LUA_LAYERS = {
   { "program" }, -- what the host runs, beside the scripts
 }
 
-local USES_LUA = { host = true, callbacks = true, dispatch = true, deliver = true,
+local USES_LUA = { host = true, callbacks = true, dispatch = true,
   module = true }
 local LUA_HEADERS = { lua = true, lauxlib = true, lualib = true, luajit = true, luaconf = true }
 local PURE = { "handles", "heap", "wheel", "timers", "histogram", "duration",
