@@ -216,7 +216,7 @@ describe("tl.resolve", function()
     it("tells that no server would answer", function()
       local found, message, code = tl.resolve("example.com", options)
       assert.is_nil(found)
-      -- c-ares before 1.20 says no more than that
+      -- c-ares 1.18 says no more than that
       if code ~= "EREFUSED" then assert.equal("ECONNREFUSED", code) end
       assert.truthy(message:find("^resolve example.com: .*name server"))
     end)
