@@ -209,6 +209,17 @@ local function abandon_limits(self)
   end
 end
 
+-- The error is a parameter of its own: a trace compiled by LuaJIT 2.1 was seen to
+-- take (...) == CANCELLED for false.
+local function end_by(self, err, traceback)
+  if err == CANCELLED then
+    self.status = "cancelled"
+  else
+    self.status = "failed"
+    self.err, self.traceback = err, rethrow.traceback(self, err, traceback)
+  end
+end
+
 local function complete(self, ok, ...)
   self.ending = true
   if self.limit then abandon_limits(self) end
@@ -218,16 +229,17 @@ local function complete(self, ok, ...)
   if ok then
     self.status = "done"
     self.results = { n = select("#", ...), ... }
-  elseif (...) == CANCELLED then
-    self.status = "cancelled"
   else
-    self.status = "failed"
-    local err, traceback = ...
-    self.err, self.traceback = err, rethrow.traceback(self, err, traceback)
+    end_by(self, ...)
   end
   local joined = wake_joiners(self)
   if self.status == "failed" and not joined then tell(self) end
   if self.scope then self.scope:child_ended(self) end
+end
+
+-- A callback that never became a task. CANCELLED: another task's, passed on.
+local function callback_failed(object, err, traceback)
+  if err ~= CANCELLED then errors.report(err, traceback, object) end
 end
 
 -- Called by the dispatcher when a task ended or a callback failed, in a
@@ -240,9 +252,8 @@ function dispatcher.hooks.finish(co, object, ok, ...)
     settle_in(self, me)
     complete(self, ok, ...)
     tasks[me] = nil
-  elseif not ok and (...) ~= CANCELLED then
-    local err, traceback = ...
-    errors.report(err, traceback, object)
+  elseif not ok then
+    callback_failed(object, ...)
   end
 end
 
