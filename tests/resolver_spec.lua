@@ -345,6 +345,26 @@ describe("tl.resolve", function()
       assert.equal(before[1], count_fds())
     end)
 
+    it("is given up when a limit around it runs out", function()
+      options.timeout = nil
+      local start = tl.now()
+      assert.same({ nil, "timeout", "ETIMEDOUT" },
+        { tl.spawn(tl.timeout, 0.05, tl.resolve, "slow.test", options):join() })
+      assert.is_true(tl.now() - start < 1)
+      assert.equal(before[1], count_fds())
+    end)
+
+    it("shows what it has watched", function()
+      local task = tl.spawn(tl.resolve, "slow.test", options)
+      tl.sleep(0.01)
+      local kinds = {}
+      for _, row in ipairs(tl.handles()) do
+        if row.name == "tl.resolve" then kinds[row.kind] = true end
+      end
+      assert.same({ timer = true, watch = true }, kinds)
+      task:join()
+    end)
+
     it("keeps the loop running while somebody waits, and not longer", function()
       local code = ([[local tl = require "timerlua"
         tl.spawn(function()
