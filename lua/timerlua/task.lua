@@ -42,6 +42,8 @@ function Task.__tostring(self)
     self.name and " " .. misuse.show(self.name) or "", tostring(self.site))
 end
 
+local NOTHING = { n = 0 } -- results of a task
+
 local function new_task(fn, status)
   return setmetatable({ fn = fn, status = status, id = new_id() }, Task)
 end
@@ -60,12 +62,14 @@ function wait.adopt(co)
   if C.tl_handle_info_get(loop, slot, generation, adopted_info) == 0 then
     what, object = anchors.get(slot)
   end
-  local self = new_task(anchors.unbind(what), "running")
-  self.kind, self.source = "callback", object
-  self.handle_slot, self.handle_generation = slot, generation
+  -- made in one piece: a table that grows is made anew each time
+  local self = setmetatable({ fn = anchors.unbind(what), status = "running",
+    id = new_id(), kind = "callback", source = object, handle_slot = slot,
+    handle_generation = generation, coroutine = co, finally = false,
+    waiting_for = false, ending = false, results = false }, Task)
   shared.adopted = 1
   live[self] = true
-  settle_in(self, co)
+  tasks[co] = self
   return self
 end
 
@@ -125,9 +129,10 @@ end
 --- Have the running callback count as a task of `fn`, whose errors are those of
 --- `source`.
 --- @param source table kind, name, site
-function task.become(source, fn)
+--- @param finally? function called with source when it has ended, last
+function task.become(source, fn, finally)
   local self = wait.current("become")
-  self.kind, self.source, self.fn = "task", source, fn
+  self.kind, self.source, self.fn, self.finally = "task", source, fn, finally
 end
 
 --- Run `fn(...)` when the running task or callback ends, however it ends: by
@@ -224,11 +229,13 @@ local function complete(self, ok, ...)
   self.ending = true
   if self.limit then abandon_limits(self) end
   run_deferred(self)
+  if self.finally then errors.guard(self, self.finally, self.source) end
   live[self] = nil
   release_handle(self)
   if ok then
     self.status = "done"
-    self.results = { n = select("#", ...), ... }
+    local n = select("#", ...)
+    self.results = n == 0 and NOTHING or { n = n, ... }
   else
     end_by(self, ...)
   end
