@@ -34,7 +34,7 @@ local Listener = { kind = "listener" }
 local listener = {}
 
 function Listener.__index(self, key)
-  if key == "site" then return callable.site(self.handler) end
+  if key == "site" then return callable.site(self.site_of) end
   if key == "connections" then return self.count.open end
   return Listener[key]
 end
