@@ -33,6 +33,10 @@ local Listener = { kind = "listener" }
 
 local listener = {}
 
+-- The number of open connections, which connections share: they must not keep
+-- the listener, whose handler may have them.
+local WEAK = { __mode = "v" }
+
 function Listener.__index(self, key)
   if key == "site" then return callable.site(self.handler) end
   if key == "connections" then return self.count.open end
@@ -70,7 +74,9 @@ end
 -- once until one is accepted.
 local function accept_failed(self, status)
   hold(self, BY_LACK, true)
-  timer.after(RETRY_AFTER, accept_again, self):unref()
+  local again = timer.after(RETRY_AFTER, accept_again, self)
+  -- the program is to go on as if it still listened
+  if again and self.unreferenced then again:unref() end
   if self.failing then return end
   self.failing = true
   local _, message, code = errors.failed("accept " .. self.address, status)
@@ -83,10 +89,13 @@ local function take_in(self, slot, generation)
   local conn = connection.wrap(slot, generation, self.settings)
   local count, limit = self.count, self.max_connections
   count.open = count.open + 1
-  conn.on_end = function()
+  connection.on_end(conn, function()
     count.open = count.open - 1
-    if limit and count.open == limit - 1 then hold(self, BY_LIMIT, false) end
-  end
+    local listening = count.listener
+    if limit and listening and count.open == limit - 1 then
+      hold(listening, BY_LIMIT, false)
+    end
+  end)
   if limit and count.open >= limit then hold(self, BY_LIMIT, true) end
   return conn
 end
@@ -114,7 +123,7 @@ function Listener:close()
   check_self(self, "close")
   if self.closed_here then return true end
   self.closed_here = true
-  if self.unlinks then C.tl_socket_unlink(self.own) end
+  if self.file then C.tl_socket_unlink(self.own, self.file) end
   C.tl_listener_close(loop, self.slot, self.generation)
   anchors.clear(self.slot)
   return true
@@ -136,12 +145,14 @@ end
 --- Let the loop end although it listens; and the opposite.
 function Listener:unref()
   check_self(self, "unref")
+  self.unreferenced = true
   C.tl_handle_ref(loop, self.slot, self.generation, 0)
   return self
 end
 
 function Listener:ref()
   check_self(self, "ref")
+  self.unreferenced = nil
   C.tl_handle_ref(loop, self.slot, self.generation, 1)
   return self
 end
@@ -165,7 +176,7 @@ end
 --- @return integer?
 function Listener:fileno()
   check_self(self, "fileno")
-  if not self.closed_here then return self.fd end
+  return not self.closed_here and self.fd or nil
 end
 
 -- ---------------------------------------------------------------------------
@@ -205,7 +216,7 @@ local function open(self, candidate, opts, subject)
     C.tl_socket_close(fd)
     return nil, message, code
   end
-  self.unlinks = is_unix
+  self.owns_file = is_unix
   return fd
 end
 
@@ -241,6 +252,10 @@ local function start(self, fd, subject)
   self.fd, self.slot, self.generation = fd, id.slot, id.generation
   self.own = ffi.new("tl_address")
   C.tl_socket_name(fd, 0, self.own)
+  if self.owns_file then
+    local file = ffi.new("tl_file")
+    if C.tl_socket_file(self.own, file) == 0 then self.file = file end
+  end
   self.address = address.text(self.own)
   local port = C.tl_address_port(self.own)
   self.port = port >= 0 and port or nil
@@ -267,8 +282,8 @@ end
 function listener.listen(addr, handler, opts)
   local endpoint = address.parse("listen", "address", addr)
   opts = options.check("listen", opts, KNOWN)
-  local self = setmetatable({ handler = handler, held = 0, count = { open = 0 },
-    flags = 0 }, Listener)
+  local self = setmetatable({ handler = handler, held = 0, flags = 0 }, Listener)
+  self.count = setmetatable({ open = 0, listener = self }, WEAK)
   if type(handler) == "table" and not getmetatable(handler) then
     self.callbacks, self.flags = connection.callbacks("listen", handler)
     self.site_of = handler.data or handler.open or accept_flowing

@@ -60,7 +60,9 @@ function wait.adopt(co)
   if C.tl_handle_info_get(loop, slot, generation, adopted_info) == 0 then
     what, object = anchors.get(slot)
   end
-  local self = new_task(anchors.unbind(what), "running")
+  -- of a connection all callbacks are anchored: they are its handler's
+  local fn = anchors.unbind(what) or object and object.handler
+  local self = new_task(fn, "running")
   self.kind, self.source = "callback", object
   self.handle_slot, self.handle_generation = slot, generation
   shared.adopted = 1
