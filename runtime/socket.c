@@ -333,7 +333,7 @@ int tl_socket_file(const tl_address *address, tl_file *file)
 void tl_socket_unlink(const tl_address *address, const tl_file *file)
 {
     struct sockaddr_un name;
-    tl_file now;
+    tl_file now = {0, 0};
     if (path_of(address, &name) && tl_socket_file(address, &now) == 0 &&
         now.device == file->device && now.inode == file->inode)
         (void)unlink(name.sun_path);
