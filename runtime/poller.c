@@ -212,17 +212,20 @@ static int open_timer(tl_poller *poller, int clock)
     return error;
 }
 
+int tl_poller_reserve(tl_poller *poller, int clock)
+{
+    return poller->timer_fds[clock] < 0 ? open_timer(poller, clock) : 0;
+}
+
 int tl_poller_set_deadline(tl_poller *poller, int clock, int64_t deadline_ns)
 {
     if (deadline_ns == poller->deadline_ns[clock])
         return 0;
     if (tl_poller_forked(poller))
         return -ECHILD;
-    if (poller->timer_fds[clock] < 0) {
-        int error = open_timer(poller, clock);
-        if (error)
-            return error;
-    }
+    int error = tl_poller_reserve(poller, clock);
+    if (error)
+        return error;
     struct itimerspec when = {
         .it_value = {deadline_ns / 1000000000, deadline_ns % 1000000000}};
     int flags = TFD_TIMER_ABSTIME;

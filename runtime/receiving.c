@@ -125,6 +125,9 @@ int tl_stream_take(tl_loop *loop, uint32_t slot, uint32_t generation, int kind,
     int error = readable(loop, id, s);
     if (error)
         return error;
+    if (kind & TL_WANT_AFRESH)
+        s->state &= ~(uint32_t)TL_IS_DRAINED;
+    kind &= ~TL_WANT_AFRESH;
     tl_want want = {.kind = kind, .count = (size_t)count};
     tidy(loop, s);
     for (;;) {

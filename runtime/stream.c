@@ -397,6 +397,7 @@ int tl_stream_close(tl_loop *loop, uint32_t slot, uint32_t generation)
     s->state |= TL_IS_CLOSING;
     tl_buffer_clear(&s->in, &loop->pool);
     tl__wake_waiter(loop, &s->reader);
+    tl__wake_waiter(loop, &s->writer);
     if (s->state & TL_IS_CONNECTING || s->send_error)
         drop_queue(loop, s);
     if (tl_buffer_length(&s->out) == 0) {
@@ -408,6 +409,17 @@ int tl_stream_close(tl_loop *loop, uint32_t slot, uint32_t generation)
         return 0;
     tl__stream_update(loop, id, handle, s);
     return 1;
+}
+
+void tl_stream_closing(tl_loop *loop, uint32_t slot, uint32_t generation,
+                       uint32_t timer_slot, uint32_t timer_generation)
+{
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, (tl_id){slot, generation}, &handle);
+    if (s == NULL)
+        return;
+    s->writer = (tl_id){timer_slot, timer_generation};
+    s->writer_awaits = TL_AWAIT_SENT;
 }
 
 double tl_stream_abort(tl_loop *loop, uint32_t slot, uint32_t generation)

@@ -227,8 +227,14 @@ int tl_socket_inherit(int fd, int *listening);
 int tl_socket_group(int fd, const tl_address *group, const char *interface,
                     int join);
 int tl_socket_multicast_from(int fd, const char *interface);
-/* Remove the file of a bound Unix socket. */
-void tl_socket_unlink(const tl_address *address);
+/* Which file a bound Unix socket has: 0, -EINVAL for one without. */
+typedef struct tl_file {
+    uint64_t device;
+    uint64_t inode;
+} tl_file;
+int tl_socket_file(const tl_address *address, tl_file *file);
+/* Remove it, unless its name is another file's by now. */
+void tl_socket_unlink(const tl_address *address, const tl_file *file);
 int tl_process_id(void);
 
 /* --- connections -------------------------------------------------------- */
@@ -250,6 +256,9 @@ enum {
 /* Added to what tl_stream_await is told: bytes that come, but not all that is
    wanted, do not start the wait's time anew. */
 enum { TL_WANT_IN_TOTAL = 16 };
+/* Added to what tl_stream_take is told: ask the kernel although it had no more
+   the last time. */
+enum { TL_WANT_AFRESH = 32 };
 
 /* What a writer waits for: room below the low-water mark, an empty queue, the
    connection to be made. */
@@ -352,6 +361,10 @@ int tl_stream_shutdown(tl_loop *loop, uint32_t slot, uint32_t generation,
 int tl_stream_pause(tl_loop *loop, uint32_t slot, uint32_t generation, int on);
 /* Close once the queue is empty. 1 when bytes are left to send. */
 int tl_stream_close(tl_loop *loop, uint32_t slot, uint32_t generation);
+/* After 1: this timer, which limits how long that may take, comes due at once
+   when it is over. */
+void tl_stream_closing(tl_loop *loop, uint32_t slot, uint32_t generation,
+                       uint32_t timer_slot, uint32_t timer_generation);
 /* Close at once, and have the peer see a reset. What is queued is dropped;
    the number of its bytes is returned. */
 double tl_stream_abort(tl_loop *loop, uint32_t slot, uint32_t generation);

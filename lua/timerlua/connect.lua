@@ -252,6 +252,12 @@ local function connect_later(self, plan, handler, callbacks, flags)
   C.tl_stream_flow(loop, self.slot, self.generation, flags)
 end
 
+-- From a fresh stack, as every close is told.
+local function tell_closed(self, on_close)
+  task.become(self, on_close)
+  on_close(self)
+end
+
 local function with_handler(plan, handler)
   local self = connection.pending()
   local callbacks, flags
@@ -262,7 +268,14 @@ local function with_handler(plan, handler)
   end
   self.handler = callbacks and (handler.open or handler.data or handler.close) or handler
   self.known_peer = plan.text
-  self.connecting = task.spawn(connect_later, self, plan, handler, callbacks, flags)
+  local connecting = task.spawn(connect_later, self, plan, handler, callbacks, flags)
+  -- closed before it is made
+  function self.connecting()
+    self.connecting = nil
+    connecting:cancel()
+    if callbacks and handler.close then task.spawn(tell_closed, self, handler.close) end
+    return true
+  end
   return self
 end
 

@@ -18,10 +18,10 @@ local view = ffi.new("tl_view")
 local info = ffi.new("tl_stream_info")
 
 local SOME, COUNT, LINE, ALL, MORE = 0, 1, 2, 3, 4 -- TL_WANT_...
-local IN_TOTAL = 16                                -- TL_WANT_IN_TOTAL
+local IN_TOTAL, AFRESH = 16, 32                    -- TL_WANT_IN_TOTAL ...
 local ROOM, SENT = 0, 1                            -- TL_AWAIT_...
 local FLOWING, EDGE, HALF_OPEN = 1, 2, 4           -- TL_STREAM_...
-local AGAIN, ALREADY, TIMEDOUT, NO_BUFFERS, INTERRUPTED = -11, -114, -110, -105, -4
+local AGAIN, ALREADY, NO_BUFFERS, INTERRUPTED = -11, -114, -105, -4
 local CALLBACKS = { "open", "data", "drain", "eof", "error", "close" } -- TL_TELL_...
 local HOWS = { receive = 0, send = 1, both = 2 }   -- TL_SHUTDOWN_...
 
@@ -98,12 +98,19 @@ local function take(self, want, count)
   return C.tl_stream_take(loop, self.slot, self.generation, want, count, view)
 end
 
+-- When a call of several waits has to be over; nil when each has its own time.
+local function end_of_call(self)
+  return self.in_total and self.timeout and C.tl_now(loop, 0) + self.timeout
+end
+
 -- Wait for what is wanted: the bytes, or nil and a status.
-local function await(self, where, want, count)
+local function await(self, where, want, count, deadline)
   local slot, generation = self.slot, self.generation
   local kind = self.in_total and want + IN_TOTAL or want
   while true do
-    local waiter = wait.begin(where, self.timeout)
+    local limit = self.timeout
+    if deadline then limit = math.max(0, deadline - C.tl_now(loop, 0)) end
+    local waiter = wait.begin(where, limit)
     local id = waiter.id
     local status = C.tl_stream_await(loop, slot, generation, kind, count, id.slot,
       id.generation)
@@ -113,7 +120,8 @@ local function await(self, where, want, count)
     end
     local data = wait.suspend(waiter)
     if type(data) == "string" then return data end
-    status = take(self, want, count)
+    -- the time may be over in the turn in which the bytes come
+    status = take(self, want + AFRESH, count)
     if status == 1 then return taken() end
     if data == wait.loop_ended then return nil, INTERRUPTED end
     if status ~= AGAIN then return nil, status end
@@ -202,12 +210,12 @@ function Connection:receive_some(most)
 end
 
 -- Wait until more than `held` bytes are buffered: true, or nil and a status.
-local function await_more(self, where, held)
+local function await_more(self, where, held, deadline)
   local status = take(self, MORE, held)
   if status == 1 then return true end
   if status ~= AGAIN then return nil, status end
   local data
-  data, status = await(self, where, MORE, held)
+  data, status = await(self, where, MORE, held, deadline)
   if data then return true end
   return nil, status
 end
@@ -222,9 +230,9 @@ function Connection:receive_until(pattern, plain)
   if type(pattern) ~= "string" or pattern == "" then
     misuse.got("connection:receive_until", "pattern must be a string, not empty", pattern)
   end
-  local held, from = 0, 1
+  local held, from, deadline = 0, 1, end_of_call(self)
   while true do
-    local ok, status = await_more(self, "connection:receive_until", held)
+    local ok, status = await_more(self, "connection:receive_until", held, deadline)
     if not ok then return missed(self, status) end
     C.tl_stream_peek(loop, self.slot, self.generation, view)
     local text = taken()
@@ -421,18 +429,48 @@ end
 -- ---------------------------------------------------------------------------
 -- ending
 
+local CLOSE_TIMEOUT = 30 -- seconds
+
+local function abort_late(_, slot, generation)
+  C.tl_stream_abort(loop, slot, generation)
+end
+
+local function close_stream(slot, generation, limit)
+  if C.tl_stream_close(loop, slot, generation) ~= 1 then return end
+  local late = timer.after(limit or CLOSE_TIMEOUT, abort_late, slot, generation)
+  if not late then return end -- ENOMEM
+  late:unref()
+  C.tl_stream_closing(loop, slot, generation, late.slot, late.generation)
+end
+
+-- A connection that nobody has any more is closed.
+local function collected(id)
+  close_stream(id.slot, id.generation)
+end
+
+-- One less of those that a listener counts.
+local function release(owner)
+  owner.open = owner.open - 1
+  local listening = owner.listener
+  if listening and owner.limit == owner.open + 1 then owner.below_limit(listening) end
+end
+
+-- An accepted connection that nobody has any more. Refers to neither the
+-- connection nor what does.
+local function finalizer(owner)
+  return function(id)
+    collected(id)
+    release(owner)
+  end
+end
+
 -- Its end is known: whoever counts it is told, once.
 local function forget(self)
   local owner = self.owner
   if self.id then ffi.gc(self.id, nil) end
   if not owner then return end
   self.owner = nil
-  owner.open = owner.open - 1
-  if owner.limit == owner.open + 1 then owner.below_limit() end
-end
-
-local function abort_late(_, self)
-  C.tl_stream_abort(loop, self.slot, self.generation)
+  release(owner)
 end
 
 --- Close once what is queued has been sent, at the latest after close_timeout.
@@ -440,9 +478,8 @@ end
 --- @return boolean true
 function Connection:close()
   check_self(self, "close")
-  if self.connecting then self.connecting:cancel() end
-  local left = C.tl_stream_close(loop, self.slot, self.generation) == 1
-  if left then timer.after(self.close_timeout or 30, abort_late, self):unref() end
+  if self.connecting then return self.connecting() end
+  close_stream(self.slot, self.generation, self.close_timeout)
   if not self.flowing then forget(self) end
   return true
 end
@@ -451,6 +488,7 @@ end
 --- @return number dropped bytes
 function Connection:abort()
   check_self(self, "abort")
+  if self.connecting then self.connecting() end
   local dropped = C.tl_stream_abort(loop, self.slot, self.generation)
   if not self.flowing then forget(self) end
   return dropped
@@ -526,12 +564,14 @@ end
 --- Let the loop end although this is open; and the opposite.
 function Connection:unref()
   check_self(self, "unref")
+  self.unreferenced = true
   C.tl_handle_ref(loop, self.slot, self.generation, 0)
   return self
 end
 
 function Connection:ref()
   check_self(self, "ref")
+  self.unreferenced = nil
   C.tl_handle_ref(loop, self.slot, self.generation, 1)
   return self
 end
@@ -540,7 +580,7 @@ end
 --- @return integer?
 function Connection:fileno()
   check_self(self, "fileno")
-  if state(self) and info.fd >= 0 then return info.fd end
+  return state(self) and info.fd >= 0 and info.fd or nil
 end
 
 local function own_address(self)
@@ -623,11 +663,6 @@ end
 -- ---------------------------------------------------------------------------
 -- making
 
--- A connection that nobody has any more is closed.
-local function collected(id)
-  C.tl_stream_close(loop, id.slot, id.generation)
-end
-
 --- Check what of opts is ours, once for all connections that get it.
 --- @return table settings
 function connection.settings(where, opts)
@@ -654,7 +689,8 @@ end
 
 --- The object of a stream that was accepted. One that is closed with its
 --- handler needs no help of the garbage collector.
---- @param owner table open: how many there are; limit, below_limit
+--- @param owner table open: how many there are; limit; below_limit, called
+---   with listener when there is room again
 function connection.accepted(slot, generation, settings, owner, handler, flowing)
   if not settings.is_default then set_limits(slot, generation, settings) end
   -- made in one piece: each field added later would make the table anew
@@ -663,7 +699,7 @@ function connection.accepted(slot, generation, settings, owner, handler, flowing
     flowing = flowing, timeout = settings.timeout,
     close_timeout = settings.close_timeout,
     id = not (flowing or settings.autoclose)
-      and ffi.gc(new_id(slot, generation), collected),
+      and ffi.gc(new_id(slot, generation), finalizer(owner)),
   }, Connection)
   owner.open = owner.open + 1
   all[slot] = self
@@ -679,6 +715,7 @@ function connection.equip(self, slot, generation, settings)
   self.slot, self.generation = slot, generation
   self.timeout, self.close_timeout = settings.timeout, settings.close_timeout
   if not settings.is_default then set_limits(slot, generation, settings) end
+  if self.unreferenced then C.tl_handle_ref(loop, slot, generation, 0) end
   self.id = ffi.gc(new_id(slot, generation), collected)
   all[slot] = self
 end

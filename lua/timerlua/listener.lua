@@ -33,6 +33,10 @@ local Listener = { kind = "listener" }
 
 local listener = {}
 
+-- The number of open connections, which connections share: they must not keep
+-- the listener, whose handler may have them.
+local WEAK = { __mode = "v" }
+
 function Listener.__index(self, key)
   if key == "site" then return callable.site(self.site_of) end
   if key == "connections" then return self.count.open end
@@ -62,6 +66,10 @@ local function hold(self, reason, on)
   C.tl_listener_pause(loop, self.slot, self.generation, self.held ~= 0 and 1 or 0)
 end
 
+local function below_limit(self)
+  hold(self, BY_LIMIT, false)
+end
+
 local function accept_again(_, self)
   hold(self, BY_LACK, false)
 end
@@ -70,7 +78,9 @@ end
 -- once until one is accepted.
 local function accept_failed(self, status)
   hold(self, BY_LACK, true)
-  timer.after(RETRY_AFTER, accept_again, self):unref()
+  local again = timer.after(RETRY_AFTER, accept_again, self)
+  -- the program is to go on as if it still listened
+  if again and self.unreferenced then again:unref() end
   if self.failing then return end
   self.failing = true
   local _, message, code = errors.failed("accept " .. self.address, status)
@@ -108,7 +118,7 @@ function Listener:close()
   check_self(self, "close")
   if self.closed_here then return true end
   self.closed_here = true
-  if self.unlinks then C.tl_socket_unlink(self.own) end
+  if self.file then C.tl_socket_unlink(self.own, self.file) end
   C.tl_listener_close(loop, self.slot, self.generation)
   anchors.clear(self.slot)
   return true
@@ -130,12 +140,14 @@ end
 --- Let the loop end although it listens; and the opposite.
 function Listener:unref()
   check_self(self, "unref")
+  self.unreferenced = true
   C.tl_handle_ref(loop, self.slot, self.generation, 0)
   return self
 end
 
 function Listener:ref()
   check_self(self, "ref")
+  self.unreferenced = nil
   C.tl_handle_ref(loop, self.slot, self.generation, 1)
   return self
 end
@@ -159,7 +171,7 @@ end
 --- @return integer?
 function Listener:fileno()
   check_self(self, "fileno")
-  if not self.closed_here then return self.fd end
+  return not self.closed_here and self.fd or nil
 end
 
 -- ---------------------------------------------------------------------------
@@ -199,7 +211,7 @@ local function open(self, candidate, opts, subject)
     C.tl_socket_close(fd)
     return nil, message, code
   end
-  self.unlinks = is_unix
+  self.owns_file = is_unix
   return fd
 end
 
@@ -235,6 +247,10 @@ local function start(self, fd, subject)
   self.fd, self.slot, self.generation = fd, id.slot, id.generation
   self.own = ffi.new("tl_address")
   C.tl_socket_name(fd, 0, self.own)
+  if self.owns_file then
+    local file = ffi.new("tl_file")
+    if C.tl_socket_file(self.own, file) == 0 then self.file = file end
+  end
   self.address = address.text(self.own)
   local port = C.tl_address_port(self.own)
   self.port = port >= 0 and port or nil
@@ -261,8 +277,8 @@ end
 function listener.listen(addr, handler, opts)
   local endpoint = address.parse("listen", "address", addr)
   opts = options.check("listen", opts, KNOWN)
-  local self = setmetatable({ handler = handler, held = 0, count = { open = 0 },
-    flags = 0 }, Listener)
+  local self = setmetatable({ handler = handler, held = 0, flags = 0 }, Listener)
+  self.count = setmetatable({ open = 0, listener = self }, WEAK)
   if type(handler) == "table" and not getmetatable(handler) then
     self.callbacks, self.flags = connection.callbacks("listen", handler)
     self.site_of = handler.data or handler.open or accept_flowing
@@ -273,8 +289,7 @@ function listener.listen(addr, handler, opts)
   if opts.error ~= nil then callable.check("listen", "option error", opts.error) end
   self.on_error = opts.error
   self.backlog = check_backlog("listen", opts)
-  self.count.limit = check_limit("listen", opts)
-  self.count.below_limit = function() hold(self, BY_LIMIT, false) end
+  self.count.limit, self.count.below_limit = check_limit("listen", opts), below_limit
   self.settings = connection.settings("listen", opts)
   options.for_kernel("listen", opts, KERNEL) -- raises before anything is opened
   local subject = "listen " .. addr

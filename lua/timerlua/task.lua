@@ -62,8 +62,10 @@ function wait.adopt(co)
   if C.tl_handle_info_get(loop, slot, generation, adopted_info) == 0 then
     what, object = anchors.get(slot)
   end
+  -- of a connection all callbacks are anchored: they are its handler's
+  local fn = anchors.unbind(what) or object and object.handler
   -- made in one piece: a table that grows is made anew each time
-  local self = setmetatable({ fn = anchors.unbind(what), status = "running",
+  local self = setmetatable({ fn = fn, status = "running",
     id = new_id(), kind = "callback", source = object, handle_slot = slot,
     handle_generation = generation, coroutine = co, finally = false,
     waiting_for = false, ending = false, results = false }, Task)

@@ -1,0 +1,101 @@
+-- What the specs of sockets share: pairs of connections, and the count of what
+-- is open before and after.
+local ffi = require "ffi"
+local support = require "tests.support"
+local luassert = require "luassert"
+local tl = require "timerlua"
+local core = require "timerlua.ffi"
+
+ffi.cdef "int fcntl(int fd, int command, ...);"
+local F_GETFD = 1
+
+local sockets = {}
+
+--- Open descriptors below 4096, asked of the kernel one by one.
+function sockets.count_fds()
+  local count = 0
+  for fd = 0, 4095 do
+    if ffi.C.fcntl(fd, F_GETFD) >= 0 then count = count + 1 end
+  end
+  return count
+end
+
+--- The core's counters.
+function sockets.stats()
+  local stats = ffi.new("tl_loop_stats")
+  core.C.tl_loop_stats_get(core.loop, stats)
+  return stats
+end
+
+local function open_now()
+  support.collect()
+  local stats = sockets.stats()
+  return { fds = sockets.count_fds(), handles = stats.handles, active = stats.active }
+end
+
+--- Run `fn` as a task, at most so many seconds; then everything it opened must
+--- be closed, or garbage.
+function sockets.run(fn, seconds)
+  if core.C.tl_clock_is_virtual(core.loop) ~= 0 then tl.clock.real() end
+  tl.timeout(0.001, tl.sleep, 0.01) -- opens the loop's timerfd
+  local before = open_now()
+  local ok, message = pcall(function()
+    local _, err = tl.timeout(seconds or 20, function()
+      return tl.spawn(fn):join()
+    end)
+    luassert.equal(nil, err)
+  end)
+  if not ok then
+    for _, row in ipairs(tl.handles()) do row.handle:cancel() end
+    error(message, 0)
+  end
+  for _ = 1, 100 do -- what was closed last is told on the next turns
+    if sockets.stats().handles <= before.handles then break end
+    support.collect()
+    tl.sleep(0.001)
+  end
+  luassert.same(before, open_now())
+end
+
+--- A callback with the garbage collected before and after it.
+function sockets.collecting(fn)
+  return function(...)
+    collectgarbage()
+    return (function(...)
+      collectgarbage()
+      return ...
+    end)(fn(...))
+  end
+end
+
+--- Wait until `condition()` holds, turn by turn.
+function sockets.till(condition, what)
+  local deadline = tl.now() + 10
+  while not condition() do
+    if tl.now() > deadline then error("never came: " .. (what or "what was waited for"), 2) end
+    tl.sleep(0)
+  end
+end
+
+--- Turns enough for what is under way on loopback.
+function sockets.turns(count)
+  for _ = 1, count or 5 do tl.sleep(0) end
+end
+
+--- A listener's side and a client's side of one connection, neither closed
+--- automatically.
+function sockets.pair(opts, addr)
+  local options = { autoclose = false }
+  for name, value in pairs(opts or {}) do options[name] = value end
+  local theirs
+  local listener = assert(tl.listen(addr or "127.0.0.1:0", function(conn) theirs = conn end,
+    options))
+  local client_options = {}
+  for name, value in pairs(opts or {}) do client_options[name] = value end
+  local ours = assert(tl.connect(listener:sock(), client_options))
+  sockets.till(function() return theirs end, "the connection")
+  listener:close()
+  return theirs, ours
+end
+
+return sockets
