@@ -58,6 +58,7 @@ struct tl_loop {
     size_t streams;
     tl_buffer_pool pool;
     char *scratch; /* what was just received; TL_SCRATCH_BYTES */
+    char from[TL_ADDRESS_TEXT]; /* where that came from, of a datagram */
     tl_traffic traffic;
     uint32_t pages_trimmed;
     tl_event batch[TL_BATCH_MOST];
