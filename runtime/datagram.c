@@ -3,7 +3,9 @@
    Nothing is queued here: what nobody takes stays in the kernel, what the
    kernel does not take is the sender's again. Datagrams are received one by
    one, so that a callback may pause, close or wait with the next one still in
-   the kernel; recvmmsg(2) would save 0.1 us of each. */
+   the kernel. recvmmsg(2) is not used: measured, it takes 0.53 us for each of
+   32 where recvmsg takes 0.56, of the 3 us that to send and receive one cost.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -306,7 +308,7 @@ static void name_sender(tl_loop *loop, const tl_address *address, tl_view *from)
 static int receive(tl_loop *loop, const tl_handle *handle, tl_view *data,
                    tl_view *from)
 {
-    tl_address address;
+    tl_address address = {0};
     loop->traffic.receives++;
     ssize_t got = tl_socket_receive_from(handle->at.watch.fd, loop->scratch,
                                          TL_SCRATCH_BYTES, &address);
@@ -382,8 +384,8 @@ int tl__datagram_serve(tl_loop *loop, tl_id id, tl_view views[2])
     tl_datagram *s = find(loop, id, &handle);
     if (s == NULL)
         return 0;
-    int status = s->error ? s->error
-                          : receive(loop, handle, &views[0], &views[1]);
+    int status =
+        s->error ? s->error : receive(loop, handle, &views[0], &views[1]);
     if (status == -EAGAIN)
         return 0;
     s->reader = (tl_id){0, 0};

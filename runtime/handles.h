@@ -57,9 +57,9 @@ typedef struct tl_handle {
         uint32_t next_free;
     } at;
     union {
-        int64_t interval_ns;       /* without TL_FLAG_REPEATED */
-        tl_repetition *repetition; /* with it; owned */
-        struct tl_stream *stream;  /* TL_STREAM; its start and end own it */
+        int64_t interval_ns;          /* without TL_FLAG_REPEATED */
+        tl_repetition *repetition;    /* with it; owned */
+        struct tl_stream *stream;     /* TL_STREAM; its start and end own it */
         struct tl_datagram *datagram; /* TL_DATAGRAM, in the same way */
     } repeat;
     uint32_t generation;

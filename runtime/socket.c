@@ -201,7 +201,8 @@ int tl_socket_name(int fd, int peer, tl_address *address)
 int tl_socket_disconnect(int fd)
 {
     const struct sockaddr none = {.sa_family = AF_UNSPEC};
-    struct sockaddr_in6 before = {0}, after = {0}; /* an in has its port there */
+    struct sockaddr_in6 before = {0},
+                        after = {0}; /* an in has its port there */
     socklen_t size = sizeof before;
     if (getsockname(fd, (void *)&before, &size) ||
         connect(fd, &none, sizeof none))
@@ -331,9 +332,9 @@ static int join_inet6(int fd, const tl_address *group, unsigned index, int join)
 {
     struct sockaddr_in6 name;
     memcpy(&name, group->bytes, sizeof name);
-    struct ipv6_mreq request = {
-        .ipv6mr_multiaddr = name.sin6_addr,
-        .ipv6mr_interface = index ? index : name.sin6_scope_id};
+    struct ipv6_mreq request = {.ipv6mr_multiaddr = name.sin6_addr,
+                                .ipv6mr_interface =
+                                    index ? index : name.sin6_scope_id};
     int option = join ? IPV6_JOIN_GROUP : IPV6_LEAVE_GROUP;
     int failed = setsockopt(fd, IPPROTO_IPV6, option, &request, sizeof request);
     return failed ? -errno : 0;

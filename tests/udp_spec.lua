@@ -111,8 +111,8 @@ describe("tl.udp", function()
     it("many in order, by a task, and others get their turn", function()
       local server, client = pair(nil, { rcvbuf = 2 ^ 20 })
       for i = 1, 500 do client:send(i) end
-      local turns, timer = 0, nil
-      timer = tl.every(0.000001, function() turns = turns + 1 end)
+      local turns = 0
+      local timer = tl.every(0.000001, function() turns = turns + 1 end)
       for i = 1, 500 do assert.equal(tostring(i), (server:receive())) end
       timer:cancel()
       assert.is_true(turns >= 10, turns)
@@ -669,9 +669,11 @@ describe("tl.udp", function()
         if row.kind == "udp" then rows[row.handle] = row end
       end
       assert.same({ kind = "udp", handle = server, name = "echo", site = server.site,
-        fd = server:fileno(), address = server:sock(), active = true }, rows[server])
+        fd = server:fileno(), address = server:sock(), active = true,
+        paused = false }, rows[server])
       assert.same({ kind = "udp", handle = client, fd = client:fileno(),
-        address = client:sock(), peer = server:sock(), active = false }, rows[client])
+        address = client:sock(), peer = server:sock(), active = false,
+        paused = false }, rows[client])
       assert.truthy(server.site:find("udp_spec.lua:%d+$"))
       assert.equal("timerlua.Udp: " .. server:sock(), tostring(server))
       server:close()
@@ -759,6 +761,19 @@ describe("tl.udp", function()
         local task = tl.spawn(function() s:receive() end)
         tl.sleep(0.01) task:cancel()]].code)
     end)
+  end)
+
+  it("and connections name IPv4 peers as such on sockets of both families", function()
+    local peer, own
+    local listener = assert(tl.listen(":0", function(conn)
+      peer, own = conn:peer(), conn:sock()
+    end))
+    local conn = assert(tl.connect("127.0.0.1:" .. listener.port))
+    until_true(function() return peer end)
+    assert.same({ conn:sock(), conn:peer() }, { peer, own })
+    conn:close()
+    listener:close()
+    tl.sleep(0.005)
   end)
 
   it("takes over an inherited socket", function()

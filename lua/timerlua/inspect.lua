@@ -30,6 +30,7 @@ local function task_row(t)
 end
 
 local function row_of(slot, kind)
+  if kind == KIND_DATAGRAM then return udp.row(slot) end
   local _, object = anchors.get(slot)
   if object == nil then return nil end
   if kind == KIND_TIMER then return timer_row(object) end
@@ -39,7 +40,8 @@ end
 --- Every live handle: timers, watches and tasks.
 --- @return table[] rows each with kind, handle, name, site; timers also due,
 ---   period, runs, missed, clock, active, running, paused; watches fd,
----   interest, active; udp fd, address, peer, active; tasks status, and while they wait waiting_for, such as
+---   interest, active; udp fd, address, peer, active,
+---   paused; tasks status, and while they wait waiting_for, such as
 ---   "sleep" or "channel:receive", and due if that has an end
 function inspect.handles()
   local rows = {}
@@ -48,8 +50,7 @@ function inspect.handles()
     local generation = C.tl_handle_walk(loop, slot)
     if slot[0] == 0 then break end
     C.tl_handle_info_get(loop, slot[0], generation, info)
-    rows[#rows + 1] = info.kind == KIND_DATAGRAM and udp.row(slot[0], info.active ~= 0)
-      or row_of(slot[0], info.kind)
+    rows[#rows + 1] = row_of(slot[0], info.kind)
     slot[0] = slot[0] + 1
   end
   for t in task.each() do rows[#rows + 1] = task_row(t) end

@@ -757,11 +757,14 @@ function udp.udp(addr, handler, opts)
 end
 
 --- For a list of handles: the socket in a slot.
-function udp.row(slot, active)
+function udp.row(slot)
   local self = udp.all[slot]
   if not self then return nil end
+  local info = ffi.new("tl_handle_info")
+  C.tl_handle_info_get(loop, slot, self.generation, info)
   return { kind = "udp", handle = self, name = self.name, site = self.site,
-    fd = self.fd, address = self:sock(), peer = self:peer(), active = active }
+    fd = self.fd, address = self:sock(), peer = self:peer(), active = info.active ~= 0,
+    paused = info.paused ~= 0 }
 end
 
 return udp
