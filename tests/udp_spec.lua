@@ -784,10 +784,12 @@ describe("tl.udp", function()
       print((socket:receive()))
     ]]
     local server = udp("127.0.0.1:0")
+    local flags = ffi.C.fcntl(3, 1) -- F_GETFD
     local saved = ffi.C.fcntl(3, 1030, ffi.cast("int", 100)) -- F_DUPFD_CLOEXEC
     ffi.C.dup2(server:fileno(), 3)
     local r = support.run { script }
     ffi.C.dup2(saved, 3)
+    ffi.C.fcntl(3, 2, ffi.cast("int", flags)) -- F_SETFD
     ffi.C.close(saved)
     os.remove(script)
     assert.equal("inherited\n", r.out .. r.err)
