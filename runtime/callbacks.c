@@ -357,7 +357,7 @@ bool tl__takes_values(lua_State *L, tl_id waiter)
 }
 
 void tl__wake_with(tl_dispatcher *d, lua_State *L, tl_id waiter,
-                   const tl_view *view)
+                   const tl_view *views, int count)
 {
     int top = lua_gettop(L);
     if (!tl__push_anchor(L, waiter.slot))
@@ -370,11 +370,11 @@ void tl__wake_with(tl_dispatcher *d, lua_State *L, tl_id waiter,
         lua_pushvalue(L, -1);
         lua_xmove(L, co, 1);
     }
-    if (view != NULL)
-        lua_pushlstring(co, view->bytes, (size_t)view->length);
+    for (int i = 0; i < count; i++)
+        lua_pushlstring(co, views[i].bytes, (size_t)views[i].length);
     if (co == d->idle)
-        tl__call(d, L, waiter, TL_SLEEP, top + 1, view != NULL);
+        tl__call(d, L, waiter, TL_SLEEP, top + 1, count);
     else if (lua_status(co) == LUA_YIELD)
-        go_on(d, L, waiter, top + 1, view != NULL);
+        go_on(d, L, waiter, top + 1, count);
     lua_settop(L, top);
 }

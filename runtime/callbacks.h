@@ -63,8 +63,8 @@ void tl__call(tl_dispatcher *d, lua_State *L, tl_id id, int kind, int obj,
 void tl__resume(tl_dispatcher *d, lua_State *L, const tl_event *event);
 /* Whether what waits at this handle has not been woken with values yet. */
 bool tl__takes_values(lua_State *L, tl_id waiter);
-/* Resume what waits there, with a string or (NULL) nothing; the handle ends. */
+/* Resume what waits there, with count strings, maybe none; the handle ends. */
 void tl__wake_with(tl_dispatcher *d, lua_State *L, tl_id waiter,
-                   const tl_view *view);
+                   const tl_view *views, int count);
 
 #endif

@@ -57,7 +57,7 @@ static bool serve_reader(tl_dispatcher *d, lua_State *L, tl_id id, int reads)
     tl_view view;
     int result = tl__stream_serve(d->loop, id, &reads, &view, &reader);
     if (result != 0)
-        tl__wake_with(d, L, reader, result == 1 ? &view : NULL);
+        tl__wake_with(d, L, reader, &view, result == 1);
     return true;
 }
 
@@ -144,6 +144,63 @@ static void run_listener(tl_dispatcher *d, lua_State *L, tl_id listener)
     tl__listener_settle(d->loop, listener, accepted, status != -EAGAIN);
 }
 
+/* --- datagram sockets --------------------------------------------------- */
+
+/* Call the function anchored for a datagram, or the one for an error. */
+static void tell_datagram(tl_dispatcher *d, lua_State *L, tl_id id, int what,
+                          const tl_view views[2], int status)
+{
+    int top = lua_gettop(L);
+    if (!tl__push_anchor(L, id.slot))
+        return;
+    lua_rawgeti(L, -1, what);
+    lua_pushvalue(L, top + 1);
+    if (what == TL_TELL_DATA) {
+        for (int i = 0; i < 2; i++)
+            lua_pushlstring(L, views[i].bytes, (size_t)views[i].length);
+    } else {
+        lua_pushinteger(L, status);
+        lua_pushnumber(L, views[0].length);
+    }
+    lua_xmove(L, d->idle, 4);
+    tl__call(d, L, id, TL_DATAGRAM, top + 1, 3);
+    lua_settop(L, top);
+    if (d->loop->dirty.count > 0)
+        tl__streams_flush(d->loop);
+}
+
+static int serve_datagram(tl_dispatcher *d, lua_State *L, tl_id id,
+                          tl_id reader)
+{
+    tl_view views[2] = {{0}};
+    if (!tl__takes_values(L, reader))
+        return 0;
+    int what = tl__datagram_serve(d->loop, id, views);
+    if (what != 0)
+        tl__wake_with(d, L, reader, views, what == TL_TELL_DATA ? 2 : 0);
+    return what != 0;
+}
+
+static void run_datagram(tl_dispatcher *d, lua_State *L, tl_id id, int ready)
+{
+    int most = tl__datagram_begin(d->loop, id, ready), taken = 0;
+    const tl_shared *shared = &d->loop->shared;
+    tl_id reader = tl__datagram_reader(d->loop, id);
+    if (reader.slot != 0)
+        taken = serve_datagram(d, L, id, reader);
+    else
+        while (taken < most && !shared->interrupt && !shared->stopped) {
+            tl_view views[2] = {{0}};
+            int status = 0;
+            int what = tl__datagram_next(d->loop, id, views, &status);
+            if (what == 0)
+                break;
+            taken++;
+            tell_datagram(d, L, id, what, views, status);
+        }
+    tl__datagram_settle(d->loop, id, ready, taken, most);
+}
+
 void tl__deliver(tl_dispatcher *d, lua_State *L, const tl_event *event,
                  int kind)
 {
@@ -151,4 +208,6 @@ void tl__deliver(tl_dispatcher *d, lua_State *L, const tl_event *event,
         run_stream(d, L, event->id, event->ready);
     else if (kind == TL_LISTENER)
         run_listener(d, L, event->id);
+    else if (kind == TL_DATAGRAM)
+        run_datagram(d, L, event->id, event->ready);
 }

@@ -65,6 +65,13 @@ int tl__agenda_reserve(tl_agenda *agenda, size_t live)
     return 0;
 }
 
+int tl__scratch_reserve(tl_loop *loop)
+{
+    if (loop->scratch == NULL)
+        loop->scratch = malloc(TL_SCRATCH_BYTES);
+    return loop->scratch != NULL ? 0 : -ENOMEM;
+}
+
 void tl__post(tl_loop *loop, tl_id id, tl_handle *handle)
 {
     if (handle->where & TL_POSTED)

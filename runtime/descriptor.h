@@ -27,6 +27,9 @@ static inline void tl__agenda_add(tl_agenda *agenda, tl_id id)
     agenda->ids[agenda->count++] = id;
 }
 
+/* Make sure that there is a scratch to receive into. -ENOMEM. */
+int tl__scratch_reserve(tl_loop *loop);
+
 /* Have an event without readiness come on the next turn. */
 void tl__post(tl_loop *loop, tl_id id, tl_handle *handle);
 

@@ -57,13 +57,14 @@ typedef struct tl_handle {
         uint32_t next_free;
     } at;
     union {
-        int64_t interval_ns;       /* without TL_FLAG_REPEATED */
-        tl_repetition *repetition; /* with it; owned */
-        struct tl_stream *stream;  /* TL_STREAM; its start and end own it */
+        int64_t interval_ns;          /* without TL_FLAG_REPEATED */
+        tl_repetition *repetition;    /* with it; owned */
+        struct tl_stream *stream;     /* TL_STREAM; its start and end own it */
+        struct tl_datagram *datagram; /* TL_DATAGRAM, in the same way */
     } repeat;
     uint32_t generation;
     uint32_t order; /* of arming: breaks ties between equal deadlines; for
-                       TL_LISTENER, how many to accept at once */
+                       TL_LISTENER and TL_DATAGRAM, how many to take at once */
     float late_s;   /* of the latest run */
     uint16_t where;
     uint8_t kind; /* TL_FREE when not in use */

@@ -34,7 +34,7 @@ static int listen_again(tl_loop *loop, tl_id id, tl_handle *handle)
     return error;
 }
 
-void tl__port_renew(tl_loop *loop, tl_id id, tl_handle *handle)
+void tl__listener_renew(tl_loop *loop, tl_id id, tl_handle *handle)
 {
     (void)listen_again(loop, id, handle);
 }

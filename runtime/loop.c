@@ -47,7 +47,9 @@ static void dispose(tl_loop *loop, tl_handle *handle)
 {
     if (handle->kind == TL_STREAM)
         tl__stream_dispose(loop, handle);
-    else if (handle->kind == TL_LISTENER || handle->kind == TL_DATAGRAM)
+    else if (handle->kind == TL_DATAGRAM)
+        tl__datagram_dispose(handle);
+    else if (handle->kind == TL_LISTENER)
         tl_socket_close(handle->at.watch.fd);
 }
 
@@ -127,8 +129,10 @@ static int renew_one(tl_loop *loop, tl_id id, tl_handle *handle)
         return tl__watch_renew(loop, id, handle);
     if (handle->kind == TL_STREAM)
         tl__stream_renew(loop, id, handle);
+    else if (handle->kind == TL_DATAGRAM)
+        tl__datagram_renew(loop, id, handle);
     else
-        tl__port_renew(loop, id, handle);
+        tl__listener_renew(loop, id, handle);
     return 0;
 }
 

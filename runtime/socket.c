@@ -35,6 +35,34 @@ static int get_int(int fd, int level, int name)
     return getsockopt(fd, level, name, &value, &size) ? -errno : value;
 }
 
+/* An IPv4 address that came by a socket of IPv6, ::ffff:1.2.3.4, as what it
+   is. */
+static void unmap(tl_address *address)
+{
+    struct sockaddr_in6 in6;
+    if (tl_address_family(address) != TL_INET6)
+        return;
+    memcpy(&in6, address->bytes, sizeof in6);
+    if (!IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr))
+        return;
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = in6.sin6_port};
+    memcpy(&in.sin_addr, &in6.sin6_addr.s6_addr[12], sizeof in.sin_addr);
+    memcpy(address->bytes, &in, sizeof in);
+    address->length = sizeof in;
+}
+
+void tl_socket_map(const tl_address *address, tl_address *mapped)
+{
+    struct sockaddr_in in;
+    memcpy(&in, address->bytes, sizeof in);
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6,
+                               .sin6_port = in.sin_port};
+    memset(&in6.sin6_addr.s6_addr[10], 0xff, 2);
+    memcpy(&in6.sin6_addr.s6_addr[12], &in.sin_addr, sizeof in.sin_addr);
+    memcpy(mapped->bytes, &in6, sizeof in6);
+    mapped->length = sizeof in6;
+}
+
 int tl_socket_open(const tl_address *address, int kind)
 {
     int type = kind == TL_SOCKET_STREAM ? SOCK_STREAM : SOCK_DGRAM;
@@ -104,7 +132,8 @@ int tl_socket_accept(int fd, tl_address *peer)
     socklen_t size = sizeof peer->bytes;
     int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
     int made = (int)RETRY(accept4(fd, (void *)peer->bytes, &size, flags));
-    peer->length = (uint32_t)size;
+    peer->length = made < 0 ? 0 : (uint32_t)size;
+    unmap(peer);
     return made;
 }
 
@@ -142,7 +171,8 @@ ssize_t tl_socket_receive_from(int fd, void *bytes, size_t room,
                              .msg_iov = &part,
                              .msg_iovlen = 1};
     ssize_t got = RETRY(recvmsg(fd, &message, MSG_DONTWAIT | MSG_TRUNC));
-    from->length = (uint32_t)message.msg_namelen;
+    from->length = got < 0 ? 0 : (uint32_t)message.msg_namelen;
+    unmap(from);
     return got;
 }
 
@@ -162,19 +192,40 @@ int tl_socket_name(int fd, int peer, tl_address *address)
     struct sockaddr *name = (void *)address->bytes;
     int failed =
         peer ? getpeername(fd, name, &size) : getsockname(fd, name, &size);
+    if (failed)
+        return -errno;
     address->length = (uint32_t)size;
-    return failed ? -errno : 0;
+    unmap(address);
+    return 0;
+}
+
+int tl_socket_disconnect(int fd)
+{
+    const struct sockaddr none = {.sa_family = AF_UNSPEC};
+    struct sockaddr_in6 before = {0},
+                        after = {0}; /* an in has its port there */
+    socklen_t size = sizeof before;
+    if (getsockname(fd, (void *)&before, &size) ||
+        connect(fd, &none, sizeof none))
+        return -errno;
+    size = sizeof after;
+    if (before.sin6_family == AF_UNIX || getsockname(fd, (void *)&after, &size))
+        return 0;
+    if (after.sin6_port != 0 || before.sin6_port == 0)
+        return 0;
+    /* a port of the kernel's choice is given up by that: take it again */
+    after.sin6_port = before.sin6_port;
+    return bind(fd, (void *)&after, size) ? -errno : 0;
+}
+
+int tl_socket_family(int fd)
+{
+    return get_int(fd, SOL_SOCKET, SO_DOMAIN);
 }
 
 typedef struct place {
     int level, name;
 } place;
-
-static int family_of(int fd)
-{
-    int family = get_int(fd, SOL_SOCKET, SO_DOMAIN);
-    return family < 0 ? AF_UNSPEC : family;
-}
 
 /* Where the kernel keeps an option; IPv6 has its own for some. */
 static place place_of(int option, bool v6)
@@ -244,8 +295,15 @@ int tl_socket_set(int fd, int option, int value)
         return set_keepalive(fd, value);
     if (option == TL_OPTION_LINGER)
         return set_linger(fd, value);
-    place at = place_of(option, family_of(fd) == AF_INET6);
-    return at.level < 0 ? -EINVAL : set_int(fd, at.level, at.name, value);
+    bool v6 = tl_socket_family(fd) == AF_INET6;
+    place at = place_of(option, v6);
+    if (at.level < 0)
+        return -EINVAL;
+    int error = set_int(fd, at.level, at.name, value);
+    place too = place_of(option, false);
+    if (error == 0 && v6 && too.level == IPPROTO_IP) /* what goes out as IPv4 */
+        (void)set_int(fd, too.level, too.name, value);
+    return error;
 }
 
 int tl_socket_get(int fd, int option)
@@ -256,7 +314,7 @@ int tl_socket_get(int fd, int option)
     }
     if (option == TL_OPTION_LINGER)
         return get_linger(fd);
-    place at = place_of(option, family_of(fd) == AF_INET6);
+    place at = place_of(option, tl_socket_family(fd) == AF_INET6);
     return at.level < 0 ? -EINVAL : get_int(fd, at.level, at.name);
 }
 
@@ -276,7 +334,8 @@ static int join_inet6(int fd, const tl_address *group, unsigned index, int join)
     struct sockaddr_in6 name;
     memcpy(&name, group->bytes, sizeof name);
     struct ipv6_mreq request = {.ipv6mr_multiaddr = name.sin6_addr,
-                                .ipv6mr_interface = index};
+                                .ipv6mr_interface =
+                                    index ? index : name.sin6_scope_id};
     int option = join ? IPV6_JOIN_GROUP : IPV6_LEAVE_GROUP;
     int failed = setsockopt(fd, IPPROTO_IPV6, option, &request, sizeof request);
     return failed ? -errno : 0;
@@ -298,11 +357,11 @@ int tl_socket_multicast_from(int fd, const char *interface)
     unsigned index = if_nametoindex(interface);
     if (index == 0)
         return -errno;
-    if (family_of(fd) == AF_INET6)
-        return set_int(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, (int)index);
     struct ip_mreqn from = {.imr_ifindex = (int)index};
     int failed =
         setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &from, sizeof from);
+    if (tl_socket_family(fd) == AF_INET6) /* which may send as IPv4, too */
+        return set_int(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, (int)index);
     return failed ? -errno : 0;
 }
 

@@ -19,6 +19,12 @@ void tl_socket_reset(int fd);
 /* 0 when connected, -EINPROGRESS. -EAGAIN: a Unix socket's backlog is full,
    unix(7); try again later. */
 int tl_socket_connect(int fd, const tl_address *address);
+/* Undo it, for a datagram socket. */
+int tl_socket_disconnect(int fd);
+/* AF_INET and its kin, or a negative errno. */
+int tl_socket_family(int fd);
+/* An IPv4 address for a socket of IPv6. */
+void tl_socket_map(const tl_address *address, tl_address *mapped);
 /* The pending error, SO_ERROR, as a negative errno; 0 for none. */
 int tl_socket_error(int fd);
 /* The new connection; peer is set. */

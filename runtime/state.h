@@ -57,7 +57,8 @@ struct tl_loop {
     tl_agenda dirty; /* connections with bytes to send after the callback */
     size_t streams;
     tl_buffer_pool pool;
-    char *scratch; /* what was just received; TL_SCRATCH_BYTES */
+    char *scratch;              /* what was just received; TL_SCRATCH_BYTES */
+    char from[TL_ADDRESS_TEXT]; /* where that came from, of a datagram */
     tl_traffic traffic;
     uint32_t pages_trimmed;
     tl_event batch[TL_BATCH_MOST];

@@ -70,11 +70,9 @@ static tl_stream *new_stream(int options)
 
 static int reserve(tl_loop *loop)
 {
-    if (loop->scratch == NULL)
-        loop->scratch = malloc(TL_SCRATCH_BYTES);
-    if (loop->scratch == NULL)
-        return -ENOMEM;
-    int error = tl__agenda_reserve(&loop->dirty, loop->streams);
+    int error = tl__scratch_reserve(loop);
+    if (error == 0)
+        error = tl__agenda_reserve(&loop->dirty, loop->streams);
     if (error)
         return error;
     return tl__agenda_reserve(&loop->posted, loop->handles.live);

@@ -383,6 +383,48 @@ int tl_listener_pause(tl_loop *loop, uint32_t slot, uint32_t generation,
 /* Close it. */
 int tl_listener_close(tl_loop *loop, uint32_t slot, uint32_t generation);
 
+/* --- datagram sockets --------------------------------------------------- */
+
+/* Take over a datagram socket of whatever family. flowing: datagrams go to its
+   callback as they come; otherwise they stay in the kernel until a reader
+   takes them. After an error fd is still the caller's. Where the socket is of
+   IPv6, addresses of IPv4 may be given as they are. */
+int tl_datagram_start(tl_loop *loop, tl_id *id, int fd, int flowing);
+int tl_datagram_bind(tl_loop *loop, uint32_t slot, uint32_t generation,
+                     const tl_address *address);
+/* Exchange datagrams with one address only; with NULL, with all again. */
+int tl_datagram_connect(tl_loop *loop, uint32_t slot, uint32_t generation,
+                        const tl_address *address);
+/* 1: a datagram and the text of where it came from, valid until the next call
+   for any socket. -EAGAIN: none is there, or so many were taken at once that
+   others are to get their turn. -EMSGSIZE: it was longer than 65536 bytes and
+   is lost; data->length is how long. -EBUSY: another reader waits, or a
+   callback takes them. -ECONNREFUSED and others: of something sent before. */
+int tl_datagram_take(tl_loop *loop, uint32_t slot, uint32_t generation,
+                     tl_view *data, tl_view *from);
+/* After -EAGAIN: have the waiting handle resumed with the two as strings, or
+   with nothing when an error is to be taken. -EBUSY. */
+int tl_datagram_await(tl_loop *loop, uint32_t slot, uint32_t generation,
+                      uint32_t waiter_slot, uint32_t waiter_generation);
+/* Send one datagram now, with to NULL to where the socket is connected.
+   -EAGAIN: there is no room; nothing is queued. -EAFNOSUPPORT: no address for
+   this socket. -EMSGSIZE, -EDESTADDRREQ, -ENETUNREACH, -ECONNREFUSED ... */
+int tl_datagram_send(tl_loop *loop, uint32_t slot, uint32_t generation,
+                     const char *bytes, size_t count, const tl_address *to);
+/* After -EAGAIN: wake the waiting handle, one of many maybe, when there is
+   room. -EOPNOTSUPP: the kernel would not tell, since the socket is a Unix
+   socket that is not connected. */
+int tl_datagram_await_room(tl_loop *loop, uint32_t slot, uint32_t generation,
+                           uint32_t waiter_slot, uint32_t waiter_generation);
+/* A wait for it has ended (fine if it was woken): it keeps the loop running no
+   more. */
+void tl_datagram_leave(tl_loop *loop, uint32_t slot, uint32_t generation,
+                       uint32_t waiter_slot, uint32_t waiter_generation);
+int tl_datagram_pause(tl_loop *loop, uint32_t slot, uint32_t generation,
+                      int on);
+/* Close it; who waits is woken. */
+int tl_datagram_close(tl_loop *loop, uint32_t slot, uint32_t generation);
+
 /* --- clock -------------------------------------------------------------- */
 
 double tl_now(tl_loop *loop, int clock);

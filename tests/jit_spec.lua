@@ -85,6 +85,13 @@ for _ = 1, 3000 do local t = tl.after(60, nothing); t:cancel() end
 report()]]
   end)
 
+  it("sends datagrams", function()
+    expect_loop_compiled [[
+local socket = tl.udp("127.0.0.1:0"); local to = socket:sock();
+for _ = 1, 1000 do socket:send("x", to) end
+report()]]
+  end)
+
   it("arms a timer with arguments", function()
     expect_loop_compiled [[
 for i = 1, 3000 do local t = tl.after(60, nothing, i, "x"); t:cancel() end

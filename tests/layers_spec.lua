@@ -28,7 +28,7 @@ local GENERATED = { abi_text = { module = true }, lua_modules = { host = true },
 local LUA_LAYERS = {
   { "ffi", "version" },
   { "misuse" },
-  { "anchors", "waiters" },
+  { "anchors", "waiters", "socket_file" },
   { "duration", "address" },
   { "callable", "instant" },
   { "events" },

@@ -9,7 +9,7 @@ local C = core.C
 local ADDRESS, ANY = 1, 3 -- TL_ENDPOINT_...
 local FIRST_FD = 3        -- sd_listen_fds(3)
 
-local endpoints = { FD = 4 }
+local endpoints = { ADDRESS = ADDRESS, ANY = ANY, FD = 4 }
 
 local function of_any(where, port)
   local make = where == "connect" and C.tl_address_loopback or C.tl_address_any

@@ -12,6 +12,7 @@ local stop = require "timerlua.stop"
 local task = require "timerlua.task"
 local timeout = require "timerlua.timeout"
 local timer = require "timerlua.timer"
+local udp = require "timerlua.udp"
 local watch = require "timerlua.watch"
 
 return {
@@ -39,6 +40,7 @@ return {
   watch = watch.watch,
   listen = listener.listen,
   connect = connect.connect,
+  udp = udp.udp,
 
   resolve = resolver.resolve,
 

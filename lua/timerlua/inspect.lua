@@ -5,9 +5,11 @@ local anchors = require "timerlua.anchors"
 local connection = require "timerlua.connection"
 local misuse = require "timerlua.misuse"
 local task = require "timerlua.task"
+local udp = require "timerlua.udp"
 
 local C, loop = core.C, core.loop
-local KIND_TIMER, KIND_WATCH, KIND_STREAM, KIND_LISTENER = 1, 4, 5, 6
+local KIND_TIMER, KIND_WATCH, KIND_STREAM = 1, 4, 5
+local KIND_LISTENER, KIND_DATAGRAM = 6, 7
 
 local inspect = {}
 
@@ -48,6 +50,7 @@ local ROWS = {
 }
 
 local function row_of(slot, info)
+  if info.kind == KIND_DATAGRAM then return udp.row(slot) end
   local _, object = anchors.get(slot)
   -- one that tasks read from is nobody's callback, so nothing anchors it
   if info.kind == KIND_STREAM then object = connection.all[slot] end
@@ -59,7 +62,8 @@ end
 --- @return table[] rows each with kind, handle, name, site; timers also due,
 ---   period, runs, missed, clock, active, running, paused; watches fd,
 ---   interest, active; connections fd, peer, queued, received, sent, active;
----   listeners fd, sock, connections, active; tasks status, and while they wait waiting_for, such as
+---   listeners fd, sock, connections, active; udp fd, address, peer, active,
+---   paused; tasks status, and while they wait waiting_for, such as
 ---   "sleep" or "channel:receive", and due if that has an end
 function inspect.handles()
   local rows = {}

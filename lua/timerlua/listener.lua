@@ -10,6 +10,7 @@ local endpoints = require "timerlua.endpoints"
 local errors = require "timerlua.errors"
 local misuse = require "timerlua.misuse"
 local options = require "timerlua.options"
+local socket_file = require "timerlua.socket_file"
 local task = require "timerlua.task"
 local timer = require "timerlua.timer"
 
@@ -118,7 +119,7 @@ function Listener:close()
   check_self(self, "close")
   if self.closed_here then return true end
   self.closed_here = true
-  if self.file then C.tl_socket_unlink(self.own, self.file) end
+  if self.file then socket_file.remove(self.own, self.file) end
   C.tl_listener_close(loop, self.slot, self.generation)
   anchors.clear(self.slot)
   return true
@@ -247,10 +248,7 @@ local function start(self, fd, subject)
   self.fd, self.slot, self.generation = fd, id.slot, id.generation
   self.own = ffi.new("tl_address")
   C.tl_socket_name(fd, 0, self.own)
-  if self.owns_file then
-    local file = ffi.new("tl_file")
-    if C.tl_socket_file(self.own, file) == 0 then self.file = file end
-  end
+  if self.owns_file then self.file = socket_file.claim(self.own) end
   self.address = address.text(self.own)
   local port = C.tl_address_port(self.own)
   self.port = port >= 0 and port or nil
