@@ -29,8 +29,10 @@ bool tl_framing_find(tl_want *want, const char *bytes, size_t length,
     case TL_WANT_LINE:
         return find_line(want, bytes, length, part);
     case TL_WANT_COUNT:
+        if (length < want->count)
+            return false;
         *part = (tl_part){want->count, want->count};
-        return length >= want->count;
+        return true;
     case TL_WANT_SOME:
         part->length = length < want->count ? length : want->count;
         part->advance = part->length;
