@@ -161,8 +161,10 @@ int tl_socket_name(int fd, int peer, tl_address *address)
     struct sockaddr *name = (void *)address->bytes;
     int failed =
         peer ? getpeername(fd, name, &size) : getsockname(fd, name, &size);
+    if (failed)
+        return -errno;
     address->length = (uint32_t)size;
-    return failed ? -errno : 0;
+    return 0;
 }
 
 typedef struct place {

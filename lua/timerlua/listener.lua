@@ -190,6 +190,12 @@ local function check_limit(where, opts)
   return most
 end
 
+-- One that will not listen; the file of a Unix socket is in nobody's way.
+local function discard(fd, bound)
+  if bound then C.tl_socket_unlink(bound) end
+  C.tl_socket_close(fd)
+end
+
 local function open(self, candidate, opts, subject)
   local fd = C.tl_socket_open(candidate, STREAM)
   if fd < 0 then return errors.failed(subject, fd) end
@@ -198,11 +204,14 @@ local function open(self, candidate, opts, subject)
   local ok, message, code = options.apply(fd, kernel, not is_unix, subject)
   if ok then
     local status = C.tl_socket_bind(fd, candidate)
-    if status == 0 then status = C.tl_socket_listen(fd, self.backlog) end
+    if status == 0 then
+      self.bound = candidate
+      status = C.tl_socket_listen(fd, self.backlog)
+    end
     if status ~= 0 then ok, message, code = errors.failed(subject, status) end
   end
   if not ok then
-    C.tl_socket_close(fd)
+    discard(fd, self.bound)
     return nil, message, code
   end
   self.unlinks = is_unix
@@ -233,14 +242,16 @@ end
 
 local function start(self, fd, subject)
   local id = core.new_id()
-  local status = C.tl_listener_start(loop, id, fd, self.settings.flags + self.flags)
+  self.own = ffi.new("tl_address")
+  local status = C.tl_socket_name(fd, 0, self.own)
+  if status == 0 then
+    status = C.tl_listener_start(loop, id, fd, self.settings.flags + self.flags)
+  end
   if status ~= 0 then
-    C.tl_socket_close(fd)
+    discard(fd, self.bound)
     return errors.failed(subject, status)
   end
   self.fd, self.slot, self.generation = fd, id.slot, id.generation
-  self.own = ffi.new("tl_address")
-  C.tl_socket_name(fd, 0, self.own)
   self.address = address.text(self.own)
   local port = C.tl_address_port(self.own)
   self.port = port >= 0 and port or nil
