@@ -56,10 +56,14 @@ end
 -- Reasons not to accept for the moment, as bits of self.held.
 local BY_SCRIPT, BY_LIMIT, BY_LACK = 1, 2, 4
 
+local accept_failed
+
 local function hold(self, reason, on)
   if self.closed_here then return end
   self.held = on and bit.bor(self.held, reason) or bit.band(self.held, bit.bnot(reason))
-  C.tl_listener_pause(loop, self.slot, self.generation, self.held ~= 0 and 1 or 0)
+  local status = C.tl_listener_pause(loop, self.slot, self.generation,
+    self.held ~= 0 and 1 or 0)
+  if status < 0 then accept_failed(self, status) end -- epoll_ctl(2): ENOSPC ...
 end
 
 local function accept_again(_, self)
@@ -68,7 +72,7 @@ end
 
 -- EMFILE and its like: the connections wait in the backlog, and so do we. Told
 -- once until one is accepted.
-local function accept_failed(self, status)
+function accept_failed(self, status)
   hold(self, BY_LACK, true)
   timer.after(RETRY_AFTER, accept_again, self):unref()
   if self.failing then return end
