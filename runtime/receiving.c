@@ -88,7 +88,7 @@ static int verdict(const tl_stream *s, const tl_want *want)
         return TL_EOF;
     if ((want->kind == TL_WANT_LINE || want->kind == TL_WANT_MORE) &&
         held >= s->receive_limit)
-        return -EMSGSIZE;
+        return TL_LINE_TOO_LONG;
     return 0;
 }
 

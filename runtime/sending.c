@@ -150,7 +150,9 @@ static int refusal(const tl_loop *loop, const tl_stream *s, size_t count)
         tl__waits(loop, s->writer))
         return -EBUSY;
     size_t queued = tl_buffer_length(&s->out);
-    return queued > s->limit || count > s->limit - queued ? -ENOBUFS : 0;
+    if (queued > s->limit || count > s->limit - queued)
+        return TL_QUEUE_FULL;
+    return 0;
 }
 
 static void mark_dirty(tl_loop *loop, tl_id id, tl_stream *s)
