@@ -15,6 +15,10 @@ bool tl__stream_fail_sending(tl_loop *loop, tl_id id, tl_handle *handle,
     if (s->send_error == 0)
         s->send_error = (int16_t)error;
     loop->traffic.unsent += tl_buffer_length(&s->out);
+    if (tl_buffer_length(&s->out) > 0) {
+        s->state |= TL_IS_LOSSY;
+        tl__wake_waiter(loop, &s->reader); /* for an answer, perhaps */
+    }
     tl_buffer_clear(&s->out, &loop->pool);
     s->state &= ~(uint32_t)TL_IS_BLOCKED;
     tl__wake_waiter(loop, &s->writer);
