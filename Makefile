@@ -133,7 +133,8 @@ $(BUILD)/%_fuzz: tests/fuzz/%_fuzz.c $(CORE_OBJECTS)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  cc $<")
 	$(Q)$(CC) $(filter-out -fPIC -fvisibility=hidden,$(ALL_CFLAGS)) \
-	  -fsanitize=fuzzer $< $(CORE_OBJECTS) $(LUAJIT_LIBS) -Wl,-E -lm -ldl -o $@
+	  -fsanitize=fuzzer $< $(CORE_OBJECTS) $(LUAJIT_LIBS) $(RESOLVER_LIBS) \
+	  -Wl,-E -lm -ldl -o $@
 
 run: all
 	@$(PROGRAM) $(SCRIPT)

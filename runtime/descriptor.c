@@ -26,8 +26,10 @@ int tl__descriptor_interest(tl_loop *loop, tl_id id, tl_handle *handle,
     int error = in ? tl_poller_change(&loop->poller, fd, interest, id)
                    : tl_poller_add(&loop->poller, fd, interest, id);
     if (error) {
-        if (in)
+        if (in) {
+            tl_poller_remove(&loop->poller, fd, id);
             leave(loop, handle);
+        }
         return error;
     }
     loop->watches += !in;

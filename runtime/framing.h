@@ -21,7 +21,8 @@ typedef struct tl_part {
     size_t advance; /* of what is used up for it */
 } tl_part;
 
-/* Whether the wanted part is complete in bytes[0 .. length - 1]. */
+/* Whether the wanted part is complete in bytes[0 .. length - 1]; *part is
+   written only then. */
 bool tl_framing_find(tl_want *want, const char *bytes, size_t length,
                      tl_part *part);
 /* At least how many bytes more it takes; a hint for the size of a read. */

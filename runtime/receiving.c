@@ -84,11 +84,15 @@ static int verdict(const tl_stream *s, const tl_want *want)
     size_t held = tl_buffer_length(&s->in);
     if (s->receive_error)
         return s->receive_error;
+    /* a send that failed has used up the kernel's error: what looks like an
+       orderly end, or like silence, is none */
+    if (s->state & TL_IS_LOSSY && s->state & (TL_IS_ENDED | TL_IS_DRAINED))
+        return s->send_error;
     if (s->state & (TL_IS_ENDED | TL_IS_DEAF))
         return TL_EOF;
     if ((want->kind == TL_WANT_LINE || want->kind == TL_WANT_MORE) &&
         held >= s->receive_limit)
-        return -EMSGSIZE;
+        return TL_LINE_TOO_LONG;
     return 0;
 }
 

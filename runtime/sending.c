@@ -15,6 +15,10 @@ bool tl__stream_fail_sending(tl_loop *loop, tl_id id, tl_handle *handle,
     if (s->send_error == 0)
         s->send_error = (int16_t)error;
     loop->traffic.unsent += tl_buffer_length(&s->out);
+    if (tl_buffer_length(&s->out) > 0) {
+        s->state |= TL_IS_LOSSY;
+        tl__wake_waiter(loop, &s->reader); /* for an answer, perhaps */
+    }
     tl_buffer_clear(&s->out, &loop->pool);
     s->state &= ~(uint32_t)TL_IS_BLOCKED;
     tl__wake_waiter(loop, &s->writer);
@@ -150,7 +154,9 @@ static int refusal(const tl_loop *loop, const tl_stream *s, size_t count)
         tl__waits(loop, s->writer))
         return -EBUSY;
     size_t queued = tl_buffer_length(&s->out);
-    return queued > s->limit || count > s->limit - queued ? -ENOBUFS : 0;
+    if (queued > s->limit || count > s->limit - queued)
+        return TL_QUEUE_FULL;
+    return 0;
 }
 
 static void mark_dirty(tl_loop *loop, tl_id id, tl_stream *s)

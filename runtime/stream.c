@@ -353,7 +353,8 @@ static void close_socket(tl_loop *loop, tl_id id, tl_handle *handle,
 {
     int fd = handle->at.watch.fd;
     tl__descriptor_forget(loop, id, handle);
-    if (reset) {
+    /* what the peer has is not all: it must not see an orderly end */
+    if (reset || s->state & TL_IS_LOSSY) {
         tl_socket_reset(fd);
     } else {
         discard_unread(loop, fd, s);

@@ -24,7 +24,8 @@ enum {
     TL_IS_CLOSING = 2048, /* to be closed when the queue is empty */
     TL_IS_DIRTY = 4096,   /* on the loop's agenda of what to send */
     TL_IS_HIGH = 8192,    /* above the high-water mark since the last drain */
-    TL_IS_DEAF = 16384    /* receiving was shut down here */
+    TL_IS_DEAF = 16384,   /* receiving was shut down here */
+    TL_IS_LOSSY = 32768   /* bytes that were taken could not be sent */
 };
 
 typedef struct tl_stream {

@@ -264,8 +264,9 @@ enum { TL_WANT_AFRESH = 32 };
    connection to be made. */
 enum { TL_AWAIT_ROOM = 0, TL_AWAIT_SENT = 1, TL_AWAIT_CONNECTED = 2 };
 
-/* The peer has ended its direction; beside the negative errnos. */
-enum { TL_EOF = -4096 };
+/* Beside the negative errnos: the peer has ended its direction; the queue's
+   limit; receive_limit. */
+enum { TL_EOF = -4096, TL_QUEUE_FULL = -4097, TL_LINE_TOO_LONG = -4098 };
 
 /* What to tell the callbacks of a flowing connection; their places in the
    table that is anchored for it. */
@@ -313,7 +314,7 @@ int tl_stream_limits(tl_loop *loop, uint32_t slot, uint32_t generation,
                      double receive_limit);
 /* Give and use up what is wanted: 1 and *view, valid until the next call for
    this connection. -EAGAIN: not there yet. TL_EOF or an errno: it will never
-   be there. -EBUSY: another reader waits. -EMSGSIZE: receive_limit. */
+   be there. -EBUSY: another reader waits. TL_LINE_TOO_LONG. */
 int tl_stream_take(tl_loop *loop, uint32_t slot, uint32_t generation, int want,
                    double count, tl_view *view);
 /* Everything that is buffered, used up. */
@@ -334,7 +335,7 @@ int tl_stream_await(tl_loop *loop, uint32_t slot, uint32_t generation, int want,
                     double count, uint32_t waiter_slot,
                     uint32_t waiter_generation);
 /* Queue bytes; they are copied. 1 when the queue is above its high-water mark
-   now. -ENOBUFS: the queue's limit; none is taken. -EBUSY: another writer
+   now. TL_QUEUE_FULL: none is taken. -EBUSY: another writer
    waits for room. -EPIPE, -ECONNRESET ... */
 int tl_stream_send(tl_loop *loop, uint32_t slot, uint32_t generation,
                    const char *bytes, size_t count);

@@ -46,6 +46,13 @@ static bool is_here(const tl_timers *timers, const tl_handle *handle, int where)
            (handle->flags & TL_CLOCK_MASK) == timers->clock;
 }
 
+/* Of any handle, also of those whose where means something else. */
+static bool is_queued_here(const tl_timers *timers, const tl_handle *handle)
+{
+    return handle->kind < TL_WATCH && is_queued(handle) &&
+           is_here(timers, handle, handle->where);
+}
+
 /* Whether an entry is the first one met in this sweep for its handle: a slot
    that left a bucket and came back has two there. */
 static bool first_in_bucket(uint32_t slot, int bucket, void *context)
@@ -133,7 +140,7 @@ static int renumber(tl_timers *timers)
     uint32_t count = 0, slot = 0;
     while ((slot = tl_handles_walk(timers->handles, slot + 1)) != 0) {
         tl_handle *handle = tl_handles_at(timers->handles, slot);
-        if (is_queued(handle) && is_here(timers, handle, handle->where))
+        if (is_queued_here(timers, handle))
             queued[count++] = handle;
     }
     TL_CHECK(count == timers->queued, "queued handles are miscounted");
@@ -388,7 +395,7 @@ void tl_timers_check(tl_timers *timers)
     uint32_t slot = 0;
     while ((slot = tl_handles_walk(timers->handles, slot + 1)) != 0) {
         const tl_handle *handle = tl_handles_at(timers->handles, slot);
-        if (!is_queued(handle) || !is_here(timers, handle, handle->where))
+        if (!is_queued_here(timers, handle))
             continue;
         queued++;
         if (handle->at.deadline_ns < least_ns)

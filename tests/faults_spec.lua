@@ -1,48 +1,14 @@
 -- The n-th call of a system call or allocator fails: a clear error and the
 -- right status, never a crash, a hang or something leaked.
+local faults = require "tests.faults"
 local support = require "tests.support"
 
 local quote = support.quote
 
-local CODES = { EINTR = 4, EBADF = 9, ENOMEM = 12, EINVAL = 22, EMFILE = 24, ENOSPC = 28 }
+local run_command, run = faults.run_command, faults.run
 
-local folder, shim
-local except = "0:0" -- see preload/faults.c
-
-setup(function()
-  folder = support.shell("mktemp -d").out:match("[^\n]+")
-  shim = folder .. "/faults.so"
-  local r = support.shell(("cc -O1 -fPIC -shared -o %s tests/preload/faults.c -ldl"):format(shim))
-  assert.equal("", r.err)
-  assert.equal(0, r.code)
-  local symbols = support.shell("nm -S " .. support.program).out
-  local from, size = ("\n" .. symbols):match("\n(%x+) (%x+) %a __register_frame\n")
-  if from then except = from .. ":" .. size end
-end)
-
-teardown(function()
-  support.shell("rm -rf " .. folder)
-end)
-
--- Run a command in which the n-th call fails; r.calls is how many there were,
--- the failed one included, nil when the process was ended from outside.
-local function run_command(command, preload, call, n, code)
-  local log = folder .. "/calls"
-  os.remove(log)
-  local r = support.shell(([[LD_PRELOAD="%s" FAULT=%s:%d:%d FAULT_LOG=%s FAULT_EXCEPT=%s ]]
-    .. [[ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0:allocator_may_return_null=1 %s]])
-    :format(preload, call, n, CODES[code] or 0, log, except, command), { timeout = 10 })
-  local file = io.open(log)
-  if file then
-    r.calls = tonumber(file:read("*a"))
-    file:close()
-  end
-  return r
-end
-
-local function run(script, call, n, code)
-  return run_command(support.program .. " -e " .. quote(script), shim, call, n, code)
-end
+setup(faults.setup)
+teardown(faults.teardown)
 
 local function count(call, script)
   local r = run(script, call, 0, "ENOMEM")
@@ -89,7 +55,7 @@ describe("opening the loop", function()
       io.write(tostring(tl.sleep(0.001)))]]
     for _, call in ipairs { "epoll_create1", "eventfd", "epoll_ctl" } do
       local r = run_command("luajit -e " .. quote(script),
-        "$SANITIZER_PRELOAD " .. shim, call, 1, "EMFILE")
+        call, 1, "EMFILE", { sanitizer = true })
       assert.equal("", r.err)
       assert.equal("false 0 ", r.out:match("^%S+ %S+ "))
       assert.truthy(r.out:find("opening the loop: [Tt]oo many open files %(EMFILE%)"), r.out)

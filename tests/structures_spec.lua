@@ -27,6 +27,8 @@ local RUNS = {
   { "duration_test", "is exact for years, too", "100000 long" },
   { "duration_test", "reads texts as they are meant", "20000 parsing" },
   { "duration_test", "counts a number's value, not its digits", "1 digits" },
+  { "buffer_test", "holds what was put into it", "20000" },
+  { "stream_test", "moves every byte, in order", "20000" },
   { "loop_test", "runs what a model says, when and in which order", "10000 random" },
   { "loop_test", "moves virtual time only", "1 clocks" },
   { "loop_test", "is woken without time going by", "1 wake" },
@@ -58,6 +60,7 @@ if not support.sanitized then
     local VALGRIND = "valgrind -q --error-exitcode=9 --leak-check=full "
     local SHORT = {
       { "handles_test", "5000 5000 random" }, { "timers_test", "2000 50" },
+      { "buffer_test", "2000" }, { "stream_test", "1000" },
       { "loop_test", "300 random" }, { "loop_test", "1 watch" },
     }
     for _, run in ipairs(SHORT) do

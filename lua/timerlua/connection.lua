@@ -21,7 +21,7 @@ local SOME, COUNT, LINE, ALL, MORE = 0, 1, 2, 3, 4 -- TL_WANT_...
 local IN_TOTAL, AFRESH = 16, 32                    -- TL_WANT_IN_TOTAL ...
 local ROOM, SENT = 0, 1                            -- TL_AWAIT_...
 local FLOWING, EDGE, HALF_OPEN = 1, 2, 4           -- TL_STREAM_...
-local AGAIN, ALREADY, NO_BUFFERS, INTERRUPTED = -11, -114, -105, -4
+local AGAIN, ALREADY, INTERRUPTED = -11, -114, -4
 local CALLBACKS = { "open", "data", "drain", "eof", "error", "close" } -- TL_TELL_...
 local HOWS = { receive = 0, send = 1, both = 2 }   -- TL_SHUTDOWN_...
 
@@ -58,19 +58,16 @@ local WORDS = {
   [-16] = { "busy", "EBUSY" },
   [-115] = { "timeout", "ETIMEDOUT" }, -- a wait's time is over: see TIME_OVER
   [INTERRUPTED] = { "the loop ended", "ECANCELED" },
+  [-4097] = { "the queue's limit is reached", "ENOBUFS" },  -- TL_QUEUE_FULL
+  [-4098] = { "longer than receive_limit", "EMSGSIZE" },    -- TL_LINE_TOO_LONG
 }
 local TIME_OVER = -115
-local OWN_TEXTS = {
-  [NO_BUFFERS] = "the queue's limit is reached",
-  [-90] = "longer than receive_limit", -- EMSGSIZE
-}
 
 --- What a status of the core means: a word or text, and its symbolic code.
 function connection.words(status)
   local words = WORDS[status]
   if words then return words[1], words[2] end
-  local text = OWN_TEXTS[status] or to_string(C.tl_error_text(status)):lower()
-  return text, to_string(C.tl_error_name(status))
+  return to_string(C.tl_error_text(status)):lower(), to_string(C.tl_error_name(status))
 end
 
 local words = connection.words

@@ -61,10 +61,14 @@ end
 -- Reasons not to accept for the moment, as bits of self.held.
 local BY_SCRIPT, BY_LIMIT, BY_LACK = 1, 2, 4
 
+local accept_failed
+
 local function hold(self, reason, on)
   if self.closed_here then return end
   self.held = on and bit.bor(self.held, reason) or bit.band(self.held, bit.bnot(reason))
-  C.tl_listener_pause(loop, self.slot, self.generation, self.held ~= 0 and 1 or 0)
+  local status = C.tl_listener_pause(loop, self.slot, self.generation,
+    self.held ~= 0 and 1 or 0)
+  if status < 0 then accept_failed(self, status) end -- epoll_ctl(2): ENOSPC ...
 end
 
 local function below_limit(self)
@@ -77,7 +81,7 @@ end
 
 -- EMFILE and its like: the connections wait in the backlog, and so do we. Told
 -- once until one is accepted.
-local function accept_failed(self, status)
+function accept_failed(self, status)
   hold(self, BY_LACK, true)
   local again = timer.after(RETRY_AFTER, accept_again, self)
   -- the program is to go on as if it still listened
@@ -113,13 +117,18 @@ end
 -- ---------------------------------------------------------------------------
 -- the object
 
+local function remove_file(self)
+  if self.file then socket_file.remove(self.bound, self.file) end
+  self.file = nil
+end
+
 --- Stop listening. Connections that it accepted live on; the file of a Unix
 --- socket is removed. Harmless when repeated.
 function Listener:close()
   check_self(self, "close")
   if self.closed_here then return true end
   self.closed_here = true
-  if self.file then socket_file.remove(self.own, self.file) end
+  remove_file(self)
   C.tl_listener_close(loop, self.slot, self.generation)
   anchors.clear(self.slot)
   return true
@@ -197,6 +206,12 @@ local function check_limit(where, opts)
   return most
 end
 
+-- One that will not listen; the file of a Unix socket is in nobody's way.
+local function discard(self, fd)
+  remove_file(self)
+  C.tl_socket_close(fd)
+end
+
 local function open(self, candidate, opts, subject)
   local fd = C.tl_socket_open(candidate, STREAM)
   if fd < 0 then return errors.failed(subject, fd) end
@@ -205,14 +220,16 @@ local function open(self, candidate, opts, subject)
   local ok, message, code = options.apply(fd, kernel, not is_unix, subject)
   if ok then
     local status = C.tl_socket_bind(fd, candidate)
-    if status == 0 then status = C.tl_socket_listen(fd, self.backlog) end
+    if status == 0 then
+      self.bound, self.file = candidate, socket_file.claim(candidate)
+      status = C.tl_socket_listen(fd, self.backlog)
+    end
     if status ~= 0 then ok, message, code = errors.failed(subject, status) end
   end
   if not ok then
-    C.tl_socket_close(fd)
+    discard(self, fd)
     return nil, message, code
   end
-  self.owns_file = is_unix
   return fd
 end
 
@@ -240,15 +257,16 @@ end
 
 local function start(self, fd, subject)
   local id = core.new_id()
-  local status = C.tl_listener_start(loop, id, fd, self.settings.flags + self.flags)
+  self.own = ffi.new("tl_address")
+  local status = C.tl_socket_name(fd, 0, self.own)
+  if status == 0 then
+    status = C.tl_listener_start(loop, id, fd, self.settings.flags + self.flags)
+  end
   if status ~= 0 then
-    C.tl_socket_close(fd)
+    discard(self, fd)
     return errors.failed(subject, status)
   end
   self.fd, self.slot, self.generation = fd, id.slot, id.generation
-  self.own = ffi.new("tl_address")
-  C.tl_socket_name(fd, 0, self.own)
-  if self.owns_file then self.file = socket_file.claim(self.own) end
   self.address = address.text(self.own)
   local port = C.tl_address_port(self.own)
   self.port = port >= 0 and port or nil

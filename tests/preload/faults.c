@@ -1,31 +1,46 @@
-/* Makes one call of one function fail, for faults_spec.lua, which compiles it
-   and loads it before the program.
+/* Makes calls of one function fail, for the faults specs, which compile it and
+   load it before the program.
 
-   FAULT=function:n:errno   the n-th counted call fails with errno; n = 0: none
+   FAULT=function:n:errno:times  the n-th counted call and those after it, as
+                            many as times says, fail with errno; n = 0: none
    FAULT_LOG=file           gets the number of counted calls at the end
-
+   FAULT_MOST=k             a receive or send moves at most k bytes
+   FAULT_STORM=k            what a signal may interrupt is interrupted k times
+                            before it is done
    FAULT_EXCEPT=from:size   hexadecimal: a function of the program, by its
                             address in the file, whose calls do not count
 
    Allocations count only when the program's own code asks for them, so those
    of libc (and of LuaJIT, which maps its memory) never fail. The compiler's
    unwinder is in the program too, and ends it when an allocation fails: its
-   __register_frame, which LuaJIT calls, is to be excepted. */
+   __register_frame, which LuaJIT calls, is to be excepted.
+
+   What the kernel promises stays true: an edge that was cut short, or denied by
+   EAGAIN, is reported again, as it is when more comes; a connect(2) that was
+   interrupted goes on; a descriptor that is taken out of an epoll set is out of
+   it, whatever the call returns. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <link.h>
+#include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+enum { DESCRIPTORS = 4096 };
+
 static char target[32];
-static int wanted, error, calls;
+static int wanted, error, times, calls;
+static size_t most;
+static unsigned storm, interruptible;
 static uintptr_t program_from, program_to, except_from, except_size;
 
 static int find_program(struct dl_phdr_info *info, size_t size, void *unused)
@@ -44,12 +59,20 @@ static int find_program(struct dl_phdr_info *info, size_t size, void *unused)
     return 1; /* the first object is the program */
 }
 
+static size_t number(const char *name)
+{
+    const char *text = getenv(name);
+    return text != NULL ? strtoul(text, NULL, 10) : 0;
+}
+
 __attribute__((constructor)) static void prepare(void)
 {
     const char *fault = getenv("FAULT");
     if (fault == NULL ||
-        sscanf(fault, "%31[^:]:%d:%d", target, &wanted, &error) != 3)
+        sscanf(fault, "%31[^:]:%d:%d:%d", target, &wanted, &error, &times) != 4)
         target[0] = '\0';
+    most = number("FAULT_MOST");
+    storm = (unsigned)number("FAULT_STORM");
     const char *except = getenv("FAULT_EXCEPT");
     if (except == NULL || sscanf(except, "%" SCNxPTR ":%" SCNxPTR, &except_from,
                                  &except_size) != 2)
@@ -72,7 +95,10 @@ __attribute__((destructor)) static void tell(void)
 
 static int fails(const char *function)
 {
-    if (strcmp(function, target) != 0 || ++calls != wanted)
+    if (strcmp(function, target) != 0)
+        return 0;
+    calls++;
+    if (wanted == 0 || calls < wanted || calls - wanted >= times)
         return 0;
     errno = error;
     return 1;
@@ -113,19 +139,201 @@ int timerfd_settime(int fd, int flags, const struct itimerspec *when,
     return REAL(timerfd_settime)(fd, flags, when, before);
 }
 
+/* What each descriptor was last put into an epoll set with. */
+static struct registration {
+    int epfd; /* 0: not */
+    struct epoll_event event;
+} registrations[DESCRIPTORS];
+
 int epoll_ctl(int epfd, int operation, int fd, struct epoll_event *event)
 {
-    if (fails("epoll_ctl"))
+    bool removes = operation == EPOLL_CTL_DEL;
+    if (0 <= fd && fd < DESCRIPTORS) {
+        registrations[fd].epfd = removes ? 0 : epfd;
+        if (!removes)
+            registrations[fd].event = *event;
+    }
+    if (fails("epoll_ctl")) {
+        int code = errno;
+        if (removes)
+            (void)REAL(epoll_ctl)(epfd, operation, fd, event);
+        errno = code;
         return -1;
+    }
     return REAL(epoll_ctl)(epfd, operation, fd, event);
 }
 
-int epoll_wait(int epfd, struct epoll_event *events, int most, int timeout)
+/* Have the edge reported again that the program did not get to the end of. */
+static void renew_edge(int fd)
 {
-    if (fails("epoll_wait"))
-        return -1;
-    return REAL(epoll_wait)(epfd, events, most, timeout);
+    struct registration *r = &registrations[fd < DESCRIPTORS ? fd : 0];
+    int saved = errno;
+    if (fd < DESCRIPTORS && r->epfd > 0 && r->event.events & EPOLLET)
+        (void)REAL(epoll_ctl)(r->epfd, EPOLL_CTL_MOD, fd, &r->event);
+    errno = saved;
 }
+
+static int interrupted(void)
+{
+    if (storm == 0 || interruptible++ % (storm + 1) == storm)
+        return 0;
+    errno = EINTR;
+    return 1;
+}
+
+int epoll_wait(int epfd, struct epoll_event *events, int count, int timeout)
+{
+    if (fails("epoll_wait") || interrupted())
+        return -1;
+    return REAL(epoll_wait)(epfd, events, count, timeout);
+}
+
+/* --- sockets ------------------------------------------------------------ */
+
+/* As fails, for what the program calls itself, and an edge is not lost. */
+#define DENIED(name, fd)                                                       \
+    (CALLED_BY_PROGRAM && fails(name) &&                                       \
+     (errno != EAGAIN || (renew_edge(fd), 1)))
+
+int socket(int domain, int type, int protocol)
+{
+    if (CALLED_BY_PROGRAM && fails("socket"))
+        return -1;
+    return REAL(socket)(domain, type, protocol);
+}
+
+int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
+{
+    if (DENIED("accept4", fd) || interrupted())
+        return -1;
+    return REAL(accept4)(fd, address, length, flags);
+}
+
+int connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+    bool denied = CALLED_BY_PROGRAM && fails("connect");
+    bool goes_on = denied && (error == EINTR || error == EINPROGRESS);
+    if (denied && !goes_on)
+        return -1;
+    int result = REAL(connect)(fd, address, length);
+    if ((result == 0 || errno == EINPROGRESS) && (goes_on || interrupted())) {
+        errno = goes_on ? error : EINTR;
+        return -1;
+    }
+    return result;
+}
+
+int bind(int fd, const struct sockaddr *address, socklen_t length)
+{
+    return DENIED("bind", fd) ? -1 : REAL(bind)(fd, address, length);
+}
+
+int listen(int fd, int backlog)
+{
+    return DENIED("listen", fd) ? -1 : REAL(listen)(fd, backlog);
+}
+
+int shutdown(int fd, int how)
+{
+    return DENIED("shutdown", fd) ? -1 : REAL(shutdown)(fd, how);
+}
+
+int setsockopt(int fd, int level, int name, const void *value, socklen_t size)
+{
+    if (DENIED("setsockopt", fd))
+        return -1;
+    return REAL(setsockopt)(fd, level, name, value, size);
+}
+
+int getsockopt(int fd, int level, int name, void *value, socklen_t *size)
+{
+    if (DENIED("getsockopt", fd))
+        return -1;
+    return REAL(getsockopt)(fd, level, name, value, size);
+}
+
+int getsockname(int fd, struct sockaddr *address, socklen_t *length)
+{
+    if (DENIED("getsockname", fd))
+        return -1;
+    return REAL(getsockname)(fd, address, length);
+}
+
+int getpeername(int fd, struct sockaddr *address, socklen_t *length)
+{
+    if (DENIED("getpeername", fd))
+        return -1;
+    return REAL(getpeername)(fd, address, length);
+}
+
+int fcntl(int fd, int command, ...)
+{
+    va_list arguments;
+    va_start(arguments, command);
+    long argument = va_arg(arguments, long);
+    va_end(arguments);
+    return DENIED("fcntl", fd) ? -1 : REAL(fcntl)(fd, command, argument);
+}
+
+static size_t cut(size_t count)
+{
+    return most > 0 && count > most ? most : count;
+}
+
+static ssize_t moved(int fd, ssize_t result, size_t count)
+{
+    if (result > 0 && cut(count) < count)
+        renew_edge(fd);
+    return result;
+}
+
+ssize_t recv(int fd, void *bytes, size_t count, int flags)
+{
+    if (DENIED("recv", fd) || interrupted())
+        return -1;
+    return moved(fd, REAL(recv)(fd, bytes, cut(count), flags), count);
+}
+
+ssize_t send(int fd, const void *bytes, size_t count, int flags)
+{
+    if (DENIED("send", fd) || interrupted())
+        return -1;
+    return moved(fd, REAL(send)(fd, bytes, cut(count), flags), count);
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    if (DENIED("sendmsg", fd) || interrupted())
+        return -1;
+    struct iovec first = message->msg_iov[0];
+    struct msghdr part = *message;
+    if (cut(first.iov_len) < first.iov_len || (most > 0 && first.iov_len > 0)) {
+        first.iov_len = cut(first.iov_len);
+        part.msg_iov = &first;
+        part.msg_iovlen = 1;
+    }
+    ssize_t result = REAL(sendmsg)(fd, &part, flags);
+    if (result > 0 && most > 0)
+        renew_edge(fd);
+    return result;
+}
+
+ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+{
+    if (DENIED("recvmsg", fd) || interrupted())
+        return -1;
+    return REAL(recvmsg)(fd, message, flags);
+}
+
+ssize_t sendto(int fd, const void *bytes, size_t count, int flags,
+               const struct sockaddr *to, socklen_t length)
+{
+    if (DENIED("sendto", fd) || interrupted())
+        return -1;
+    return REAL(sendto)(fd, bytes, count, flags, to, length);
+}
+
+/* --- others ------------------------------------------------------------- */
 
 ssize_t read(int fd, void *buffer, size_t count)
 {

@@ -1,0 +1,97 @@
+/* Any bytes, received in pieces of any size, through a connection's buffer:
+   what a reader is given is what the whole input says, read by a plain loop.
+   The first byte says what is wanted, the next three how the pieces are cut. */
+#include <stdbool.h>
+#include <string.h>
+
+#include "buffer.h"
+#include "check.h"
+#include "framing.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static uint32_t state;
+
+static uint32_t random32(void)
+{
+    state = state * 1664525 + 1013904223;
+    return state >> 8;
+}
+
+/* What the whole says: the part at the beginning of bytes, or false. */
+static bool expect(int kind, size_t count, const char *bytes, size_t length,
+                   tl_part *part)
+{
+    if (kind == TL_WANT_COUNT) {
+        *part = (tl_part){count, count};
+        return length >= count;
+    }
+    for (size_t i = 0; i < length; i++) {
+        if (bytes[i] != '\n')
+            continue;
+        bool cr = i > 0 && bytes[i - 1] == '\r';
+        *part = (tl_part){cr ? i - 1 : i, i + 1};
+        return true;
+    }
+    return false;
+}
+
+/* Take what is complete, and compare it with the whole from *at on. */
+static void take_all(tl_want *want, tl_buffer *in, const char *whole,
+                     size_t length, size_t *at)
+{
+    tl_part part = {SIZE_MAX, SIZE_MAX}, expected;
+    while (tl_framing_find(want, tl_buffer_bytes(in), tl_buffer_length(in),
+                           &part)) {
+        TL_CHECK(expect(want->kind, want->count, whole + *at, length - *at,
+                        &expected),
+                 "a part that is not there");
+        TL_CHECK(part.length == expected.length &&
+                     part.advance == expected.advance,
+                 "another part than of the whole");
+        TL_CHECK(memcmp(tl_buffer_bytes(in), whole + *at, part.length) == 0,
+                 "other bytes than of the whole");
+        tl_buffer_consume(in, part.advance);
+        *at += part.advance;
+        part = (tl_part){SIZE_MAX, SIZE_MAX};
+    }
+    TL_CHECK(part.length == SIZE_MAX && part.advance == SIZE_MAX,
+             "an incomplete part is described");
+    TL_CHECK(tl_framing_missing(want, tl_buffer_length(in)) > 0,
+             "nothing is missing");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 4)
+        return 0;
+    bool lines = data[0] < 128;
+    tl_want want = {.kind = lines ? TL_WANT_LINE : TL_WANT_COUNT,
+                    .count = lines ? 0 : 1 + (data[0] & 127u)};
+    state = data[1] | (uint32_t)data[2] << 8;
+    uint32_t most = 1 + data[3];
+    const char *whole = (const char *)data + 4;
+    size_t length = size - 4, given = 0, at = 0;
+    tl_buffer_pool pool = {0};
+    tl_buffer in = {0};
+    while (given < length) {
+        size_t piece = 1 + random32() % most;
+        if (piece > length - given)
+            piece = length - given;
+        int error = tl_buffer_append(&in, &pool, whole + given, piece);
+        TL_CHECK(error == 0, "no memory");
+        given += piece;
+        take_all(&want, &in, whole, length, &at);
+        tl_buffer_release(&in, &pool);
+    }
+    tl_part none;
+    TL_CHECK(!expect(want.kind, want.count, whole + at, length - at, &none),
+             "a part was not given");
+    TL_CHECK(tl_buffer_length(&in) == length - at, "bytes are lost");
+    TL_CHECK(length == at ||
+                 memcmp(tl_buffer_bytes(&in), whole + at, length - at) == 0,
+             "what is left has changed");
+    tl_buffer_clear(&in, &pool);
+    tl_buffer_pool_free(&pool);
+    return 0;
+}
