@@ -67,11 +67,11 @@ static void run_stream(tl_dispatcher *d, lua_State *L, tl_id id, int ready)
     tl_stream *s = tl__stream_find(d->loop, id, &handle);
     if (s == NULL)
         return;
-    int reads = s->state & TL_STREAM_EDGE ? READS_EDGE : READS_LEVEL;
     bool wanted = tl__stream_wants_data(d->loop, handle, s);
-    tl__stream_progress(d->loop, id, ready);
-    if ((s = tl__stream_find(d->loop, id, &handle)) == NULL)
+    if (handle->at.watch.fd >= 0 &&
+        !tl__stream_progress(d->loop, id, handle, s, ready))
         return;
+    int reads = s->state & TL_STREAM_EDGE ? READS_EDGE : READS_LEVEL;
     if (s->state & TL_STREAM_FLOWING)
         tell_all(d, L, id, reads);
     else

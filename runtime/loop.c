@@ -300,6 +300,8 @@ int tl_loop_collect(tl_loop *loop)
         collect_posted(loop);
     if (loop->batch_count > 0)
         return loop->watches ? collect_ready(loop, false) : 0;
+    if (loop->active == 0) /* those posted have ended: nothing to wait for */
+        return TL_COLLECTED;
     trim(loop);
     return collect_waiting(loop);
 }

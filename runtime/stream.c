@@ -292,32 +292,28 @@ static bool finish_connect(tl_loop *loop, tl_id id, tl_handle *handle,
     s->state &= ~(uint32_t)TL_IS_CONNECTING;
     if (error) {
         fail(loop, id, handle, s, error);
-        return false;
+        return true; /* it is not closing, so it lives on */
     }
     tl__stream_tell(loop, id, handle, s, TL_TELL_OPEN);
     tl__wake_waiter(loop, &s->writer);
     return tl__stream_send_queue(loop, id, handle, s);
 }
 
-void tl__stream_progress(tl_loop *loop, tl_id id, int ready)
+bool tl__stream_progress(tl_loop *loop, tl_id id, tl_handle *handle,
+                         tl_stream *s, int ready)
 {
-    tl_handle *handle;
-    tl_stream *s = tl__stream_find(loop, id, &handle);
-    if (s == NULL || handle->at.watch.fd < 0)
-        return;
-    if (ready & (TL_WRITE | TL_ERROR | TL_HANGUP)) {
-        if (s->state & TL_IS_CONNECTING && !finish_connect(loop, id, handle, s))
-            return;
-        if (s->state & TL_IS_BLOCKED) {
-            s->state &= ~(uint32_t)TL_IS_BLOCKED;
-            if (!tl__stream_send_queue(loop, id, handle, s))
-                return;
-        }
-    }
     if (ready & (TL_READ | TL_ERROR | TL_HANGUP))
         s->state &= ~(uint32_t)TL_IS_DRAINED;
     if (ready & (TL_ERROR | TL_HANGUP))
         s->state |= TL_IS_HUNG;
+    if (!(ready & (TL_WRITE | TL_ERROR | TL_HANGUP)))
+        return true;
+    if (s->state & TL_IS_CONNECTING)
+        return finish_connect(loop, id, handle, s);
+    if (!(s->state & TL_IS_BLOCKED))
+        return true;
+    s->state &= ~(uint32_t)TL_IS_BLOCKED;
+    return tl__stream_send_queue(loop, id, handle, s);
 }
 
 /* --- ending ------------------------------------------------------------- */

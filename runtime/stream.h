@@ -44,8 +44,10 @@ typedef struct tl_stream {
     uint8_t peer[28]; /* of IPv4 or IPv6, where it came from */
 } tl_stream;
 
-/* Do what the kernel's readiness allows but reading: connect, send. */
-void tl__stream_progress(tl_loop *loop, tl_id id, int ready);
+/* Do what the kernel's readiness allows but reading: connect, send. False when
+   the connection ended by it. */
+bool tl__stream_progress(tl_loop *loop, tl_id id, tl_handle *handle,
+                         tl_stream *s, int ready);
 
 /* What is to be told next: TL_TELL_..., 0 for nothing. For TL_TELL_DATA
    *view is what was received; for TL_TELL_ERROR and TL_TELL_CLOSE *status is

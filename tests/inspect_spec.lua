@@ -99,6 +99,35 @@ describe("tl.handles", function()
   end)
 end)
 
+describe("tl.handles with sockets", function()
+  it("lists listeners and connections of both styles", function()
+    local v = values_of [[
+      local l = assert(tl.listen("127.0.0.1:0", { data = function() end }))
+      local c = assert(tl.connect(l:sock()))
+      c.name = "mine"
+      c:send("12345")
+      tl.sleep(0)
+      local counts = { connection = 0, listener = 0 }
+      for _, row in ipairs(tl.handles()) do
+        if counts[row.kind] then counts[row.kind] = counts[row.kind] + 1 end
+        if row.handle == c then
+          say("mine", row.name == "mine" and row.peer == l:sock() and row.sent or -1)
+          say("fd", row.fd == c:fileno() and 1 or 0)
+        elseif row.handle == l then
+          say("sock", row.sock == l:sock() and row.connections or -1)
+        end
+      end
+      say("listeners", counts.listener)
+      say("connections", counts.connection)
+      c:close() l:close()]]
+    assert.equal(5, v.mine)
+    assert.equal(1, v.fd)
+    assert.equal(1, v.listeners)
+    assert.is_true(v.connections >= 1)
+    assert.is_true(v.sock == 0 or v.sock == 1)
+  end)
+end)
+
 describe("tl.stats", function()
   it("counts timers armed, fired and cancelled", function()
     local v = values_of([[local before = tl.stats()
@@ -162,7 +191,8 @@ describe("tl.stats", function()
   it("adds up the system calls of its parts", function()
     local v = values_of [[tl.sleep(0.001)
       local s = tl.stats()
-      say("sum", s.waits + s.timerfd_sets + s.reads + s.controls)
+      say("sum", s.waits + s.timerfd_sets + s.reads + s.controls + s.accepts
+        + s.receives + s.sends)
       say("system_calls", s.system_calls)]]
     assert.is_true(v.sum > 0)
     assert.equal(v.sum, v.system_calls)

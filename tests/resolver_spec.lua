@@ -216,7 +216,7 @@ describe("tl.resolve", function()
     it("tells that no server would answer", function()
       local found, message, code = tl.resolve("example.com", options)
       assert.is_nil(found)
-      -- c-ares before 1.20 says no more than that
+      -- c-ares 1.18 says no more than that
       if code ~= "EREFUSED" then assert.equal("ECONNREFUSED", code) end
       assert.truthy(message:find("^resolve example.com: .*name server"))
     end)
@@ -343,6 +343,26 @@ describe("tl.resolve", function()
       tl.sleep(0)
       for i = 1, 200 do assert.equal("cancelled", tasks[i].status) end
       assert.equal(before[1], count_fds())
+    end)
+
+    it("is given up when a limit around it runs out", function()
+      options.timeout = nil
+      local start = tl.now()
+      assert.same({ nil, "timeout", "ETIMEDOUT" },
+        { tl.spawn(tl.timeout, 0.05, tl.resolve, "slow.test", options):join() })
+      assert.is_true(tl.now() - start < 1)
+      assert.equal(before[1], count_fds())
+    end)
+
+    it("shows what it has watched", function()
+      local task = tl.spawn(tl.resolve, "slow.test", options)
+      tl.sleep(0.01)
+      local kinds = {}
+      for _, row in ipairs(tl.handles()) do
+        if row.name == "tl.resolve" then kinds[row.kind] = true end
+      end
+      assert.same({ timer = true, watch = true }, kinds)
+      task:join()
     end)
 
     it("keeps the loop running while somebody waits, and not longer", function()

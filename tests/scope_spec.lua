@@ -395,3 +395,64 @@ describe("scopes and timeouts", function()
     assert.equal(4, math.floor((tl.now() - start) * 1e6 + 0.5) / 1e6)
   end)
 end)
+
+-- Trees of scopes whose tasks fail, catch, time out, cancel their scope and are
+-- cancelled from outside, at random and often in the same turn.
+describe("random trees of scopes", function()
+  for _, seed in ipairs(support.seeds(6)) do
+    it("never let a task outlive its scope (TEST_SEED=" .. seed .. ")", function()
+      local r = run_script(("math.randomseed(%d)\n"):format(seed) .. [[
+        local random = math.random
+        local raised, made = 0, 0
+        tl.on("error", function(err)
+          assert(tostring(err) == "broken", err)
+          raised = raised + 1
+        end)
+        local begun, ended, known = 0, 0, {}
+        local function tree(depth)
+          local alive = 0
+          local function child()
+            begun, alive = begun + 1, alive + 1
+            known[#known + 1] = tl.current()
+            tl.defer(function()
+              if random(3) == 1 then pcall(tl.sleep, random(0, 2)) end
+              alive, ended = alive - 1, ended + 1
+            end)
+            if depth > 0 and random(2) == 1 then tree(depth - 1) end
+            if random(3) == 1 then pcall(tl.sleep, random(0, 3)) else tl.sleep(random(0, 3)) end
+            if random(6) == 1 then error("broken", 0) end
+          end
+          local function body(scope)
+            for _ = 1, random(0, 4) do
+              if random(4) == 1 then tl.sleep(random(0, 1)) end
+              local t = scope:spawn(child)
+              if random(5) == 1 then t:join() end
+              if random(8) == 1 then pcall(t.join, t) end
+              if random(8) == 1 then t:cancel() end
+            end
+            if random(6) == 1 then scope:cancel() end
+            if random(8) == 1 then error("broken", 0) end
+          end
+          local ok, err
+          if random(2) == 1 then ok, err = pcall(tl.timeout, random(0, 3), tl.scope, body)
+          else ok, err = pcall(tl.scope, body) end
+          assert(alive == 0, "a task outlives its scope")
+          if not ok then
+            made = made + 1
+            if tostring(err):find("being cancelled", 1, true) then err = "broken" end
+            error(err, 0)
+          end
+        end
+        for _ = 1, 60 do
+          tl.spawn(tree, 3)
+          if random(2) == 1 then tl.sleep(random(0, 2)) end
+          if #known > 0 and random(2) == 1 then known[random(#known)]:cancel() end
+        end
+        tl.run()
+        assert(begun == ended, "not all ended")
+        say(#tl.handles(), tl.stats().handles, raised > 0, made > 0)]])
+      assert.equal("", r.err)
+      assert.equal("1 0 true true\n", r.out)
+    end)
+  end
+end)

@@ -223,9 +223,8 @@ local function make_plan(addr, opts)
 end
 
 local function equip(self, made, plan)
-  self.slot, self.generation = made.id.slot, made.id.generation
   self.known_peer = made.address and address.text(made.address)
-  connection.equip(self, plan.settings)
+  connection.equip(self, made.id.slot, made.id.generation, plan.settings)
   return self
 end
 
@@ -233,8 +232,7 @@ end
 -- with a handler
 
 local function run_handler(self, handler, autoclose)
-  task.become(self, handler)
-  if autoclose then task.defer(self.close, self) end
+  task.become(self, handler, autoclose and self.close)
   return handler(self)
 end
 
@@ -249,6 +247,7 @@ local function connect_later(self, plan, handler, callbacks, flags)
   end
   equip(self, made, plan)
   if not callbacks then return run_handler(self, handler, plan.settings.autoclose) end
+  self.flowing = true
   connection.flow(self, callbacks)
   C.tl_stream_flow(loop, self.slot, self.generation, flags)
 end

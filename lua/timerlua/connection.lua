@@ -38,7 +38,8 @@ local connection = {
 }
 
 --- By slot, so that lists find them; the garbage collector may take them.
-connection.all = setmetatable({}, { __mode = "v" })
+local all = setmetatable({}, { __mode = "v" })
+connection.all = all
 
 function Connection.__index(self, key)
   if key == "site" then return callable.site(self.handler) end
@@ -422,10 +423,12 @@ end
 
 -- Its end is known: whoever counts it is told, once.
 local function forget(self)
-  local on_end = self.on_end
-  self.on_end = nil
+  local owner = self.owner
   if self.id then ffi.gc(self.id, nil) end
-  if on_end then on_end() end
+  if not owner then return end
+  self.owner = nil
+  owner.open = owner.open - 1
+  if owner.limit == owner.open + 1 then owner.below_limit() end
 end
 
 local function abort_late(_, self)
@@ -644,26 +647,40 @@ function connection.settings(where, opts)
   }
 end
 
---- The object of a stream that the core has.
-function connection.wrap(slot, generation, settings)
-  local self = setmetatable({ slot = slot, generation = generation }, Connection)
-  connection.equip(self, settings)
+local function set_limits(slot, generation, settings)
+  C.tl_stream_limits(loop, slot, generation, settings.high, settings.low,
+    settings.limit, settings.receive_limit)
+end
+
+--- The object of a stream that was accepted. One that is closed with its
+--- handler needs no help of the garbage collector.
+--- @param owner table open: how many there are; limit, below_limit
+function connection.accepted(slot, generation, settings, owner, handler, flowing)
+  if not settings.is_default then set_limits(slot, generation, settings) end
+  -- made in one piece: each field added later would make the table anew
+  local self = setmetatable({
+    slot = slot, generation = generation, handler = handler, owner = owner,
+    flowing = flowing, timeout = settings.timeout,
+    close_timeout = settings.close_timeout,
+    id = not (flowing or settings.autoclose)
+      and ffi.gc(new_id(slot, generation), collected),
+  }, Connection)
+  owner.open = owner.open + 1
+  all[slot] = self
   return self
 end
 
-function connection.equip(self, settings)
-  self.timeout, self.close_timeout = settings.timeout, settings.close_timeout
-  if not settings.is_default then
-    C.tl_stream_limits(loop, self.slot, self.generation, settings.high, settings.low,
-      settings.limit, settings.receive_limit)
-  end
-  self.id = ffi.gc(new_id(self.slot, self.generation), collected)
-  connection.all[self.slot] = self
-end
-
---- One that is still to be made: its slot is filled in later.
+--- One that is still to be made; then it is told what it is.
 function connection.pending()
   return setmetatable({ slot = 0, generation = 0 }, Connection)
+end
+
+function connection.equip(self, slot, generation, settings)
+  self.slot, self.generation = slot, generation
+  self.timeout, self.close_timeout = settings.timeout, settings.close_timeout
+  if not settings.is_default then set_limits(slot, generation, settings) end
+  self.id = ffi.gc(new_id(slot, generation), collected)
+  all[slot] = self
 end
 
 local function stand_in(fn, wrapper)
@@ -708,10 +725,8 @@ function connection.tell_failure(self, handler, message, code)
   if handler.close then handler.close(self, message, code) end
 end
 
---- From here on the connection's callbacks are called.
+--- From here on a connection's callbacks are called.
 function connection.flow(self, list)
-  self.flowing = true
-  self.handler = list[2] or list[1] or list[6]
   anchors.set(self.slot, list, self)
 end
 

@@ -2,11 +2,12 @@
 local ffi = require "ffi"
 local core = require "timerlua.ffi"
 local anchors = require "timerlua.anchors"
+local connection = require "timerlua.connection"
 local misuse = require "timerlua.misuse"
 local task = require "timerlua.task"
 
 local C, loop = core.C, core.loop
-local KIND_TIMER, KIND_WATCH = 1, 4
+local KIND_TIMER, KIND_WATCH, KIND_STREAM, KIND_LISTENER = 1, 4, 5, 6
 
 local inspect = {}
 
@@ -27,17 +28,38 @@ local function task_row(t)
     waiting_for = t.status == "waiting" and t.waiting_for or nil }
 end
 
-local function row_of(slot, kind)
-  local _, object = anchors.get(slot)
-  if object == nil then return nil end
-  if kind == KIND_TIMER then return timer_row(object) end
-  if kind == KIND_WATCH then return watch_row(object) end
+local function connection_row(c, active)
+  local stats = c:stats()
+  return { kind = "connection", handle = c, name = c.name, site = c.site,
+    fd = c:fileno(), peer = c:peer(), queued = stats.queued,
+    received = stats.received, sent = stats.sent, active = active }
 end
 
---- Every live handle: timers, watches and tasks.
+local function listener_row(l, active)
+  return { kind = "listener", handle = l, name = l.name, site = l.site,
+    fd = l:fileno(), sock = l:sock(), connections = l.connections, active = active }
+end
+
+local ROWS = {
+  [KIND_TIMER] = timer_row,
+  [KIND_WATCH] = watch_row,
+  [KIND_STREAM] = connection_row,
+  [KIND_LISTENER] = listener_row,
+}
+
+local function row_of(slot, info)
+  local _, object = anchors.get(slot)
+  -- one that tasks read from is nobody's callback, so nothing anchors it
+  if info.kind == KIND_STREAM then object = connection.all[slot] end
+  local make = ROWS[info.kind]
+  if object and make then return make(object, info.active ~= 0) end
+end
+
+--- Every live handle: timers, watches, sockets and tasks.
 --- @return table[] rows each with kind, handle, name, site; timers also due,
 ---   period, runs, missed, clock, active, running, paused; watches fd,
----   interest, active; tasks status, and while they wait waiting_for, such as
+---   interest, active; connections fd, peer, queued, received, sent, active;
+---   listeners fd, sock, connections, active; tasks status, and while they wait waiting_for, such as
 ---   "sleep" or "channel:receive", and due if that has an end
 function inspect.handles()
   local rows = {}
@@ -46,7 +68,7 @@ function inspect.handles()
     local generation = C.tl_handle_walk(loop, slot)
     if slot[0] == 0 then break end
     C.tl_handle_info_get(loop, slot[0], generation, info)
-    rows[#rows + 1] = row_of(slot[0], info.kind)
+    rows[#rows + 1] = row_of(slot[0], info)
     slot[0] = slot[0] + 1
   end
   for t in task.each() do rows[#rows + 1] = task_row(t) end
@@ -54,7 +76,8 @@ function inspect.handles()
 end
 
 local COUNTERS = { "armed", "fired", "cancelled", "turns", "wakeups", "waits",
-  "timerfd_sets", "reads", "controls", "handles", "active", "bytes", "errors" }
+  "timerfd_sets", "reads", "controls", "accepts", "receives", "sends", "received",
+  "sent", "unsent", "handles", "active", "bytes", "errors" }
 
 local function lateness()
   return {
@@ -77,7 +100,8 @@ end
 --- Counters since the start, and how late callbacks began.
 --- @return table stats armed, fired, cancelled (timers); turns, wakeups
 ---   (blocking waits); system_calls and its parts waits, timerfd_sets, reads,
----   controls; handles, active (now); bytes (of the core's tables); errors;
+---   controls, accepts, receives, sends; received, sent (bytes), unsent (bytes
+---   dropped with a broken connection); handles, active (now); bytes (of the core's tables); errors;
 ---   lateness: count, mean, p50, p90, p99, max, quantile(share), in seconds
 function inspect.stats()
   local raw = ffi.new("tl_loop_stats")
@@ -85,6 +109,7 @@ function inspect.stats()
   local stats = {}
   for _, key in ipairs(COUNTERS) do stats[key] = raw[key] end
   stats.system_calls = raw.waits + raw.timerfd_sets + raw.reads + raw.controls
+    + raw.accepts + raw.receives + raw.sends
   stats.lateness = lateness()
   return stats
 end

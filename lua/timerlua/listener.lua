@@ -34,7 +34,7 @@ local Listener = { kind = "listener" }
 local listener = {}
 
 function Listener.__index(self, key)
-  if key == "site" then return callable.site(self.handler) end
+  if key == "site" then return callable.site(self.site_of) end
   if key == "connections" then return self.count.open end
   return Listener[key]
 end
@@ -78,31 +78,25 @@ local function accept_failed(self, status)
   errors.report(message, nil, self)
 end
 
-local function take_in(self, slot, generation)
+local function take_in(self, slot, generation, flowing)
   self.failing = false
-  local conn = connection.wrap(slot, generation, self.settings)
-  local count, limit = self.count, self.max_connections
-  count.open = count.open + 1
-  conn.on_end = function()
-    count.open = count.open - 1
-    if limit and count.open == limit - 1 then hold(self, BY_LIMIT, false) end
-  end
-  if limit and count.open >= limit then hold(self, BY_LIMIT, true) end
+  local count = self.count
+  local conn = connection.accepted(slot, generation, self.settings, count,
+    self.site_of, flowing)
+  if count.open == count.limit then hold(self, BY_LIMIT, true) end
   return conn
 end
 
 local function accept_task(self, slot, generation)
   if not slot then return accept_failed(self, generation) end
-  local conn = take_in(self, slot, generation)
-  conn.handler = self.handler
-  task.become(conn, self.handler)
-  if self.settings.autoclose then task.defer(conn.close, conn) end
+  local conn = take_in(self, slot, generation, false)
+  task.become(conn, self.handler, self.settings.autoclose and conn.close)
   return self.handler(conn)
 end
 
 local function accept_flowing(self, slot, generation)
   if not slot then return accept_failed(self, generation) end
-  connection.flow(take_in(self, slot, generation), self.callbacks)
+  connection.flow(take_in(self, slot, generation, true), self.callbacks)
 end
 
 -- ---------------------------------------------------------------------------
@@ -279,7 +273,8 @@ function listener.listen(addr, handler, opts)
   if opts.error ~= nil then callable.check("listen", "option error", opts.error) end
   self.on_error = opts.error
   self.backlog = check_backlog("listen", opts)
-  self.max_connections = check_limit("listen", opts)
+  self.count.limit = check_limit("listen", opts)
+  self.count.below_limit = function() hold(self, BY_LIMIT, false) end
   self.settings = connection.settings("listen", opts)
   options.for_kernel("listen", opts, KERNEL) -- raises before anything is opened
   local subject = "listen " .. addr

@@ -140,6 +140,7 @@ function Resolver:watch(fd, interest)
     self:process(fd, ready_bits(ready))
   end)
   if not watched then return self:fail_all(message, code) end
+  watched.name = "tl.resolve"
   self.watches[fd] = watched
 end
 
@@ -173,6 +174,7 @@ function Resolver:keep_time()
   local failure, code
   self.timer, failure, code = timer.after(0, tick, self)
   if not self.timer then return nil, failure, code end
+  self.timer.name = "tl.resolve"
   return true
 end
 

@@ -195,7 +195,7 @@ end
 local function finish(self, ok, ...)
   self.body_over = true
   limit.leave(self)
-  if not ok then body_failed(self, (...)) end
+  if not ok then body_failed(self, ...) end
   drain(self)
   return conclude(self, ok, ...)
 end

@@ -96,7 +96,7 @@ end
 local function finish(self, ok, ...)
   give_back(self)
   if ok then return ... end
-  rethrow.raise((...))
+  rethrow.raise(...)
 end
 
 --- Call `fn(...)` with a permit, which is released however it ends.

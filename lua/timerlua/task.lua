@@ -42,6 +42,8 @@ function Task.__tostring(self)
     self.name and " " .. misuse.show(self.name) or "", tostring(self.site))
 end
 
+local NOTHING = { n = 0 } -- results of a task
+
 local function new_task(fn, status)
   return setmetatable({ fn = fn, status = status, id = new_id() }, Task)
 end
@@ -60,12 +62,14 @@ function wait.adopt(co)
   if C.tl_handle_info_get(loop, slot, generation, adopted_info) == 0 then
     what, object = anchors.get(slot)
   end
-  local self = new_task(anchors.unbind(what), "running")
-  self.kind, self.source = "callback", object
-  self.handle_slot, self.handle_generation = slot, generation
+  -- made in one piece: a table that grows is made anew each time
+  local self = setmetatable({ fn = anchors.unbind(what), status = "running",
+    id = new_id(), kind = "callback", source = object, handle_slot = slot,
+    handle_generation = generation, coroutine = co, finally = false,
+    waiting_for = false, ending = false, results = false }, Task)
   shared.adopted = 1
   live[self] = true
-  settle_in(self, co)
+  tasks[co] = self
   return self
 end
 
@@ -125,9 +129,10 @@ end
 --- Have the running callback count as a task of `fn`, whose errors are those of
 --- `source`.
 --- @param source table kind, name, site
-function task.become(source, fn)
+--- @param finally? function called with source when it has ended, last
+function task.become(source, fn, finally)
   local self = wait.current("become")
-  self.kind, self.source, self.fn = "task", source, fn
+  self.kind, self.source, self.fn, self.finally = "task", source, fn, finally
 end
 
 --- Run `fn(...)` when the running task or callback ends, however it ends: by
@@ -209,25 +214,39 @@ local function abandon_limits(self)
   end
 end
 
+-- The error is a parameter of its own: a trace compiled by LuaJIT 2.1 was seen to
+-- take (...) == CANCELLED for false.
+local function end_by(self, err, traceback)
+  if err == CANCELLED then
+    self.status = "cancelled"
+  else
+    self.status = "failed"
+    self.err, self.traceback = err, rethrow.traceback(self, err, traceback)
+  end
+end
+
 local function complete(self, ok, ...)
   self.ending = true
   if self.limit then abandon_limits(self) end
   run_deferred(self)
+  if self.finally then errors.guard(self, self.finally, self.source) end
   live[self] = nil
   release_handle(self)
   if ok then
     self.status = "done"
-    self.results = { n = select("#", ...), ... }
-  elseif (...) == CANCELLED then
-    self.status = "cancelled"
+    local n = select("#", ...)
+    self.results = n == 0 and NOTHING or { n = n, ... }
   else
-    self.status = "failed"
-    local err, traceback = ...
-    self.err, self.traceback = err, rethrow.traceback(self, err, traceback)
+    end_by(self, ...)
   end
   local joined = wake_joiners(self)
   if self.status == "failed" and not joined then tell(self) end
   if self.scope then self.scope:child_ended(self) end
+end
+
+-- A callback that never became a task. CANCELLED: another task's, passed on.
+local function callback_failed(object, err, traceback)
+  if err ~= CANCELLED then errors.report(err, traceback, object) end
 end
 
 -- Called by the dispatcher when a task ended or a callback failed, in a
@@ -240,9 +259,8 @@ function dispatcher.hooks.finish(co, object, ok, ...)
     settle_in(self, me)
     complete(self, ok, ...)
     tasks[me] = nil
-  elseif not ok and (...) ~= CANCELLED then
-    local err, traceback = ...
-    errors.report(err, traceback, object)
+  elseif not ok then
+    callback_failed(object, ...)
   end
 end
 

@@ -50,12 +50,16 @@ function Timeout:abandon()
   anchors.clear(id.slot)
 end
 
+local function failed(self, err)
+  if err == self then return nil, "timeout", "ETIMEDOUT" end
+  rethrow.raise(err)
+end
+
 local function finish(self, ok, ...)
   self:abandon()
   limit.leave(self)
   if ok then return ... end
-  if (...) == self then return nil, "timeout", "ETIMEDOUT" end
-  rethrow.raise((...))
+  return failed(self, ...)
 end
 
 --- Call `fn(...)`, for at most `delay` seconds: then an error is raised where

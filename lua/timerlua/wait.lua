@@ -170,8 +170,12 @@ function wait.abandon(waiter)
   settle(waiter)
 end
 
+local function raise(err)
+  error(err, 0)
+end
+
 local function outcome(first, ...)
-  if first == RAISE then error((...), 0) end
+  if first == RAISE then raise(...) end
   return first, ...
 end
 
