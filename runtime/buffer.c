@@ -63,7 +63,8 @@ int tl_buffer_reserve(tl_buffer *buffer, tl_buffer_pool *pool, size_t count)
         return buffer->memory != NULL ? 0 : -ENOMEM;
     }
     /* a move costs no more than the bytes that were consumed before it */
-    if (buffer->start >= length && buffer->start > 0) {
+    if (buffer->memory != NULL && buffer->start >= length &&
+        buffer->start > 0) {
         memmove(buffer->memory, tl_buffer_bytes(buffer), length);
         buffer->start = 0;
         buffer->end = length;

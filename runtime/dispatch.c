@@ -1,6 +1,7 @@
 /* The dispatcher: see dispatch.h. */
 #include "dispatch.h"
 
+#include <errno.h>
 #include <lauxlib.h>
 #include <stdio.h>
 
@@ -127,6 +128,9 @@ static int turns(lua_State *L)
         if (d->loop->shared.interrupt || d->loop->shared.stopped)
             break;
         int outcome = tl_loop_collect(d->loop);
+        if (outcome == -ECHILD)
+            return luaL_error(L, "timerlua.run: this process was forked from "
+                                 "the one that the loop belongs to");
         if (outcome < 0)
             return luaL_error(L, "timerlua.run: waiting: %s (%s)",
                               tl_error_text(outcome), tl_error_name(outcome));

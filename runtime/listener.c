@@ -18,7 +18,10 @@ static int64_t *options(tl_handle *handle)
 static tl_handle *find(const tl_loop *loop, tl_id id)
 {
     tl_handle *handle = tl_handles_find(&loop->handles, id.slot, id.generation);
-    return handle != NULL && handle->kind == TL_LISTENER ? handle : NULL;
+    if (handle == NULL || handle->kind != TL_LISTENER ||
+        tl_poller_forked(&loop->poller)) /* its socket is the parent's */
+        return NULL;
+    return handle;
 }
 
 static int listen_again(tl_loop *loop, tl_id id, tl_handle *handle)

@@ -53,7 +53,8 @@ static void dispose(tl_loop *loop, tl_handle *handle)
 
 void tl_loop_close(tl_loop *loop)
 {
-    tl__streams_flush(loop);
+    if (!tl_poller_forked(&loop->poller)) /* the parent sends what it queued */
+        tl__streams_flush(loop);
     for (uint32_t slot = 0;
          (slot = tl_handles_walk(&loop->handles, slot + 1)) != 0;) {
         dispose(loop, tl_handles_at(&loop->handles, slot));
@@ -292,6 +293,8 @@ int tl_loop_collect(tl_loop *loop)
     TL_CHECK(loop->batch_next >= loop->batch_count,
              "collecting before the batch is used up");
     loop->batch_count = loop->batch_next = 0;
+    if (tl_poller_forked(&loop->poller))
+        return -ECHILD;
     loop->turns++;
     if (loop->active == 0 && loop->posted.count == 0)
         return TL_NOTHING_LEFT;

@@ -15,7 +15,8 @@ tl_loop *tl_loop_open(void);
 void tl_loop_close(tl_loop *loop);
 
 /* Wait, if need be, and fill the batch, which must be used up. The batch may
-   stay empty: then the loop was woken. TL_NOTHING_LEFT: no active handle. */
+   stay empty: then the loop was woken. TL_NOTHING_LEFT: no active handle.
+   -ECHILD: this process was forked from the loop's. */
 int tl_loop_collect(tl_loop *loop);
 /* The next event of the batch whose handle still wants it: its callback
    begins now. Returns the handle, NULL at the end of the batch. */

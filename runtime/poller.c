@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,11 +22,26 @@
    of these instead of a generation. */
 enum { OWN_EVENT = TL_CLOCKS };
 
+enum { MARK_BYTES = 1 }; /* the kernel makes it a page */
+
 static const clockid_t kernel_clocks[TL_CLOCKS] = {
     [TL_MONOTONIC] = CLOCK_MONOTONIC,
     [TL_REALTIME] = CLOCK_REALTIME,
     [TL_BOOTTIME] = CLOCK_BOOTTIME,
 };
+
+/* A page that the kernel clears in forked children, madvise(2): looking at it
+   costs a load, where getpid(2) is a system call. */
+static int mark_process(tl_poller *poller)
+{
+    void *page = mmap(NULL, MARK_BYTES, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED)
+        return -errno;
+    *(char *)page = 1;
+    poller->here = page;
+    return madvise(page, MARK_BYTES, MADV_WIPEONFORK) ? -errno : 0;
+}
 
 static uint64_t pack(tl_id id)
 {
@@ -36,6 +52,8 @@ static int control(tl_poller *poller, int operation, int fd, uint32_t events,
                    tl_id id)
 {
     struct epoll_event event = {.events = events, .data.u64 = pack(id)};
+    if (tl_poller_forked(poller))
+        return -ECHILD;
     poller->controls++;
     return epoll_ctl(poller->epoll_fd, operation, fd, &event) ? -errno : 0;
 }
@@ -58,10 +76,11 @@ int tl_poller_open(tl_poller *poller)
     *poller = (tl_poller){.epoll_fd = -1, .event_fd = -1};
     for (int c = 0; c < TL_CLOCKS; c++)
         poller->timer_fds[c] = -1;
-    int error = 0;
-    poller->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (poller->epoll_fd < 0)
-        error = -errno;
+    int error = mark_process(poller);
+    if (error == 0) {
+        poller->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+        error = poller->epoll_fd < 0 ? -errno : 0;
+    }
     if (error == 0) {
         poller->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         error = poller->event_fd < 0 ? -errno : 0;
@@ -80,6 +99,9 @@ void tl_poller_close(tl_poller *poller)
     close_fd(&poller->event_fd);
     close_fd(&poller->epoll_fd);
     free(poller->owners);
+    if (poller->here != NULL)
+        (void)munmap((void *)poller->here, MARK_BYTES);
+    poller->here = NULL;
 }
 
 /* Put the poller's own descriptors into a set. */
@@ -94,6 +116,8 @@ static int add_all_own(tl_poller *poller)
 
 int tl_poller_renew(tl_poller *poller)
 {
+    if (tl_poller_forked(poller))
+        return -ECHILD;
     int old = poller->epoll_fd;
     int fresh = epoll_create1(EPOLL_CLOEXEC);
     if (fresh < 0)
@@ -192,6 +216,8 @@ int tl_poller_set_deadline(tl_poller *poller, int clock, int64_t deadline_ns)
 {
     if (deadline_ns == poller->deadline_ns[clock])
         return 0;
+    if (tl_poller_forked(poller))
+        return -ECHILD;
     if (poller->timer_fds[clock] < 0) {
         int error = open_timer(poller, clock);
         if (error)
@@ -238,6 +264,8 @@ static void timer_fired(tl_poller *poller, int clock)
 int tl_poller_wait(tl_poller *poller, bool block, tl_ready *ready)
 {
     struct epoll_event events[TL_POLL_MOST];
+    if (tl_poller_forked(poller))
+        return -ECHILD;
     poller->waits++;
     poller->wakeups += block;
     int count =
@@ -258,6 +286,8 @@ int tl_poller_wait(tl_poller *poller, bool block, tl_ready *ready)
 
 void tl_poller_wake(tl_poller *poller)
 {
+    if (tl_poller_forked(poller))
+        return;
     int saved = errno;
     uint64_t one = 1;
     /* EAGAIN only after 2^64 wake-ups, and then one is pending anyway */

@@ -1,6 +1,10 @@
 /* The poller: every epoll, timerfd and eventfd call is here. It reports what
    is ready and when a clock reached a deadline; it runs nothing.
 
+   It belongs to the process that opened it. After a fork(2) the child shares
+   its descriptors, so there every function answers -ECHILD and leaves them
+   alone; only tl_poller_close does its work.
+
    Its own descriptors are edge-triggered, so an expired timerfd or a written
    eventfd needs no read to become quiet. */
 #ifndef TL_POLLER_H
@@ -20,6 +24,7 @@ typedef struct tl_ready {
 typedef struct tl_poller {
     int epoll_fd;
     int event_fd;
+    const char *here; /* reads 1, but 0 in a process forked from this one */
     int timer_fds[TL_CLOCKS];       /* -1 until a clock is first used */
     int64_t deadline_ns[TL_CLOCKS]; /* what each is set to, 0 for nothing */
     bool clock_stepped;             /* seen since it was last taken */
@@ -30,6 +35,11 @@ typedef struct tl_poller {
 
 /* -EMFILE, -ENFILE, -ENOMEM; nothing is left open then. */
 int tl_poller_open(tl_poller *poller);
+/* Whether this is a process forked from the one that opened it. */
+static inline bool tl_poller_forked(const tl_poller *poller)
+{
+    return *poller->here == 0;
+}
 void tl_poller_close(tl_poller *poller);
 
 /* Report fd under id until it is removed. */

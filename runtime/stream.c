@@ -29,7 +29,8 @@ static const tl_id nobody = {0, 0};
 tl_stream *tl__stream_find(const tl_loop *loop, tl_id id, tl_handle **handle)
 {
     tl_handle *found = tl_handles_find(&loop->handles, id.slot, id.generation);
-    if (found == NULL || found->kind != TL_STREAM)
+    if (found == NULL || found->kind != TL_STREAM ||
+        tl_poller_forked(&loop->poller)) /* its socket is the parent's */
         return NULL;
     *handle = found;
     return found->repeat.stream;
