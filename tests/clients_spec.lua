@@ -77,7 +77,7 @@ describe("the HTTP server's modes", function()
       support.program, mode))
     local address = running:await("listening on ([^\n]+)\n")
     assert.equal("Hello, world!", shell("curl -s http://%s/", address))
-    os.execute(("pkill -TERM -P %d"):format(running.pid))
+    support.shell("pkill -TERM -P " .. running.pid) -- of the tracer, the server
     running:ended()
     running = nil
     local text = support.read(log)
