@@ -246,6 +246,27 @@ describe("the documents", function()
     end
   end)
 
+  it("name every method, callback and option of sockets", function()
+    local sockets = support.read("docs/sockets.md")
+    for class, path in pairs { conn = "lua/timerlua/connection.lua",
+      listener = "lua/timerlua/listener.lua" } do
+      for _, name in ipairs(defined_in(path, "\nfunction %u%l+:(%l[%l_]+)")) do
+        assert.is_true(is_mentioned(sockets, class .. ":" .. name), class .. ":" .. name)
+      end
+    end
+    local names = "open data drain eof error close local_addr handler backlog "
+      .. "max_connections reuseaddr reuseport v6only defer_accept "
+    for _, list in ipairs(defined_in("lua/timerlua/connection.lua",
+      "\n  [kernelow]+_options = \"([%l_ ]+)\"")) do
+      names = names .. list .. " "
+    end
+    for name in names:gmatch("%S+") do
+      assert.is_truthy(sockets:find("`" .. name .. "`", 1, true)
+        or sockets:find("`" .. name .. "(", 1, true)
+        or sockets:find("`options." .. name .. "`", 1, true), name)
+    end
+  end)
+
   it("name every counter", function()
     local timers = support.read("docs/timers.md")
     local stats = tl.stats()

@@ -1,0 +1,39 @@
+#!/usr/bin/env timerlua
+-- A chat on a Unix socket, written with callbacks: what one says all others get.
+-- Who does not read is put out, so that nobody waits for him.
+-- Run: timerlua scripts/chat.lua [address]; Ctrl-C ends it. Take part by
+--   nc -U /tmp/chat.socket
+local tl = require "timerlua"
+io.stdout:setvbuf("line")
+
+local names, unfinished, guests = {}, {}, 0
+
+local function tell(text, but)
+  for conn in pairs(names) do
+    if conn ~= but then conn:send(text .. "\n") end
+    if select(2, conn:queued()) then conn:abort() end
+  end
+end
+
+local function open(conn)
+  guests = guests + 1
+  names[conn] = "guest " .. guests
+  tell(names[conn] .. " has come")
+end
+
+local function data(conn, bytes)
+  local text = (unfinished[conn] or "") .. bytes
+  for line in text:gmatch("([^\n]*)\n") do tell(names[conn] .. ": " .. line, conn) end
+  unfinished[conn] = text:match("[^\n]*$")
+  if #unfinished[conn] > 4096 then conn:close() end -- no line of a chat
+end
+
+local function close(conn)
+  tell(names[conn] .. " has left", conn)
+  names[conn], unfinished[conn] = nil, nil
+end
+
+local server = assert(tl.listen((...) or "unix:/tmp/chat.socket",
+  { open = open, data = data, close = close }))
+print("listening on " .. server:sock())
+tl.on("stop", function() server:close() end) -- takes the socket's file away
