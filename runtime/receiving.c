@@ -10,7 +10,10 @@
 #include "socket.h"
 #include "stream.h"
 
-enum { MOST_RESERVED = 1 << 20 /* for one receive */ };
+enum {
+    MOST_RESERVED = 1 << 20, /* for one receive */
+    MOST_READS = 16          /* in a turn, by a reader that never waits */
+};
 
 /* The kernel's answer to a receive: note what it means. */
 static ssize_t note_received(tl_loop *loop, tl_stream *s, ssize_t got,
@@ -30,8 +33,20 @@ static ssize_t note_received(tl_loop *loop, tl_stream *s, ssize_t got,
         s->state &= ~(uint32_t)TL_IS_HUNG;
     } else {
         s->receive_error = (int16_t)got;
+        if (s->send_error == 0) /* a reset ends both directions */
+            s->send_error = (int16_t)got;
     }
     return got;
+}
+
+/* Whether a reader may ask the kernel again without waiting: one that a fast
+   peer feeds would never let the others have their turn. */
+static bool may_read(const tl_loop *loop, tl_stream *s)
+{
+    if (s->turn != (uint32_t)loop->turns)
+        s->turn_reads = 0;
+    s->turn = (uint32_t)loop->turns;
+    return s->turn_reads++ < MOST_READS;
 }
 
 /* Receive once, behind what is buffered already. */
@@ -138,11 +153,13 @@ int tl_stream_take(tl_loop *loop, uint32_t slot, uint32_t generation, int kind,
         if (find_buffered(s, &want, view))
             return 1;
         int over = verdict(s, &want);
-        if (over == TL_EOF && kind == TL_WANT_ALL)
+        /* nothing at all is no success, in LuaSocket neither */
+        if (over == TL_EOF && kind == TL_WANT_ALL &&
+            tl_buffer_length(&s->in) > 0)
             return take_rest(s, view);
         if (over)
             return over;
-        if (s->state & (TL_IS_DRAINED | TL_IS_CONNECTING))
+        if (s->state & (TL_IS_DRAINED | TL_IS_CONNECTING) || !may_read(loop, s))
             return -EAGAIN;
         size_t missing = tl_framing_missing(&want, tl_buffer_length(&s->in));
         if (receive_behind(loop, handle, s, missing) == -ENOMEM)
@@ -198,7 +215,8 @@ double tl_stream_take_into(tl_loop *loop, uint32_t slot, uint32_t generation,
     }
     tl_want some = {.kind = TL_WANT_SOME, .count = most};
     int over = verdict(s, &some);
-    if (over == 0 && s->state & (TL_IS_DRAINED | TL_IS_CONNECTING))
+    if (over == 0 &&
+        (s->state & (TL_IS_DRAINED | TL_IS_CONNECTING) || !may_read(loop, s)))
         over = -EAGAIN;
     if (over)
         return over;
@@ -235,6 +253,15 @@ int tl_stream_await(tl_loop *loop, uint32_t slot, uint32_t generation, int kind,
     if (kind == TL_WANT_LINE) /* take has looked at all of it */
         s->want.seen = tl_buffer_length(&s->in);
     s->reader = (tl_id){waiter_slot, waiter_generation};
+    tl_handle *wait =
+        tl_handles_find(&loop->handles, waiter_slot, waiter_generation);
+    if (wait == NULL)
+        return -ESTALE;
+    if (handle->flags & TL_FLAG_UNREF)
+        (void)tl_handle_ref(loop, waiter_slot, waiter_generation, 0);
+    tl__set_active(loop, wait, true);
+    if (!(s->state & (TL_IS_DRAINED | TL_IS_CONNECTING)))
+        tl__post(loop, id, handle); /* it has had its turn: see may_read */
     tl__stream_update(loop, id, handle, s);
     return s->receive_error;
 }

@@ -233,8 +233,7 @@ static int interest_of(const tl_handle *handle, const tl_stream *s, bool reads)
         bool any = now || reads || wants_room(s);
         return any ? TL_READ | TL_WRITE | TL_EDGE : 0;
     }
-    return (now & TL_READ) | (reads ? TL_READ : 0) |
-           (wants_room(s) ? TL_WRITE : 0);
+    return (now || reads ? TL_READ : 0) | (wants_room(s) ? TL_WRITE : 0);
 }
 
 void tl__stream_update(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
@@ -243,12 +242,24 @@ void tl__stream_update(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
         return;
     bool reads = tl__stream_wants_data(loop, handle, s);
     int interest = interest_of(handle, s, reads);
+    /* where a task reads, its wait keeps the loop running: tl_stream_await */
     tl__set_active(loop, handle,
-                   reads || wants_room(s) || s->tell != 0 ||
-                       s->state & TL_IS_CLOSING);
+                   (reads && s->state & TL_STREAM_FLOWING) || wants_room(s) ||
+                       s->tell != 0 || s->state & TL_IS_CLOSING);
     int error = tl__descriptor_interest(loop, id, handle, interest);
     if (error)
         fail(loop, id, handle, s, error);
+}
+
+int tl_stream_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on)
+{
+    tl_handle *handle;
+    const tl_stream *s =
+        tl__stream_find(loop, (tl_id){slot, generation}, &handle);
+    if (s == NULL)
+        return -EBADF;
+    (void)tl_handle_ref(loop, s->reader.slot, s->reader.generation, on);
+    return tl_handle_ref(loop, slot, generation, on);
 }
 
 void tl__stream_settle(tl_loop *loop, tl_id id, int ready, bool unwanted)

@@ -40,6 +40,7 @@ typedef struct tl_stream {
     int16_t send_error, receive_error;
     uint32_t high, low;
     size_t limit, receive_limit;
+    uint32_t turn, turn_reads; /* how often it was read from in a turn */
     uint64_t received, sent;
     uint8_t peer_length;
     uint8_t peer[28]; /* of IPv4 or IPv6, where it came from */

@@ -330,7 +330,8 @@ int tl_stream_skip(tl_loop *loop, uint32_t slot, uint32_t generation,
 double tl_stream_take_into(tl_loop *loop, uint32_t slot, uint32_t generation,
                            char *bytes, double room);
 /* After -EAGAIN: have the waiting handle resumed with the wanted bytes as a
-   string, or with nothing when they will not come. -EBUSY. */
+   string, or with nothing when they will not come. It keeps the loop running
+   as long as it waits, unless the connection is unreferenced. -EBUSY. */
 int tl_stream_await(tl_loop *loop, uint32_t slot, uint32_t generation, int want,
                     double count, uint32_t waiter_slot,
                     uint32_t waiter_generation);
@@ -360,6 +361,8 @@ int tl_stream_busy(tl_loop *loop, uint32_t slot, uint32_t generation,
 int tl_stream_shutdown(tl_loop *loop, uint32_t slot, uint32_t generation,
                        int how);
 int tl_stream_pause(tl_loop *loop, uint32_t slot, uint32_t generation, int on);
+/* tl_handle_ref for it and for the wait of its reader. */
+int tl_stream_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on);
 /* Close once the queue is empty. 1 when bytes are left to send. */
 int tl_stream_close(tl_loop *loop, uint32_t slot, uint32_t generation);
 /* After 1: this timer, which limits how long that may take, comes due at once

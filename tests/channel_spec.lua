@@ -224,6 +224,7 @@ describe("a channel in the main chunk of a plain luajit", function()
 
   it("is waited for, and timed out", function()
     tl.clock.virtual()
+    finally(tl.clock.real)
     local ch = tl.channel()
     tl.after(1, function() ch:send("a") end)
     assert.equal("a", ch:receive())

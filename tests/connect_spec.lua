@@ -123,13 +123,13 @@ describe("tl.connect", function()
       assert.same({ n = 3, nil, "timeout", "ETIMEDOUT" },
         (function(...) return { n = select("#", ...), ... } end)(
           tl.timeout(0.02, tl.connect, listener:sock())))
-      local fds = sockets.count_fds()
+      local fds = support.count_fds()
       local connecting = tl.spawn(function() return tl.connect(listener:sock()) end)
       turns(3)
-      assert.equal(fds + 1, sockets.count_fds())
+      assert.equal(fds + 1, support.count_fds())
       connecting:cancel()
       assert.same({ nil, "join: task cancelled", "ECANCELED" }, { connecting:join() })
-      assert.equal(fds, sockets.count_fds())
+      assert.equal(fds, support.count_fds())
       for _, client in ipairs(clients) do client:close() end
       listener:close()
     end)

@@ -371,15 +371,65 @@ for _, mode in ipairs { { edge = false }, { edge = true } } do
       end)
     end)
 
-    it("raises what else ends it", function()
+    it("ends when the peer resets, which receive tells apart", function()
       run(function()
         local a, b = make()
         a:abort()
-        local ok, message = pcall(function() for _ in b:lines() do error("a line") end end)
-        assert.is_false(ok)
-        assert.truthy(message:find("connection:lines: closed (ECONNRESET)", 1, true), message)
+        for _ in b:lines() do error("a line") end
+        assert.same({ nil, "closed", "", "ECONNRESET" }, { b:receive() })
+        assert.same({ nil, "closed", 0, "ECONNRESET" }, { b:send("x") })
         b:close()
       end)
+    end)
+
+    it("raises a timeout", function()
+      run(function()
+        local a, b = make()
+        b:settimeout(0.01)
+        local ok, message = pcall(function() for _ in b:lines() do error("a line") end end)
+        assert.is_false(ok)
+        assert.truthy(message:find("connection:lines: timeout (ETIMEDOUT)", 1, true), message)
+        a:close()
+        b:close()
+      end)
+    end)
+  end)
+
+  describe("a reader" .. name, function()
+    it("that a fast peer feeds leaves the others their turn", function()
+      run(function()
+        local a, b = make()
+        local ticks, stop = 0, false
+        local ticker = tl.every(0.001, function() ticks = ticks + 1 end)
+        local feeder = tl.spawn(function()
+          local piece = ("x"):rep(262144)
+          while not stop and a:send(piece) do end
+        end)
+        local ends = tl.now() + 0.1
+        while tl.now() < ends do assert(b:receive(100)) end
+        stop = true
+        assert.is_true(ticks > 5, ticks)
+        ticker:cancel()
+        feeder:cancel()
+        a:abort()
+        b:close()
+      end)
+    end)
+
+    it("whose time was over does not keep the loop running", function()
+      local r = support.run(([[local tl = require "timerlua"
+        local kept = {}
+        local l = tl.listen("127.0.0.1:0", function(c)
+          c:settimeout(0.01)
+          kept[#kept + 1] = c
+          print((select(2, c:receive())))
+          print(tl.timeout(0.01, c.receive, c))
+        end, { autoclose = false, edge = %s })
+        kept[1] = tl.connect(l:sock())
+        tl.sleep(0.05)
+        l:close() ]]):format(tostring(mode.edge)))
+      assert.equal("timeout\nnil\ttimeout\tETIMEDOUT\n", r.out)
+      assert.same({ "", 0 }, { r.err, r.code })
     end)
   end)
 

@@ -14,7 +14,7 @@ ffi.cdef [[
   int close(int fd);
   int fcntl(int fd, int command, ...);
 ]]
-local AF_INET, SOCK_DGRAM_NONBLOCK, F_GETFD = 2, 2 + 2048, 1
+local AF_INET, SOCK_DGRAM_NONBLOCK = 2, 2 + 2048
 
 local raised, quote = support.raised, support.quote
 
@@ -22,13 +22,7 @@ local raised, quote = support.raised, support.quote
 local with_ares = select(3, tl.resolve("x.test", { servers = { "127.0.0.1:1" },
   timeout = 0.001 })) ~= "EOPNOTSUPP"
 
-local function count_fds()
-  local count = 0
-  for fd = 0, 255 do
-    if ffi.C.fcntl(fd, F_GETFD) >= 0 then count = count + 1 end
-  end
-  return count
-end
+local count_fds = support.count_fds
 
 -- A socket of 127.0.0.1 that nobody reads: a name server that says nothing.
 local function silent_server()

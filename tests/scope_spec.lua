@@ -376,6 +376,7 @@ describe("scopes and timeouts", function()
   it("work in the main chunk of a plain luajit", function()
     local tl = require "timerlua"
     tl.clock.virtual()
+    finally(tl.clock.real)
     local seen, start = {}, tl.now()
     assert.equal("x", tl.scope(function(scope)
       scope:spawn(function() tl.sleep(2) seen[1] = "child" end)

@@ -87,6 +87,7 @@ describe("semaphore:use", function()
   it("works in the main chunk of a plain luajit", function()
     local tl = require "timerlua"
     tl.clock.virtual()
+    finally(tl.clock.real)
     local s = tl.semaphore(1)
     tl.spawn(s.use, s, tl.sleep, 2)
     tl.sleep(0)

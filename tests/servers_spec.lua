@@ -210,7 +210,7 @@ describe("the port forwarder", function()
   it("says what is wrong when the target is not there", function()
     local s = start("scripts/forward.lua", "127.0.0.1:1", "127.0.0.1:0")
     local client = connect(s.address)
-    assert.equal("", client:receive("*a"))
+    assert.same({ nil, "closed", "", "EOF" }, { client:receive("*a") })
     client:close()
     s:await("connect 127.0.0.1:1: connection refused")
     stop()
@@ -272,7 +272,7 @@ describe("the health checker", function()
     local function answer(text)
       return assert(tl.listen("127.0.0.1:0", function(conn)
         conn:receive_until("\r\n\r\n", true)
-        if not text then tl.sleep(60) end
+        if not text then return conn:receive() end -- until the checker gives up
         conn:send(text)
       end))
     end

@@ -6,19 +6,7 @@ local luassert = require "luassert"
 local tl = require "timerlua"
 local core = require "timerlua.ffi"
 
-ffi.cdef "int fcntl(int fd, int command, ...);"
-local F_GETFD = 1
-
 local sockets = {}
-
---- Open descriptors below 4096, asked of the kernel one by one.
-function sockets.count_fds()
-  local count = 0
-  for fd = 0, 4095 do
-    if ffi.C.fcntl(fd, F_GETFD) >= 0 then count = count + 1 end
-  end
-  return count
-end
 
 --- The core's counters.
 function sockets.stats()
@@ -30,7 +18,7 @@ end
 local function open_now()
   support.collect()
   local stats = sockets.stats()
-  return { fds = sockets.count_fds(), handles = stats.handles, active = stats.active }
+  return { fds = support.count_fds(), handles = stats.handles, active = stats.active }
 end
 
 --- Run `fn` as a task, at most so many seconds; then everything it opened must
@@ -46,7 +34,10 @@ function sockets.run(fn, seconds)
     luassert.equal(nil, err)
   end)
   if not ok then
-    for _, row in ipairs(tl.handles()) do row.handle:cancel() end
+    for _, row in ipairs(tl.handles()) do
+      local finish = row.handle.cancel or row.handle.close
+      finish(row.handle)
+    end
     error(message, 0)
   end
   for _ = 1, 100 do -- what was closed last is told on the next turns

@@ -690,6 +690,7 @@ describe("the main chunk of a plain luajit", function()
   end)
 
   after_each(function()
+    tl.clock.real()
     assert.equal(active, tl.stats().active)
   end)
 

@@ -211,6 +211,7 @@ describe("tl.timeout", function()
   it("works in the main chunk of a plain luajit", function()
     local tl = require "timerlua"
     tl.clock.virtual()
+    finally(tl.clock.real)
     local before, start = tl.stats().handles, tl.now()
     assert.same({ nil, "timeout", "ETIMEDOUT" }, { tl.timeout(1, tl.sleep, 5) })
     assert.same({ nil, "timeout", "ETIMEDOUT" }, { tl.timeout(1, function()

@@ -13,17 +13,9 @@ ffi.cdef [[
 ]]
 
 local AF_UNIX, SOCK_STREAM = 1, 1
-local F_GETFD, F_SETFL, O_NONBLOCK = 1, 4, 2048
+local F_SETFL, O_NONBLOCK = 4, 2048
 
--- Asked of the kernel one by one: a listing by another process would also see
--- the pipe to it, or not.
-local function count_fds()
-  local count = 0
-  for fd = 0, 255 do
-    if ffi.C.fcntl(fd, F_GETFD) >= 0 then count = count + 1 end
-  end
-  return count
-end
+local count_fds = support.count_fds
 
 describe("tl.watch", function()
   local tl, opened, watchdog, before
@@ -48,6 +40,7 @@ describe("tl.watch", function()
 
   after_each(function()
     watchdog:cancel()
+    tl.clock.real()
     for fd in pairs(opened) do ffi.C.close(fd) end
     assert.same(before, { fds = count_fds(), handles = tl.stats().handles,
       active = tl.stats().active })

@@ -14,6 +14,12 @@ function callable.check(where, what, value)
   if not is_callable(value) then misuse.got(where, what .. " must be a function", value) end
 end
 
+--- The same as a function proper, which the core can call.
+function callable.plain(value)
+  if type(value) == "function" then return value end
+  return callable.stand_in(function(...) return value(...) end, value)
+end
+
 -- Functions of ours that stand in for a script's.
 local originals = setmetatable({}, { __mode = "k" })
 

@@ -269,14 +269,16 @@ function Connection:receive_into(buffer, most)
   end
 end
 
---- Iterate over the lines until the peer has ended; the last may lack its LF.
---- Raises what else ends it.
+--- Iterate over the lines until the connection is closed, by whom or what ever;
+--- the last before the peer's end may lack its LF. Raises what else ends it,
+--- such as a timeout.
 function Connection:lines()
   check_self(self, "lines")
   return function()
     local line, err, partial, code = self:receive("*l")
     if line then return line end
-    if code == "EOF" then return partial ~= "" and partial or nil end
+    if code == "EOF" and partial ~= "" then return partial end
+    if err == "closed" then return nil end
     error(("connection:lines: %s (%s)"):format(err, code), 2)
   end
 end
@@ -562,14 +564,14 @@ end
 function Connection:unref()
   check_self(self, "unref")
   self.unreferenced = true
-  C.tl_handle_ref(loop, self.slot, self.generation, 0)
+  C.tl_stream_ref(loop, self.slot, self.generation, 0)
   return self
 end
 
 function Connection:ref()
   check_self(self, "ref")
   self.unreferenced = nil
-  C.tl_handle_ref(loop, self.slot, self.generation, 1)
+  C.tl_stream_ref(loop, self.slot, self.generation, 1)
   return self
 end
 
@@ -710,7 +712,8 @@ end
 
 function connection.equip(self, slot, generation, settings)
   self.slot, self.generation = slot, generation
-  self.timeout, self.close_timeout = settings.timeout, settings.close_timeout
+  self.timeout = self.timeout or settings.timeout -- set while it connected
+  self.close_timeout = settings.close_timeout
   if not settings.is_default then set_limits(slot, generation, settings) end
   if self.unreferenced then C.tl_handle_ref(loop, slot, generation, 0) end
   self.id = ffi.gc(new_id(slot, generation), collected)
@@ -732,8 +735,10 @@ function connection.callbacks(where, handler)
     end
     callable.check(where, "callback " .. name, fn)
   end
-  local list = { handler.open or false, handler.data or false, handler.drain or false,
-    handler.eof or false, false, false }
+  local list = {}
+  for i, name in ipairs(CALLBACKS) do
+    list[i] = handler[name] and callable.plain(handler[name]) or false
+  end
   local on_error, on_close = handler.error, handler.close
   if on_error then
     list[5] = stand_in(on_error, function(self, status)

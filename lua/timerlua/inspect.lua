@@ -105,8 +105,8 @@ end
 --- @return table stats armed, fired, cancelled (timers); turns, wakeups
 ---   (blocking waits); system_calls and its parts waits, timerfd_sets, reads,
 ---   controls, accepts, receives, sends; received, sent (bytes), unsent (bytes
----   dropped with a broken connection); handles, active (now); bytes (of the core's tables); errors;
----   lateness: count, mean, p50, p90, p99, max, quantile(share), in seconds
+---   dropped with a broken connection); handles, active (now); bytes (of the
+---   core's tables); errors; lateness: count, mean, p50, p90, p99, max, quantile(share), in seconds
 function inspect.stats()
   local raw = ffi.new("tl_loop_stats")
   C.tl_loop_stats_get(loop, raw)

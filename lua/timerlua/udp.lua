@@ -556,11 +556,6 @@ function Udp:close()
   return true
 end
 
-local function plain_function(fn)
-  if type(fn) == "function" then return fn end
-  return callable.stand_in(function(...) return fn(...) end, fn)
-end
-
 -- What the core calls, at the places of TL_TELL_DATA and TL_TELL_ERROR; the
 -- first tells whose callback it is.
 local function callbacks_of(self)
@@ -570,7 +565,7 @@ local function callbacks_of(self)
     if on_error then return on_error(self, message, code) end
     errors.report(("udp %s: %s"):format(self:sock(), message), nil, self)
   end
-  return { self.handler, plain_function(self.handler), false, false,
+  return { self.handler, callable.plain(self.handler), false, false,
     callable.stand_in(failed, on_error) }
 end
 
