@@ -131,8 +131,7 @@ static void serve(end *e, const tl_event *event)
     int reads = 1 + (int)(random64() % 16);
     tl_handle *handle;
     tl_stream *s = tl__stream_find(loop, e->id, &handle);
-    if (s == NULL ||
-        !tl__stream_progress(loop, e->id, handle, s, event->ready))
+    if (s == NULL || !tl__stream_progress(loop, e->id, handle, s, event->ready))
         return;
     bool wanted = tl__stream_reader(loop, e->id).slot != 0;
     int result =
