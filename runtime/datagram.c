@@ -34,7 +34,8 @@ typedef struct tl_datagram {
 static tl_datagram *find(const tl_loop *loop, tl_id id, tl_handle **handle)
 {
     tl_handle *found = tl_handles_find(&loop->handles, id.slot, id.generation);
-    if (found == NULL || found->kind != TL_DATAGRAM)
+    if (found == NULL || found->kind != TL_DATAGRAM ||
+        tl_poller_forked(&loop->poller)) /* its socket is the parent's */
         return NULL;
     *handle = found;
     return found->repeat.datagram;
@@ -294,32 +295,39 @@ int tl_datagram_send(tl_loop *loop, uint32_t slot, uint32_t generation,
 
 /* --- receiving ---------------------------------------------------------- */
 
-static void name_sender(tl_loop *loop, const tl_address *address, tl_view *from)
+static void name_sender(const tl_address *address, char *text, tl_view *from)
 {
-    int length = tl_address_format(address, loop->from, sizeof loop->from);
+    int length = tl_address_format(address, text, TL_ADDRESS_TEXT);
     if (length < 0) { /* a Unix socket that is not bound */
         length = sizeof "unix:" - 1;
-        memcpy(loop->from, "unix:", (size_t)length);
+        memcpy(text, "unix:", (size_t)length);
     }
-    *from = (tl_view){loop->from, (double)length};
+    *from = (tl_view){text, (double)length};
 }
 
-/* Receive one: 1, or a negative errno. */
-static int receive(tl_loop *loop, const tl_handle *handle, tl_view *data,
-                   tl_view *from)
+/* Receive one, into TL_SCRATCH_BYTES and TL_ADDRESS_TEXT: 1, or a negative
+   errno. */
+static int receive_to(tl_loop *loop, const tl_handle *handle, char *bytes,
+                      char *text, tl_view *data, tl_view *from)
 {
     tl_address address = {0};
     loop->traffic.receives++;
-    ssize_t got = tl_socket_receive_from(handle->at.watch.fd, loop->scratch,
+    ssize_t got = tl_socket_receive_from(handle->at.watch.fd, bytes,
                                          TL_SCRATCH_BYTES, &address);
     if (got < 0)
         return (int)got;
     loop->traffic.received += (uint64_t)got;
-    *data = (tl_view){loop->scratch, (double)got};
+    *data = (tl_view){bytes, (double)got};
     if (got > TL_SCRATCH_BYTES)
         return -EMSGSIZE;
-    name_sender(loop, &address, from);
+    name_sender(&address, text, from);
     return 1;
+}
+
+static int receive(tl_loop *loop, const tl_handle *handle, tl_view *data,
+                   tl_view *from)
+{
+    return receive_to(loop, handle, loop->scratch, loop->from, data, from);
 }
 
 static int take_error(tl_datagram *s, tl_view *data)
@@ -353,7 +361,9 @@ int tl_datagram_take(tl_loop *loop, uint32_t slot, uint32_t generation,
         return take_error(s, data);
     if (had_its_turn(loop, s))
         return -EAGAIN;
-    return receive(loop, handle, data, from);
+    if (loop->taken == NULL && (loop->taken = malloc(TL_SCRATCH_BYTES)) == NULL)
+        return -ENOMEM;
+    return receive_to(loop, handle, loop->taken, loop->taken_from, data, from);
 }
 
 tl_id tl__datagram_reader(const tl_loop *loop, tl_id id)

@@ -53,6 +53,17 @@ void tl__descriptor_forget(tl_loop *loop, tl_id id, tl_handle *handle)
     leave(loop, handle);
 }
 
+int tl_descriptor_taken(tl_loop *loop, int fd)
+{
+    for (uint32_t slot = 0;
+         (slot = tl_handles_walk(&loop->handles, slot + 1)) != 0;) {
+        const tl_handle *handle = tl_handles_at(&loop->handles, slot);
+        if (handle->kind >= TL_STREAM && handle->at.watch.fd == fd)
+            return 1;
+    }
+    return 0;
+}
+
 int tl__agenda_reserve(tl_agenda *agenda, size_t live)
 {
     size_t needed = agenda->count + live + 1;

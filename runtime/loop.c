@@ -66,6 +66,7 @@ void tl_loop_close(tl_loop *loop)
     free(loop->posted.ids);
     free(loop->dirty.ids);
     free(loop->scratch);
+    free(loop->taken);
     for (int c = 0; c < TL_CLOCKS; c++)
         tl_timers_free(&loop->timers[c]);
     tl_handles_free(&loop->handles);
@@ -97,6 +98,7 @@ int tl_loop_take_reason(tl_loop *loop)
 
 static void add_event(tl_loop *loop, tl_id id, int ready)
 {
+    TL_CHECK(loop->batch_count < TL_BATCH_MOST, "more events than a batch has");
     loop->batch[loop->batch_count++] = (tl_event){id, ready};
 }
 
@@ -121,19 +123,18 @@ static void collect_due(tl_loop *loop)
     }
 }
 
-/* Have the poller report a handle again: after a hold, or a new poller.
-   Returns what to report at once, or 0. */
-static int renew_one(tl_loop *loop, tl_id id, tl_handle *handle)
+/* Have a new poller report a handle; a watch on the next turn, when one whose
+   descriptor is closed can be told so. */
+static void renew_one(tl_loop *loop, tl_id id, tl_handle *handle)
 {
     if (handle->kind == TL_WATCH)
-        return tl__watch_renew(loop, id, handle);
-    if (handle->kind == TL_STREAM)
+        tl__post(loop, id, handle);
+    else if (handle->kind == TL_STREAM)
         tl__stream_renew(loop, id, handle);
     else if (handle->kind == TL_DATAGRAM)
         tl__datagram_renew(loop, id, handle);
     else
         tl__listener_renew(loop, id, handle);
-    return 0;
 }
 
 /* A descriptor was closed behind our back, but a duplicate of it keeps it in
@@ -150,9 +151,7 @@ static int renew_poller(tl_loop *loop)
             continue;
         tl_id id = {slot, handle->generation};
         tl__descriptor_forget(loop, id, handle);
-        int ready = renew_one(loop, id, handle);
-        if (ready && loop->batch_count < TL_BATCH_MOST)
-            add_event(loop, id, ready);
+        renew_one(loop, id, handle);
     }
     return error;
 }

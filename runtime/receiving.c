@@ -186,6 +186,20 @@ int tl_stream_peek(tl_loop *loop, uint32_t slot, uint32_t generation,
     return 0;
 }
 
+double tl_stream_find(tl_loop *loop, uint32_t slot, uint32_t generation,
+                      double from, const char *bytes, size_t length)
+{
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, (tl_id){slot, generation}, &handle);
+    size_t start = (size_t)from;
+    if (s == NULL || tl_buffer_length(&s->in) <= start)
+        return -1;
+    const char *held = tl_buffer_bytes(&s->in);
+    const char *found =
+        memmem(held + start, tl_buffer_length(&s->in) - start, bytes, length);
+    return found != NULL ? (double)(found - held) : -1;
+}
+
 int tl_stream_skip(tl_loop *loop, uint32_t slot, uint32_t generation,
                    double count)
 {
@@ -292,6 +306,21 @@ static int serve_scratch(tl_loop *loop, tl_stream *s, size_t got, tl_view *view)
     return found;
 }
 
+/* The wanted part of what is buffered. A long one is left to the task, to make
+   a string of: if memory lacks for that, the task sees the error. */
+static int serve_buffered(tl_stream *s, tl_view *view)
+{
+    tl_part part;
+    const char *bytes = tl_buffer_bytes(&s->in);
+    if (!tl_framing_find(&s->want, bytes, tl_buffer_length(&s->in), &part))
+        return 0;
+    if (part.length > TL_SCRATCH_BYTES)
+        return TL_WOKEN;
+    show(view, bytes, part.length);
+    tl_buffer_consume(&s->in, part.advance);
+    return 1;
+}
+
 static int serve_once(tl_loop *loop, tl_handle *handle, tl_stream *s,
                       tl_view *view)
 {
@@ -307,8 +336,8 @@ static int serve_once(tl_loop *loop, tl_handle *handle, tl_stream *s,
     } else {
         got =
             receive_behind(loop, handle, s, tl_framing_missing(&s->want, held));
-        if (got > 0 && find_buffered(s, &s->want, view))
-            return 1;
+        if (got > 0)
+            return serve_buffered(s, view);
     }
     return got == -ENOMEM ? -ENOMEM : 0;
 }
@@ -402,12 +431,8 @@ int tl__stream_next(tl_loop *loop, tl_id id, int *reads, tl_view *view,
         }
         note_end(loop, id, handle, s);
     }
-    if (take_tell(s, TL_TELL_EOF) && !(s->tell >> TL_TELL_ERROR & 1)) {
-        if (s->state & TL_STREAM_HALF_OPEN)
-            return TL_TELL_EOF;
-        (void)tl_stream_close(loop, id.slot, id.generation);
-        return tl__stream_next(loop, id, reads, view, status);
-    }
+    if (take_tell(s, TL_TELL_EOF) && !(s->tell >> TL_TELL_ERROR & 1))
+        return TL_TELL_EOF;
     if (take_tell(s, TL_TELL_DRAIN))
         return TL_TELL_DRAIN;
     return tell_end(loop, id, handle, s, status);

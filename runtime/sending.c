@@ -246,7 +246,7 @@ int tl_stream_await_sent(tl_loop *loop, uint32_t slot, uint32_t generation,
     tl_id id = {slot, generation};
     tl_handle *handle;
     tl_stream *s = tl__stream_find(loop, id, &handle);
-    if (s == NULL)
+    if (s == NULL || s->state & TL_IS_CLOSING)
         return -EBADF;
     if (tl_stream_busy(loop, slot, generation, 1))
         return -EBUSY;

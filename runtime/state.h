@@ -59,6 +59,10 @@ struct tl_loop {
     tl_buffer_pool pool;
     char *scratch;              /* what was just received; TL_SCRATCH_BYTES */
     char from[TL_ADDRESS_TEXT]; /* where that came from, of a datagram */
+    /* the same for what Lua itself asks for: a finalizer may do so while the
+       scratch is being made a string */
+    char *taken;
+    char taken_from[TL_ADDRESS_TEXT];
     tl_traffic traffic;
     uint32_t pages_trimmed;
     tl_event batch[TL_BATCH_MOST];

@@ -432,7 +432,8 @@ void tl_stream_closing(tl_loop *loop, uint32_t slot, uint32_t generation,
     s->writer_awaits = TL_AWAIT_SENT;
 }
 
-double tl_stream_abort(tl_loop *loop, uint32_t slot, uint32_t generation)
+double tl_stream_abort(tl_loop *loop, uint32_t slot, uint32_t generation,
+                       int status)
 {
     tl_id id = {slot, generation};
     tl_handle *handle;
@@ -440,6 +441,8 @@ double tl_stream_abort(tl_loop *loop, uint32_t slot, uint32_t generation)
     if (s == NULL || handle->at.watch.fd < 0)
         return 0;
     double dropped = (double)tl_buffer_length(&s->out);
+    if (s->send_error == 0)
+        s->send_error = (int16_t)status;
     close_socket(loop, id, handle, s, true);
     leave(loop, id, handle, s);
     return dropped;

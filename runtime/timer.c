@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "descriptor.h"
 #include "handle.h"
 
 static int queue_until(tl_loop *loop, uint32_t slot, tl_handle *handle,
@@ -106,7 +107,7 @@ static int rearm(tl_loop *loop, uint32_t slot, uint32_t generation,
                  int64_t monotonic_ns, int64_t delay_ns)
 {
     tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
-    if (handle == NULL || handle->kind == TL_WATCH)
+    if (handle == NULL || tl__has_descriptor(handle))
         return -ESTALE;
     if (delay_ns < 0) {
         delay_ns = interval_of(handle);

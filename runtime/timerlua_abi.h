@@ -240,9 +240,8 @@ int tl_process_id(void);
 /* --- connections -------------------------------------------------------- */
 
 /* Options of a connection. FLOWING: data goes to its callback as it comes;
-   otherwise it stays until a reader takes it. HALF_OPEN: it goes on after the
-   peer has ended its direction. */
-enum { TL_STREAM_FLOWING = 1, TL_STREAM_EDGE = 2, TL_STREAM_HALF_OPEN = 4 };
+   otherwise it stays until a reader takes it. */
+enum { TL_STREAM_FLOWING = 1, TL_STREAM_EDGE = 2 };
 
 /* What a reader wants: up to count bytes, count bytes, a line, all until the
    end; or to know of more than count bytes buffered. */
@@ -370,8 +369,16 @@ int tl_stream_close(tl_loop *loop, uint32_t slot, uint32_t generation);
 void tl_stream_closing(tl_loop *loop, uint32_t slot, uint32_t generation,
                        uint32_t timer_slot, uint32_t timer_generation);
 /* Close at once, and have the peer see a reset. What is queued is dropped;
-   the number of its bytes is returned. */
-double tl_stream_abort(tl_loop *loop, uint32_t slot, uint32_t generation);
+   the number of its bytes is returned. status is what TL_TELL_CLOSE tells: 0
+   or a negative errno. */
+double tl_stream_abort(tl_loop *loop, uint32_t slot, uint32_t generation,
+                       int status);
+/* Whether a connection, listener or datagram socket has this descriptor. */
+int tl_descriptor_taken(tl_loop *loop, int fd);
+/* Where `length` bytes first occur in what is buffered, at or behind `from`;
+   -1 when they do not. */
+double tl_stream_find(tl_loop *loop, uint32_t slot, uint32_t generation,
+                      double from, const char *bytes, size_t length);
 int tl_stream_info_get(tl_loop *loop, uint32_t slot, uint32_t generation,
                        tl_stream_info *info);
 /* Where an accepted connection came from. */

@@ -210,11 +210,12 @@ local function local_address(text)
 end
 
 local function make_plan(addr, opts)
+  local endpoint = address.parse("connect", "address", addr)
   local settings = connection.settings("connect", opts)
   return {
     text = addr,
     subject = "connect " .. addr,
-    endpoint = address.parse("connect", "address", addr),
+    endpoint = endpoint,
     kernel = options.for_kernel("connect", opts, KERNEL, connection.kernel_defaults),
     local_address = local_address(opts.local_addr),
     settings = settings,
@@ -259,7 +260,7 @@ local function tell_closed(self, on_close)
 end
 
 local function with_handler(plan, handler)
-  local self = connection.pending()
+  local self = connection.pending(plan.settings)
   local callbacks, flags
   if type(handler) == "table" and not getmetatable(handler) then
     callbacks, flags = connection.callbacks("connect", handler)
@@ -298,7 +299,7 @@ function connect.connect(addr, opts)
   if opts.handler ~= nil then return with_handler(plan, opts.handler) end
   local made, message, code = establish(plan)
   if not made then return nil, message, code end
-  return equip(connection.pending(), made, plan)
+  return equip(connection.pending(plan.settings), made, plan)
 end
 
 return connect

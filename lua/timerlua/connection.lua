@@ -20,8 +20,10 @@ local info = ffi.new("tl_stream_info")
 local SOME, COUNT, LINE, ALL, MORE = 0, 1, 2, 3, 4 -- TL_WANT_...
 local IN_TOTAL, AFRESH = 16, 32                    -- TL_WANT_IN_TOTAL ...
 local ROOM, SENT = 0, 1                            -- TL_AWAIT_...
-local FLOWING, EDGE, HALF_OPEN = 1, 2, 4           -- TL_STREAM_...
+local FLOWING, EDGE = 1, 2                         -- TL_STREAM_...
 local AGAIN, ALREADY, INTERRUPTED = -11, -114, -4
+local TIMEDOUT, NOT_CONNECTED, BAD_FD = -110, -107, -9
+local LONGEST_STRING = 0x7fffff00 -- LJ_MAX_STR of LuaJIT
 local CALLBACKS = { "open", "data", "drain", "eof", "error", "close" } -- TL_TELL_...
 local HOWS = { receive = 0, send = 1, both = 2 }   -- TL_SHUTDOWN_...
 
@@ -56,6 +58,7 @@ local WORDS = {
   [-32] = { "closed", "EPIPE" },
   [-9] = { "closed", "EBADF" },
   [-16] = { "busy", "EBUSY" },
+  [-107] = { "not connected yet", "ENOTCONN" },
   [-115] = { "timeout", "ETIMEDOUT" }, -- a wait's time is over: see TIME_OVER
   [INTERRUPTED] = { "the loop ended", "ECANCELED" },
   [-4097] = { "the queue's limit is reached", "ENOBUFS" },  -- TL_QUEUE_FULL
@@ -119,7 +122,7 @@ local function await(self, where, want, count, deadline)
     if type(data) == "string" then return data end
     -- the time may be over in the turn in which the bytes come
     status = take(self, want + AFRESH, count)
-    if status == 1 then return taken() end
+    if status == 1 then return want == MORE or taken() end
     if data == wait.loop_ended then return nil, INTERRUPTED end
     if status ~= AGAIN then return nil, status end
     if self.timeout then return nil, TIME_OVER end
@@ -139,9 +142,15 @@ local function rest(self)
   return taken()
 end
 
-local BUSY = -16
+local BUSY, TOO_LONG = -16, -4098 -- EBUSY, TL_LINE_TOO_LONG
+
+-- While it is being made, the core does not know it.
+local function known_status(self, status)
+  return status == BAD_FD and self.connecting and NOT_CONNECTED or status
+end
 
 local function missed(self, status, prefix)
+  status = known_status(self, status)
   local partial = status == BUSY and "" or rest(self)
   local message, code = words(status)
   return nil, message, prefix and prefix .. partial or partial, code
@@ -155,8 +164,9 @@ local function wanted(what, prefix)
   end
   if what == nil then return LINE, 0 end
   if type(what) == "number" then
-    if not (what >= 0 and what <= 2 ^ 47) then
-      misuse.got("connection:receive", "the number of bytes must be >= 0", what)
+    if not (what >= 0 and what <= LONGEST_STRING) then
+      misuse.got("connection:receive", ("the number of bytes must be from 0 to %d")
+        :format(LONGEST_STRING), what)
     end
     return COUNT, math.max(0, math.floor(what) - (prefix and #prefix or 0))
   end
@@ -189,8 +199,9 @@ end
 
 local function most_bytes(where, most)
   if most == nil then return 65536 end
-  if type(most) ~= "number" or not (most >= 1 and most <= 2 ^ 47) then
-    misuse.got(where, "the number of bytes must be >= 1", most)
+  if type(most) ~= "number" or not (most >= 1 and most <= LONGEST_STRING) then
+    misuse.got(where, ("the number of bytes must be from 1 to %d"):format(LONGEST_STRING),
+      most)
   end
   return math.floor(most)
 end
@@ -217,29 +228,55 @@ local function await_more(self, where, held, deadline)
   return nil, status
 end
 
---- Wait for a match of a pattern.
---- @param pattern string a Lua pattern
+-- A pattern is searched for in all that is held, each time something comes.
+local MOST_SEARCHED = 2 ^ 20 -- bytes
+
+-- What is held up to a text, and the text; view is all that is held, of which
+-- `seen` bytes do not have it whole.
+local function find_text(self, text, seen)
+  local from = math.max(0, seen - #text + 1)
+  local at = C.tl_stream_find(loop, self.slot, self.generation, from, text, #text)
+  if at >= 0 then return to_string(view.bytes, at), text end
+end
+
+local function find_pattern(_, pattern)
+  local text = taken()
+  local first, last = text:find(pattern)
+  if first and last >= first then return text:sub(1, first - 1), text:sub(first, last) end
+end
+
+--- Wait for a match of a pattern. It is looked for whenever something came, so
+--- one that could match more bytes matches those that are there; a match must
+--- have a byte.
+--- @param pattern string a Lua pattern; found within 1 MiB, unless it is plain
 --- @param plain? boolean take it literally
 --- @return string? before what came before the match
 --- @return string? match or err, partial, code as for receive
 function Connection:receive_until(pattern, plain)
   check_self(self, "receive_until")
+  local where = "connection:receive_until"
   if type(pattern) ~= "string" or pattern == "" then
-    misuse.got("connection:receive_until", "pattern must be a string, not empty", pattern)
+    misuse.got(where, "pattern must be a string, not empty", pattern)
   end
-  local held, from, deadline = 0, 1, end_of_call(self)
+  local find = find_text
+  if not plain and pattern:find("[%^%$%(%)%%%.%[%]%*%+%-%?]") then
+    if not pcall(string.find, "", pattern) then
+      misuse.got(where, "pattern must be well-formed", pattern)
+    end
+    find = find_pattern
+  end
+  local held, deadline = 0, end_of_call(self)
   while true do
-    local ok, status = await_more(self, "connection:receive_until", held, deadline)
+    local ok, status = await_more(self, where, held, deadline)
     if not ok then return missed(self, status) end
     C.tl_stream_peek(loop, self.slot, self.generation, view)
-    local text = taken()
-    local first, last = text:find(pattern, from, plain)
-    if first and last >= first then
-      C.tl_stream_skip(loop, self.slot, self.generation, last)
-      return text:sub(1, first - 1), text:sub(first, last)
+    local before, match = find(self, pattern, held)
+    if before then
+      C.tl_stream_skip(loop, self.slot, self.generation, #before + #match)
+      return before, match
     end
-    held = #text
-    if plain then from = math.max(1, held - #pattern + 2) end
+    held = view.length
+    if find == find_pattern and held > MOST_SEARCHED then return missed(self, TOO_LONG) end
   end
 end
 
@@ -289,26 +326,26 @@ end
 -- Wait until the queue is short enough, or empty: true, or nil and a status.
 local function await_sent(self, where, what)
   local slot, generation = self.slot, self.generation
+  local deadline = self.timeout and C.tl_now(loop, 0) + self.timeout
   while true do
     local status = C.tl_stream_sent(loop, slot, generation, what)
     if status == 0 then return true end
     if status ~= AGAIN then return nil, status end
-    local waiter = wait.begin(where, self.timeout)
+    local left = deadline and deadline - C.tl_now(loop, 0)
+    if left and left <= 0 then return nil, TIME_OVER end
+    local waiter = wait.begin(where, left)
     local id = waiter.id
     status = C.tl_stream_await_sent(loop, slot, generation, what, id.slot, id.generation)
     if status ~= 0 then
       wait.abandon(waiter)
       return nil, status
     end
-    local woken = wait.suspend(waiter)
-    if woken == wait.loop_ended then return nil, INTERRUPTED end
-    status = C.tl_stream_sent(loop, slot, generation, what)
-    if status == AGAIN and self.timeout then return nil, TIME_OVER end
+    if wait.suspend(waiter) == wait.loop_ended then return nil, INTERRUPTED end
   end
 end
 
-local function unsent(status, index)
-  local message, code = words(status)
+local function unsent(self, status, index)
+  local message, code = words(known_status(self, status))
   return nil, message, index, code
 end
 
@@ -317,9 +354,15 @@ local function after_send(self, status, index)
   if status == 1 and not self.flowing then
     local ok
     ok, status = await_sent(self, "connection:send", ROOM)
-    if not ok then return unsent(status, index) end
+    -- another came first and waits now; these bytes are taken all the same
+    if status == BUSY then return index end
+    if not ok then return unsent(self, status, index) end
   end
   return index
+end
+
+local function is_buffer(value)
+  return type(value) == "userdata" and pcall(function() return value.ref end)
 end
 
 local function send_part(self, part)
@@ -328,7 +371,7 @@ local function send_part(self, part)
     return C.tl_stream_send(loop, self.slot, self.generation, part, #part), #part
   elseif kind == "number" then
     return send_part(self, tostring(part))
-  elseif kind == "userdata" and pcall(function() return part.ref end) then
+  elseif is_buffer(part) then
     local memory, length = part:ref()
     return C.tl_stream_send(loop, self.slot, self.generation, memory, length),
       tonumber(length)
@@ -337,11 +380,22 @@ local function send_part(self, part)
     .. "a list of them", part)
 end
 
+local function is_part(part)
+  local kind = type(part)
+  return kind == "string" or kind == "number" or is_buffer(part)
+end
+
 local function send_parts(self, parts)
   local total, worst = 0, 0
+  for i = 1, #parts do -- all or nothing
+    if not is_part(parts[i]) then
+      misuse.got("connection:send", ("part %d must be a string or a string.buffer")
+        :format(i), parts[i])
+    end
+  end
   for i = 1, #parts do
     local status, length = send_part(self, parts[i])
-    if status < 0 then return unsent(status, total) end
+    if status < 0 then return unsent(self, status, total) end
     total = total + length
     worst = status
   end
@@ -350,7 +404,8 @@ end
 
 local function send_range(self, data, i, j)
   local first, last = i or 1, j or -1
-  if type(first) ~= "number" or type(last) ~= "number" then
+  if type(first) ~= "number" or type(last) ~= "number" or first ~= first
+    or last ~= last then
     misuse.got("connection:send", "i and j must be numbers",
       type(first) ~= "number" and first or last)
   end
@@ -360,7 +415,7 @@ local function send_range(self, data, i, j)
   local count = math.max(0, last - first + 1)
   local status = C.tl_stream_send(loop, self.slot, self.generation,
     ffi.cast("const char *", data) + (first - 1), count)
-  if status < 0 then return unsent(status, first - 1) end
+  if status < 0 then return unsent(self, status, first - 1) end
   return after_send(self, status, first + count - 1)
 end
 
@@ -380,13 +435,16 @@ function Connection:send(data, i, j)
   if type(data) == "string" and i == nil and j == nil then
     local status = C.tl_stream_send(loop, self.slot, self.generation, data, #data)
     if status == 0 then return #data end
-    if status < 0 then return unsent(status, 0) end
+    if status < 0 then return unsent(self, status, 0) end
     return after_send(self, status, #data)
   end
-  if type(data) == "table" then return send_parts(self, data) end
   if type(data) == "string" then return send_range(self, data, i, j) end
+  if i ~= nil or j ~= nil then
+    misuse.raise("connection:send", "i and j go with a string only")
+  end
+  if type(data) == "table" then return send_parts(self, data) end
   local status, length = send_part(self, data)
-  if status < 0 then return unsent(status, 0) end
+  if status < 0 then return unsent(self, status, 0) end
   return after_send(self, status, length)
 end
 
@@ -431,7 +489,7 @@ end
 local CLOSE_TIMEOUT = 30 -- seconds
 
 local function abort_late(_, slot, generation)
-  C.tl_stream_abort(loop, slot, generation)
+  C.tl_stream_abort(loop, slot, generation, TIMEDOUT)
 end
 
 local function close_stream(slot, generation, limit)
@@ -451,7 +509,10 @@ end
 local function release(owner)
   owner.open = owner.open - 1
   local listening = owner.listener
-  if listening and owner.limit == owner.open + 1 then owner.below_limit(listening) end
+  if listening and owner.limit == owner.open + 1 then
+    -- from a fresh stack: this may be a finalizer
+    timer.after(0, owner.below_limit, listening)
+  end
 end
 
 -- An accepted connection that nobody has any more. Refers to neither the
@@ -488,7 +549,7 @@ end
 function Connection:abort()
   check_self(self, "abort")
   if self.connecting then self.connecting() end
-  local dropped = C.tl_stream_abort(loop, self.slot, self.generation)
+  local dropped = C.tl_stream_abort(loop, self.slot, self.generation, 0)
   if not self.flowing then forget(self) end
   return dropped
 end
@@ -651,10 +712,12 @@ end
 
 --- TCP_CORK: hold back partial packets, and let them go.
 function Connection:cork()
+  check_self(self, "cork")
   return self:setoption("cork", true)
 end
 
 function Connection:uncork()
+  check_self(self, "uncork")
   self:flush()
   return self:setoption("cork", false)
 end
@@ -706,14 +769,13 @@ function connection.accepted(slot, generation, settings, owner, handler, flowing
 end
 
 --- One that is still to be made; then it is told what it is.
-function connection.pending()
-  return setmetatable({ slot = 0, generation = 0 }, Connection)
+function connection.pending(settings)
+  return setmetatable({ slot = 0, generation = 0, timeout = settings.timeout,
+    close_timeout = settings.close_timeout }, Connection)
 end
 
 function connection.equip(self, slot, generation, settings)
   self.slot, self.generation = slot, generation
-  self.timeout = self.timeout or settings.timeout -- set while it connected
-  self.close_timeout = settings.close_timeout
   if not settings.is_default then set_limits(slot, generation, settings) end
   if self.unreferenced then C.tl_handle_ref(loop, slot, generation, 0) end
   self.id = ffi.gc(new_id(slot, generation), collected)
@@ -753,7 +815,8 @@ function connection.callbacks(where, handler)
     local message, code = words(status)
     return on_close(self, message, code)
   end)
-  return list, FLOWING + (handler.eof and HALF_OPEN or 0)
+  list[4] = list[4] or Connection.close -- without eof, its end is the end
+  return list, FLOWING
 end
 
 --- It could not be made: its callbacks are told.

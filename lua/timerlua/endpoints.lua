@@ -65,7 +65,11 @@ end
 function endpoints.inherited(where, endpoint, text)
   local ok, message, code = check_process(where, text)
   if not ok then return nil, message, code end
-  if endpoint.fd >= 0 then return endpoint.fd end
+  if endpoint.fd >= 0 then
+    if C.tl_descriptor_taken(core.loop, endpoint.fd) == 0 then return endpoint.fd end
+    return nil, ("%s %s: another socket of this script has the descriptor")
+      :format(where, text), "EEXIST"
+  end
   local name = address.name(endpoint, text)
   if name == "" then misuse.got(where, 'address must name a descriptor, as "fd:3"', text) end
   return by_name(where, text, name)

@@ -71,7 +71,7 @@ local function hold(self, reason, on)
   if status < 0 then accept_failed(self, status) end -- epoll_ctl(2): ENOSPC ...
 end
 
-local function below_limit(self)
+local function below_limit(_, self)
   hold(self, BY_LIMIT, false)
 end
 
@@ -209,7 +209,7 @@ end
 -- One that will not listen; the file of a Unix socket is in nobody's way.
 local function discard(self, fd)
   remove_file(self)
-  C.tl_socket_close(fd)
+  if not self.inherited then C.tl_socket_close(fd) end
 end
 
 local function open(self, candidate, opts, subject)
@@ -311,6 +311,7 @@ function listener.listen(addr, handler, opts)
   local subject = "listen " .. addr
   local fd, message, code
   if endpoint.kind == endpoints.FD then
+    self.inherited = true
     fd, message, code = inherit(endpoint, addr, subject)
   else
     local candidates

@@ -196,7 +196,7 @@ local known, known_count = {}, 0 -- text: tl_address
 local names = {}                 -- text: { addresses, until when }
 
 local function keep(text, found)
-  if known_count >= MOST_KNOWN then known, known_count = {}, 0 end
+  if known_count >= MOST_KNOWN then names, known, known_count = {}, {}, 0 end
   known[text], known_count = found, known_count + 1
   return found
 end
@@ -249,8 +249,8 @@ local function bytes_of(data)
     data = tostring(data)
     return data, #data
   elseif type(data) == "userdata" and pcall(function() return data.ref end) then
-    local memory, length = data:ref()
-    return memory, tonumber(length)
+    data = data:tostring() -- while it waits, the buffer may be used again
+    return data, #data
   end
   misuse.got("udp:send", "data must be a string or a string.buffer", data)
 end
@@ -675,10 +675,10 @@ local function open_nameless(opts, subject)
 end
 
 local function open_for(addr, opts)
-  local subject = "udp " .. (addr or "")
   if addr == nil then return open_any(0, false, opts, "udp") end
-  if addr == "unix:" then return open_nameless(opts, subject) end
+  if addr == "unix:" then return open_nameless(opts, "udp unix:") end
   local endpoint = address.parse("udp", "address", addr)
+  local subject = "udp " .. addr
   if endpoint.kind == endpoints.FD then return inherit(addr, endpoint, opts, subject) end
   if endpoint.kind == endpoints.ANY then
     return open_any(endpoint.port, true, opts, subject)
