@@ -240,8 +240,8 @@ for _, mode in ipairs { { edge = false }, { edge = true } } do
         end
         assert.equal('x:1: timerlua.connection:receive: what must be a number of bytes, '
           .. '"*l" or "*a", got "*n"', raised("*n"))
-        assert.equal("x:1: timerlua.connection:receive: the number of bytes must be >= 0, "
-          .. "got -1", raised(-1))
+        assert.equal("x:1: timerlua.connection:receive: the number of bytes must be from "
+          .. "0 to 2147483392, got -1", raised(-1))
         assert.equal("x:1: timerlua.connection:receive: prefix must be a string, got 1",
           raised(1, 1))
         a:close()
