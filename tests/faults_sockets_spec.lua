@@ -69,8 +69,9 @@ local function play(scenario, call, n, code, options)
   return faults.run_command(command, call, n, code, options)
 end
 
--- Of a failure of the one side that the other learns.
-local CONSEQUENCES = { EOF = true, ECONNRESET = true, EPIPE = true, EBADF = true,
+-- Of a failure of the one side that the other learns; or, of a name with two
+-- addresses, where nobody listens on the one that is left.
+local CONSEQUENCES = { ECONNREFUSED = true, EOF = true, ECONNRESET = true, EPIPE = true, EBADF = true,
   ENOTCONN = true }
 -- The program's own word for it.
 local WORDS = { EOF = "closed", ECONNRESET = "closed", EPIPE = "closed", EBADF = "closed" }

@@ -78,6 +78,9 @@ describe("tl.resolve", function()
   end)
 
   it("reads /etc/hosts", function()
+    local file = io.open("/etc/hosts")
+    if not file then return pending("this machine has none") end
+    file:close()
     local checked = 0
     for line in support.read("/etc/hosts"):gmatch("[^\n]+") do
       local address, name = line:gsub("#.*", ""):match("^%s*([%d.]+)%s+(%S+)")
