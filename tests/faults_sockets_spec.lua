@@ -71,8 +71,8 @@ end
 
 -- Of a failure of the one side that the other learns; or, of a name with two
 -- addresses, where nobody listens on the one that is left.
-local CONSEQUENCES = { ECONNREFUSED = true, EOF = true, ECONNRESET = true, EPIPE = true, EBADF = true,
-  ENOTCONN = true }
+local CONSEQUENCES = { ECONNREFUSED = true, EOF = true, ECONNRESET = true, EPIPE = true,
+  EBADF = true, ENOTCONN = true }
 -- The program's own word for it.
 local WORDS = { EOF = "closed", ECONNRESET = "closed", EPIPE = "closed", EBADF = "closed" }
 
