@@ -378,13 +378,10 @@ int tl__stream_serve(tl_loop *loop, tl_id id, int *reads, tl_view *view,
 
 static void note_end(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
 {
-    if (s->receive_error) {
-        if (s->send_error == 0)
-            s->send_error = s->receive_error;
+    if (s->receive_error)
         tl__stream_tell(loop, id, handle, s, TL_TELL_ERROR);
-    } else if (s->state & TL_IS_ENDED) {
+    else if (s->state & TL_IS_ENDED)
         tl__stream_tell(loop, id, handle, s, TL_TELL_EOF);
-    }
 }
 
 /* Take one thing off what is to be told. */
@@ -405,9 +402,7 @@ static int tell_end(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
     }
     if (take_tell(s, TL_TELL_CLOSE)) {
         tl__set_active(loop, handle, false);
-        tl__stream_dispose(loop, handle);
-        loop->streams--;
-        tl_handles_close(&loop->handles, id.slot);
+        tl__stream_free(loop, id, s);
         return TL_TELL_CLOSE;
     }
     return 0;

@@ -104,11 +104,11 @@ int tl_stream_start(tl_loop *loop, tl_id *id, int fd, int options)
 {
     tl_handle *handle;
     int error = open_stream(loop, id, fd, options, &handle);
-    if (error == 0)
-        tl__stream_tell(loop, *id, handle, handle->repeat.stream, TL_TELL_OPEN);
-    if (error == 0)
-        tl__stream_update(loop, *id, handle, handle->repeat.stream);
-    return error;
+    if (error)
+        return error;
+    tl__stream_tell(loop, *id, handle, handle->repeat.stream, TL_TELL_OPEN);
+    tl__stream_update(loop, *id, handle, handle->repeat.stream);
+    return 0;
 }
 
 int tl__stream_accepted(tl_loop *loop, tl_id *id, int fd, int options,
@@ -352,7 +352,7 @@ static void discard_unread(tl_loop *loop, int fd, const tl_stream *s)
     }
 }
 
-static void free_stream(tl_loop *loop, tl_id id, tl_stream *s)
+void tl__stream_free(tl_loop *loop, tl_id id, tl_stream *s)
 {
     free(s);
     loop->streams--;
@@ -387,7 +387,7 @@ static void leave(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
         tl__stream_tell(loop, id, handle, s, TL_TELL_CLOSE);
         tl__set_active(loop, handle, true);
     } else {
-        free_stream(loop, id, s);
+        tl__stream_free(loop, id, s);
     }
 }
 

@@ -101,6 +101,8 @@ bool tl__waits(const tl_loop *loop, tl_id waiter);
 void tl__wake_waiter(tl_loop *loop, tl_id *waiter);
 /* The socket is closed now; the handle ends, or ends once that is told. */
 void tl__stream_end(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s);
+/* Its socket is closed, and there is nobody to be told: the handle ends. */
+void tl__stream_free(tl_loop *loop, tl_id id, tl_stream *s);
 /* Send what is queued. False when the connection ended by it. */
 bool tl__stream_send_queue(tl_loop *loop, tl_id id, tl_handle *handle,
                            tl_stream *s);

@@ -904,8 +904,6 @@ for _, mode in ipairs { { edge = false }, { edge = true } } do
     end)
 
     it("refuses to be called as anything else", function()
-      local a_method = require("timerlua.connection").is
-      assert.is_false(a_method {})
       run(function()
         local a, b = make()
         local ok, message = pcall(loadstring("(...).receive()", "=x"), a)

@@ -459,7 +459,7 @@ function Connection:flush()
   local ok = status == 0
   if status == AGAIN then ok, status = await_sent(self, "connection:flush", SENT) end
   if ok then return true end
-  return nil, words(status)
+  return nil, words(known_status(self, status))
 end
 
 local function state(self)
@@ -512,7 +512,9 @@ local function release(owner)
   local listening = owner.listener
   if listening and owner.limit == owner.open + 1 then
     -- from a fresh stack: this may be a finalizer
-    timer.after(0, owner.below_limit, listening)
+    if not timer.after(0, owner.below_limit, listening) then -- ENOMEM
+      owner.below_limit(nil, listening)
+    end
   end
 end
 
@@ -579,7 +581,7 @@ function Connection:shutdown(how)
   end
   if ok then return true end
   if status == ALREADY then return nil, "shut down already", "EALREADY" end
-  return nil, words(status)
+  return nil, words(known_status(self, status))
 end
 
 -- A callback of it failed: it cannot be trusted to go on.
@@ -831,10 +833,6 @@ end
 --- From here on a connection's callbacks are called.
 function connection.flow(self, list)
   anchors.set(self.slot, list, self)
-end
-
-function connection.is(value)
-  return getmetatable(value) == Connection
 end
 
 return connection
