@@ -14,7 +14,7 @@
 #include "handle.h"
 #include "port.h"
 #include "socket.h"
-#include "stream.h"
+#include "waiter.h"
 
 /* Taken before others get their turn. */
 enum { MOST_BURST = 32 };

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "port.h"
+#include "readiness.h"
 #include "stream.h"
 
 /* Receives from one connection before others get their turn. An edge is told
@@ -201,6 +202,15 @@ static void run_datagram(tl_dispatcher *d, lua_State *L, tl_id id, int ready)
     tl__datagram_settle(d->loop, id, ready, taken, most);
 }
 
+/* --- the script's own descriptors --------------------------------------- */
+
+static void run_readiness(tl_dispatcher *d, lua_State *L, tl_id id)
+{
+    tl_id waiter = tl__readiness_take(d->loop, id);
+    if (waiter.slot != 0 && tl__takes_values(L, waiter))
+        tl__wake_with(d, L, waiter, NULL, 0);
+}
+
 void tl__deliver(tl_dispatcher *d, lua_State *L, const tl_event *event,
                  int kind)
 {
@@ -210,4 +220,6 @@ void tl__deliver(tl_dispatcher *d, lua_State *L, const tl_event *event,
         run_listener(d, L, event->id);
     else if (kind == TL_DATAGRAM)
         run_datagram(d, L, event->id, event->ready);
+    else
+        run_readiness(d, L, event->id);
 }

@@ -61,6 +61,7 @@ typedef struct tl_handle {
         tl_repetition *repetition;    /* with it; owned */
         struct tl_stream *stream;     /* TL_STREAM; its start and end own it */
         struct tl_datagram *datagram; /* TL_DATAGRAM, in the same way */
+        tl_id waiter;                 /* TL_READINESS; may have ended */
     } repeat;
     uint32_t generation;
     uint32_t order; /* of arming: breaks ties between equal deadlines; for

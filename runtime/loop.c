@@ -11,6 +11,7 @@
 #include "handle.h"
 #include "jumps.h"
 #include "port.h"
+#include "readiness.h"
 #include "socket.h"
 #include "stream.h"
 #include "watch.h"
@@ -133,6 +134,8 @@ static void renew_one(tl_loop *loop, tl_id id, tl_handle *handle)
         tl__stream_renew(loop, id, handle);
     else if (handle->kind == TL_DATAGRAM)
         tl__datagram_renew(loop, id, handle);
+    else if (handle->kind == TL_READINESS)
+        tl__readiness_renew(loop, id, handle);
     else
         tl__listener_renew(loop, id, handle);
 }

@@ -24,8 +24,6 @@ enum {
     MOST_DISCARDS = 64
 };
 
-static const tl_id nobody = {0, 0};
-
 tl_stream *tl__stream_find(const tl_loop *loop, tl_id id, tl_handle **handle)
 {
     tl_handle *found = tl_handles_find(&loop->handles, id.slot, id.generation);
@@ -34,14 +32,6 @@ tl_stream *tl__stream_find(const tl_loop *loop, tl_id id, tl_handle **handle)
         return NULL;
     *handle = found;
     return found->repeat.stream;
-}
-
-void tl__wake_waiter(tl_loop *loop, tl_id *waiter)
-{
-    /* fine if it has been woken by something else since: -ESTALE */
-    if (waiter->slot != 0)
-        (void)tl_timer_rearm(loop, waiter->slot, waiter->generation, 0);
-    *waiter = nobody;
 }
 
 void tl__stream_tell(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
@@ -191,12 +181,6 @@ int tl_stream_limits(tl_loop *loop, uint32_t slot, uint32_t generation,
 }
 
 /* --- waiting ------------------------------------------------------------ */
-
-bool tl__waits(const tl_loop *loop, tl_id waiter)
-{
-    return waiter.slot != 0 && tl_handles_find(&loop->handles, waiter.slot,
-                                               waiter.generation) != NULL;
-}
 
 bool tl__stream_wants_data(const tl_loop *loop, const tl_handle *handle,
                            const tl_stream *s)

@@ -10,6 +10,7 @@
 
 #include "framing.h"
 #include "state.h"
+#include "waiter.h"
 
 /* Bits of tl_stream.state, from 8 on beside TL_STREAM_FLOWING and its kin. */
 enum {
@@ -95,10 +96,6 @@ void tl__stream_update(tl_loop *loop, tl_id id, tl_handle *handle,
 /* Something is to be told to the callbacks of a flowing connection. */
 void tl__stream_tell(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
                      int what);
-/* Whether what waits at this handle does so still. */
-bool tl__waits(const tl_loop *loop, tl_id waiter);
-/* Wake who waits there, if anybody does, and forget it. */
-void tl__wake_waiter(tl_loop *loop, tl_id *waiter);
 /* The socket is closed now; the handle ends, or ends once that is told. */
 void tl__stream_end(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s);
 /* Its socket is closed, and there is nobody to be told: the handle ends. */

@@ -21,9 +21,10 @@ enum { TL_MONOTONIC = 0, TL_REALTIME = 1, TL_BOOTTIME = 2, TL_CLOCKS = 3 };
 
 /* What a handle is. TL_TIMER runs a callback; TL_SLEEP resumes a suspended
    task; TL_TASK starts one; TL_WATCH reports a file descriptor. TL_STREAM is
-   a connection, TL_LISTENER makes them, TL_DATAGRAM is a UDP socket. */
+   a connection, TL_LISTENER makes them, TL_DATAGRAM is a UDP socket;
+   TL_READINESS is a descriptor of the script's that a task waits for. */
 enum { TL_FREE = 0, TL_TIMER = 1, TL_SLEEP = 2, TL_TASK = 3, TL_WATCH = 4 };
-enum { TL_STREAM = 5, TL_LISTENER = 6, TL_DATAGRAM = 7 };
+enum { TL_STREAM = 5, TL_LISTENER = 6, TL_DATAGRAM = 7, TL_READINESS = 8 };
 
 /* Options of tl_timer_start. TL_RECUR: interval_ns is the period, otherwise
    it is only remembered for a later reset. */
@@ -177,6 +178,28 @@ int tl_timer_resume(tl_loop *loop, uint32_t slot, uint32_t generation);
 /* Watch fd; interest is of TL_READ | TL_WRITE | TL_EDGE. -EBADF, -EPERM
    (a regular file), -EEXIST (watched already), -ENOSPC from epoll_ctl(2). */
 int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest);
+
+/* --- readiness of the script's own descriptors -------------------------- */
+
+/* A place for waits for fd, which stays the caller's. It enters the poller
+   with the first wait and leaves it when it is reported and nobody waits, so
+   that a task which waits again and again costs no epoll_ctl(2). -ENOMEM. */
+int tl_readiness_open(tl_loop *loop, tl_id *id, int fd);
+/* Have the waiting handle resumed, with nothing, when fd is ready for one of
+   interest, TL_READ | TL_WRITE, or has an error or a hang-up. -EBUSY: another
+   one waits. -EEXIST: fd is somebody else's in this loop. -EBADF, -EPERM
+   (a regular file), -ENOSPC, -ENOMEM: epoll_ctl(2). */
+int tl_readiness_await(tl_loop *loop, uint32_t slot, uint32_t generation,
+                       int interest, uint32_t waiter_slot,
+                       uint32_t waiter_generation);
+/* Before fd is closed; who waits is resumed (fine if it has ended). */
+void tl_readiness_close(tl_loop *loop, uint32_t slot, uint32_t generation);
+/* Blocks, at most timeout_ns, negative for ever; goes on after signals. 1 when
+   fd is ready, 0 when the time is over, -EBADF. */
+int tl_readiness_block(int fd, int interest, int64_t timeout_ns);
+
+/* A duplicate of fd, close-on-exec; or a negative errno. */
+int tl_descriptor_duplicate(int fd);
 
 /* The descriptor of a C stream, for Lua's io files; -1 when it has none. */
 int tl_stream_fd(void *stream);

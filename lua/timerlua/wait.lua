@@ -99,6 +99,15 @@ function wait.here(where)
   return wait.current(where) or outside
 end
 
+--- Whether what runs here can be suspended while the loop goes on; if not, a
+--- wait would have to block the thread: outside any task, in a coroutine of
+--- the script's own, inside a C function.
+function wait.can_suspend()
+  local co = running()
+  if co == nil then return false end
+  return (tasks[co] ~= nil or dispatcher.owned() == co) and is_yieldable()
+end
+
 -- ---------------------------------------------------------------------------
 -- the wait
 

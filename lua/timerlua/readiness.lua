@@ -1,0 +1,108 @@
+-- Waiting for a descriptor of the script's own: in a task the loop goes on,
+-- elsewhere the thread blocks. Descriptors that are waited for again and again
+-- keep a place, so that a wait costs no epoll_ctl(2).
+local core = require "timerlua.ffi"
+local wait = require "timerlua.wait"
+
+local C, loop = core.C, core.loop
+local INTEREST = { r = 1, w = 2, rw = 3 }
+local EBUSY, EEXIST = -16, -17
+
+local readiness = {}
+
+--- @class timerlua.Place where tasks wait for one descriptor
+--- @field fd integer
+local Place = {}
+Place.__index = Place
+
+local function open(fd)
+  local self = setmetatable({ fd = fd, id = core.new_id() }, Place)
+  local status = C.tl_readiness_open(loop, self.id, fd)
+  if status ~= 0 then return nil, status end
+  return self
+end
+
+--- Before the descriptor is closed; who waits is resumed.
+function Place:close()
+  C.tl_readiness_close(loop, self.id.slot, self.id.generation)
+end
+
+local function suspend(place, where, interest, delay)
+  local waiter = wait.begin(where, delay)
+  local id, own = waiter.id, place.id
+  local status = C.tl_readiness_await(loop, own.slot, own.generation, interest, id.slot,
+    id.generation)
+  if status ~= 0 then
+    wait.abandon(waiter)
+    return status
+  end
+  wait.suspend(waiter)
+  return 0
+end
+
+-- The descriptor is watched by something else of this loop: a duplicate is
+-- another one to epoll(7).
+local function suspend_beside(fd, where, interest, delay)
+  local duplicate = C.tl_descriptor_duplicate(fd)
+  if duplicate < 0 then return duplicate end
+  local place, status = open(duplicate)
+  if place then
+    local ok, result = pcall(suspend, place, where, interest, delay)
+    place:close()
+    C.tl_socket_close(duplicate)
+    if not ok then error(result, 0) end
+    return result
+  end
+  C.tl_socket_close(duplicate)
+  return status
+end
+
+local function block(fd, interest, delay)
+  local timeout_ns = -1
+  if delay then
+    timeout_ns = type(delay) == "number" and C.tl_seconds_to_ns(math.min(delay, core.max_seconds))
+      or delay
+  end
+  local status = C.tl_readiness_block(fd, interest, timeout_ns)
+  return status < 0 and status or 0
+end
+
+--- Wait until the descriptor may be ready, or the time is over; the caller
+--- looks which. Returns at once when another task that waits too was served
+--- meanwhile, so the caller always asks the kernel again.
+--- @param where string the public function, for errors and lists
+--- @param interest "r"|"w"|"rw"
+--- @param delay? number|ffi.cdata* seconds or int64 nanoseconds; nil: no end
+--- @return integer status 0, or a negative errno: EBADF, EPERM (a regular
+---   file, which is always ready), ENOMEM, EMFILE
+function Place:wait(where, interest, delay)
+  local bits = INTEREST[interest]
+  if not wait.can_suspend() then return block(self.fd, bits, delay) end
+  local status = suspend(self, where, bits, delay)
+  if status == EBUSY or status == EEXIST then
+    return suspend_beside(self.fd, where, bits, delay)
+  end
+  return status
+end
+
+--- A place to wait for `fd`, which stays the caller's; to be closed before it.
+--- @param fd integer
+--- @return timerlua.Place? place
+--- @return integer? status a negative errno
+function readiness.place(fd)
+  return open(fd)
+end
+
+--- The same wait for a descriptor that has no place.
+--- @return integer status as Place:wait
+function readiness.wait(where, fd, interest, delay)
+  if not wait.can_suspend() then return block(fd, INTEREST[interest], delay) end
+  local place, status = open(fd)
+  if not place then return status end
+  local ok, result = pcall(place.wait, place, where, interest, delay)
+  place:close()
+  if not ok then error(result, 0) end
+  return result
+end
+
+return readiness
