@@ -38,7 +38,7 @@ local function realtime(text)
 end
 
 local function refuse(where, what, value, text)
-  local meant = nearest.of(text, list)
+  local meant = not text:find("^RTM") and nearest.of(text, list)
   misuse.got(where, ("%s must be the name of a signal%s"):format(what,
     meant and (', such as %q'):format(meant) or ', such as "TERM" or "RTMIN+1"'), value)
 end
