@@ -51,6 +51,6 @@ double tl_manager_clock(void)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * US_PER_SECOND +
-           (double)(now.tv_nsec / NS_PER_US);
+    int64_t us = (int64_t)now.tv_sec * US_PER_SECOND + now.tv_nsec / NS_PER_US;
+    return (double)us;
 }

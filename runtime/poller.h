@@ -1,5 +1,5 @@
-/* The poller: every epoll, timerfd, eventfd and signalfd call is here. It reports what
-   is ready and when a clock reached a deadline; it runs nothing.
+/* The poller: every epoll, timerfd, eventfd and signalfd call is here. It
+   reports what is ready and when a clock reached a deadline; it runs nothing.
 
    It belongs to the process that opened it. After a fork(2) the child shares
    its descriptors, so there every function answers -ECHILD and leaves them

@@ -1,16 +1,20 @@
 /* The set of signals that a loop listens to: see timerlua_abi.h.
 
    A signal is blocked in the loop's thread and taken from a signalfd, so no
-   code runs inside a signal handler. What the process does with the signal
-   otherwise is not touched: the kernel keeps a blocked signal even where it is
-   ignored, and unblocking is all that restores it. */
+   code of a script runs inside a signal handler. What the process does with the
+   signal otherwise stays set: the kernel keeps a blocked signal even where it
+   is ignored, and unblocking restores what was. Only programs that are started
+   need more, since they inherit what is blocked: see lending. */
 #include "signals.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 static const char *const names[] = {
@@ -44,6 +48,7 @@ void tl__signals_init(tl_loop *loop)
     signals->fd = -1;
     (void)sigemptyset(&signals->taken);
     (void)sigemptyset(&signals->blocked);
+    (void)sigemptyset(&signals->lent);
 }
 
 static sigset_t only(int number)
@@ -104,14 +109,92 @@ int tl_signals_next(tl_loop *loop, tl_signal *signal)
     return tl_poller_next_signal(loop->signals.fd, signal);
 }
 
-static bool has_handler(int number)
+/* --- lending ------------------------------------------------------------ */
+
+/* What a lent signal does when it comes: it is queued again, and blocked again
+   where it interrupted, so that the descriptor has it later. A program that is
+   started does not inherit handlers. */
+static void put_back(int number, siginfo_t *info, void *context)
 {
-    struct sigaction action;
-    if (sigaction(number, NULL, &action) != 0)
-        return false;
-    return action.sa_flags & SA_SIGINFO ||
-           (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN);
+    int saved = errno;
+    ucontext_t *interrupted = context;
+    (void)sigaddset(&interrupted->uc_sigmask, number);
+    if (syscall(SYS_rt_sigqueueinfo, getpid(), number, info) != 0)
+        (void)kill(getpid(), number);
+    errno = saved;
 }
+
+static bool is_put_back(const struct sigaction *action)
+{
+    return action->sa_flags & SA_SIGINFO && action->sa_sigaction == put_back;
+}
+
+static bool is_handler(const struct sigaction *action)
+{
+    return action->sa_flags & SA_SIGINFO ||
+           (action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN);
+}
+
+static bool is_ignored(const struct sigaction *action)
+{
+    return !is_handler(action) && action->sa_handler == SIG_IGN;
+}
+
+/* One that is ignored stays blocked: unblocked, it would be lost here, and with
+   a handler it would not be ignored there. */
+static void prepare_lending(tl_signals *signals, int number)
+{
+    struct sigaction *kept = &signals->kept[number];
+    if (sigismember(&signals->taken, number) != 1 ||
+        sigismember(&signals->blocked, number) == 1 ||
+        sigismember(&signals->lent, number) == 1 ||
+        sigaction(number, NULL, kept) != 0 || is_ignored(kept))
+        return;
+    struct sigaction action = {.sa_sigaction = put_back,
+                               .sa_flags = SA_SIGINFO | SA_RESTART};
+    (void)sigfillset(&action.sa_mask);
+    if (sigaction(number, &action, NULL) == 0)
+        (void)sigaddset(&signals->lent, number);
+}
+
+/* The handler stays until the signal is left: to set a signal to its default
+   where that is to be ignored discards it, also while it is blocked,
+   sigaction(2). Realtime signals would change their order, so they are not
+   lent. */
+int tl_signals_lend(tl_loop *loop, int on)
+{
+    tl_signals *signals = &loop->signals;
+    if (tl_poller_forked(&loop->poller))
+        return -ECHILD;
+    if (on && signals->kept == NULL)
+        signals->kept = calloc((size_t)SIGRTMIN, sizeof *signals->kept);
+    if (on && signals->kept == NULL)
+        return -ENOMEM;
+    for (int number = 1; on && number < SIGRTMIN; number++)
+        prepare_lending(signals, number);
+    return -pthread_sigmask(on ? SIG_UNBLOCK : SIG_BLOCK, &signals->lent, NULL);
+}
+
+/* What the process did with a signal before it was lent, or does. */
+static struct sigaction action_of(const tl_signals *signals, int number)
+{
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    (void)sigaction(number, NULL, &action);
+    return is_put_back(&action) ? signals->kept[number] : action;
+}
+
+static void end_lending(tl_signals *signals, int number)
+{
+    struct sigaction now;
+    if (sigismember(&signals->lent, number) != 1)
+        return;
+    (void)sigdelset(&signals->lent, number);
+    /* somebody may have set another one meanwhile */
+    if (sigaction(number, NULL, &now) == 0 && is_put_back(&now))
+        (void)sigaction(number, &signals->kept[number], NULL);
+}
+
+/* --- leaving ------------------------------------------------------------ */
 
 /* Unblocked, what is pending would end the process, or be ignored, because of
    a signal that came while it was listened to. */
@@ -125,25 +208,31 @@ static int drop(int number)
     return dropped;
 }
 
-int tl_signals_leave(tl_loop *loop, int number, int again)
+/* The descriptor of a forked child is its parent's, too. */
+static void take_no_more(tl_loop *loop, int number)
 {
     tl_signals *signals = &loop->signals;
-    if (sigismember(&signals->taken, number) != 1)
-        return 0;
     (void)sigdelset(&signals->taken, number);
-    /* the descriptor of a forked child is its parent's, too */
     if (sigisemptyset(&signals->taken)) {
         (void)close(signals->fd);
         signals->fd = -1;
     } else if (!tl_poller_forked(&loop->poller)) {
         (void)tl_poller_signals(signals->fd, &signals->taken);
     }
+}
+
+int tl_signals_leave(tl_loop *loop, int number, int again)
+{
+    tl_signals *signals = &loop->signals;
+    if (sigismember(&signals->taken, number) != 1)
+        return 0;
+    take_no_more(loop, number);
     if (sigismember(&signals->blocked, number) == 1)
         return 0; /* pending it was before, pending it stays */
-    int dropped = 0;
-    if (!has_handler(number))
-        dropped = drop(number);
-    else if (again)
+    struct sigaction action = action_of(signals, number);
+    int dropped = is_handler(&action) ? 0 : drop(number);
+    end_lending(signals, number);
+    if (is_handler(&action) && again)
         (void)raise(number); /* comes when it is unblocked */
     unblock(number);
     return dropped;
@@ -151,6 +240,9 @@ int tl_signals_leave(tl_loop *loop, int number, int again)
 
 void tl__signals_close(tl_loop *loop)
 {
-    for (int number = 1; number <= SIGRTMAX && loop->signals.fd >= 0; number++)
+    tl_signals *signals = &loop->signals;
+    for (int number = 1; number <= SIGRTMAX && signals->fd >= 0; number++)
         (void)tl_signals_leave(loop, number, 0);
+    free(signals->kept);
+    signals->kept = NULL;
 }

@@ -46,7 +46,9 @@ typedef struct tl_traffic {
 typedef struct tl_signals {
     int fd; /* -1 while there are none */
     sigset_t taken;
-    sigset_t blocked; /* those of them that were blocked before */
+    sigset_t blocked;       /* those of them that were blocked before */
+    sigset_t lent;          /* and those that were lent to programs once */
+    struct sigaction *kept; /* by number: what those did before that */
 } tl_signals;
 
 struct tl_loop {

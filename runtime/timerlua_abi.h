@@ -188,9 +188,9 @@ int tl_stream_failed(void *stream);
 /* A signal that came, as signalfd(2) tells it. */
 typedef struct tl_signal {
     int32_t number;
-    int32_t pid;       /* who sent it; 0: the kernel did */
-    uint32_t uid;      /* when there is a pid */
-    int32_t value;     /* that sigqueue(3) was given */
+    int32_t pid;   /* who sent it; 0: the kernel did */
+    uint32_t uid;  /* when there is a pid */
+    int32_t value; /* that sigqueue(3) was given */
     int32_t has_value;
 } tl_signal;
 
@@ -212,6 +212,11 @@ int tl_signals_next(tl_loop *loop, tl_signal *signal);
    were is returned. again: one that was taken is to go there, too. The
    descriptor is closed with the last signal. */
 int tl_signals_leave(tl_loop *loop, int number, int again);
+/* While on, programs that are started do not begin with these signals blocked
+   (but for realtime ones); what comes meanwhile waits to be taken. Around every
+   call that starts one and knows nothing of masks. Meanwhile, and afterwards
+   until a signal is left, it has a handler. -ENOMEM, -ECHILD. */
+int tl_signals_lend(tl_loop *loop, int on);
 
 /* --- service managers --------------------------------------------------- */
 

@@ -582,6 +582,77 @@ describe("other processes and threads", function()
       send(USR1)]])
   end)
 
+  it("that the script starts do not begin with the signals blocked", function()
+    -- SigBlk SigIgn SigCgt of the shell's child; a script that listens to nothing
+    -- is the model
+    local code = [[
+      local function ask(start) start("grep -E 'SigBlk|SigIgn' /proc/self/status") end
+      local function ask_pipe()
+        local pipe = io.popen("grep -E 'SigBlk|SigIgn' /proc/self/status")
+        print((pipe:read("*a"):gsub("\n$", "")))
+        print(pipe:close())
+      end
+      local function everything() ask(os.execute) ask_pipe() end
+      %s
+      everything()
+      tl.stop(0)]]
+    for _, before in ipairs { "", 'trap "" HUP USR2;' } do
+      local model = run_script(code:format(""), { before = before })
+      assert.equal(4, select(2, model.out:gsub("Sig", "")))
+      assert_ended(0, model.out, run_script(code:format [[
+        tl.signal({ "USR1", "TERM", "INT", "CHLD", "WINCH" }, print)]], { before = before }))
+    end
+  end)
+
+  it("that the script starts can be ended by TERM", function()
+    assert_ended(0, "true\tnil\n143\n", run_script [[
+      local s = tl.signal("TERM", print)
+      local pipe = io.popen("sleep 60 & kill -TERM $!; wait $! 2>/dev/null; echo $?")
+      local said = pipe:read("*a")
+      print(pipe:close(), nil)
+      io.write(said)
+      s:cancel()]])
+  end)
+
+  it("do not keep signals from being told that come while they run", function()
+    assert_ended(0, "false\nSIGTERM\nSIGUSR1\n0\n", run_script [[
+      local came = {}
+      local s = tl.signal({ "TERM", "USR1" }, function(s)
+        came[#came + 1] = s.signal
+        assert(s.pid ~= ffi.C.getpid() and s.pid > 0)
+        if #came == 2 then
+          table.sort(came, function(a, b) return a < b end)
+          print(came[1]) print(came[2]) print(0)
+          s:cancel()
+        end
+      end)
+      os.execute("for i in 1 2 3; do kill -TERM $PPID; kill -USR1 $PPID; done")
+      print(#came > 0)]])
+  end)
+
+  it("leave the program's own handling of TERM as it is", function()
+    assert_ended(128 + TERM, "SIGTERM\tnil\n", run_script [[
+      tl.on("stop", print)
+      local s = tl.signal("TERM", print)
+      os.execute("true")
+      s:cancel()
+      os.execute("kill -TERM $PPID")
+      tl.sleep(60)]])
+  end)
+
+  it("are started as ever where the arguments are wrong", function()
+    sockets.run(function()
+      local s = tl.signal("USR1", print)
+      local blocked = mask_of "SigBlk"
+      assert.is_false(pcall(io.popen))
+      assert.is_false(pcall(io.popen, {}))
+      pcall(io.popen, "true", "mode")
+      assert.equal(blocked, mask_of "SigBlk")
+      assert.equal(os.execute(), os.execute())
+      s:cancel()
+    end)
+  end)
+
   it("threads of our own take no signal", function()
     local r = run_script [[
       tl.resolve("localhost")

@@ -46,6 +46,7 @@ end
 -- By number: the subscriptions, in the order they were made.
 local listening = {}
 local descriptor -- the watch, while there are any
+local signal_free = true -- nothing was ever listened to
 
 -- The descriptor keeps the loop running while a subscription does.
 local function settle_ref()
@@ -130,6 +131,35 @@ local function on_readable()
       put(self, came)
       arm_surely(self)
     end
+  end
+end
+
+-- ---------------------------------------------------------------------------
+-- programs that the script starts
+
+-- Since a blocked signal stays blocked in a program that is started, what starts
+-- one and does nothing about it is called with the signals lent to it.
+local function take_back(ok, ...)
+  C.tl_signals_lend(loop, 0)
+  if not ok then error((...), 0) end
+  return ...
+end
+
+local function lending(fn)
+  return function(command, ...)
+    if not descriptor or type(command) ~= "string" then return fn(command, ...) end
+    on_readable() -- what is pending could not be lent
+    if C.tl_signals_lend(loop, 1) ~= 0 then return fn(command, ...) end
+    return take_back(pcall(fn, command, ...))
+  end
+end
+
+-- From the first subscription on: a script that never listens has the originals.
+local function lend_to_programs()
+  if signal_free then
+    signal_free = false
+    local io, os = _G.io, _G.os
+    io.popen, os.execute = lending(io.popen), lending(os.execute)
   end
 end
 
@@ -292,6 +322,7 @@ function signal.signal(names, fn, ...)
     fn = callable.plain(fn), id = core.new_id(), referenced = true, waiting = {},
     pending = {} }, Signal)
   self.run = anchors.bind(run, ...)
+  lend_to_programs()
   local ok, message, code = listen_all(self)
   if not ok then return nil, message, code end
   return self
