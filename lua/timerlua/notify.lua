@@ -13,7 +13,7 @@ local C = core.C
 local RETRY, RETRIES = 0.01, 100 -- when the manager's queue is full
 local EAGAIN = -11
 
-local state = { ready = false, pinger = nil }
+local state = { ready = false, pinger = nil, silent = false }
 
 local function now_us()
   return ("%.0f"):format(C.tl_manager_clock())
@@ -133,11 +133,12 @@ end
 
 -- The wait in virtual time takes none, so there are no pings then.
 local function start_pinger(what)
-  if what.watchdog == false and state.pinger then
-    state.pinger:cancel()
+  if what.watchdog == false then
+    state.silent = true
+    if state.pinger then state.pinger:cancel() end
     state.pinger = nil
   end
-  local period = what.ready and what.watchdog ~= false and ping_period()
+  local period = what.ready and not state.silent and ping_period()
   if not period or state.pinger or C.tl_clock_is_virtual(core.loop) ~= 0 then return end
   state.pinger = timer.every(period, ping)
   if state.pinger then
@@ -155,7 +156,7 @@ local notify = {}
 ---   errno, mainpid: whole numbers
 ---   extend_timeout: a duration, for a start or stop that takes longer
 ---   watchdog: true, a ping; "trigger": as if one had been missed; false: no
----     pings by the loop
+---     pings by the loop from now on
 --- With ready, and WATCHDOG_USEC set for this process, the loop begins to ping
 --- at twice the rate that is asked for. Waits while the manager's queue is full,
 --- one second at most.
