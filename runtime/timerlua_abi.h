@@ -206,6 +206,58 @@ int tl_stream_fd(void *stream);
 /* Whether something written to a C stream was lost, ferror(3). */
 int tl_stream_failed(void *stream);
 
+/* --- signals ------------------------------------------------------------ */
+
+/* A signal that came, as signalfd(2) tells it. */
+typedef struct tl_signal {
+    int32_t number;
+    int32_t pid;   /* who sent it; 0: the kernel did */
+    uint32_t uid;  /* when there is a pid */
+    int32_t value; /* that sigqueue(3) was given */
+    int32_t has_value;
+} tl_signal;
+
+/* The signal's name without SIG, "TERM"; NULL for those without one, as the
+   realtime signals are. */
+const char *tl_signal_name(int number);
+/* The first realtime signal or the last, signal(7). */
+int tl_signal_realtime(int last);
+
+/* Take a signal from now on by the descriptor that is returned, the same for
+   all: it is readable when one came. The calling thread blocks the signal
+   meanwhile; what the process does with it otherwise stays set. -EMFILE,
+   -ENFILE, -ENOMEM; -ECHILD in a forked child. */
+int tl_signals_listen(tl_loop *loop, int number);
+/* The next one that came: 1, 0 when there is none. */
+int tl_signals_next(tl_loop *loop, tl_signal *signal);
+/* Take it no more; the mask is as before. What still is under way goes to the
+   handler that the process has for it; without one it is dropped, and how many
+   were is returned. again: one that was taken is to go there, too. The
+   descriptor is closed with the last signal. */
+int tl_signals_leave(tl_loop *loop, int number, int again);
+/* While on, programs that are started do not begin with these signals blocked
+   (but for realtime ones); what comes meanwhile waits to be taken. Around every
+   call that starts one and knows nothing of masks. Meanwhile, and afterwards
+   until a signal is left, it has a handler. -ENOMEM, -ECHILD. */
+int tl_signals_lend(tl_loop *loop, int on);
+
+/* --- service managers --------------------------------------------------- */
+
+/* Send a text to a manager's socket, sd_notify(3): a path, or "@" and the name
+   of an abstract one. -EAGAIN when its queue is full. */
+int tl_manager_tell(const char *socket, const char *text, uint32_t length);
+/* CLOCK_MONOTONIC itself, also while time is virtual; in microseconds. */
+double tl_manager_clock(void);
+
+/* Write the process's number into a file that appears complete, and is locked
+   by flock(2) while the process lives. *holder: for -EEXIST, who holds it, 0
+   when that cannot be read. It is removed by tl_pid_file_remove or exit(3),
+   unless another file has its name by then; killed, the process leaves it, and
+   the next one replaces it. */
+typedef struct tl_pid_file tl_pid_file;
+int tl_pid_file_make(tl_pid_file **file, const char *path, int32_t *holder);
+void tl_pid_file_remove(tl_pid_file *file);
+
 /* --- sockets as the kernel has them ------------------------------------- */
 
 enum { TL_SOCKET_STREAM = 0, TL_SOCKET_DATAGRAM = 1 };

@@ -25,12 +25,15 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <link.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -331,6 +334,42 @@ ssize_t sendto(int fd, const void *bytes, size_t count, int flags,
     if (DENIED("sendto", fd) || interrupted())
         return -1;
     return REAL(sendto)(fd, bytes, count, flags, to, length);
+}
+
+/* --- signals, files ----------------------------------------------------- */
+
+int signalfd(int fd, const sigset_t *set, int flags)
+{
+    return fails("signalfd") ? -1 : REAL(signalfd)(fd, set, flags);
+}
+
+int pthread_sigmask(int how, const sigset_t *set, sigset_t *before)
+{
+    if (CALLED_BY_PROGRAM && fails("pthread_sigmask"))
+        return errno;
+    return REAL(pthread_sigmask)(how, set, before);
+}
+
+int flock(int fd, int operation)
+{
+    return fails("flock") ? -1 : REAL(flock)(fd, operation);
+}
+
+int link(const char *from, const char *to)
+{
+    return fails("link") ? -1 : REAL(link)(from, to);
+}
+
+int rename(const char *from, const char *to)
+{
+    return fails("rename") ? -1 : REAL(rename)(from, to);
+}
+
+ssize_t write(int fd, const void *bytes, size_t count)
+{
+    if (CALLED_BY_PROGRAM && fails("write"))
+        return -1;
+    return REAL(write)(fd, bytes, count);
 }
 
 /* --- others ------------------------------------------------------------- */
