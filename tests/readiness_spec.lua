@@ -137,6 +137,32 @@ describe("readiness", function()
     end)
   end)
 
+  it("is ended by closing the place beside a watch, and for several tasks", function()
+    sockets.run(function()
+      local r, w = pipe()
+      local watch = assert(tl.watch(r, "r", function() end))
+      local place = assert(readiness.place(r))
+      local tasks = {}
+      for i = 1, 3 do tasks[i] = tl.spawn(function() return place:wait("test", "r") end) end
+      tl.sleep(0)
+      watch:cancel()
+      place:close()
+      for _, task in ipairs(tasks) do assert.equal(0, task:join()) end
+      close(r, w)
+    end)
+  end)
+
+  it("keeps the program running", function()
+    local result = support.run [[
+      local tl, readiness = require "timerlua", require "timerlua.readiness"
+      require("ffi").cdef "int pipe(int *); ssize_t write(int, const char *, size_t);"
+      local fds = require("ffi").new("int[2]")
+      require("ffi").C.pipe(fds)
+      tl.spawn(function() require("ffi").C.write(fds[1], "x", 1) end)
+      print(readiness.wait("test", fds[0], "r"))]]
+    assert.same({ "0\n", "", 0 }, { result.out, result.err, result.code })
+  end)
+
   it("tells of descriptors that cannot be waited for", function()
     sockets.run(function()
       assert.equal(EBADF, readiness.wait("test", 4000, "r", 1))
