@@ -4,9 +4,9 @@ local support = require "tests.support"
 -- Lowest first. A file may use its own header and the layers below its own;
 -- within a layer marked together, its peers too.
 local C_LAYERS = {
-  { "abi", "check", "deadline" },
+  { "abi", "check", "deadline", "remaining" },
   { "error", "duration", "address", "lookup", "histogram", "heap", "wheel", "clock",
-    "buffer", "framing", "socket", "timerfd", "limits" },
+    "buffer", "framing", "socket", "epoll", "pollset", "timerfd", "limits" },
   { "handles", "poller", "resolver_ares", "resolver_thread" },
   { "timers" },
   { "state" },
@@ -29,19 +29,17 @@ local GENERATED = { abi_text = { module = true }, lua_modules = { host = true },
 local LUA_LAYERS = {
   { "ffi", "version" },
   { "misuse" },
-  { "anchors", "waiters", "socket_file" },
+  { "anchors", "waiters", "socket_file", "fileno" },
   { "duration", "address" },
   { "callable", "instant" },
   { "events" },
   { "errors" },
   { "wait" },
-  { "rethrow", "limit" },
+  { "rethrow", "limit", "fair" },
   { "timer", "task", "watch", "timeout", "channel", "semaphore", "options", "readiness" },
-  { "clock", "resolver", "scope", "stop" },
-  { "connection", "endpoints" },
-  { "connect", "listener", "udp" },
-  { "timerfd", "limits" },
-  { "timerstack" },
+  { "clock", "resolver", "scope", "stop", "epoll_set", "timerfd", "limits" },
+  { "connection", "endpoints", "select_epoll", "timerstack" },
+  { "connect", "listener", "udp", "select" },
   { "inspect" },
   { "init" },
   { "program" }, -- what the host runs, beside the scripts
@@ -143,6 +141,8 @@ describe("the layers of the core", function()
   -- The poller, and what hands the kernel's own descriptors to scripts.
   local DESCRIPTORS = {
     poller = "epoll timerfd eventfd",
+    epoll = "epoll",
+    pollset = "epoll",
     timerfd = "timerfd",
   }
 

@@ -1,6 +1,7 @@
 -- Timer descriptors: lua/timerlua/timerfd.lua.
 local ffi = require "ffi"
 local sockets = require "tests.sockets"
+local kernel = require "timerlua.select"
 local support = require "tests.support"
 local tl = require "timerlua"
 local timerfd = require "timerlua.timerfd"
@@ -288,9 +289,16 @@ describe("timerfd.settime", function()
         settime_ns = timerfd.settime_ns, gettime_ns = timerfd.gettime_ns,
         read = timerfd.read, close = timerfd.close } do
         assert.truthy(support.raised(function() call(fd) end):find("timerlua.timerfd." .. name
-          .. ": fd must be a descriptor or what timerfd.create returned, got ", 1, true))
+          .. ": fd must be a descriptor, an io file or have fileno(), got ", 1, true))
       end
     end
+  end)
+
+  it("takes an object of another kind by its fileno()", function()
+    local other = { fileno = function() return t:fileno() end }
+    timerfd.settime(other, 0, 100, 3)
+    assert.equal(3, select(2, timerfd.gettime(other)))
+    assert.same({ nil, "would block", "EAGAIN" }, { timerfd.read(other) })
   end)
 
   it("tells what the kernel says of other descriptors", function()
@@ -487,6 +495,30 @@ describe("timerfd.read", function()
 end)
 
 describe("a timer descriptor", function()
+  it("is readable in an epoll set when it has expired", function()
+    everywhere(function(place)
+      local epoll = assert(kernel.epoll())
+      local timers = { create(NONBLOCK), create(NONBLOCK), create(NONBLOCK) }
+      for i, t in ipairs(timers) do
+        assert(epoll:register(i == 1 and t:fileno() or t, kernel.EPOLLIN))
+        t:settime_ns { initial = 2000000LL * i, interval = 2000000LL * i }
+      end
+      assert.same({}, epoll:poll(0), place)
+      local counts = { 0, 0, 0 }
+      while counts[3] < 2 do
+        for _, pair in ipairs(epoll:poll(5)) do
+          assert.equal(kernel.EPOLLIN, pair[2])
+          for i, t in ipairs(timers) do
+            if pair[1] == t:fileno() then counts[i] = counts[i] + assert(t:read()) end
+          end
+        end
+      end
+      assert.is_true(counts[1] >= 6 and counts[2] >= 3, place)
+      for _, t in ipairs(timers) do t:close() end
+      epoll:close()
+    end)
+  end)
+
   it("is readable for a watch when it has expired", function()
     sockets.run(function()
       local t = create(NONBLOCK)

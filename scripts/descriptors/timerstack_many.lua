@@ -8,33 +8,33 @@
 local tl, limits = require "timerlua", require "timerlua.limits"
 local timerstack, timerfd = require "timerlua.timerstack", require "timerlua.timerfd"
 local select = require "timerlua.select"
-local COUNT, SECONDS, OTHERS = tonumber((...)) or 100000, 2.5, 16
+local SECONDS, OTHERS = 2.5, 16 -- descriptors for the program itself
 
+local count = tonumber((...)) or 100000
 local soft, hard = limits.nofile()
-if soft < COUNT + OTHERS then
-  local raised, why = limits.nofile(COUNT + OTHERS)
-  if not raised then print(why, ("the hard limit is %d"):format(hard)) limits.nofile(hard) end
+if soft < count + OTHERS then
+  local raised, why = limits.nofile(count + OTHERS)
+  if not raised then
+    print(("%s; RLIMIT_NOFILE is %d"):format(why, hard))
+    count = assert(limits.nofile(hard)) - OTHERS
+  end
 end
 
 local epoll, actions, ticks = assert(select.epoll()), {}, 0
 local function add(initial, interval, action)
-  local fd, why = timerstack.create(timerstack.CLOCK_REALTIME, timerfd.TFD_NONBLOCK)
-  if not fd then return why end
+  local fd = assert(timerstack.create(timerstack.CLOCK_REALTIME, timerfd.TFD_NONBLOCK))
   assert(timerstack.settime(fd, 0, initial, interval))
   assert(epoll:register(fd, select.EPOLLIN))
   actions[fd] = action
 end
-local stopped = add(1, 0, function() print("the one-shot has expired") end)
-local set = 0
-while set < COUNT and not stopped do
-  local period = 0.5 + set * 25e-6 -- up to 3 s
-  stopped = add(period, period, function(count) ticks = ticks + count end)
-  if not stopped then set = set + 1 end
+add(1, 0, function() print("the one-shot has expired") end)
+for i = 1, count - 1 do
+  add(0.5 + i * 25e-6, 0.5 + i * 25e-6, function(expirations) ticks = ticks + expirations end)
 end
-print(("%d periodic timers are set"):format(set), stopped or "")
+print(("%d timers are set"):format(count))
 local deadline = tl.now() + SECONDS
 while tl.now() < deadline do
-  for _, ready in ipairs(epoll:poll(deadline - tl.now())) do
+  for _, ready in ipairs(assert(epoll:poll(deadline - tl.now()))) do
     actions[ready[1]](timerfd.read(ready[1]))
   end
 end
