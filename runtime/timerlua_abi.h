@@ -258,6 +258,77 @@ typedef struct tl_pid_file tl_pid_file;
 int tl_pid_file_make(tl_pid_file **file, const char *path, int32_t *holder);
 void tl_pid_file_remove(tl_pid_file *file);
 
+/* --- timer descriptors -------------------------------------------------- */
+
+/* Timers as the kernel has them, timerfd_create(2): clocks, flags and errors
+   are Linux's. initial_ns is what is left until the timer expires, or, in a
+   setting with the flag for absolute times, the instant on its clock; 0: it
+   is stopped. interval_ns: 0, it expires once. */
+typedef struct tl_timerfd_setting {
+    int64_t initial_ns;
+    int64_t interval_ns;
+} tl_timerfd_setting;
+
+/* A new descriptor; -EINVAL, -EPERM, -EMFILE, -ENFILE, -ENODEV, -ENOMEM. */
+int tl_timerfd_create(int clock, int flags);
+/* Set or, with initial_ns 0, stop it; both times >= 0. *before is what was set
+   until now. -EBADF, -EINVAL; -ECANCELED: the clock was stepped before, the new
+   setting holds, and *before is not known. */
+int tl_timerfd_settime(int fd, int flags, int64_t initial_ns,
+                       int64_t interval_ns, tl_timerfd_setting *before);
+int tl_timerfd_gettime(int fd, tl_timerfd_setting *setting);
+/* How often it has expired since it was last read or set, at least 1; or a
+   negative errno: -EAGAIN, not yet; -ECANCELED, the clock was stepped; -EBADF;
+   -EINVAL, fd is something else. look: fd may be a blocking one, so ask first;
+   without it, a read of such a descriptor blocks. */
+double tl_timerfd_read(int fd, int look);
+/* Whether reads of fd do not block: 1, 0, -EBADF. */
+int tl_timerfd_nonblocking(int fd);
+int tl_timerfd_close(int fd);
+
+/* --- limits of the process ---------------------------------------------- */
+
+/* How many descriptors the process may have, and to what it may raise that,
+   getrlimit(2); infinity where there is no limit. */
+int tl_limits_nofile(double *soft, double *hard);
+/* Set the first, 0 <= soft <= 2^53, and the second with it where it is lower.
+   -EPERM: more than the process may have. */
+int tl_limits_set_nofile(double soft);
+
+/* --- epoll and poll for scripts ----------------------------------------- */
+
+/* A descriptor and what it is ready for, EPOLLIN and so on. The rest is room
+   for the kernel's own form, which these are made of in place. */
+typedef struct tl_ready_fd {
+    int32_t fd;
+    uint32_t events;
+    uint32_t spare[2];
+} tl_ready_fd;
+
+/* A new epoll set, close-on-exec; or a negative errno. */
+int tl_epoll_open(void);
+/* What epoll_ctl(2) does. */
+enum { TL_EPOLL_ADD = 1, TL_EPOLL_DEL = 2, TL_EPOLL_MOD = 3 };
+int tl_epoll_control(int set, int operation, int fd, uint32_t events);
+/* Blocks, at most *timeout_ns, negative for ever; 0 does not block. How many of
+   `ready` were filled, at most `most` (at least 1); or a negative errno: after
+   -EINTR *timeout_ns is what is left, never negative when it was not. */
+int tl_epoll_wait(int set, tl_ready_fd *ready, int most, int64_t *timeout_ns);
+
+/* poll(2)'s struct pollfd; a negative fd is passed over. */
+typedef struct tl_poll_fd {
+    int32_t fd;
+    int16_t events;
+    int16_t revents;
+} tl_poll_fd;
+
+/* Blocks as tl_epoll_wait does. How many have revents; or a negative errno. */
+int tl_poll_wait(tl_poll_fd *fds, int count, int64_t *timeout_ns);
+/* Put them into an epoll set that reports when any has news, which need not be
+   what it asked for: to wait there and then poll again. 1 when there is news
+   already, else 0 or a negative errno: -ENOMEM, -ENOSPC, -ELOOP. */
+int tl_poll_gather(const tl_poll_fd *fds, int count, int set);
+
 /* --- sockets as the kernel has them ------------------------------------- */
 
 enum { TL_SOCKET_STREAM = 0, TL_SOCKET_DATAGRAM = 1 };

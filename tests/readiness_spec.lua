@@ -30,6 +30,17 @@ local function close(...)
 end
 
 describe("readiness", function()
+  it("keeps the loop running as long as somebody waits", function()
+    local r = support.run [[
+      local ffi = require "ffi"
+      ffi.cdef "int pipe(int fds[2]);"
+      local fds = ffi.new("int[2]")
+      assert(ffi.C.pipe(fds) == 0)
+      io.write(require "timerlua.readiness".wait("test", fds[1], "w"))]]
+    assert.equal("", r.err)
+    assert.equal("0", r.out)
+  end)
+
   it("lets other things go on while a task waits", function()
     sockets.run(function()
       local r, w = pipe()
@@ -133,6 +144,21 @@ describe("readiness", function()
       tl.sleep(0)
       place:close()
       assert.equal(0, task:join())
+      close(r, w)
+    end)
+  end)
+
+  it("is ended by closing the place beside a watch, and for several tasks", function()
+    sockets.run(function()
+      local r, w = pipe()
+      local watch = assert(tl.watch(r, "r", function() end))
+      local place = assert(readiness.place(r))
+      local tasks = {}
+      for i = 1, 3 do tasks[i] = tl.spawn(function() return place:wait("test", "r") end) end
+      tl.sleep(0)
+      watch:cancel()
+      place:close()
+      for _, task in ipairs(tasks) do assert.equal(0, task:join()) end
       close(r, w)
     end)
   end)

@@ -25,6 +25,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <link.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -33,6 +34,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -140,6 +142,18 @@ int timerfd_settime(int fd, int flags, const struct itimerspec *when,
     if (fails("timerfd_settime"))
         return -1;
     return REAL(timerfd_settime)(fd, flags, when, before);
+}
+
+int timerfd_gettime(int fd, struct itimerspec *now)
+{
+    return fails("timerfd_gettime") ? -1 : REAL(timerfd_gettime)(fd, now);
+}
+
+int poll(struct pollfd *descriptors, nfds_t count, int timeout)
+{
+    if (CALLED_BY_PROGRAM && fails("poll"))
+        return -1;
+    return REAL(poll)(descriptors, count, timeout);
 }
 
 /* What each descriptor was last put into an epoll set with. */
@@ -379,6 +393,20 @@ ssize_t read(int fd, void *buffer, size_t count)
     if (CALLED_BY_PROGRAM && fails("read"))
         return -1;
     return REAL(read)(fd, buffer, count);
+}
+
+int getrlimit(__rlimit_resource_t resource, struct rlimit *limit)
+{
+    if (CALLED_BY_PROGRAM && fails("getrlimit"))
+        return -1;
+    return REAL(getrlimit)(resource, limit);
+}
+
+int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
+{
+    if (CALLED_BY_PROGRAM && fails("setrlimit"))
+        return -1;
+    return REAL(setrlimit)(resource, limit);
 }
 
 void *malloc(size_t size)
