@@ -38,9 +38,9 @@ local LUA_LAYERS = {
   { "rethrow", "limit", "fair" },
   { "timer", "task", "watch", "timeout", "channel", "semaphore", "options", "readiness" },
   { "clock", "resolver", "scope", "stop", "epoll_set" },
-  { "connection", "endpoints", "select_epoll" },
-  { "connect", "listener", "udp", "select" },
-  { "inspect" },
+  { "connection", "endpoints", "select_epoll", "poll_wait" },
+  { "connect", "listener", "udp", "select_poll", "select_select" },
+  { "inspect", "select" },
   { "init" },
   { "program" }, -- what the host runs, beside the scripts
 }
