@@ -40,9 +40,9 @@ local LUA_LAYERS = {
   { "timer", "task", "watch", "timeout", "channel", "semaphore", "options", "readiness" },
   { "clock", "resolver", "scope", "signal", "notify", "epoll_set", "timerfd", "limits" },
   { "stop", "reload" },
-  { "connection", "endpoints", "select_epoll", "timerstack" },
-  { "connect", "listener", "udp", "select" },
-  { "inspect" },
+  { "connection", "endpoints", "select_epoll", "poll_wait", "timerstack" },
+  { "connect", "listener", "udp", "select_poll", "select_select" },
+  { "inspect", "select" },
   { "init" },
   { "program" }, -- what the host runs, beside the scripts
 }
