@@ -11,11 +11,8 @@
 #include "handle.h"
 #include "jumps.h"
 #include "port.h"
-<<<<<<< HEAD
 #include "readiness.h"
-=======
 #include "signals.h"
->>>>>>> wt-sig
 #include "socket.h"
 #include "stream.h"
 #include "watch.h"

@@ -142,7 +142,7 @@ describe("the layers of the core", function()
 
   -- The poller, and what hands the kernel's own descriptors to scripts.
   local DESCRIPTORS = {
-    poller = "epoll timerfd eventfd",
+    poller = "epoll timerfd eventfd signalfd",
     epoll = "epoll",
     pollset = "epoll",
     timerfd = "timerfd",
