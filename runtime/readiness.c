@@ -40,10 +40,16 @@ int tl_readiness_await(tl_loop *loop, uint32_t slot, uint32_t generation,
         return -EBADF;
     if (tl__waits(loop, handle->repeat.waiter))
         return -EBUSY;
+    tl_handle *wait =
+        tl_handles_find(&loop->handles, waiter_slot, waiter_generation);
+    if (wait == NULL)
+        return -ESTALE;
     int error = tl__descriptor_interest(loop, id, handle, interest);
-    if (error == 0)
-        handle->repeat.waiter = (tl_id){waiter_slot, waiter_generation};
-    return error;
+    if (error)
+        return error;
+    handle->repeat.waiter = (tl_id){waiter_slot, waiter_generation};
+    tl__set_active(loop, wait, true); /* it keeps the loop running */
+    return 0;
 }
 
 void tl_readiness_close(tl_loop *loop, uint32_t slot, uint32_t generation)
