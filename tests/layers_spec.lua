@@ -6,7 +6,7 @@ local support = require "tests.support"
 local C_LAYERS = {
   { "abi", "check", "deadline" },
   { "error", "duration", "address", "lookup", "histogram", "heap", "wheel", "clock",
-    "buffer", "framing", "socket" },
+    "buffer", "framing", "socket", "plain" },
   { "handles", "poller", "resolver_ares", "resolver_thread" },
   { "timers" },
   { "state" },
@@ -39,7 +39,7 @@ local LUA_LAYERS = {
   { "timer", "task", "watch", "timeout", "channel", "semaphore", "options", "readiness" },
   { "clock", "resolver", "scope", "stop" },
   { "connection", "endpoints" },
-  { "connect", "listener", "udp" },
+  { "connect", "listener", "udp", "socket" },
   { "inspect" },
   { "init" },
   { "program" }, -- what the host runs, beside the scripts
