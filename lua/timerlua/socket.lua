@@ -29,6 +29,7 @@ local scratch = new_bytes(SCRATCH)
 --- @class timerlua.Socket
 --- @field family integer
 --- @field type integer
+--- @field closed boolean
 local Socket = {}
 Socket.__index = Socket
 
@@ -74,7 +75,7 @@ local function refused(where, status)
 end
 
 function Socket.__tostring(self)
-  return "timerlua.Socket: " .. (self.fd < 0 and "closed" or tostring((self:getsockname())))
+  return "timerlua.Socket: " .. (self.closed and "closed" or tostring((self:getsockname())))
 end
 
 -- A socket that nobody has any more is closed.
@@ -84,7 +85,7 @@ local function collected(cell)
 end
 
 local function wrap(fd, family, kind)
-  return setmetatable({ fd = fd, family = family, type = kind,
+  return setmetatable({ fd = fd, family = family, type = kind, closed = false,
     cell = ffi.gc(new_cell(fd), collected) }, Socket)
 end
 
@@ -557,18 +558,12 @@ function Socket:fileno()
   return self.fd
 end
 
---- @return boolean
-function Socket:closed()
-  check_self(self, "closed")
-  return self.fd < 0
-end
-
 --- Give the descriptor away; the socket is as closed. It stays non-blocking.
 --- @return integer fd the caller's to close; -1 when it is closed already
 function Socket:detach()
   check_self(self, "detach")
   local fd = self.fd
-  self.fd = -1
+  self.fd, self.closed = -1, true
   ffi.gc(self.cell, nil)
   if self.place then self.place:close() end
   return fd
