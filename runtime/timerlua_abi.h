@@ -206,6 +206,43 @@ int tl_stream_fd(void *stream);
 /* Whether something written to a C stream was lost, ferror(3). */
 int tl_stream_failed(void *stream);
 
+/* --- timer descriptors -------------------------------------------------- */
+
+/* Timers as the kernel has them, timerfd_create(2): clocks, flags and errors
+   are Linux's. initial_ns is what is left until the timer expires, or, in a
+   setting with the flag for absolute times, the instant on its clock; 0: it
+   is stopped. interval_ns: 0, it expires once. */
+typedef struct tl_timerfd_setting {
+    int64_t initial_ns;
+    int64_t interval_ns;
+} tl_timerfd_setting;
+
+/* A new descriptor; -EINVAL, -EPERM, -EMFILE, -ENFILE, -ENODEV, -ENOMEM. */
+int tl_timerfd_create(int clock, int flags);
+/* Set or, with initial_ns 0, stop it; both times >= 0. *before is what was set
+   until now. -EBADF, -EINVAL; -ECANCELED: the clock was stepped before, the new
+   setting holds, and *before is not known. */
+int tl_timerfd_settime(int fd, int flags, int64_t initial_ns,
+                       int64_t interval_ns, tl_timerfd_setting *before);
+int tl_timerfd_gettime(int fd, tl_timerfd_setting *setting);
+/* How often it has expired since it was last read or set, at least 1; or a
+   negative errno: -EAGAIN, not yet; -ECANCELED, the clock was stepped; -EBADF;
+   -EINVAL, fd is something else. look: fd may be a blocking one, so ask first;
+   without it, a read of such a descriptor blocks. */
+double tl_timerfd_read(int fd, int look);
+/* Whether reads of fd do not block: 1, 0, -EBADF. */
+int tl_timerfd_nonblocking(int fd);
+int tl_timerfd_close(int fd);
+
+/* --- limits of the process ---------------------------------------------- */
+
+/* How many descriptors the process may have, and to what it may raise that,
+   getrlimit(2); infinity where there is no limit. */
+int tl_limits_nofile(double *soft, double *hard);
+/* Set the first, 0 <= soft <= 2^53, and the second with it where it is lower.
+   -EPERM: more than the process may have. */
+int tl_limits_set_nofile(double soft);
+
 /* --- sockets as the kernel has them ------------------------------------- */
 
 enum { TL_SOCKET_STREAM = 0, TL_SOCKET_DATAGRAM = 1 };

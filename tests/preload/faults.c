@@ -25,6 +25,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <link.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -137,6 +138,18 @@ int timerfd_settime(int fd, int flags, const struct itimerspec *when,
     if (fails("timerfd_settime"))
         return -1;
     return REAL(timerfd_settime)(fd, flags, when, before);
+}
+
+int timerfd_gettime(int fd, struct itimerspec *now)
+{
+    return fails("timerfd_gettime") ? -1 : REAL(timerfd_gettime)(fd, now);
+}
+
+int poll(struct pollfd *descriptors, nfds_t count, int timeout)
+{
+    if (CALLED_BY_PROGRAM && fails("poll"))
+        return -1;
+    return REAL(poll)(descriptors, count, timeout);
 }
 
 /* What each descriptor was last put into an epoll set with. */
