@@ -22,9 +22,10 @@ local MOST = 2 ^ 30          -- bytes of one recv
 local BACKLOG_DELAY = 0.005  -- seconds between attempts at a full backlog
 local INTEREST = { r = 1, w = 2 }
 
--- Bytes come here and become a string before anything else can run.
+-- Bytes and addresses come here and become strings before anything else can run.
 local SCRATCH = 65536
 local scratch = new_bytes(SCRATCH)
+local peer = new_address()
 
 --- @class timerlua.Socket
 --- @field family integer
@@ -245,7 +246,7 @@ function Socket:listen(backlog)
   return true
 end
 
-local function accept_later(self, peer)
+local function accept_later(self)
   return persist(self, "socket:accept", "r", function()
     return C.tl_socket_accept(self.fd, peer)
   end)
@@ -258,9 +259,8 @@ end
 ---   accept(2)
 function Socket:accept()
   check_self(self, "accept")
-  local peer = new_address()
   local fd = C.tl_socket_accept(self.fd, peer)
-  if fd == AGAIN and self.timeout ~= 0 then fd = accept_later(self, peer) end
+  if fd == AGAIN and self.timeout ~= 0 then fd = accept_later(self) end
   if fd < 0 then return refused("socket:accept", fd) end
   return wrap(fd, self.family, self.type), address.text(peer)
 end
