@@ -8,6 +8,7 @@
 
 #include "descriptor.h"
 #include "handle.h"
+#include "remaining.h"
 #include "waiter.h"
 
 static tl_handle *find(const tl_loop *loop, tl_id id)
@@ -90,20 +91,13 @@ int tl_descriptor_duplicate(int fd)
 
 /* --- without a loop ----------------------------------------------------- */
 
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
 int tl_readiness_block(int fd, int interest, int64_t timeout_ns)
 {
     struct pollfd one = {.fd = fd,
                          .events =
                              (short)((interest & TL_READ ? POLLIN : 0) |
                                      (interest & TL_WRITE ? POLLOUT : 0))};
-    int64_t start_ns = timeout_ns < 0 ? 0 : now_ns();
+    int64_t start_ns = timeout_ns < 0 ? 0 : tl__monotonic_ns();
     for (int64_t left_ns = timeout_ns;;) {
         struct timespec left = {left_ns / 1000000000, left_ns % 1000000000};
         int ready = ppoll(&one, 1, timeout_ns < 0 ? NULL : &left, NULL);
@@ -112,7 +106,7 @@ int tl_readiness_block(int fd, int interest, int64_t timeout_ns)
         if (ready == 0 || errno != EINTR)
             return ready == 0 ? 0 : -errno;
         if (timeout_ns >= 0) {
-            left_ns = timeout_ns - (now_ns() - start_ns);
+            left_ns = timeout_ns - (tl__monotonic_ns() - start_ns);
             left_ns = left_ns < 0 ? 0 : left_ns;
         }
     }

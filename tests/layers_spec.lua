@@ -4,9 +4,9 @@ local support = require "tests.support"
 -- Lowest first. A file may use its own header and the layers below its own;
 -- within a layer marked together, its peers too.
 local C_LAYERS = {
-  { "abi", "check", "deadline" },
+  { "abi", "check", "deadline", "remaining" },
   { "error", "duration", "address", "lookup", "histogram", "heap", "wheel", "clock",
-    "buffer", "framing", "socket", "plain", "timerfd", "limits" },
+    "buffer", "framing", "socket", "plain", "timerfd", "limits", "epoll", "pollset" },
   { "handles", "poller", "resolver_ares", "resolver_thread" },
   { "timers" },
   { "state" },
@@ -29,17 +29,17 @@ local GENERATED = { abi_text = { module = true }, lua_modules = { host = true },
 local LUA_LAYERS = {
   { "ffi", "version" },
   { "misuse" },
-  { "anchors", "waiters", "socket_file" },
+  { "anchors", "waiters", "socket_file", "fileno" },
   { "duration", "address" },
   { "callable", "instant" },
   { "events" },
   { "errors" },
   { "wait" },
-  { "rethrow", "limit" },
+  { "rethrow", "limit", "fair" },
   { "timer", "task", "watch", "timeout", "channel", "semaphore", "options", "readiness" },
-  { "clock", "resolver", "scope", "stop" },
-  { "connection", "endpoints" },
-  { "connect", "listener", "udp", "socket" },
+  { "clock", "resolver", "scope", "stop", "epoll_set" },
+  { "connection", "endpoints", "select_epoll" },
+  { "connect", "listener", "udp", "socket", "select" },
   { "timerfd", "limits" },
   { "timerstack" },
   { "inspect" },
@@ -144,6 +144,8 @@ describe("the layers of the core", function()
   local DESCRIPTORS = {
     poller = "epoll timerfd eventfd",
     timerfd = "timerfd",
+    epoll = "epoll",
+    pollset = "epoll",
   }
 
   it("leave epoll, timerfd, eventfd and signalfd to the poller and few others", function()
