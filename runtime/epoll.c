@@ -62,12 +62,9 @@ int tl_epoll_wait(int set, tl_ready_fd *ready, int most, int64_t *timeout_ns)
     int count = *timeout_ns > 0
                     ? wait_ns(set, events, most, *timeout_ns)
                     : epoll_wait(set, events, most, *timeout_ns < 0 ? -1 : 0);
-    if (count >= 0) {
-        convert(ready, count);
-        return count;
-    }
-    int error = -errno;
+    int result = count < 0 ? -errno : count;
     if (*timeout_ns > 0)
         tl__take_elapsed(timeout_ns, start_ns);
-    return error;
+    convert(ready, count);
+    return result;
 }

@@ -17,23 +17,9 @@ local function sorted(list)
   return list
 end
 
-local function fails(code, message, ok, err, got)
-  assert.equal(nil, ok)
-  assert.equal(message, err)
-  assert.equal(code, got)
-end
+local fails = fds.fails
 
--- What is asked both of a task and of the main chunk of a plain luajit.
-local function both(name, fn)
-  it(name .. ", in a task", function() sockets.run(fn) end)
-  it(name .. ", outside", function()
-    support.collect()
-    local before = support.count_fds()
-    fn()
-    support.collect()
-    assert.equal(before, support.count_fds())
-  end)
-end
+local function both(name, fn) fds.both(it, name, fn) end
 
 describe("select's constants", function()
   it("are the kernel's, and never negative", function()
@@ -588,12 +574,35 @@ describe("epoll with failing calls", function()
       assert.equal("true\n1\tnil\tnil\n", (run("none", 0, "EINTR", { storm = storm })))
     end
   end)
+
+  it("waits whole milliseconds where the kernel has no epoll_pwait2", function()
+    local r = faults.run([[
+      local tl, select = require "timerlua", require "timerlua.select"
+      coroutine.wrap(function() -- where it blocks
+        local ep, start = select.epoll(), tl.now()
+        local count = #ep:poll(0.0001)
+        print(count, tl.now() - start >= 0.001, tl.now() - start < 1)
+      end)()
+    ]], "epoll_pwait2", 1, "ENOSYS", { times = 100 })
+    assert.equal("", r.err)
+    assert.equal("0\ttrue\ttrue\n", r.out)
+    assert.equal(1, r.calls)
+  end)
+
+  it("tells what went wrong in a wait that blocks", function()
+    local r = faults.run([[
+      local select = require "timerlua.select"
+      coroutine.wrap(function() print(select.epoll():poll(0.0001)) end)()
+    ]], "epoll_pwait2", 1, "EFAULT")
+    assert.equal("", r.err)
+    assert.equal("nil\tepoll.poll: bad address\tEFAULT\n", r.out)
+  end)
 end)
 
 describe("an epoll object outside any task", function()
   it("waits the rest of its time after signals", function()
     local r = support.shell(([[LD_PRELOAD="$SANITIZER_PRELOAD" luajit -e %s & pid=$!
-      for i in 1 2 3 4 5; do sleep 0.02; kill -CHLD $pid; kill -CONT $pid; done; wait $pid]])
+      for i in 1 2 3 4 5; do sleep 0.02; kill -STOP $pid; kill -CONT $pid; done; wait $pid]])
       :format(support.quote [[
         local tl, select = require "timerlua", require "timerlua.select"
         local ep, start = select.epoll(), tl.now()

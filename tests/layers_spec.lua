@@ -38,11 +38,11 @@ local LUA_LAYERS = {
   { "rethrow", "limit", "fair" },
   { "timer", "task", "watch", "timeout", "channel", "semaphore", "options", "readiness" },
   { "clock", "resolver", "scope", "stop", "epoll_set" },
-  { "connection", "endpoints", "select_epoll" },
-  { "connect", "listener", "udp", "socket", "select" },
+  { "connection", "endpoints", "select_epoll", "poll_wait" },
+  { "connect", "listener", "udp", "socket", "select_poll", "select_select" },
   { "timerfd", "limits" },
   { "timerstack" },
-  { "inspect" },
+  { "inspect", "select" },
   { "init" },
   { "program" }, -- what the host runs, beside the scripts
 }
