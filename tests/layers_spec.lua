@@ -37,11 +37,9 @@ local LUA_LAYERS = {
   { "wait" },
   { "rethrow", "limit", "fair" },
   { "timer", "task", "watch", "timeout", "channel", "semaphore", "options", "readiness" },
-  { "clock", "resolver", "scope", "stop", "epoll_set" },
-  { "connection", "endpoints", "select_epoll", "poll_wait" },
+  { "clock", "resolver", "scope", "stop", "epoll_set", "timerfd", "limits" },
+  { "connection", "endpoints", "select_epoll", "poll_wait", "timerstack" },
   { "connect", "listener", "udp", "socket", "select_poll", "select_select" },
-  { "timerfd", "limits" },
-  { "timerstack" },
   { "inspect", "select" },
   { "init" },
   { "program" }, -- what the host runs, beside the scripts

@@ -5,6 +5,7 @@ local ffi = require "ffi"
 local core = require "timerlua.ffi"
 local duration = require "timerlua.duration"
 local errors = require "timerlua.errors"
+local fileno = require "timerlua.fileno"
 local misuse = require "timerlua.misuse"
 local readiness = require "timerlua.readiness"
 local rethrow = require "timerlua.rethrow"
@@ -110,17 +111,14 @@ local function nanoseconds(where, what, value)
   misuse.got(where, what .. " must be whole nanoseconds from 0 to 2^63 - 1", value)
 end
 
--- The descriptor, and its object if it has one. An object of somebody else's
--- gives its number by fileno().
+-- The descriptor, and its object if it has one.
 local function descriptor(where, fd)
   if getmetatable(fd) == Timerfd then
     if fd.closed then misuse.raise(where, "the descriptor is closed") end
     return fd.fd, fd
   end
-  if type(fd) ~= "number" or fd < 0 or fd % 1 ~= 0 or fd >= 2 ^ 31 then
-    misuse.got(where, "fd must be a descriptor or what timerfd.create returned", fd)
-  end
-  return fd, owners[fd]
+  local number = fileno.of(where, "fd", fd)
+  return number, owners[number]
 end
 
 -- ---------------------------------------------------------------------------
@@ -275,7 +273,7 @@ end
 --- Set a timer: `initial` seconds until it expires (0 stops it), then every
 --- `interval` seconds (0: only once). Fractions are rounded up to the next
 --- nanosecond, so only 0 is 0. Source: Python's os.timerfd_settime.
---- @param fd integer|timerlua.Timerfd
+--- @param fd integer|timerlua.Timerfd|table a number or what has fileno()
 --- @param flags? integer|table TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET or
 ---   their sum; or, for all that follows, a table: `initial`, `interval`,
 ---   `abstime`, `cancel_on_set`, `flags`

@@ -32,6 +32,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -369,6 +370,20 @@ ssize_t read(int fd, void *buffer, size_t count)
     if (CALLED_BY_PROGRAM && fails("read"))
         return -1;
     return REAL(read)(fd, buffer, count);
+}
+
+int getrlimit(__rlimit_resource_t resource, struct rlimit *limit)
+{
+    if (CALLED_BY_PROGRAM && fails("getrlimit"))
+        return -1;
+    return REAL(getrlimit)(resource, limit);
+}
+
+int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
+{
+    if (CALLED_BY_PROGRAM && fails("setrlimit"))
+        return -1;
+    return REAL(setrlimit)(resource, limit);
 }
 
 void *malloc(size_t size)
