@@ -383,6 +383,38 @@ int tl_socket_file(const tl_address *address, tl_file *file);
 void tl_socket_unlink(const tl_address *address, const tl_file *file);
 int tl_process_id(void);
 
+/* --- plain sockets ------------------------------------------------------ */
+
+/* What the system's headers have for a name such as "SO_REUSEADDR"; -EINVAL
+   for one that is not known here. */
+int tl_plain_constant(const char *name);
+/* A new socket, non-blocking and close-on-exec: its descriptor. */
+int tl_plain_open(int family, int type, int protocol);
+int tl_plain_pair(int family, int type, int protocol, int32_t *pair);
+/* The new connection, non-blocking and close-on-exec; peer is set. */
+int tl_socket_accept(int fd, tl_address *peer);
+/* 0 when connected, -EINPROGRESS. -EAGAIN: a Unix socket's backlog is full,
+   unix(7); try again later. */
+int tl_socket_connect(int fd, const tl_address *address);
+/* The pending error, SO_ERROR, as a negative errno; 0 for none. */
+int tl_socket_error(int fd);
+/* TL_SHUTDOWN_... */
+int tl_socket_shutdown(int fd, int how);
+/* How many bytes came; 0 is the end of a stream. flags: MSG_PEEK and others,
+   recv(2). -EAGAIN: it would block. from, unless NULL, is set. What of a
+   datagram has no room is lost. */
+int tl_plain_receive(int fd, char *bytes, uint32_t room, int flags,
+                     tl_address *from);
+/* How many of the bytes from `start` to `count` the kernel took, without
+   SIGPIPE. to NULL: where the socket is connected. -EAGAIN. */
+int tl_plain_send(int fd, const char *bytes, size_t start, size_t count,
+                  int flags, const tl_address *to);
+/* Any option: setsockopt(2) takes the bytes as they are, getsockopt(2) fills
+   them and gives their number. */
+int tl_plain_set(int fd, int level, int name, const char *bytes,
+                 uint32_t count);
+int tl_plain_get(int fd, int level, int name, char *bytes, uint32_t room);
+
 /* --- connections -------------------------------------------------------- */
 
 /* Options of a connection. FLOWING: data goes to its callback as it comes;

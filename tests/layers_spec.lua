@@ -6,8 +6,8 @@ local support = require "tests.support"
 local C_LAYERS = {
   { "abi", "check", "deadline", "remaining" },
   { "error", "duration", "address", "lookup", "histogram", "heap", "wheel", "clock",
-    "buffer", "framing", "socket", "manager", "pid_file", "epoll", "pollset", "timerfd",
-    "limits" },
+    "buffer", "framing", "socket", "plain", "manager", "pid_file", "epoll", "pollset",
+    "timerfd", "limits" },
   { "handles", "poller", "resolver_ares", "resolver_thread" },
   { "timers" },
   { "state" },
@@ -41,7 +41,7 @@ local LUA_LAYERS = {
   { "clock", "resolver", "scope", "signal", "notify", "epoll_set", "timerfd", "limits" },
   { "stop", "reload" },
   { "connection", "endpoints", "select_epoll", "poll_wait", "timerstack" },
-  { "connect", "listener", "udp", "select_poll", "select_select" },
+  { "connect", "listener", "udp", "socket", "select_poll", "select_select" },
   { "inspect", "select" },
   { "init" },
   { "program" }, -- what the host runs, beside the scripts
@@ -143,9 +143,9 @@ describe("the layers of the core", function()
   -- The poller, and what hands the kernel's own descriptors to scripts.
   local DESCRIPTORS = {
     poller = "epoll timerfd eventfd signalfd",
+    timerfd = "timerfd",
     epoll = "epoll",
     pollset = "epoll",
-    timerfd = "timerfd",
   }
 
   it("leave epoll, timerfd, eventfd and signalfd to the poller and few others", function()
