@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <time.h>
 #include <unistd.h>
@@ -64,10 +65,22 @@ ssize_t tl_file_write_quietly(int fd, const struct iovec *parts, int count)
     return taken;
 }
 
+void tl_file_await_room(int fd)
+{
+    struct pollfd room = {.fd = fd, .events = POLLOUT};
+    while (poll(&room, 1, -1) < 0 && errno == EINTR)
+        ;
+}
+
 bool tl_file_pipe_kills(void)
 {
     struct sigaction now;
     return sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_DFL;
+}
+
+int tl_file_is_terminal(int fd)
+{
+    return isatty(fd);
 }
 
 int tl_file_pipe(int32_t *fds)

@@ -19,6 +19,8 @@ ssize_t tl_file_read(int fd, void *bytes, size_t room);
 ssize_t tl_file_write(int fd, const struct iovec *parts, int count);
 /* The same where SIGPIPE would end the process: two system calls more. */
 ssize_t tl_file_write_quietly(int fd, const struct iovec *parts, int count);
+/* Blocks until it takes bytes or never will. */
+void tl_file_await_room(int fd);
 /* Whether SIGPIPE ends the process, signal(7): the program catches it, but a
    plain luajit and other hosts may not. */
 bool tl_file_pipe_kills(void);

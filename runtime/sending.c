@@ -216,6 +216,26 @@ int tl_stream_flush(tl_loop *loop, uint32_t slot, uint32_t generation)
     return tl_buffer_length(&s->out) > 0 ? -EAGAIN : 0;
 }
 
+int tl_stream_drain(tl_loop *loop, uint32_t slot, uint32_t generation,
+                    double most)
+{
+    tl_id id = {slot, generation};
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    if (s == NULL)
+        return -EBADF;
+    while (s->send_error == 0 && (double)tl_buffer_length(&s->out) > most) {
+        if (s->state & TL_IS_BLOCKED)
+            tl_file_await_room(handle->at.watch.fd);
+        s->state &= ~(uint32_t)TL_IS_BLOCKED;
+        uint64_t unsent = loop->traffic.unsent;
+        if (!tl__stream_send_queue(loop, id, handle, s)) /* it was closing */
+            return loop->traffic.unsent == unsent ? 0 : -EPIPE;
+    }
+    tl__stream_update(loop, id, handle, s);
+    return s->send_error;
+}
+
 void tl__streams_flush(tl_loop *loop)
 {
     for (size_t i = 0; i < loop->dirty.count; i++) {

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "borrowed.h"
 #include "descriptor.h"
 #include "file.h"
 #include "handle.h"
@@ -398,6 +399,8 @@ static void close_socket(tl_loop *loop, tl_id id, tl_handle *handle,
     tl__descriptor_forget(loop, id, handle);
     /* what the peer has is not all: it must not see an orderly end */
     bool lossy = reset || s->state & TL_IS_LOSSY;
+    if (s->state & TL_STREAM_SHARED)
+        tl__borrowed_close(loop, id);
     if (lossy && !(s->state & (TL_STREAM_FILE | TL_STREAM_SHARED))) {
         tl_socket_reset(fd);
     } else {
@@ -416,6 +419,8 @@ static void close_socket(tl_loop *loop, tl_id id, tl_handle *handle,
 static void close_file(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
 {
     tl__descriptor_forget(loop, id, handle);
+    if (s->state & TL_STREAM_SHARED)
+        tl__borrowed_close(loop, id);
     tl_socket_close(handle->at.watch.fd);
     handle->at.watch.fd = -1;
     s->state &= ~(uint32_t)TL_IS_BLOCKED;

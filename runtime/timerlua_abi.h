@@ -247,6 +247,23 @@ int tl_socket_pair(int32_t *fds);
    not open for what shall be done with it. */
 int tl_file_inherit(int fd, int reads, int writes);
 
+int tl_file_is_terminal(int fd);
+
+/* --- standard streams --------------------------------------------------- */
+
+/* Connect descriptor 0, 1 or 2, in its direction only; each once. 1 when its
+   description, which other processes share, is non-blocking until the end, for
+   want of another way. -EBADF: it is closed, or not open for its direction.
+   -EEXIST, -EMFILE, -ENOMEM, -ECHILD. What stdio has read ahead is taken
+   over. The descriptor itself stays open until the connection is closed. */
+int tl_standard_open(tl_loop *loop, tl_id *id, int number, int options);
+/* At the end: send what is queued for 1 and 2, which blocks until there is
+   room or nobody who reads; and restore. 0, or why output was lost. */
+int tl_standard_end(tl_loop *loop);
+/* Have the descriptions and the terminal as they were before.
+   Async-signal-safe. */
+void tl_standard_restore(tl_loop *loop);
+
 /* --- connections -------------------------------------------------------- */
 
 /* Options of a connection. FLOWING: data goes to its callback as it comes;
@@ -359,6 +376,10 @@ int tl_stream_send(tl_loop *loop, uint32_t slot, uint32_t generation,
                    const char *bytes, size_t count);
 /* Give the kernel what it takes now: 0, or -EAGAIN when some is left. */
 int tl_stream_flush(tl_loop *loop, uint32_t slot, uint32_t generation);
+/* Blocks until at most `most` bytes are queued: 0, or why that will never
+   be. */
+int tl_stream_drain(tl_loop *loop, uint32_t slot, uint32_t generation,
+                    double most);
 /* Whether what a writer waits for, TL_AWAIT_..., is so: 0, -EAGAIN or why it
    never will. */
 int tl_stream_sent(tl_loop *loop, uint32_t slot, uint32_t generation, int what);

@@ -10,10 +10,11 @@ local C_LAYERS = {
   { "handles", "poller", "resolver_ares", "resolver_thread" },
   { "timers" },
   { "state" },
-  { "descriptor" },
+  { "descriptor", "borrowed" },
   { "handle", "jumps" },
   { "timer", "watch", "time", "stream", "port" },
-  { "stats", "sending", "receiving", "listener", "datagram" },
+  { "stats", "sending", "receiving", "listener", "datagram",
+    "standard" },
   { "loop" },
   { "callbacks" },
   { "deliver" },
@@ -38,9 +39,9 @@ local LUA_LAYERS = {
   { "timer", "task", "watch", "timeout", "channel", "semaphore", "options" },
   { "clock", "resolver", "scope", "stop" },
   { "connection", "endpoints" },
-  { "connect", "listener", "udp", "pipe" },
+  { "connect", "listener", "udp", "pipe", "standard" },
   { "inspect" },
-  { "init" },
+  { "init", "output" },
   { "program" }, -- what the host runs, beside the scripts
 }
 

@@ -794,11 +794,12 @@ function connection.pending(settings)
     close_timeout = settings.close_timeout }, Connection)
 end
 
-function connection.equip(self, slot, generation, settings)
+--- @param stays? boolean it is never garbage
+function connection.equip(self, slot, generation, settings, stays)
   self.slot, self.generation = slot, generation
   if not settings.is_default then set_limits(slot, generation, settings) end
   if self.unreferenced then C.tl_handle_ref(loop, slot, generation, 0) end
-  self.id = ffi.gc(new_id(slot, generation), collected)
+  self.id = not stays and ffi.gc(new_id(slot, generation), collected)
   all[slot] = self
 end
 

@@ -9,6 +9,7 @@ local pipe = require "timerlua.pipe"
 local resolver = require "timerlua.resolver"
 local scope = require "timerlua.scope"
 local semaphore = require "timerlua.semaphore"
+local standard = require "timerlua.standard"
 local stop = require "timerlua.stop"
 local task = require "timerlua.task"
 local timeout = require "timerlua.timeout"
@@ -16,7 +17,7 @@ local timer = require "timerlua.timer"
 local udp = require "timerlua.udp"
 local watch = require "timerlua.watch"
 
-return {
+local tl = {
   _VERSION = require "timerlua.version",
 
   now = clock.now,
@@ -57,3 +58,8 @@ return {
   handles = inspect.handles,
   stats = inspect.stats,
 }
+
+-- tl.stdin, tl.stdout, tl.stderr
+setmetatable(tl, { __index = standard.get })
+
+return tl
