@@ -341,6 +341,105 @@ describe("tl.watch", function()
     third:cancel()
   end)
 
+  it("calls once for each edge, in both directions", function()
+    local a, b = new_pair()
+    local seen = {}
+    local watch = tl.watch(a, "edge", function(_, ready) seen[#seen + 1] = ready end)
+    turns(5)
+    assert.same({ "w" }, seen)
+    write(b, "x")
+    turns(5)
+    assert.same({ "w", "rw" }, seen)
+    write(b, "y")
+    turns(5)
+    assert.same({ "w", "rw", "rw" }, seen)
+    close(b)
+    turns(5)
+    assert.same({ "w", "rw", "rw", "rwh" }, seen)
+    assert.equal("edge", watch.interest)
+    assert.equal(true, watch:cancel())
+  end)
+
+  it("tells an edge again after its callback has waited", function()
+    local a, b = new_pair()
+    local seen = {}
+    write(b, "x")
+    local watch = tl.watch(a, "edge", function(_, ready)
+      seen[#seen + 1] = ready
+      if #seen == 1 then
+        tl.sleep(1)
+        write(b, "y")
+      end
+    end)
+    tl.sleep(2)
+    turns(5)
+    assert.same({ "rw", "rw" }, seen)
+    watch:cancel()
+  end)
+
+  it("delivers errors and hang-ups that were not asked for", function()
+    local seen = {}
+    local r, w = new_pipe()
+    tl.watch(w, "r", function(self, ready)
+      seen[1] = ready
+      self:cancel()
+    end)
+    close(r)
+    local a, b = new_pair()
+    while tonumber(ffi.C.write(a, ("x"):rep(65536), 65536)) > 0 do end
+    tl.watch(a, "w", function(self, ready)
+      seen[2] = ready
+      self:cancel()
+    end)
+    close(b)
+    turns(3)
+    assert.equal("e", seen[1])
+    assert.truthy(seen[2]:find("h", 1, true), seen[2])
+  end)
+
+  it("tells a watch that its descriptor was closed, once the number is another's", function()
+    local r, w = new_pipe()
+    local seen, other = {}, {}
+    local watch = tl.watch(r, "r", function(_, ready) seen[#seen + 1] = ready end)
+    turns(2)
+    close(r)
+    local fresh, fresh_w = new_pipe()
+    assert.equal(r, fresh)
+    local second = tl.watch(fresh, "r", function(_, ready)
+      other[#other + 1] = ready
+      read(fresh)
+    end)
+    write(fresh_w, "x")
+    turns(4)
+    assert.same({ "e" }, seen)
+    assert.same({ "r" }, other)
+    assert.equal(false, watch:cancel())
+    write(fresh_w, "y")
+    turns(3)
+    assert.same({ "r", "r" }, other)
+    second:cancel()
+    close(w)
+  end)
+
+  it("drops what a closed descriptor's duplicate still reports", function()
+    local r, w = new_pipe()
+    local copy = ffi.C.dup(r)
+    opened[copy] = true
+    local calls, other = 0, 0
+    local watch = tl.watch(r, "r", function() calls = calls + 1 end)
+    turns(2)
+    close(r)
+    watch:cancel()
+    local again = new_pair()
+    assert.equal(r, again)
+    local second = tl.watch(again, "w", function() other = other + 1 end)
+    write(w, "x")
+    turns(5)
+    assert.equal(0, calls)
+    assert.is_true(other >= 3, other)
+    second:cancel()
+  end)
+
   it("watches the two sides of a socket, or a dup, apart", function()
     local a = new_pair()
     local copy = ffi.C.dup(a)
@@ -365,9 +464,9 @@ describe("tl.watch", function()
     assert.equal(no_fd .. "-1", message(-1, "r", print))
     assert.equal(no_fd .. "1.5", message(1.5, "r", print))
     assert.equal(no_fd .. "4294967296", message(2 ^ 32, "r", print))
-    assert.equal('x:1: timerlua.watch: interest must be "r", "w" or "rw", got "x"',
+    assert.equal('x:1: timerlua.watch: interest must be "r", "w", "rw" or "edge", got "x"',
       message(0, "x", print))
-    assert.equal('x:1: timerlua.watch: interest must be "r", "w" or "rw", got nil',
+    assert.equal('x:1: timerlua.watch: interest must be "r", "w", "rw" or "edge", got nil',
       message(0, nil, print))
     assert.equal("x:1: timerlua.watch: fn must be a function, got nil",
       message(0, "r"))
