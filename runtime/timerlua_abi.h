@@ -183,6 +183,43 @@ int tl_stream_fd(void *stream);
 /* Whether something written to a C stream was lost, ferror(3). */
 int tl_stream_failed(void *stream);
 
+/* --- file events -------------------------------------------------------- */
+
+/* inotify(7): its events, in which a name follows when length is not 0, with
+   zeroes up to length; and its numbers. */
+typedef struct tl_file_event {
+    int32_t watch; /* -1 for TL_FILE_OVERFLOW */
+    uint32_t mask;
+    uint32_t cookie; /* the same for both sides of a move */
+    uint32_t length;
+} tl_file_event;
+enum {
+    TL_FILE_MODIFY = 0x2,
+    TL_FILE_MOVED_FROM = 0x40,
+    TL_FILE_MOVED_TO = 0x80,
+    TL_FILE_CREATE = 0x100,
+    TL_FILE_DELETE = 0x200,
+    TL_FILE_DELETE_SELF = 0x400,
+    TL_FILE_MOVE_SELF = 0x800,
+    TL_FILE_UNMOUNT = 0x2000,
+    TL_FILE_OVERFLOW = 0x4000,
+    TL_FILE_IGNORED = 0x8000,
+    TL_FILE_ONLY_DIRECTORY = 0x1000000
+};
+
+/* A descriptor that is readable when there are events. -EMFILE, -ENFILE,
+   -ENOMEM. It is closed by tl_socket_close. */
+int tl_inotify_open(void);
+/* Watch what a path names for more events: the number of the watch, the same
+   for the same file; -ENOENT, -ENOTDIR, -EACCES, -ENOSPC ... */
+int tl_inotify_add(int fd, const char *path, uint32_t mask);
+/* Fine if it has ended. */
+void tl_inotify_remove(int fd, int watch);
+/* Take events, whole ones: how many bytes, or -EAGAIN. */
+int tl_inotify_read(int fd, char *bytes, int room);
+/* 0 or a negative errno; with a zero at the end. */
+int tl_working_directory(char *text, int room);
+
 /* --- sockets as the kernel has them ------------------------------------- */
 
 enum { TL_SOCKET_STREAM = 0, TL_SOCKET_DATAGRAM = 1 };

@@ -3,6 +3,7 @@ local channel = require "timerlua.channel"
 local clock = require "timerlua.clock"
 local connect = require "timerlua.connect"
 local events = require "timerlua.events"
+local file_watch = require "timerlua.file_watch"
 local inspect = require "timerlua.inspect"
 local listener = require "timerlua.listener"
 local pipe = require "timerlua.pipe"
@@ -40,6 +41,7 @@ local tl = {
   semaphore = semaphore.semaphore,
 
   watch = watch.watch,
+  on_file = file_watch.on_file,
   listen = listener.listen,
   connect = connect.connect,
   udp = udp.udp,
