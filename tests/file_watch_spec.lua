@@ -377,3 +377,53 @@ describe("a file watch", function()
     end)
   end
 end)
+
+describe("scripts/follow_log.lua", function()
+  -- 3,000 lines through 6 rotations, with a writer that keeps the old file open
+  -- for a while; the follower is ended when it has the last line.
+  local root = support.shell("pwd").out:match("[^\n]+")
+
+  local function follow(name, rotate)
+    local place = support.shell("mktemp -d -p " .. folder).out:match("[^\n]+")
+    support.write(place .. "/drive", ([[
+      cd %s
+      echo "line 0" >log
+      %s %s/scripts/follow_log.lua log start >out &
+      until grep -qs "line 0" out; do sleep 0.01; done
+      exec 3>>log
+      i=1
+      while [ $i -le 3000 ]; do
+        echo "line $i" >&3
+        case $i in *500) %s ;; *520) exec 3>>log ;; esac
+        i=$((i + 1))
+      done
+      until grep -qs "line 3000" out; do sleep 0.01; done
+      kill -TERM $! # INT is ignored in the background
+      { wait $!; echo "code $?"; } 2>/dev/null
+      seq 0 3000 | sed 's/^/line /' >expected
+      sort -n -k 2 out | cmp - expected && echo "nothing lost, nothing doubled"]]):format(place,
+      support.program, root, rotate))
+    local r = support.shell("sh " .. place .. "/drive", { timeout = 30 })
+    assert.equal("", r.err, name)
+    assert.equal("code 143\nnothing lost, nothing doubled\n", r.out, name)
+  end
+
+  it("loses and doubles nothing when the log is renamed and made anew", function()
+    follow("rename", 'mv log log.1; : >log')
+  end)
+
+  it("loses and doubles nothing when the new log comes later", function()
+    follow("late", 'mv log log.1')
+  end)
+
+  it("loses and doubles nothing when the log is copied and truncated", function()
+    -- a writer that goes on between the two would lose lines without any reader
+    follow("truncate", 'cp log log.1; until grep -qs "line $i\\$" out; do :; done; : >log')
+  end)
+
+  it("needs a file's name", function()
+    local r = support.run { "scripts/follow_log.lua" }
+    assert.truthy(r.err:find("usage: ", 1, true))
+    assert.equal(1, r.code)
+  end)
+end)

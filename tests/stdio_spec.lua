@@ -342,3 +342,30 @@ describe("the terminal's settings", function()
       os.execute("stty -echo")]]))
   end)
 end)
+
+describe("scripts/stdin_filter.lua", function()
+  it("passes lines on, however slow its reader, while its status line ticks", function()
+    local r = support.shell(("seq 200000 | %s scripts/stdin_filter.lua '[1-9]$' 0.01s "
+      .. "| (sleep 0.2; cat)"):format(support.program))
+    local count, sum = 0, 0
+    for line in r.out:gmatch("[^\n]+") do
+      count = count + 1
+      sum = sum + line
+    end
+    assert.equal(180000, count)
+    assert.equal(200000 / 2 * 200001 - 20000 / 2 * 200010, sum)
+    local statuses = {}
+    for status in r.err:gmatch("\r(%d+ lines, %d+ passed), ") do
+      statuses[#statuses + 1] = status
+    end
+    assert.equal("200000 lines, 180000 passed", statuses[#statuses])
+    assert.is_true(#statuses >= 5, #statuses)
+  end)
+
+  it("ends with its reader", function()
+    local r = support.shell(("seq 1000000 | (%s scripts/stdin_filter.lua; echo $? >&2) | head -n 1")
+      :format(support.program))
+    assert.equal("1\n", r.out)
+    assert.equal("1", r.err:match("(%d+)\n$"))
+  end)
+end)
