@@ -341,6 +341,18 @@ describe("tl.watch", function()
     third:cancel()
   end)
 
+  it("refuses a connection, which goes on", function()
+    local one, other = tl.socketpair()
+    local watch, message, code = tl.watch(one, "r", print)
+    assert.is_nil(watch)
+    assert.equal(("watch fd %d: file exists"):format(one:fileno()), message)
+    assert.equal("EEXIST", code)
+    other:send("x\n")
+    assert.equal("x", one:receive())
+    one:close()
+    other:close()
+  end)
+
   it("calls once for each edge, in both directions", function()
     local a, b = new_pair()
     local seen = {}

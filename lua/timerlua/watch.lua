@@ -6,6 +6,7 @@ local errors = require "timerlua.errors"
 local misuse = require "timerlua.misuse"
 
 local C, loop = core.C, core.loop
+local ALREADY = -17 -- EEXIST
 local INTEREST = { r = 1, w = 2, rw = 3, edge = 3 + 16 } -- TL_READ ... TL_EDGE
 
 --- @class timerlua.Watch
@@ -85,6 +86,9 @@ function watch.watch(fd, interest, fn)
     misuse.got("watch", 'interest must be "r", "w", "rw" or "edge"', interest)
   end
   callable.check("watch", "fn", fn)
+  if type(fd) == "table" and C.tl_descriptor_taken(loop, number) ~= 0 then
+    return errors.failed("watch fd " .. number, ALREADY)
+  end
   local self = setmetatable({ kind = "watch", fd = number, interest = interest,
     fn = fn, id = core.new_id() }, Watch)
   local status = C.tl_watch_start(loop, self.id, number, INTEREST[interest])
