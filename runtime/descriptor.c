@@ -11,6 +11,27 @@ static void leave(tl_loop *loop, tl_handle *handle)
     loop->watches--;
 }
 
+/* The number was closed while a watch had it, and is another's now: the watch
+   is told on the next turn that it is none any more. */
+static void bereave(tl_loop *loop, uint32_t slot, int fd)
+{
+    tl_handle *handle = tl_handles_at(&loop->handles, slot);
+    if (handle->kind != TL_WATCH || !(handle->where & TL_IN_POLLER) ||
+        handle->at.watch.fd != fd)
+        return;
+    leave(loop, handle);
+    tl__post(loop, (tl_id){slot, handle->generation}, handle);
+}
+
+static int add(tl_loop *loop, int fd, int interest, tl_id id)
+{
+    uint32_t before = tl_poller_owner(&loop->poller, fd);
+    int error = tl_poller_add(&loop->poller, fd, interest, id);
+    if (error == 0 && before != 0)
+        bereave(loop, before, fd);
+    return error;
+}
+
 int tl__descriptor_interest(tl_loop *loop, tl_id id, tl_handle *handle,
                             int interest)
 {
@@ -24,7 +45,7 @@ int tl__descriptor_interest(tl_loop *loop, tl_id id, tl_handle *handle,
         return 0;
     }
     int error = in ? tl_poller_change(&loop->poller, fd, interest, id)
-                   : tl_poller_add(&loop->poller, fd, interest, id);
+                   : add(loop, fd, interest, id);
     if (error) {
         if (in) {
             tl_poller_remove(&loop->poller, fd, id);

@@ -11,7 +11,8 @@
 #include "module.h"
 
 struct tl_host {
-    lua_State *L;
+    lua_State *L;  /* NULL once it is finished */
+    tl_loop *loop; /* to be closed after it */
 };
 
 /* package.preload's loader for a module: compiles what it carries. */
@@ -59,7 +60,7 @@ static void complain(lua_State *L)
 
 tl_host *tl_host_open(void)
 {
-    tl_host *host = malloc(sizeof *host);
+    tl_host *host = calloc(1, sizeof *host);
     lua_State *L = luaL_newstate();
     if (host == NULL || L == NULL) {
         fprintf(stderr, "timerlua: cannot open a Lua state: no memory\n");
@@ -78,13 +79,21 @@ tl_host *tl_host_open(void)
     return host;
 }
 
+int tl_host_finish(tl_host *host)
+{
+    /* finalizers of the script may still ask the loop for the time, or print */
+    host->loop = tl_host_loop(host);
+    lua_close(host->L);
+    host->L = NULL;
+    return host->loop != NULL ? tl_standard_end(host->loop) : 0;
+}
+
 void tl_host_close(tl_host *host)
 {
-    /* finalizers of the script may still ask the loop for the time */
-    tl_loop *loop = tl_host_loop(host);
-    lua_close(host->L);
-    if (loop != NULL)
-        tl_loop_close(loop);
+    if (host->L != NULL)
+        (void)tl_host_finish(host);
+    if (host->loop != NULL)
+        tl_loop_close(host->loop);
     free(host);
 }
 

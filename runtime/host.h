@@ -10,7 +10,9 @@ typedef struct tl_host tl_host;
 /* NULL when memory is lacking or a module does not load; the reason is on
    standard error. */
 tl_host *tl_host_open(void);
-/* Closing a host collects everything its script made. */
+/* Collect everything its script made, and send its last output, which may
+   block. 0, or a negative errno when output was lost. */
+int tl_host_finish(tl_host *host);
 void tl_host_close(tl_host *host);
 tl_loop *tl_host_loop(tl_host *host);
 /* Run timerlua.program with a command line. Returns the exit status; *signal

@@ -60,12 +60,14 @@ void tl_loop_close(tl_loop *loop)
 {
     if (!tl_poller_forked(&loop->poller)) /* the parent sends what it queued */
         tl__streams_flush(loop);
+    (void)tl_standard_end(loop);
     for (uint32_t slot = 0;
          (slot = tl_handles_walk(&loop->handles, slot + 1)) != 0;) {
         dispose(loop, tl_handles_at(&loop->handles, slot));
         tl_handles_close(&loop->handles, slot);
     }
     tl_buffer_pool_free(&loop->pool);
+    free(loop->borrowed);
     free(loop->posted.ids);
     free(loop->dirty.ids);
     free(loop->scratch);

@@ -1,4 +1,6 @@
 /* The program timerlua: signals and exit status around a host. */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -8,20 +10,36 @@
 
 #include "host.h"
 
-/* Written before the handlers are set, read by them. */
-static tl_loop *signalled_loop;
+/* Written before the handlers are set, read by them; NULL once it is closed. */
+static tl_loop *_Atomic signalled_loop;
 static atomic_bool stopping;
+
+/* End by a signal at once, but leave the terminal as it was. */
+static void on_fatal(int number)
+{
+    tl_loop *loop = atomic_load(&signalled_loop);
+    if (loop != NULL)
+        tl_standard_restore(loop);
+    (void)signal(number, SIG_DFL);
+    (void)raise(number);
+}
 
 /* The first signal asks the loop to end; a second one ends the process, also
    when the script never returns to the loop. */
 static void on_signal(int number)
 {
-    if (atomic_exchange(&stopping, true)) {
-        (void)signal(number, SIG_DFL);
-        (void)raise(number);
-        return;
-    }
-    tl_loop_wake(signalled_loop, number);
+    if (atomic_exchange(&stopping, true))
+        on_fatal(number);
+    else
+        tl_loop_wake(atomic_load(&signalled_loop), number);
+}
+
+/* os.exit leaves nothing queued behind. */
+static void on_exit_called(void)
+{
+    tl_loop *loop = atomic_exchange(&signalled_loop, NULL);
+    if (loop != NULL)
+        (void)tl_standard_end(loop);
 }
 
 /* Writing to a closed pipe is an error that the writer sees. A handler rather
@@ -51,21 +69,40 @@ static void end_by_signal(int number)
     (void)raise(number);
 }
 
+/* Where one of the descriptors 0 to 2 is closed, the next file to be opened
+   would become standard input or output. It is /dev/null instead, open for the
+   other direction, so that its use fails as that of a closed one does. */
+static void hold_numbers(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
+    hold_numbers();
     tl_host *host = tl_host_open();
     if (host == NULL)
         return EXIT_FAILURE;
-    signalled_loop = tl_host_loop(host);
+    atomic_store(&signalled_loop, tl_host_loop(host));
+    (void)atexit(on_exit_called);
+    static const int fatal[] = {SIGHUP,  SIGQUIT,   SIGABRT, SIGALRM, SIGUSR1,
+                                SIGUSR2, SIGVTALRM, SIGPROF, SIGXCPU, SIGXFSZ};
+    for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++)
+        catch_signal(fatal[i], on_fatal);
     catch_signal(SIGPIPE, ignore_signal);
     catch_signal(SIGINT, on_signal);
     catch_signal(SIGTERM, on_signal);
     int ended_by = 0;
     int code = tl_host_run(host, argc, argv, &ended_by);
-    (void)signal(SIGINT, SIG_DFL);
-    (void)signal(SIGTERM, SIG_DFL);
+    /* one that comes now ends a process whose last output nobody reads */
+    catch_signal(SIGINT, on_fatal);
+    catch_signal(SIGTERM, on_fatal);
+    int lost = tl_host_finish(host);
+    atomic_store(&signalled_loop, NULL);
     tl_host_close(host);
-    if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0)
+    if ((fflush(stdout) != 0 || ferror(stdout) || lost) && code == 0)
         code = EXIT_FAILURE; /* output was lost: disk full, pipe closed */
     if (ended_by)
         end_by_signal(ended_by);

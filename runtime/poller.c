@@ -171,6 +171,12 @@ static bool owns(const tl_poller *poller, int fd, tl_id id)
            poller->owners[fd] == id.slot;
 }
 
+uint32_t tl_poller_owner(const tl_poller *poller, int fd)
+{
+    bool known = fd >= 0 && (size_t)fd < poller->owner_count;
+    return known ? poller->owners[fd] : 0;
+}
+
 int tl_poller_add(tl_poller *poller, int fd, int interest, tl_id id)
 {
     int error = fd < 0 ? -EBADF : make_owners(poller, (size_t)fd + 1);

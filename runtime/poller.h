@@ -43,7 +43,11 @@ static inline bool tl_poller_forked(const tl_poller *poller)
 }
 void tl_poller_close(tl_poller *poller);
 
-/* Report fd under id until it is removed. */
+/* The slot that fd was added for last, and not removed; 0 for none. */
+uint32_t tl_poller_owner(const tl_poller *poller, int fd);
+/* Report fd under id until it is removed. When it was added for another id
+   before, which is possible since fd was closed, that one is reported no
+   more. */
 int tl_poller_add(tl_poller *poller, int fd, int interest, tl_id id);
 /* -EBADF when the number was closed and has been added for another id. */
 int tl_poller_change(tl_poller *poller, int fd, int interest, tl_id id);

@@ -67,6 +67,7 @@ struct tl_loop {
     tl_agenda posted;       /* sockets to be looked at on the next turn */
     tl_agenda dirty; /* connections with bytes to send after the callback */
     size_t streams;
+    struct tl_borrowed *borrowed; /* standard streams; NULL until one is used */
     tl_buffer_pool pool;
     char *scratch;              /* what was just received; TL_SCRATCH_BYTES */
     char from[TL_ADDRESS_TEXT]; /* where that came from, of a datagram */

@@ -329,6 +329,43 @@ int tl_poll_wait(tl_poll_fd *fds, int count, int64_t *timeout_ns);
    already, else 0 or a negative errno: -ENOMEM, -ENOSPC, -ELOOP. */
 int tl_poll_gather(const tl_poll_fd *fds, int count, int set);
 
+/* --- file events -------------------------------------------------------- */
+
+/* inotify(7): its events, in which a name follows when length is not 0, with
+   zeroes up to length; and its numbers. */
+typedef struct tl_file_event {
+    int32_t watch; /* -1 for TL_FILE_OVERFLOW */
+    uint32_t mask;
+    uint32_t cookie; /* the same for both sides of a move */
+    uint32_t length;
+} tl_file_event;
+enum {
+    TL_FILE_MODIFY = 0x2,
+    TL_FILE_MOVED_FROM = 0x40,
+    TL_FILE_MOVED_TO = 0x80,
+    TL_FILE_CREATE = 0x100,
+    TL_FILE_DELETE = 0x200,
+    TL_FILE_DELETE_SELF = 0x400,
+    TL_FILE_MOVE_SELF = 0x800,
+    TL_FILE_UNMOUNT = 0x2000,
+    TL_FILE_OVERFLOW = 0x4000,
+    TL_FILE_IGNORED = 0x8000,
+    TL_FILE_ONLY_DIRECTORY = 0x1000000
+};
+
+/* A descriptor that is readable when there are events. -EMFILE, -ENFILE,
+   -ENOMEM. It is closed by tl_socket_close. */
+int tl_inotify_open(void);
+/* Watch what a path names for more events: the number of the watch, the same
+   for the same file; -ENOENT, -ENOTDIR, -EACCES, -ENOSPC ... */
+int tl_inotify_add(int fd, const char *path, uint32_t mask);
+/* Fine if it has ended. */
+void tl_inotify_remove(int fd, int watch);
+/* Take events, whole ones: how many bytes, or -EAGAIN. */
+int tl_inotify_read(int fd, char *bytes, int room);
+/* 0 or a negative errno; with a zero at the end. */
+int tl_working_directory(char *text, int room);
+
 /* --- sockets as the kernel has them ------------------------------------- */
 
 enum { TL_SOCKET_STREAM = 0, TL_SOCKET_DATAGRAM = 1 };
@@ -415,11 +452,44 @@ int tl_plain_set(int fd, int level, int name, const char *bytes,
                  uint32_t count);
 int tl_plain_get(int fd, int level, int name, char *bytes, uint32_t room);
 
+/* --- pipes and files ---------------------------------------------------- */
+
+/* Two connected descriptors, non-blocking and close-on-exec: a pipe's reading
+   and writing end, a pair of Unix stream sockets. -EMFILE, -ENFILE. */
+int tl_file_pipe(int32_t *fds);
+int tl_socket_pair(int32_t *fds);
+/* Make a descriptor non-blocking and close-on-exec. -EBADF: it is closed, or
+   not open for what shall be done with it. */
+int tl_file_inherit(int fd, int reads, int writes);
+
+int tl_file_is_terminal(int fd);
+
+/* --- standard streams --------------------------------------------------- */
+
+/* Connect descriptor 0, 1 or 2, in its direction only; each once. 1 when its
+   description, which other processes share, is non-blocking until the end, for
+   want of another way. -EBADF: it is closed, or not open for its direction.
+   -EEXIST, -EMFILE, -ENOMEM, -ECHILD. What stdio has read ahead is taken
+   over. The descriptor itself stays open until the connection is closed. */
+int tl_standard_open(tl_loop *loop, tl_id *id, int number, int options);
+/* At the end: send what is queued for 1 and 2, which blocks until there is
+   room or nobody who reads; and restore. 0, or why output was lost. */
+int tl_standard_end(tl_loop *loop);
+/* Have the descriptions and the terminal as they were before.
+   Async-signal-safe. */
+void tl_standard_restore(tl_loop *loop);
+
 /* --- connections -------------------------------------------------------- */
 
 /* Options of a connection. FLOWING: data goes to its callback as it comes;
-   otherwise it stays until a reader takes it. */
-enum { TL_STREAM_FLOWING = 1, TL_STREAM_EDGE = 2 };
+   otherwise it stays until a reader takes it. FILE: it is no socket, but
+   something for read(2) and writev(2); what epoll refuses, such as a regular
+   file, is always ready. SEND_ONLY, RECEIVE_ONLY: a pipe's end; to shut down
+   its direction closes it. SHARED: other processes use it too, so that closing
+   it does nothing but that. */
+enum { TL_STREAM_FLOWING = 1, TL_STREAM_EDGE = 2, TL_STREAM_FILE = 4 };
+enum { TL_STREAM_SEND_ONLY = 0x10000, TL_STREAM_RECEIVE_ONLY = 0x20000 };
+enum { TL_STREAM_SHARED = 0x40000 };
 
 /* What a reader wants: up to count bytes, count bytes, a line, all until the
    end; or to know of more than count bytes buffered. */
@@ -442,8 +512,9 @@ enum { TL_WANT_AFRESH = 32 };
 enum { TL_AWAIT_ROOM = 0, TL_AWAIT_SENT = 1, TL_AWAIT_CONNECTED = 2 };
 
 /* Beside the negative errnos: the peer has ended its direction; the queue's
-   limit; receive_limit. */
+   limit; receive_limit; it has not got this direction. */
 enum { TL_EOF = -4096, TL_QUEUE_FULL = -4097, TL_LINE_TOO_LONG = -4098 };
+enum { TL_NO_RECEIVING = -4100, TL_NO_SENDING = -4101 };
 
 /* What to tell the callbacks of a flowing connection; their places in the
    table that is anchored for it. */
@@ -476,7 +547,8 @@ typedef struct tl_stream_info {
     int32_t receive_error;
 } tl_stream_info;
 
-/* Take over a connected socket. It is closed when the handle ends. */
+/* Take over a connected socket, or with TL_STREAM_FILE something else that is
+   non-blocking. It is closed when the handle ends. */
 int tl_stream_start(tl_loop *loop, tl_id *id, int fd, int options);
 /* Take over an unconnected socket, and begin to connect it. After an error
    fd is still the caller's. */
@@ -519,6 +591,10 @@ int tl_stream_send(tl_loop *loop, uint32_t slot, uint32_t generation,
                    const char *bytes, size_t count);
 /* Give the kernel what it takes now: 0, or -EAGAIN when some is left. */
 int tl_stream_flush(tl_loop *loop, uint32_t slot, uint32_t generation);
+/* Blocks until at most `most` bytes are queued: 0, or why that will never
+   be. */
+int tl_stream_drain(tl_loop *loop, uint32_t slot, uint32_t generation,
+                    double most);
 /* Whether what a writer waits for, TL_AWAIT_..., is so: 0, -EAGAIN or why it
    never will. */
 int tl_stream_sent(tl_loop *loop, uint32_t slot, uint32_t generation, int what);
@@ -534,7 +610,8 @@ int tl_stream_flow(tl_loop *loop, uint32_t slot, uint32_t generation,
 /* Whether another reader, or writer, waits. */
 int tl_stream_busy(tl_loop *loop, uint32_t slot, uint32_t generation,
                    int writer);
-/* End a direction; sending ends once the queue is empty. -EALREADY. */
+/* End a direction; sending ends once the queue is empty. -EALREADY.
+   -ENOTSOCK: a file of two directions knows no end of sending. */
 int tl_stream_shutdown(tl_loop *loop, uint32_t slot, uint32_t generation,
                        int how);
 int tl_stream_pause(tl_loop *loop, uint32_t slot, uint32_t generation, int on);

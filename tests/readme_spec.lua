@@ -197,8 +197,10 @@ describe("the documents", function()
   local text = text_of(documents())
 
   it("name only functions that exist", function()
+    -- made when they are asked for, of this process's own descriptors
+    local later = { stdin = true, stdout = true, stderr = true }
     for name in text:gmatch("%f[%w_.]tl%.([%a_]+)") do
-      assert.is_not_nil(tl[name], "tl." .. name)
+      assert.is_truthy(later[name] or tl[name] ~= nil, "tl." .. name)
     end
     for name in text:gmatch("%f[%w_.]tl%.clock[.:]([%a_]+)") do
       assert.is_function(tl.clock[name], "tl.clock." .. name)

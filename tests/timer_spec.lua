@@ -136,7 +136,7 @@ describe("a wrong argument", function()
     { "watch of no descriptor", function() tl.watch("x", "r", nothing) end,
       'watch: fd must be a descriptor, an io file or have fileno(), got "x"' },
     { "watch of a wrong interest", function() tl.watch(0, "x", nothing) end,
-      'watch: interest must be "r", "w" or "rw", got "x"' },
+      'watch: interest must be "r", "w", "rw" or "edge", got "x"' },
     { "watch without callback", function() tl.watch(0, "r") end,
       "watch: fn must be a function, got nil" },
   }

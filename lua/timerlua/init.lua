@@ -3,14 +3,17 @@ local channel = require "timerlua.channel"
 local clock = require "timerlua.clock"
 local connect = require "timerlua.connect"
 local events = require "timerlua.events"
+local file_watch = require "timerlua.file_watch"
 local inspect = require "timerlua.inspect"
 local listener = require "timerlua.listener"
 local notify = require "timerlua.notify"
+local pipe = require "timerlua.pipe"
 local reload = require "timerlua.reload"
 local resolver = require "timerlua.resolver"
 local scope = require "timerlua.scope"
 local semaphore = require "timerlua.semaphore"
 local signal = require "timerlua.signal"
+local standard = require "timerlua.standard"
 local stop = require "timerlua.stop"
 local task = require "timerlua.task"
 local timeout = require "timerlua.timeout"
@@ -18,7 +21,7 @@ local timer = require "timerlua.timer"
 local udp = require "timerlua.udp"
 local watch = require "timerlua.watch"
 
-return {
+local tl = {
   _VERSION = require "timerlua.version",
 
   now = clock.now,
@@ -41,9 +44,12 @@ return {
   semaphore = semaphore.semaphore,
 
   watch = watch.watch,
+  on_file = file_watch.on_file,
   listen = listener.listen,
   connect = connect.connect,
   udp = udp.udp,
+  pipe = pipe.pipe,
+  socketpair = pipe.socketpair,
 
   resolve = resolver.resolve,
 
@@ -61,3 +67,8 @@ return {
   handles = inspect.handles,
   stats = inspect.stats,
 }
+
+-- tl.stdin, tl.stdout, tl.stderr
+setmetatable(tl, { __index = standard.get })
+
+return tl

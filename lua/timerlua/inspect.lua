@@ -3,6 +3,7 @@ local ffi = require "ffi"
 local core = require "timerlua.ffi"
 local anchors = require "timerlua.anchors"
 local connection = require "timerlua.connection"
+local file_watch = require "timerlua.file_watch"
 local misuse = require "timerlua.misuse"
 local signal = require "timerlua.signal"
 local task = require "timerlua.task"
@@ -21,8 +22,14 @@ local function timer_row(t)
 end
 
 local function watch_row(w)
+  if w.internal then return nil end
   return { kind = "watch", handle = w, name = w.name, site = w.site, fd = w.fd,
     interest = w.interest, active = true }
+end
+
+local function file_watch_row(w)
+  return { kind = "file_watch", handle = w, name = w.name, site = w.site, path = w.path,
+    exists = w.exists, active = true }
 end
 
 local function task_row(t)
@@ -69,8 +76,9 @@ end
 ---   period, runs, missed, clock, active, running, paused; watches fd,
 ---   interest, active; connections fd, peer, queued, received, sent, active;
 ---   listeners fd, sock, connections, active; udp fd, address, peer, active,
----   paused; tasks status, and while they wait waiting_for, such as
----   "sleep" or "channel:receive", and due if that has an end
+---   paused; file watches path, exists, active; tasks status, and while they
+---   wait waiting_for, such as "sleep" or "channel:receive", and due if that has
+---   an end
 function inspect.handles()
   local rows = {}
   local slot, info = ffi.new("uint32_t[1]", 1), ffi.new("tl_handle_info")
@@ -82,6 +90,7 @@ function inspect.handles()
     slot[0] = slot[0] + 1
   end
   for s in signal.each() do rows[#rows + 1] = signal_row(s) end
+  for w in file_watch.each() do rows[#rows + 1] = file_watch_row(w) end
   for t in task.each() do rows[#rows + 1] = task_row(t) end
   return rows
 end

@@ -4,6 +4,7 @@ local core = require "timerlua.ffi"
 local errors = require "timerlua.errors"
 local tl = require "timerlua"
 local misuse = require "timerlua.misuse"
+local output = require "timerlua.output"
 local reload = require "timerlua.reload"
 local stop = require "timerlua.stop"
 local task = require "timerlua.task"
@@ -159,27 +160,6 @@ end
 -- ---------------------------------------------------------------------------
 -- running
 
--- Output that cannot be written ends the script, which would go on for nobody:
--- print sees it at once, also in a loop that never waits; every turn sees it
--- for all other ways to write.
-local function lost_output()
-  core.shared.stopped = 1
-  error("standard output cannot be written: it is full or closed", 0)
-end
-
-local function guard_output()
-  local plain_print = print
-  _G.print = function(...)
-    plain_print(...)
-    if core.C.tl_stream_failed(io.stdout) ~= 0 then lost_output() end
-  end
-  core.core.hooks.output = function()
-    local _, err = pcall(lost_output)
-    errors.report(err, nil, { kind = "task", is_main = true })
-  end
-  core.core.guard_output()
-end
-
 local function run_steps(steps)
   for _, step in ipairs(steps) do
     if step.option == "-l" then
@@ -265,7 +245,7 @@ function program.main(...)
   local pid_file, status
   pid_file, status, message = hold_pid_file(options.pid_file)
   if status ~= 0 then return failure(message) end
-  guard_output()
+  output.guard()
   local main = task.spawn(function()
     run_steps(options.steps)
     if chunk then return chunk(unpack(args)) end

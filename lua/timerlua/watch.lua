@@ -7,11 +7,12 @@ local fileno = require "timerlua.fileno"
 local misuse = require "timerlua.misuse"
 
 local C, loop = core.C, core.loop
-local INTEREST = { r = 1, w = 2, rw = 3 }
+local ALREADY = -17 -- EEXIST
+local INTEREST = { r = 1, w = 2, rw = 3, edge = 3 + 16 } -- TL_READ ... TL_EDGE
 
 --- @class timerlua.Watch
 --- @field fd integer
---- @field interest "r"|"w"|"rw"
+--- @field interest "r"|"w"|"rw"|"edge"
 --- @field name string?
 --- @field kind string "watch"
 local Watch = {}
@@ -53,22 +54,29 @@ end
 
 local watch = {}
 
---- Call `fn` on every turn on which a descriptor is ready (level-triggered).
+--- Call `fn` on every turn on which a descriptor is ready (level-triggered), or
+--- whenever it becomes so ("edge"). Errors and hang-ups are told in any case.
 --- @param fd integer|table|file* a descriptor, an io file, or an object with
 ---   fileno()
---- @param interest "r"|"w"|"rw"
+--- @param interest "r"|"w"|"rw"|"edge" "edge": both directions, edge-triggered;
+---   use up what is ready until EAGAIN, it is not told again
 --- @param fn fun(watch: timerlua.Watch, ready: string) ready: letters of
----   "rweh": readable, writable, error, hang-up
+---   "rweh": readable, writable, error, hang-up; just "e" when the descriptor
+---   was closed and its number is another's: the watch has ended by this
 --- @return timerlua.Watch? watch
 --- @return string? message
---- @return string? code "EBADF", "EPERM" (a regular file), "EEXIST" (watched
----   already), "ENOSPC", "ENOMEM"; epoll_ctl(2)
+--- @return string? code "EBADF", "EPERM" (a regular file: it is always ready),
+---   "EEXIST" (watched already, or a connection's: watch a duplicate),
+---   "ENOSPC", "ENOMEM"; epoll_ctl(2)
 function watch.watch(fd, interest, fn)
   local number = fileno.of("watch", "fd", fd)
   if not INTEREST[interest] then
-    misuse.got("watch", 'interest must be "r", "w" or "rw"', interest)
+    misuse.got("watch", 'interest must be "r", "w", "rw" or "edge"', interest)
   end
   callable.check("watch", "fn", fn)
+  if type(fd) == "table" and C.tl_descriptor_taken(loop, number) ~= 0 then
+    return errors.failed("watch fd " .. number, ALREADY)
+  end
   local self = setmetatable({ kind = "watch", fd = number, interest = interest,
     fn = fn, id = core.new_id() }, Watch)
   local status = C.tl_watch_start(loop, self.id, number, INTEREST[interest])

@@ -34,10 +34,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum { DESCRIPTORS = 4096 };
@@ -402,14 +404,19 @@ ssize_t write(int fd, const void *bytes, size_t count)
     return REAL(write)(fd, bytes, count);
 }
 
-/* --- others ------------------------------------------------------------- */
+/* --- files and pipes ---------------------------------------------------- */
 
+/* Not interrupted where timers and events are read, which never wait. */
 ssize_t read(int fd, void *buffer, size_t count)
 {
-    if (CALLED_BY_PROGRAM && fails("read"))
+    if (!CALLED_BY_PROGRAM)
+        return REAL(read)(fd, buffer, count);
+    if (DENIED("read", fd) || (count != sizeof(uint64_t) && interrupted()))
         return -1;
-    return REAL(read)(fd, buffer, count);
+    return moved(fd, REAL(read)(fd, buffer, cut(count)), count);
 }
+
+/* --- limits ------------------------------------------------------------- */
 
 int getrlimit(__rlimit_resource_t resource, struct rlimit *limit)
 {
@@ -424,6 +431,58 @@ int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
         return -1;
     return REAL(setrlimit)(resource, limit);
 }
+
+ssize_t writev(int fd, const struct iovec *parts, int count)
+{
+    if (DENIED("writev", fd) || interrupted())
+        return -1;
+    if (most == 0)
+        return REAL(writev)(fd, parts, count);
+    struct iovec first = {parts->iov_base, cut(parts->iov_len)};
+    ssize_t result = REAL(writev)(fd, &first, 1);
+    renew_edge(fd);
+    return result;
+}
+
+/* Of the program's: libc has others for itself. */
+int open(const char *path, int flags, ...)
+{
+    va_list arguments;
+    va_start(arguments, flags);
+    int mode = va_arg(arguments, int);
+    va_end(arguments);
+    if (CALLED_BY_PROGRAM && fails("open"))
+        return -1;
+    return REAL(open)(path, flags, mode);
+}
+
+int pipe2(int fds[2], int flags)
+{
+    return CALLED_BY_PROGRAM && fails("pipe2") ? -1 : REAL(pipe2)(fds, flags);
+}
+
+int socketpair(int domain, int type, int protocol, int fds[2])
+{
+    if (CALLED_BY_PROGRAM && fails("socketpair"))
+        return -1;
+    return REAL(socketpair)(domain, type, protocol, fds);
+}
+
+int inotify_init1(int flags)
+{
+    if (CALLED_BY_PROGRAM && fails("inotify_init1"))
+        return -1;
+    return REAL(inotify_init1)(flags);
+}
+
+int inotify_add_watch(int fd, const char *path, uint32_t mask)
+{
+    if (CALLED_BY_PROGRAM && fails("inotify_add_watch"))
+        return -1;
+    return REAL(inotify_add_watch)(fd, path, mask);
+}
+
+/* --- memory ------------------------------------------------------------- */
 
 void *malloc(size_t size)
 {

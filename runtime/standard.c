@@ -1,0 +1,79 @@
+/* Standard input, output and error as connections: see timerlua_abi.h. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "borrowed.h"
+#include "buffer.h"
+#include "stream.h"
+
+#ifdef __GLIBC__
+/* What stdio has read ahead and nobody took. */
+static size_t read_ahead(FILE *file)
+{
+    return (size_t)(file->_IO_read_end - file->_IO_read_ptr);
+}
+#else
+static size_t read_ahead(FILE *file)
+{
+    (void)file;
+    return 0;
+}
+#endif
+
+/* Take over what io.read left in its buffer. In a file fflush(3) goes back by
+   that, for whoever shares it. */
+static int take_over(tl_loop *loop, tl_stream *s)
+{
+    (void)fflush(stdin);
+    size_t count = read_ahead(stdin);
+    if (count == 0)
+        return 0;
+    int error = tl_buffer_reserve(&s->in, &loop->pool, count);
+    if (error == 0)
+        s->in.end += fread(s->in.memory + s->in.end, 1, count, stdin);
+    return error;
+}
+
+int tl_standard_open(tl_loop *loop, tl_id *id, int number, int options)
+{
+    int fd, flags = 0;
+    if (tl_poller_forked(&loop->poller))
+        return -ECHILD;
+    int error = tl__borrow(loop, number, &fd, &flags);
+    if (error)
+        return error;
+    error = tl_stream_start(loop, id, fd, flags | options);
+    if (error) {
+        tl__borrowed_undo(loop, number);
+        return error;
+    }
+    tl_borrowed *b = &loop->borrowed[number];
+    b->id = *id;
+    tl_handle *handle;
+    if (number == STDIN_FILENO)
+        error = take_over(loop, tl__stream_find(loop, *id, &handle));
+    if (error) {
+        (void)tl_stream_abort(loop, id->slot, id->generation, 0);
+        return error;
+    }
+    return atomic_load(&b->flags) >= 0;
+}
+
+int tl_standard_end(tl_loop *loop)
+{
+    int lost = 0;
+    if (tl_poller_forked(&loop->poller)) /* the parent sends what it queued */
+        return 0;
+    for (int i = 0; i < TL_BORROWED_COUNT && loop->borrowed != NULL; i++) {
+        const tl_borrowed *b = &loop->borrowed[i];
+        if (i == STDIN_FILENO || atomic_load(&b->fd) < 0)
+            continue;
+        int status = tl_stream_drain(loop, b->id.slot, b->id.generation, 0);
+        if (status && i == STDOUT_FILENO)
+            lost = status;
+    }
+    tl_standard_restore(loop);
+    return lost;
+}
