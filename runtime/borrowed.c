@@ -91,7 +91,6 @@ static int open_own(tl_borrowed *b, int number, int *options)
    nothing: a pager that shows it has settings of its own. */
 static void keep_terminal(tl_borrowed *b, int fd)
 {
-    memset(&b->terminal, 0, sizeof b->terminal);
     if (tcgetattr(fd, &b->terminal) == 0)
         atomic_store(&b->has_terminal, true);
 }
@@ -130,15 +129,21 @@ int tl__borrow(tl_loop *loop, int number, int *fd, int *options)
 
 /* --- giving back -------------------------------------------------------- */
 
+static bool is_same(const struct termios *a, const struct termios *b)
+{
+    return a->c_iflag == b->c_iflag && a->c_oflag == b->c_oflag &&
+           a->c_cflag == b->c_cflag && a->c_lflag == b->c_lflag &&
+           memcmp(a->c_cc, b->c_cc, sizeof a->c_cc) == 0;
+}
+
 /* Set the terminal as it was, unless another program has it now. */
 static void restore_terminal(tl_borrowed *b, int fd)
 {
     struct termios now;
-    memset(&now, 0, sizeof now);
     pid_t foreground = tcgetpgrp(fd);
     if (!atomic_exchange(&b->has_terminal, false) ||
         (foreground >= 0 && foreground != getpgrp()) || tcgetattr(fd, &now) ||
-        memcmp(&now, &b->terminal, sizeof now) == 0)
+        is_same(&now, &b->terminal))
         return;
     (void)tcsetattr(fd, TCSANOW, &b->terminal);
 }

@@ -26,6 +26,7 @@ static size_t read_ahead(FILE *file)
    that, for whoever shares it. */
 static int take_over(tl_loop *loop, tl_stream *s)
 {
+    /* cppcheck-suppress fflushOnInputStream; fflush(3) says what it does */
     (void)fflush(stdin);
     size_t count = read_ahead(stdin);
     if (count == 0)

@@ -13,6 +13,7 @@ local plain = { print = print, write = io.write, flush = io.flush,
   method_write = methods.write, method_flush = methods.flush }
 
 local ABOVE_HIGH, BUSY, FULL = 1, -16, -4097 -- EBUSY, TL_QUEUE_FULL
+local CLOSED = -9 -- EBADF: closed by the script, when all was sent
 local PIECE = 2 ^ 20 -- bytes
 local LOW = 64 * 1024
 
@@ -95,7 +96,7 @@ end
 local function flush_queue(file)
   local conn = routes[file]
   local status = C.tl_stream_drain(loop, conn.slot, conn.generation, 0)
-  if status < 0 then return failed(file, status) end
+  if status < 0 and status ~= CLOSED then return failed(file, status) end
   return true
 end
 

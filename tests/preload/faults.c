@@ -406,12 +406,16 @@ ssize_t write(int fd, const void *bytes, size_t count)
 
 /* --- files and pipes ---------------------------------------------------- */
 
-/* Not interrupted where timers and events are read, which never wait. */
+/* What timers and events are read from never waits, and gives all at once. */
 ssize_t read(int fd, void *buffer, size_t count)
 {
     if (!CALLED_BY_PROGRAM)
         return REAL(read)(fd, buffer, count);
-    if (DENIED("read", fd) || (count != sizeof(uint64_t) && interrupted()))
+    if (DENIED("read", fd))
+        return -1;
+    if (count == sizeof(uint64_t))
+        return REAL(read)(fd, buffer, count);
+    if (interrupted())
         return -1;
     return moved(fd, REAL(read)(fd, buffer, cut(count)), count);
 }
