@@ -58,7 +58,7 @@ static uint64_t run(int poller, int64_t until_ns, long *reads)
     uint64_t fired = 0;
 
     while (now_ns() < until_ns) {
-        int count = epoll_wait(poller, events, EVENTS, 100);
+        int count = epoll_wait(poller, events, EVENTS, -1);
 
         for (int i = 0; i < count; i++) {
             uint64_t expired;

@@ -52,7 +52,7 @@ function ways.descriptors()
   local function run(until_s)
     local fired, reads = 0, 0
     while tl.now() < until_s do
-      for fd in ep:events(0.1) do
+      for fd in ep:events() do
         local expired = by_fd[fd]:read()
         if expired then
           fired, reads = fired + expired, reads + 1

@@ -25,7 +25,7 @@ local INTEREST = { r = 1, w = 2 }
 -- Bytes and addresses come here and become strings before anything else can run.
 local SCRATCH = 65536
 local scratch = new_bytes(SCRATCH)
-local peer = new_address()
+local accepted_from = new_address()
 
 --- @class timerlua.Socket
 --- @field family integer
@@ -248,7 +248,7 @@ end
 
 local function accept_later(self)
   return persist(self, "socket:accept", "r", function()
-    return C.tl_socket_accept(self.fd, peer)
+    return C.tl_socket_accept(self.fd, accepted_from)
   end)
 end
 
@@ -259,10 +259,10 @@ end
 ---   accept(2)
 function Socket:accept()
   check_self(self, "accept")
-  local fd = C.tl_socket_accept(self.fd, peer)
+  local fd = C.tl_socket_accept(self.fd, accepted_from)
   if fd == AGAIN and self.timeout ~= 0 then fd = accept_later(self) end
   if fd < 0 then return refused("socket:accept", fd) end
-  return wrap(fd, self.family, self.type), address.text(peer)
+  return wrap(fd, self.family, self.type), address.text(accepted_from)
 end
 
 local function sleep(where, seconds)
