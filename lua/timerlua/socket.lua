@@ -16,7 +16,8 @@ local to_string = ffi.string
 local new_bytes, new_address = ffi.typeof("char[?]"), ffi.typeof("tl_address")
 local new_cell = ffi.typeof("struct { int32_t fd; tl_id place; }")
 
-local AGAIN, IN_PROGRESS, TIME_OVER = -11, -115, -110
+local AGAIN, IN_PROGRESS = -11, -115
+local TIME_OVER = -4096      -- settimeout's; TCP has an ETIMEDOUT of its own
 local ENDPOINT_ADDRESS, ENDPOINT_ANY = 1, 3 -- TL_ENDPOINT_...
 local MOST = 2 ^ 30          -- bytes of one recv
 local BACKLOG_DELAY = 0.005  -- seconds between attempts at a full backlog
