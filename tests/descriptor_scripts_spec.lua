@@ -91,10 +91,9 @@ for _, name in ipairs { "select_echo", "select_echo_timeout", "poll_echo" } do
     it("serves several clients and a slow one", function()
       local s = start(name, "127.0.0.1:0")
       local before = s:fds()
-      local out = client(("%s %secho_slow_client.lua %s & %s %secho_multiclient.lua %s; wait")
+      local out = client(("%s %secho_slow_client.lua %s & %s %secho_multiclient.lua %s && wait $!")
         :format(support.program, FOLDER, s.address, support.program, FOLDER, s.address))
       for i = 1, 3 do assert.truthy(out:find(("socket %d is done\n"):format(i), 1, true)) end
-      assert.truthy(out:find("received\tmessage.\n", 1, true))
       assert_fds(before)
       assert.equal(4, count(stop(), "\nend of 127.0.0.1:%d+\tnil"))
     end)
