@@ -7,7 +7,9 @@ local support = require "tests.support"
 ffi.cdef [[
 int pipe2(int fds[2], int flags);
 int socketpair(int family, int kind, int protocol, int fds[2]);
+int socket(int family, int kind, int protocol);
 int dup(int fd);
+int dup2(int from, int to);
 ssize_t read(int fd, void *bytes, size_t count);
 ssize_t write(int fd, const void *bytes, size_t count);
 ssize_t send(int fd, const void *bytes, size_t count, int flags);

@@ -346,8 +346,8 @@ describe("epoll's poll", function()
 
   it("is ended by a signal to the program, in a loop that never waits too", function()
     for _, mask in ipairs { "EPOLLIN", "EPOLLOUT" } do
-      local r = support.shell(("timeout --preserve-status -s TERM 0.3 %s -e %s"):format(support.program,
-        support.quote(([[
+      local command = "timeout --preserve-status -s TERM 0.3 %s -e %s"
+      local r = support.shell(command:format(support.program, support.quote(([[
           local select = require "timerlua.select"
           local child, ep = io.popen("cat >/dev/null", "w"), select.epoll()
           ep:register(child, select.%s)

@@ -297,7 +297,6 @@ describe("poll's poll", function()
   end)
 
   it("goes beyond descriptor 1024", function()
-    ffi.cdef "int dup2(int from, int to);"
     local r, w = fds.pipe()
     assert(ffi.C.dup2(w, 1500) == 1500)
     local p = select.poll()

@@ -176,7 +176,6 @@ describe("select", function()
 
   it("goes beyond descriptor 1024, and with more entries than there may be descriptors",
     function()
-      ffi.cdef "int dup2(int from, int to);"
       local r, w = fds.pipe()
       assert(ffi.C.dup2(w, 1500) == 1500)
       local many = {}
@@ -372,6 +371,88 @@ describe("select, poll and epoll", function()
 
   both("agree about random pipes", function()
     for _, seed in ipairs(support.seeds(5)) do
+      local ok, message = pcall(round, seed)
+      if not ok then error(("TEST_SEED=%d: %s"):format(seed, tostring(message)), 0) end
+    end
+  end)
+end)
+
+-- The kernel's own select(2), which looks and does not wait.
+describe("select and select(2)", function()
+  ffi.cdef "int select(int, void *, void *, void *, int64_t *);"
+
+  local function set_of(list)
+    local set = ffi.new("uint8_t[128]")
+    for _, fd in ipairs(list) do
+      set[bit.rshift(fd, 3)] = bit.bor(set[bit.rshift(fd, 3)], bit.lshift(1, fd % 8))
+    end
+    return set
+  end
+
+  local function members(list, set)
+    local found = {}
+    for _, fd in ipairs(list) do
+      if bit.band(set[bit.rshift(fd, 3)], bit.lshift(1, fd % 8)) ~= 0 then
+        found[#found + 1] = fd
+      end
+    end
+    return found
+  end
+
+  local function kernel(r, w, x)
+    local a, b, c = set_of(r), set_of(w), set_of(x)
+    assert.is_true(ffi.C.select(1024, a, b, c, ffi.new("int64_t[2]")) >= 0)
+    return { members(r, a), members(w, b), members(x, c) }
+  end
+
+  local SHUT_BOTH = 2
+  local MAKERS = { fds.pipe, fds.pair, function() -- a tcp socket that is not connected
+    return ffi.C.socket(2, 1 + 0x80000, 0), fds.open("Makefile")
+  end }
+
+  local function random_pair()
+    local kind = math.random(3)
+    local a, b = MAKERS[kind]()
+    local what = math.random(6)
+    if what == 1 and kind < 3 then fds.put(b)
+    elseif what == 2 and kind < 3 then fds.fill(b)
+    elseif what == 3 and kind == 2 then fds.shutdown(a, math.random(0, SHUT_BOTH))
+    elseif what == 4 and kind < 3 then
+      fds.close(b)
+      b = nil
+    elseif what == 5 and kind < 3 then
+      fds.close(a)
+      a = nil
+    end
+    return a, b
+  end
+
+  local function some_of(list)
+    local some = {}
+    for _, fd in ipairs(list) do
+      if math.random(2) == 1 then some[#some + 1] = fd end
+    end
+    return some
+  end
+
+  local function round(seed)
+    math.randomseed(seed)
+    local all = {}
+    for _ = 1, math.random(0, 8) do
+      local a, b = random_pair()
+      all[#all + 1] = a
+      all[#all + 1] = b
+    end
+    for _ = 1, 10 do
+      local r, w, x = some_of(all), some_of(all), some_of(all)
+      local timeout = math.random(3) == 1 and 0.0005 or 0
+      assert.same(kernel(r, w, x), lists(select.select(r, w, x, timeout)))
+    end
+    for _, fd in ipairs(all) do fds.close(fd) end
+  end
+
+  both("agree about random descriptors", function()
+    for _, seed in ipairs(support.seeds(40)) do
       local ok, message = pcall(round, seed)
       if not ok then error(("TEST_SEED=%d: %s"):format(seed, tostring(message)), 0) end
     end
