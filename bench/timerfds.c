@@ -58,7 +58,7 @@ static uint64_t run(int poller, int64_t until_ns, long *reads)
     uint64_t fired = 0;
 
     while (now_ns() < until_ns) {
-        int count = epoll_wait(poller, events, EVENTS, 100);
+        int count = epoll_wait(poller, events, EVENTS, -1);
 
         for (int i = 0; i < count; i++) {
             uint64_t expired;
@@ -91,8 +91,8 @@ int main(int argc, char **argv)
     put("kernel_bytes", (slab_bytes() - slab) / count);
 
     double cpu = cpu_seconds();
-    uint64_t fired = run(poller, start_ns + SECONDS * INT64_C(1000000000),
-                         &reads);
+    uint64_t fired =
+        run(poller, start_ns + SECONDS * INT64_C(1000000000), &reads);
     put("firing_us", (cpu_seconds() - cpu) * 1e6 / (double)reads);
     put("fired", (double)fired);
     put("timers", count);

@@ -1,6 +1,7 @@
 -- The workloads of timer descriptors on timerlua, and the same timers without
--- descriptors: timerfds.lua descriptors|every COUNT. See timerfds.c. 0: every as
--- many as there may be descriptors.
+-- descriptors: timerfds.lua descriptors|blocking|every COUNT. See timerfds.c.
+-- blocking: in a coroutine of the script's own, where a wait blocks the thread;
+-- every 0: as many as there may be descriptors.
 
 local ffi = require "ffi"
 local tl = require "timerlua"
@@ -52,7 +53,7 @@ function ways.descriptors()
   local function run(until_s)
     local fired, reads = 0, 0
     while tl.now() < until_s do
-      for fd in ep:events(0.1) do
+      for fd in ep:events() do
         local expired = by_fd[fd]:read()
         if expired then
           fired, reads = fired + expired, reads + 1
@@ -63,6 +64,11 @@ function ways.descriptors()
   end
 
   return make, run
+end
+
+function ways.blocking()
+  local make, run = ways.descriptors()
+  return make, coroutine.wrap(run)
 end
 
 function ways.every()

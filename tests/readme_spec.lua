@@ -269,6 +269,19 @@ describe("the documents", function()
     end
   end)
 
+  it("name every method and constant of plain sockets", function()
+    local names = defined_in("lua/timerlua/socket.lua", "\nfunction Socket:(%l+)")
+    assert.is_true(#names > 15)
+    for _, name in ipairs(names) do
+      assert.is_true(is_mentioned(text, "s:" .. name), "s:" .. name)
+    end
+    for name, value in pairs(require "timerlua.socket") do
+      local short = name:match("_(.*)")
+      assert.is_true(type(value) ~= "number" or is_mentioned(text, name)
+        or is_mentioned(text, short) or is_mentioned(text, name:match(".-_")), name)
+    end
+  end)
+
   it("name every counter", function()
     local timers = support.read("docs/timers.md")
     local stats = tl.stats()

@@ -16,7 +16,8 @@ local to_string = ffi.string
 local new_bytes, new_address = ffi.typeof("char[?]"), ffi.typeof("tl_address")
 local new_cell = ffi.typeof("struct { int32_t fd; tl_id place; }")
 
-local AGAIN, IN_PROGRESS, TIME_OVER = -11, -115, -110
+local AGAIN, IN_PROGRESS = -11, -115
+local TIME_OVER = -4096      -- settimeout's; TCP has an ETIMEDOUT of its own
 local ENDPOINT_ADDRESS, ENDPOINT_ANY = 1, 3 -- TL_ENDPOINT_...
 local MOST = 2 ^ 30          -- bytes of one recv
 local BACKLOG_DELAY = 0.005  -- seconds between attempts at a full backlog
@@ -25,7 +26,7 @@ local INTEREST = { r = 1, w = 2 }
 -- Bytes and addresses come here and become strings before anything else can run.
 local SCRATCH = 65536
 local scratch = new_bytes(SCRATCH)
-local peer = new_address()
+local accepted_from = new_address()
 
 --- @class timerlua.Socket
 --- @field family integer
@@ -248,7 +249,7 @@ end
 
 local function accept_later(self)
   return persist(self, "socket:accept", "r", function()
-    return C.tl_socket_accept(self.fd, peer)
+    return C.tl_socket_accept(self.fd, accepted_from)
   end)
 end
 
@@ -259,10 +260,10 @@ end
 ---   accept(2)
 function Socket:accept()
   check_self(self, "accept")
-  local fd = C.tl_socket_accept(self.fd, peer)
+  local fd = C.tl_socket_accept(self.fd, accepted_from)
   if fd == AGAIN and self.timeout ~= 0 then fd = accept_later(self) end
   if fd < 0 then return refused("socket:accept", fd) end
-  return wrap(fd, self.family, self.type), address.text(peer)
+  return wrap(fd, self.family, self.type), address.text(accepted_from)
 end
 
 local function sleep(where, seconds)

@@ -360,12 +360,32 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags)
     return REAL(recvmsg)(fd, message, flags);
 }
 
+/* Datagrams are not cut: what is left out would be lost. */
+static size_t cut_stream(int fd, size_t count)
+{
+    int type = 0;
+    socklen_t size = sizeof type;
+    REAL(getsockopt)(fd, SOL_SOCKET, SO_TYPE, &type, &size);
+    return type == SOCK_STREAM ? cut(count) : count;
+}
+
 ssize_t sendto(int fd, const void *bytes, size_t count, int flags,
                const struct sockaddr *to, socklen_t length)
 {
     if (DENIED("sendto", fd) || interrupted())
         return -1;
-    return REAL(sendto)(fd, bytes, count, flags, to, length);
+    size_t part = cut_stream(fd, count);
+    return moved(fd, REAL(sendto)(fd, bytes, part, flags, to, length), count);
+}
+
+ssize_t recvfrom(int fd, void *bytes, size_t count, int flags,
+                 struct sockaddr *from, socklen_t *length)
+{
+    if (DENIED("recvfrom", fd) || interrupted())
+        return -1;
+    size_t part = cut_stream(fd, count);
+    return moved(fd, REAL(recvfrom)(fd, bytes, part, flags, from, length),
+                 count);
 }
 
 /* --- signals, files ----------------------------------------------------- */
