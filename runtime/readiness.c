@@ -8,6 +8,7 @@
 
 #include "descriptor.h"
 #include "handle.h"
+#include "remaining.h"
 #include "waiter.h"
 
 static tl_handle *find(const tl_loop *loop, tl_id id)
@@ -40,10 +41,16 @@ int tl_readiness_await(tl_loop *loop, uint32_t slot, uint32_t generation,
         return -EBADF;
     if (tl__waits(loop, handle->repeat.waiter))
         return -EBUSY;
+    tl_handle *wait =
+        tl_handles_find(&loop->handles, waiter_slot, waiter_generation);
+    if (wait == NULL)
+        return -ESTALE;
     int error = tl__descriptor_interest(loop, id, handle, interest);
-    if (error == 0)
-        handle->repeat.waiter = (tl_id){waiter_slot, waiter_generation};
-    return error;
+    if (error)
+        return error;
+    handle->repeat.waiter = (tl_id){waiter_slot, waiter_generation};
+    tl__set_active(loop, wait, true); /* it keeps the loop running */
+    return 0;
 }
 
 void tl_readiness_close(tl_loop *loop, uint32_t slot, uint32_t generation)
@@ -84,20 +91,13 @@ int tl_descriptor_duplicate(int fd)
 
 /* --- without a loop ----------------------------------------------------- */
 
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
 int tl_readiness_block(int fd, int interest, int64_t timeout_ns)
 {
     struct pollfd one = {.fd = fd,
                          .events =
                              (short)((interest & TL_READ ? POLLIN : 0) |
                                      (interest & TL_WRITE ? POLLOUT : 0))};
-    int64_t start_ns = timeout_ns < 0 ? 0 : now_ns();
+    int64_t start_ns = timeout_ns < 0 ? 0 : tl__monotonic_ns();
     for (int64_t left_ns = timeout_ns;;) {
         struct timespec left = {left_ns / 1000000000, left_ns % 1000000000};
         int ready = ppoll(&one, 1, timeout_ns < 0 ? NULL : &left, NULL);
@@ -106,7 +106,7 @@ int tl_readiness_block(int fd, int interest, int64_t timeout_ns)
         if (ready == 0 || errno != EINTR)
             return ready == 0 ? 0 : -errno;
         if (timeout_ns >= 0) {
-            left_ns = timeout_ns - (now_ns() - start_ns);
+            left_ns = timeout_ns - (tl__monotonic_ns() - start_ns);
             left_ns = left_ns < 0 ? 0 : left_ns;
         }
     }

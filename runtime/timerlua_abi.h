@@ -206,6 +206,40 @@ int tl_stream_fd(void *stream);
 /* Whether something written to a C stream was lost, ferror(3). */
 int tl_stream_failed(void *stream);
 
+/* --- epoll and poll for scripts ----------------------------------------- */
+
+/* A descriptor and what it is ready for, EPOLLIN and so on. The rest is room
+   for the kernel's own form, which these are made of in place. */
+typedef struct tl_ready_fd {
+    int32_t fd;
+    uint32_t events;
+    uint32_t spare[2];
+} tl_ready_fd;
+
+/* A new epoll set, close-on-exec; or a negative errno. */
+int tl_epoll_open(void);
+/* What epoll_ctl(2) does. */
+enum { TL_EPOLL_ADD = 1, TL_EPOLL_DEL = 2, TL_EPOLL_MOD = 3 };
+int tl_epoll_control(int set, int operation, int fd, uint32_t events);
+/* Blocks, at most *timeout_ns, negative for ever; 0 does not block. How many of
+   `ready` were filled, at most `most` (at least 1); or a negative errno: after
+   -EINTR *timeout_ns is what is left, never negative when it was not. */
+int tl_epoll_wait(int set, tl_ready_fd *ready, int most, int64_t *timeout_ns);
+
+/* poll(2)'s struct pollfd; a negative fd is passed over. */
+typedef struct tl_poll_fd {
+    int32_t fd;
+    int16_t events;
+    int16_t revents;
+} tl_poll_fd;
+
+/* Blocks as tl_epoll_wait does. How many have revents; or a negative errno. */
+int tl_poll_wait(tl_poll_fd *fds, int count, int64_t *timeout_ns);
+/* Put them into an epoll set that reports when any has news, which need not be
+   what it asked for: to wait there and then poll again. 1 when there is news
+   already, else 0 or a negative errno: -ENOMEM, -ENOSPC, -ELOOP. */
+int tl_poll_gather(const tl_poll_fd *fds, int count, int set);
+
 /* --- sockets as the kernel has them ------------------------------------- */
 
 enum { TL_SOCKET_STREAM = 0, TL_SOCKET_DATAGRAM = 1 };

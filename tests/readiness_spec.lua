@@ -30,6 +30,17 @@ local function close(...)
 end
 
 describe("readiness", function()
+  it("keeps the loop running as long as somebody waits", function()
+    local r = support.run [[
+      local ffi = require "ffi"
+      ffi.cdef "int pipe(int fds[2]);"
+      local fds = ffi.new("int[2]")
+      assert(ffi.C.pipe(fds) == 0)
+      io.write(require "timerlua.readiness".wait("test", fds[1], "w"))]]
+    assert.equal("", r.err)
+    assert.equal("0", r.out)
+  end)
+
   it("lets other things go on while a task waits", function()
     sockets.run(function()
       local r, w = pipe()

@@ -3,6 +3,7 @@ local core = require "timerlua.ffi"
 local anchors = require "timerlua.anchors"
 local callable = require "timerlua.callable"
 local errors = require "timerlua.errors"
+local fileno = require "timerlua.fileno"
 local misuse = require "timerlua.misuse"
 
 local C, loop = core.C, core.loop
@@ -50,15 +51,6 @@ function Watch:ref()
   return self
 end
 
-local function fileno(fd)
-  if io.type(fd) == "file" then return C.tl_stream_fd(fd) end
-  if type(fd) == "table" or type(fd) == "userdata" then
-    local has, method = pcall(function() return fd.fileno end)
-    if has and method then return method(fd) end
-  end
-  return fd
-end
-
 local watch = {}
 
 --- Call `fn` on every turn on which a descriptor is ready (level-triggered).
@@ -72,11 +64,7 @@ local watch = {}
 --- @return string? code "EBADF", "EPERM" (a regular file), "EEXIST" (watched
 ---   already), "ENOSPC", "ENOMEM"; epoll_ctl(2)
 function watch.watch(fd, interest, fn)
-  local number = fileno(fd)
-  if type(number) ~= "number" or number < 0 or number % 1 ~= 0
-    or number >= 2 ^ 31 then
-    misuse.got("watch", "fd must be a descriptor, an io file or have fileno()", fd)
-  end
+  local number = fileno.of("watch", "fd", fd)
   if not INTEREST[interest] then
     misuse.got("watch", 'interest must be "r", "w" or "rw"', interest)
   end

@@ -1,0 +1,31 @@
+-- Fairness of what asks the kernel without waiting: a task that does so again
+-- and again lets a turn of the loop pass before anything else of it is late.
+local core = require "timerlua.ffi"
+local wait = require "timerlua.wait"
+
+local C, loop = core.C, core.loop
+
+-- As often as a connection's reader may read in one turn.
+local MOST = 16
+
+local asked = 0 -- since a turn of the loop
+
+local fair = {}
+
+--- Before the kernel is asked, in what can be suspended. Lets a turn pass when
+--- a timer or an event of the loop is due, and now and then for descriptors.
+--- @param where string the public function, for errors and lists
+--- Raises when the task is cancelled, or a limit around it has run out.
+function fair.turn(where)
+  asked = asked + 1
+  if asked < MOST and C.tl_loop_due(loop) == 0 then return end
+  asked = 0
+  wait.suspend(wait.begin(where, 0))
+end
+
+--- A turn passes anyway: the task is going to wait.
+function fair.waits()
+  asked = 0
+end
+
+return fair

@@ -1,0 +1,42 @@
+-- The descriptors that scripts name: by number, by an io file, or by an object
+-- with fileno().
+local core = require "timerlua.ffi"
+local misuse = require "timerlua.misuse"
+
+local C = core.C
+local RULE = " must be a descriptor, an io file or have fileno()"
+
+local fileno = {}
+
+--- Whether it is a number that a descriptor can have.
+function fileno.is_number(value)
+  return type(value) == "number" and value >= 0 and value < 2 ^ 31 and value % 1 == 0
+end
+
+local is_number = fileno.is_number
+
+local function ask(value)
+  if io.type(value) == "file" then return C.tl_stream_fd(value) end
+  if type(value) == "table" or type(value) == "userdata" then
+    local has, method = pcall(function() return value.fileno end)
+    if has and method then return method(value) end
+  end
+end
+
+--- The number of a descriptor; else an error that names `where` (the function)
+--- and `what` (the parameter). What fileno() raises is raised.
+--- @param where string
+--- @param what string
+--- @param value integer|file*|table|userdata
+--- @return integer fd
+function fileno.of(where, what, value)
+  if is_number(value) then return value end
+  local fd = ask(value)
+  if is_number(fd) then return fd end
+  if fd ~= nil then
+    misuse.got(where, what .. RULE .. " that returns one", fd)
+  end
+  misuse.got(where, what .. RULE, value)
+end
+
+return fileno
