@@ -5,10 +5,13 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "remaining.h"
 
 enum {
     FIRST_BUCKETS = 16,
@@ -166,7 +169,8 @@ int tl__kqueue_join(tl_kqueue *queue, int fd, void *what)
 void tl__kqueue_leave(tl_kqueue *queue, int fd)
 {
     struct epoll_event unused = {0};
-    (void)epoll_ctl(queue->fd, EPOLL_CTL_DEL, fd, &unused);
+    if (!queue->closing)
+        (void)epoll_ctl(queue->fd, EPOLL_CTL_DEL, fd, &unused);
 }
 
 tl_kqueue *tl_kqueue_open(int32_t *error)
@@ -195,6 +199,7 @@ fail:
 
 void tl_kqueue_close(tl_kqueue *queue)
 {
+    queue->closing = true;
     for (uint32_t i = 0; i < queue->bucket_count; i++) {
         for (tl_knote *knote = queue->buckets[i], *next; knote != NULL;
              knote = next) {
@@ -270,7 +275,8 @@ static int add_again(tl_kqueue *queue, tl_knote *knote, const tl_kevent *change)
     return error;
 }
 
-/* Whether an existing knote is of the descriptor that has the number now. */
+/* Whether an existing knote is of the descriptor that has the number now: BSD
+   forgets a knote when its descriptor is closed. */
 static bool is_same(const tl_knote *knote, const struct stat *now)
 {
     return knote->was.st_dev == now->st_dev && knote->was.st_ino == now->st_ino;
@@ -280,11 +286,8 @@ static int change_existing(tl_kqueue *queue, tl_knote *knote,
                            const tl_kevent *change)
 {
     if (change->flags & TL_KQ_DELETE) {
-        /* BSD forgets a knote with its descriptor, so a number that was closed
-           and given out again has none */
-        bool gone = knote->in_set && enable(queue, knote, true) == -ENOENT;
         tl__kqueue_end(queue, knote);
-        return gone ? -ENOENT : 0;
+        return 0;
     }
     if (!(change->flags & (TL_KQ_ENABLE | TL_KQ_DISABLE)))
         return 0;
@@ -408,7 +411,7 @@ static bool take_set_once(tl_kqueue *queue, int filter, list *taken)
             stale = true;
         } else if (told > 0) {
             if (knote->fflags & TL_KQ_LOWAT)
-                (void)knote->does->modify(queue, knote);
+                (void)knote->does->enable(queue, knote, true);
             report(queue, knote, event, taken);
         }
     }
@@ -417,8 +420,7 @@ static bool take_set_once(tl_kqueue *queue, int filter, list *taken)
 
 static void take_set(tl_kqueue *queue, int filter, list *taken)
 {
-    while (taken->count < taken->most &&
-           take_set_once(queue, filter, taken)) {
+    while (taken->count < taken->most && take_set_once(queue, filter, taken)) {
         tl__kqueue_renew_set(queue, filter);
         if (taken->count > 0)
             return; /* what was taken would come a second time */
@@ -434,8 +436,8 @@ static void take_carriers(tl_kqueue *queue, list *taken)
         if (what == &queue->bell || what == &queue->inotify)
             continue;
         if (what == &queue->sets[0] || what == &queue->sets[1]) {
-            take_set(queue,
-                     what == &queue->sets[0] ? TL_KQ_READ : TL_KQ_WRITE, taken);
+            take_set(queue, what == &queue->sets[0] ? TL_KQ_READ : TL_KQ_WRITE,
+                     taken);
             continue;
         }
         tl_knote *knote = what;
@@ -461,4 +463,18 @@ int tl_kqueue_take(tl_kqueue *queue, tl_kevent *events, int most)
     if (!queue->active_first && taken.count < most)
         take_active(queue, &taken);
     return taken.count;
+}
+
+int tl_kqueue_block(const tl_kqueue *queue, int64_t *timeout_ns)
+{
+    struct pollfd own = {.fd = queue->fd, .events = POLLIN};
+    struct timespec timeout = {*timeout_ns / 1000000000,
+                               *timeout_ns % 1000000000};
+    bool ends = *timeout_ns >= 0;
+    int64_t start_ns = tl__monotonic_ns();
+    int ready = ppoll(&own, 1, ends ? &timeout : NULL, NULL);
+    int status = ready < 0 ? -errno : ready;
+    if (ends)
+        tl__take_elapsed(timeout_ns, start_ns);
+    return status;
 }

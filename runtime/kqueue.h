@@ -69,6 +69,7 @@ struct tl_kqueue {
     int inotify;
     bool ringing;
     bool active_first;
+    bool closing; /* nothing need leave a set, which may be a forked child's */
     uint32_t serial, round;
     tl_knote **buckets;
     uint32_t bucket_count, count;

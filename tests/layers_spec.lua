@@ -7,6 +7,7 @@ local C_LAYERS = {
   { "abi", "check", "deadline", "remaining" },
   { "error", "duration", "address", "lookup", "histogram", "heap", "wheel", "clock",
     "buffer", "framing", "socket", "epoll", "pollset" },
+  { together = true, "kqueue", "kqueue_ready", "kqueue_vnode", "kqueue_carriers" },
   { "handles", "poller", "resolver_ares", "resolver_thread" },
   { "timers" },
   { "state" },
@@ -37,8 +38,8 @@ local LUA_LAYERS = {
   { "wait" },
   { "rethrow", "limit", "fair" },
   { "timer", "task", "watch", "timeout", "channel", "semaphore", "options", "readiness" },
-  { "clock", "resolver", "scope", "stop", "epoll_set" },
-  { "connection", "endpoints", "select_epoll" },
+  { "clock", "resolver", "scope", "stop", "epoll_set", "select_kevent" },
+  { "connection", "endpoints", "select_epoll", "select_kqueue", "select_devpoll" },
   { "connect", "listener", "udp", "select" },
   { "inspect" },
   { "init" },
@@ -140,7 +141,9 @@ describe("the layers of the core", function()
 
   -- The loop's own, and what scripts do by themselves.
   local KERNEL = { ["runtime/poller.c"] = true, ["runtime/epoll.c"] = true,
-    ["runtime/pollset.c"] = true }
+    ["runtime/pollset.c"] = true,
+    ["runtime/kqueue.c"] = true, ["runtime/kqueue_ready.c"] = true,
+    ["runtime/kqueue_carriers.c"] = true }
 
   it("leave epoll, timerfd, eventfd and signalfd to the poller and to scripts", function()
     for _, path in ipairs(files("runtime/*.c runtime/*.h")) do
