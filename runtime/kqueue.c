@@ -1,6 +1,6 @@
 /* BSD's kqueue on what Linux has: see kqueue.h. Here are the queue, its
-   knotes, changing and taking; what a filter does is in kqueue_ready.c,
-   kqueue_vnode.c and kqueue_carriers.c. */
+   knotes and changes; kqueue_taking.c collects the events, and what a filter
+   does is in kqueue_ready.c, kqueue_vnode.c and kqueue_carriers.c. */
 #include "kqueue.h"
 
 #include <errno.h>
@@ -15,7 +15,6 @@
 
 enum {
     FIRST_BUCKETS = 16,
-    BATCH = 64,
     KEPT = TL_KQ_ONESHOT | TL_KQ_CLEAR | TL_KQ_DISPATCH
 };
 
@@ -69,7 +68,7 @@ static int grow(tl_kqueue *queue)
         return 0;
     uint32_t old_count = queue->bucket_count;
     tl_knote **old = queue->buckets;
-    tl_knote **buckets = calloc((size_t)old_count * 2, sizeof *buckets);
+    tl_knote **buckets = calloc((size_t)old_count * 2, sizeof(tl_knote *));
     if (buckets == NULL)
         return -ENOMEM;
     queue->buckets = buckets;
@@ -103,7 +102,7 @@ void tl__kqueue_end(tl_kqueue *queue, tl_knote *knote)
 
 /* --- the active --------------------------------------------------------- */
 
-static int ring(tl_kqueue *queue, bool on)
+int tl__kqueue_ring(tl_kqueue *queue, bool on)
 {
     uint64_t count = 1;
     if (on == queue->ringing)
@@ -143,12 +142,18 @@ static void unlink_active(tl_kqueue *queue, tl_knote *knote)
 
 int tl__kqueue_activate(tl_kqueue *queue, tl_knote *knote)
 {
-    int error = ring(queue, true);
+    int error = tl__kqueue_ring(queue, true);
     if (error || knote->active)
         return error;
     append(queue, knote);
     knote->active = true;
     return 0;
+}
+
+void tl__kqueue_put_last(tl_kqueue *queue, tl_knote *knote)
+{
+    unlink_active(queue, knote);
+    append(queue, knote);
 }
 
 void tl__kqueue_deactivate(tl_kqueue *queue, tl_knote *knote)
@@ -224,12 +229,13 @@ int tl_kqueue_fd(const tl_kqueue *queue)
 
 /* --- changes ------------------------------------------------------------ */
 
-static int enable(tl_kqueue *queue, tl_knote *knote, bool on)
+int tl__kqueue_enable(tl_kqueue *queue, tl_knote *knote, bool on)
 {
     knote->disabled = !on;
     int error = knote->does->enable(queue, knote, on);
     /* a look at what is active is due */
-    return error == 0 && on && knote->active ? ring(queue, true) : error;
+    return error == 0 && on && knote->active ? tl__kqueue_ring(queue, true)
+                                             : error;
 }
 
 static void set(tl_knote *knote, const tl_kevent *change)
@@ -254,7 +260,8 @@ static int begin(tl_kqueue *queue, const tl_knote_filter *does,
     set(knote, change);
     error = does->attach(queue, knote);
     if (error == 0)
-        error = enable(queue, knote, !(change->flags & TL_KQ_DISABLE));
+        error =
+            tl__kqueue_enable(queue, knote, !(change->flags & TL_KQ_DISABLE));
     if (error) {
         dispose(queue, knote);
         return error;
@@ -269,17 +276,21 @@ static int add_again(tl_kqueue *queue, tl_knote *knote, const tl_kevent *change)
     set(knote, change);
     int error = knote->does->modify(queue, knote);
     if (error == 0)
-        error = enable(queue, knote, !(change->flags & TL_KQ_DISABLE));
+        error =
+            tl__kqueue_enable(queue, knote, !(change->flags & TL_KQ_DISABLE));
     if (error)
         tl__kqueue_end(queue, knote);
     return error;
 }
 
-/* Whether an existing knote is of the descriptor that has the number now: BSD
-   forgets a knote when its descriptor is closed. */
 static bool is_same(const tl_knote *knote, const struct stat *now)
 {
     return knote->was.st_dev == now->st_dev && knote->was.st_ino == now->st_ino;
+}
+
+bool tl__kqueue_is_open(const tl_knote *knote, struct stat *now)
+{
+    return fstat((int)knote->ident, now) == 0 && is_same(knote, now);
 }
 
 static int change_existing(tl_kqueue *queue, tl_knote *knote,
@@ -291,7 +302,8 @@ static int change_existing(tl_kqueue *queue, tl_knote *knote,
     }
     if (!(change->flags & (TL_KQ_ENABLE | TL_KQ_DISABLE)))
         return 0;
-    int error = enable(queue, knote, !(change->flags & TL_KQ_DISABLE));
+    int error =
+        tl__kqueue_enable(queue, knote, !(change->flags & TL_KQ_DISABLE));
     if (error)
         tl__kqueue_end(queue, knote);
     return error;
@@ -330,140 +342,7 @@ int tl_kqueue_change(tl_kqueue *queue, const tl_kevent *change)
     return error;
 }
 
-/* --- taking ------------------------------------------------------------- */
-
-typedef struct list {
-    tl_kevent *events;
-    int count, most;
-} list;
-
-static tl_kevent *place_in(list *taken, const tl_knote *knote)
-{
-    tl_kevent *event = &taken->events[taken->count];
-    *event = (tl_kevent){.ident = (double)knote->ident,
-                         .filter = knote->filter,
-                         .flags = knote->flags};
-    return event;
-}
-
-/* The event is what the knote has to tell. */
-static void report(tl_kqueue *queue, tl_knote *knote, tl_kevent *event,
-                   list *taken)
-{
-    taken->count++;
-    knote->round = queue->round;
-    event->ended = (event->flags & TL_KQ_ONESHOT) != 0;
-    if (event->ended)
-        tl__kqueue_end(queue, knote);
-    else if (knote->flags & TL_KQ_DISPATCH)
-        (void)enable(queue, knote, false); /* cannot fail: it leaves */
-}
-
-static void take_active(tl_kqueue *queue, list *taken)
-{
-    bool any = false;
-    tl_knote *last = queue->last;
-    for (tl_knote *knote = queue->first, *next; knote != NULL; knote = next) {
-        if (taken->count == taken->most)
-            return;
-        next = knote == last ? NULL : knote->after;
-        if (knote->disabled)
-            continue;
-        if (knote->round == queue->round) {
-            any = true;
-            continue;
-        }
-        tl_kevent *event = place_in(taken, knote);
-        if (!knote->does->look(knote, 0, event)) {
-            if (event->ended)
-                tl__kqueue_end(queue, knote);
-            continue;
-        }
-        any = true;
-        unlink_active(queue, knote);
-        append(queue, knote); /* others are first the next time */
-        report(queue, knote, event, taken);
-    }
-    if (!any)
-        (void)ring(queue, false);
-}
-
-/* Whether the set has something in it that is no knote's. */
-static bool take_set_once(tl_kqueue *queue, int filter, list *taken)
-{
-    struct epoll_event batch[BATCH];
-    int left = taken->most - taken->count;
-    int count = epoll_wait(*tl__kqueue_set(queue, filter), batch,
-                           left < BATCH ? left : BATCH, 0);
-    bool stale = false;
-    for (int i = 0; i < count; i++) {
-        uint64_t data = batch[i].data.u64;
-        tl_knote *knote =
-            tl__kqueue_find(queue, (int64_t)(data & UINT32_MAX), filter);
-        if (knote == NULL || knote->serial != data >> 32 || !knote->in_set) {
-            stale = true;
-            continue;
-        }
-        tl_kevent *event = place_in(taken, knote);
-        int told = knote->does->look(knote, batch[i].events, event);
-        if (told < 0) {
-            tl__kqueue_end(queue, knote);
-            stale = true;
-        } else if (told > 0) {
-            if (knote->fflags & TL_KQ_LOWAT)
-                (void)knote->does->enable(queue, knote, true);
-            report(queue, knote, event, taken);
-        }
-    }
-    return stale;
-}
-
-static void take_set(tl_kqueue *queue, int filter, list *taken)
-{
-    while (taken->count < taken->most && take_set_once(queue, filter, taken)) {
-        tl__kqueue_renew_set(queue, filter);
-        if (taken->count > 0)
-            return; /* what was taken would come a second time */
-    }
-}
-
-static void take_carriers(tl_kqueue *queue, list *taken)
-{
-    struct epoll_event batch[BATCH];
-    int count = epoll_wait(queue->fd, batch, BATCH, 0);
-    for (int i = 0; i < count && taken->count < taken->most; i++) {
-        void *what = batch[i].data.ptr;
-        if (what == &queue->bell || what == &queue->inotify)
-            continue;
-        if (what == &queue->sets[0] || what == &queue->sets[1]) {
-            take_set(queue, what == &queue->sets[0] ? TL_KQ_READ : TL_KQ_WRITE,
-                     taken);
-            continue;
-        }
-        tl_knote *knote = what;
-        tl_kevent *event = place_in(taken, knote);
-        if (!knote->does->look(knote, batch[i].events, event))
-            continue;
-        if (knote->count > 0)
-            (void)tl__kqueue_activate(queue, knote);
-        report(queue, knote, event, taken);
-    }
-}
-
-int tl_kqueue_take(tl_kqueue *queue, tl_kevent *events, int most)
-{
-    list taken = {events, 0, most};
-    queue->round++;
-    queue->active_first = !queue->active_first;
-    tl__kqueue_hear(queue);
-    if (queue->active_first)
-        take_active(queue, &taken);
-    if (taken.count < most)
-        take_carriers(queue, &taken);
-    if (!queue->active_first && taken.count < most)
-        take_active(queue, &taken);
-    return taken.count;
-}
+/* --- waiting ------------------------------------------------------------ */
 
 int tl_kqueue_block(const tl_kqueue *queue, int64_t *timeout_ns)
 {

@@ -34,7 +34,8 @@ typedef struct tl_knote_filter {
     void (*detach)(tl_kqueue *queue, tl_knote *knote);
     /* Whether there is something to tell: 1 with data, fflags and EOF. For
        READ and WRITE, ready is what epoll said. */
-    int (*look)(tl_knote *knote, uint32_t ready, tl_kevent *event);
+    int (*look)(tl_kqueue *queue, tl_knote *knote, uint32_t ready,
+                tl_kevent *event);
 } tl_knote_filter;
 
 struct tl_knote {
@@ -91,6 +92,11 @@ void tl__kqueue_leave(tl_kqueue *queue, int fd);
 /* Into the list of the active, or out of it. */
 int tl__kqueue_activate(tl_kqueue *queue, tl_knote *knote);
 void tl__kqueue_deactivate(tl_kqueue *queue, tl_knote *knote);
+/* One that is active goes behind the others. */
+void tl__kqueue_put_last(tl_kqueue *queue, tl_knote *knote);
+/* Have the queue readable for the active, or not. */
+int tl__kqueue_ring(tl_kqueue *queue, bool on);
+int tl__kqueue_enable(tl_kqueue *queue, tl_knote *knote, bool on);
 tl_knote *tl__kqueue_find(const tl_kqueue *queue, int64_t ident, int filter);
 /* End a knote, in whatever state. */
 void tl__kqueue_end(tl_kqueue *queue, tl_knote *knote);
@@ -102,8 +108,13 @@ void tl__kqueue_unwatch(tl_kqueue *queue, tl_knote *knote);
 void tl__kqueue_hear(tl_kqueue *queue);
 
 /* Make a set anew, because it reports what cannot be taken out of it: a
-   descriptor that was closed while a duplicate of it lives, epoll(7). */
-void tl__kqueue_renew_set(tl_kqueue *queue, int filter);
+   descriptor that was closed while a duplicate of it lives, epoll(7). False
+   without descriptors or memory; the old one stays. */
+bool tl__kqueue_renew_set(tl_kqueue *queue, int filter);
+
+/* Whether its descriptor is still the one that it was made for: BSD forgets a
+   knote when its descriptor is closed. */
+bool tl__kqueue_is_open(const tl_knote *knote, struct stat *now);
 
 static inline int *tl__kqueue_set(tl_kqueue *queue, int filter)
 {

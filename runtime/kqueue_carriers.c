@@ -97,9 +97,11 @@ static int modify_timer(tl_kqueue *queue, tl_knote *knote)
     return attach_timer(queue, knote);
 }
 
-static int look_timer(tl_knote *knote, uint32_t ready, tl_kevent *event)
+static int look_timer(tl_kqueue *queue, tl_knote *knote, uint32_t ready,
+                      tl_kevent *event)
 {
     uint64_t expirations = 0;
+    (void)queue;
     (void)ready;
     if (read(knote->carrier, &expirations, sizeof expirations) !=
         (ssize_t)sizeof expirations)
@@ -181,8 +183,10 @@ static void detach_signal(tl_kqueue *queue, tl_knote *knote)
     }
 }
 
-static int look_signal(tl_knote *knote, uint32_t ready, tl_kevent *event)
+static int look_signal(tl_kqueue *queue, tl_knote *knote, uint32_t ready,
+                       tl_kevent *event)
 {
+    (void)queue;
     (void)ready;
     event->data = count_signals(knote->carrier);
     return event->data > 0;
@@ -227,8 +231,10 @@ static int wait_status(const tl_knote *knote)
     return info.si_status | (info.si_code == CLD_DUMPED ? 0x80 : 0);
 }
 
-static int look_process(tl_knote *knote, uint32_t ready, tl_kevent *event)
+static int look_process(tl_kqueue *queue, tl_knote *knote, uint32_t ready,
+                        tl_kevent *event)
 {
+    (void)queue;
     (void)ready;
     event->data = wait_status(knote);
     event->fflags = knote->fflags & NOTE_EXIT;

@@ -52,27 +52,30 @@ static int open_set(tl_kqueue *queue, int filter)
     return error;
 }
 
-void tl__kqueue_renew_set(tl_kqueue *queue, int filter)
+bool tl__kqueue_renew_set(tl_kqueue *queue, int filter)
 {
     int *set = tl__kqueue_set(queue, filter);
     int old = *set;
     *set = -1;
     if (open_set(queue, filter) != 0) {
-        *set = old; /* without descriptors or memory, it has to do */
-        return;
+        *set = old;
+        return false;
     }
     (void)close(old);
     for (uint32_t i = 0; i < queue->bucket_count; i++) {
         for (tl_knote *knote = queue->buckets[i], *next; knote != NULL;
              knote = next) {
             next = knote->next;
+            struct stat now;
             if (knote->filter == filter && knote->in_set &&
-                control(queue, knote, EPOLL_CTL_ADD) != 0) {
+                (!tl__kqueue_is_open(knote, &now) ||
+                 control(queue, knote, EPOLL_CTL_ADD) != 0)) {
                 knote->in_set = false;
                 tl__kqueue_end(queue, knote); /* it was closed */
             }
         }
     }
+    return true;
 }
 
 static int attach(tl_kqueue *queue, tl_knote *knote)
@@ -157,20 +160,25 @@ static int backlog(int fd)
     return (int)info.tcpi_unacked;
 }
 
-/* Linux gives the error of a socket once, so it is kept for later reports. */
-static void tell_end(tl_knote *knote, tl_kevent *event)
+/* Linux gives the error of a socket once, so it is kept for later reports, and
+   for those of the other filter. */
+static void tell_end(tl_kqueue *queue, tl_knote *knote, tl_kevent *event)
 {
+    int other = knote->filter == TL_KQ_READ ? TL_KQ_WRITE : TL_KQ_READ;
+    tl_knote *peer = tl__kqueue_find(queue, knote->ident, other);
     event->flags |= TL_KQ_EOF;
     if (S_ISSOCK(knote->was.st_mode) && knote->error == 0)
         knote->error = option((int)knote->ident, SOL_SOCKET, SO_ERROR);
+    if (peer != NULL && peer->was.st_ino == knote->was.st_ino &&
+        knote->error != 0)
+        peer->error = knote->error;
     event->fflags = (uint32_t)knote->error;
 }
 
 static int look_at_file(tl_knote *knote, tl_kevent *event)
 {
     struct stat now;
-    if (fstat((int)knote->ident, &now) != 0 ||
-        now.st_ino != knote->was.st_ino || now.st_dev != knote->was.st_dev) {
+    if (!tl__kqueue_is_open(knote, &now)) {
         event->ended = 1; /* it was closed */
         return 0;
     }
@@ -191,19 +199,21 @@ static int look_at_file(tl_knote *knote, tl_kevent *event)
     return 1;
 }
 
-static int look_read(tl_knote *knote, uint32_t ready, tl_kevent *event)
+static int look_read(tl_kqueue *queue, tl_knote *knote, uint32_t ready,
+                     tl_kevent *event)
 {
     if (knote->plain)
         return look_at_file(knote, event);
     int fd = (int)knote->ident;
-    int count = queued(fd, FIONREAD);
-    if (count == -EBADF)
+    struct stat now;
+    if (!tl__kqueue_is_open(knote, &now))
         return -EBADF;
+    int count = queued(fd, FIONREAD);
     if (count < 0)
         count = S_ISSOCK(knote->was.st_mode) ? backlog(fd) : 0;
     event->data = count;
     if (ready & (uint32_t)(EPOLLHUP | EPOLLRDHUP))
-        tell_end(knote, event);
+        tell_end(queue, knote, event);
     else if (knote->fflags & TL_KQ_LOWAT && count < knote->data &&
              !(ready & (uint32_t)EPOLLERR))
         return 0;
@@ -224,18 +234,20 @@ static double room(int fd, mode_t mode)
     return used < 0 || most <= used ? 0 : most - used;
 }
 
-static int look_write(tl_knote *knote, uint32_t ready, tl_kevent *event)
+static int look_write(tl_kqueue *queue, tl_knote *knote, uint32_t ready,
+                      tl_kevent *event)
 {
     if (knote->plain)
         return look_at_file(knote, event);
     int fd = (int)knote->ident;
-    if (fcntl(fd, F_GETFD) < 0)
+    struct stat now;
+    if (!tl__kqueue_is_open(knote, &now))
         return -EBADF;
     event->data = room(fd, knote->was.st_mode);
     bool is_socket = S_ISSOCK(knote->was.st_mode);
     uint32_t end = (uint32_t)EPOLLHUP | (is_socket ? 0 : (uint32_t)EPOLLERR);
     if (ready & end)
-        tell_end(knote, event);
+        tell_end(queue, knote, event);
     return 1;
 }
 

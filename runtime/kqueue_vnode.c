@@ -127,20 +127,23 @@ static uint32_t notes_of(const struct inotify_event *event,
     return notes;
 }
 
-static bool is_open(const tl_knote *knote, struct stat *now)
+/* With its last name a file loses its watches, also while it is open. */
+static void watch_again(tl_kqueue *queue, tl_knote *knote)
 {
-    return fstat((int)knote->ident, now) == 0 &&
-           now->st_ino == knote->was.st_ino && now->st_dev == knote->was.st_dev;
+    tl__kqueue_unwatch(queue, knote);
+    (void)tl__kqueue_watch(queue, knote);
 }
 
 static void hear_one(tl_kqueue *queue, tl_knote *knote,
                      const struct inotify_event *event)
 {
     struct stat now;
-    if (!is_open(knote, &now)) {
+    if (!tl__kqueue_is_open(knote, &now)) {
         tl__kqueue_end(queue, knote); /* BSD's ends with the descriptor */
         return;
     }
+    if (event->mask & IN_IGNORED)
+        watch_again(queue, knote);
     if (knote->filter != TL_KQ_VNODE)
         return; /* a reader of a file, which is looked at anyway */
     knote->seen |= notes_of(event, &knote->was, &now);
@@ -209,12 +212,14 @@ static int enable(tl_kqueue *queue, tl_knote *knote, bool on)
 
 /* What is not asked for is not kept either: it would tell of the past when it
    is asked for later. */
-static int look(tl_knote *knote, uint32_t ready, tl_kevent *event)
+static int look(tl_kqueue *queue, tl_knote *knote, uint32_t ready,
+                tl_kevent *event)
 {
     struct stat now;
+    (void)queue;
     (void)ready;
     event->fflags = knote->seen & knote->fflags;
-    if (!is_open(knote, &now)) {
+    if (!tl__kqueue_is_open(knote, &now)) {
         event->ended = 1;
         return 0;
     }

@@ -7,7 +7,8 @@ local C_LAYERS = {
   { "abi", "check", "deadline", "remaining" },
   { "error", "duration", "address", "lookup", "histogram", "heap", "wheel", "clock",
     "buffer", "framing", "socket", "epoll", "pollset" },
-  { together = true, "kqueue", "kqueue_ready", "kqueue_vnode", "kqueue_carriers" },
+  { together = true, "kqueue", "kqueue_ready", "kqueue_vnode", "kqueue_carriers",
+    "kqueue_taking" },
   { "handles", "poller", "resolver_ares", "resolver_thread" },
   { "timers" },
   { "state" },
@@ -143,7 +144,7 @@ describe("the layers of the core", function()
   local KERNEL = { ["runtime/poller.c"] = true, ["runtime/epoll.c"] = true,
     ["runtime/pollset.c"] = true,
     ["runtime/kqueue.c"] = true, ["runtime/kqueue_ready.c"] = true,
-    ["runtime/kqueue_carriers.c"] = true }
+    ["runtime/kqueue_carriers.c"] = true, ["runtime/kqueue_taking.c"] = true }
 
   it("leave epoll, timerfd, eventfd and signalfd to the poller and to scripts", function()
     for _, path in ipairs(files("runtime/*.c runtime/*.h")) do

@@ -175,20 +175,9 @@ local function is_less(a, b)
   return one < other
 end
 
-local function check_compared(a, b)
-  if not (is_kevent(a) and is_kevent(b)) then
-    misuse.got("select.kevent", "a kevent is compared with another kevent",
-      is_kevent(a) and b or a)
-  end
-end
-
-function Kevent.__lt(a, b)
-  check_compared(a, b)
-  return is_less(a, b)
-end
+Kevent.__lt = is_less
 
 function Kevent.__le(a, b)
-  check_compared(a, b)
   return is_less(a, b) or Kevent.__eq(a, b)
 end
 

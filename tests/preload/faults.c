@@ -31,6 +31,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <sys/pidfd.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -137,6 +140,28 @@ int timerfd_settime(int fd, int flags, const struct itimerspec *when,
     if (fails("timerfd_settime"))
         return -1;
     return REAL(timerfd_settime)(fd, flags, when, before);
+}
+
+int signalfd(int fd, const sigset_t *set, int flags)
+{
+    return fails("signalfd") ? -1 : REAL(signalfd)(fd, set, flags);
+}
+
+int inotify_init1(int flags)
+{
+    return fails("inotify_init1") ? -1 : REAL(inotify_init1)(flags);
+}
+
+int inotify_add_watch(int fd, const char *path, uint32_t mask)
+{
+    if (fails("inotify_add_watch"))
+        return -1;
+    return REAL(inotify_add_watch)(fd, path, mask);
+}
+
+int pidfd_open(pid_t pid, unsigned flags)
+{
+    return fails("pidfd_open") ? -1 : REAL(pidfd_open)(pid, flags);
 }
 
 /* What each descriptor was last put into an epoll set with. */
