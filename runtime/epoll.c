@@ -25,7 +25,8 @@ int tl_epoll_control(int set, int operation, int fd, uint32_t events)
     return epoll_ctl(set, operation, fd, &event) ? -errno : 0;
 }
 
-/* For kernels before 5.11: whole milliseconds, and late rather than early. */
+/* For kernels before 5.11, and containers that refuse calls they do not know
+   (EPERM): whole milliseconds, and late rather than early. */
 static int wait_ms(int set, struct epoll_event *events, int most,
                    int64_t timeout_ns)
 {
@@ -39,7 +40,7 @@ static int wait_ns(int set, struct epoll_event *events, int most,
     struct timespec timeout = {timeout_ns / 1000000000,
                                timeout_ns % 1000000000};
     int count = epoll_pwait2(set, events, most, &timeout, NULL);
-    if (count < 0 && errno == ENOSYS)
+    if (count < 0 && (errno == ENOSYS || errno == EPERM))
         count = wait_ms(set, events, most, timeout_ns);
     return count;
 }
@@ -62,12 +63,9 @@ int tl_epoll_wait(int set, tl_ready_fd *ready, int most, int64_t *timeout_ns)
     int count = *timeout_ns > 0
                     ? wait_ns(set, events, most, *timeout_ns)
                     : epoll_wait(set, events, most, *timeout_ns < 0 ? -1 : 0);
-    if (count >= 0) {
-        convert(ready, count);
-        return count;
-    }
-    int error = -errno;
+    int result = count < 0 ? -errno : count;
     if (*timeout_ns > 0)
         tl__take_elapsed(timeout_ns, start_ns);
-    return error;
+    convert(ready, count);
+    return result;
 }

@@ -27,12 +27,10 @@ int tl_poll_wait(tl_poll_fd *fds, int count, int64_t *timeout_ns)
     int64_t start_ns = *timeout_ns > 0 ? tl__monotonic_ns() : 0;
     int ready = ppoll((struct pollfd *)(void *)fds, (nfds_t)count,
                       *timeout_ns < 0 ? NULL : &timeout, NULL);
-    if (ready >= 0)
-        return ready;
-    int error = -errno;
+    int result = ready < 0 ? -errno : ready;
     if (*timeout_ns > 0)
         tl__take_elapsed(timeout_ns, start_ns);
-    return error;
+    return result;
 }
 
 /* What a descriptor that is there twice is watched for; the caller looks. */

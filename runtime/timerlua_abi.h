@@ -221,9 +221,9 @@ int tl_epoll_open(void);
 /* What epoll_ctl(2) does. */
 enum { TL_EPOLL_ADD = 1, TL_EPOLL_DEL = 2, TL_EPOLL_MOD = 3 };
 int tl_epoll_control(int set, int operation, int fd, uint32_t events);
-/* Blocks, at most *timeout_ns, negative for ever; 0 does not block. How many of
-   `ready` were filled, at most `most` (at least 1); or a negative errno: after
-   -EINTR *timeout_ns is what is left, never negative when it was not. */
+/* Blocks, at most *timeout_ns, of which then is put what is left; negative: for
+   ever; 0 does not block. How many of `ready` were filled, at most `most` (at
+   least 1); or a negative errno, -EINTR after a signal. */
 int tl_epoll_wait(int set, tl_ready_fd *ready, int most, int64_t *timeout_ns);
 
 /* poll(2)'s struct pollfd; a negative fd is passed over. */

@@ -1,11 +1,15 @@
 -- What the specs of timerlua.select share: pipes and pairs of sockets by number.
 local ffi = require "ffi"
 local luassert = require "luassert"
+local sockets = require "tests.sockets"
+local support = require "tests.support"
 
 ffi.cdef [[
 int pipe2(int fds[2], int flags);
 int socketpair(int family, int kind, int protocol, int fds[2]);
+int socket(int family, int kind, int protocol);
 int dup(int fd);
+int dup2(int from, int to);
 ssize_t read(int fd, void *bytes, size_t count);
 ssize_t write(int fd, const void *bytes, size_t count);
 ssize_t send(int fd, const void *bytes, size_t count, int flags);
@@ -17,6 +21,26 @@ local C = ffi.C
 local O_NONBLOCK, O_CLOEXEC = 0x800, 0x80000
 
 local descriptors = {}
+
+--- Have a spec of what is to hold in a task, by the loop, and in the main chunk
+--- of a plain luajit, where it blocks.
+function descriptors.both(it, name, fn)
+  it(name .. ", in a task", function() sockets.run(fn) end)
+  it(name .. ", outside", function()
+    support.collect()
+    local before = support.count_fds()
+    fn()
+    support.collect()
+    luassert.equal(before, support.count_fds())
+  end)
+end
+
+--- That a call returned nil, this message and this code.
+function descriptors.fails(code, message, ok, err, got)
+  luassert.equal(nil, ok)
+  luassert.equal(message, err)
+  luassert.equal(code, got)
+end
 
 --- A new pipe's end to read and end to write.
 function descriptors.pipe()

@@ -17,23 +17,9 @@ local function sorted(list)
   return list
 end
 
-local function fails(code, message, ok, err, got)
-  assert.equal(nil, ok)
-  assert.equal(message, err)
-  assert.equal(code, got)
-end
+local fails = fds.fails
 
--- What is asked both of a task and of the main chunk of a plain luajit.
-local function both(name, fn)
-  it(name .. ", in a task", function() sockets.run(fn) end)
-  it(name .. ", outside", function()
-    support.collect()
-    local before = support.count_fds()
-    fn()
-    support.collect()
-    assert.equal(before, support.count_fds())
-  end)
-end
+local function both(name, fn) fds.both(it, name, fn) end
 
 describe("select's constants", function()
   it("are the kernel's, and never negative", function()
@@ -333,10 +319,12 @@ describe("epoll's poll", function()
         local r, w = fds.pipe()
         local ep, ticks = assert(select.epoll()), 0
         ep:register(r, IN)
-        local ticking = tl.every(0.0005, function() ticks = ticks + 1 end)
-        tl.after(0.005, function() fds.put(w) end)
+        local ticking = tl.every(0.0005, function()
+          ticks = ticks + 1
+          if ticks == 3 then fds.put(w) end
+        end)
         assert.same({ { r, IN } }, ep:poll(timeout or nil))
-        assert.is_true(ticks > 1)
+        assert.is_true(ticks >= 3)
         ticking:cancel()
         ep:close()
         fds.close(r, w)
@@ -354,6 +342,37 @@ describe("epoll's poll", function()
     ]])
     assert.equal("", r.err)
     assert.equal("1\thello\n", r.out)
+  end)
+
+  it("is ended by a signal to the program, in a loop that never waits too", function()
+    for _, mask in ipairs { "EPOLLIN", "EPOLLOUT" } do
+      local command = "timeout --preserve-status -s TERM 0.3 %s -e %s"
+      local r = support.shell(command:format(support.program, support.quote(([[
+          local select = require "timerlua.select"
+          local child, ep = io.popen("cat >/dev/null", "w"), select.epoll()
+          ep:register(child, select.%s)
+          while true do for _ in ep:events() do end end
+        ]]):format(mask))), { timeout = 10 })
+      assert.equal("", r.err)
+      assert.equal(128 + 15, r.code)
+    end
+  end)
+
+  it("may be left open at the end", function()
+    local script = support.temporary [[
+      local select = require "timerlua.select"
+      kept = select.epoll()
+      kept:poll(0.0001)
+      for _ = 1, 3 do assert(select.epoll()):poll(0.0001) end
+    ]]
+    local r = support.run { script }
+    assert.equal("", r.err)
+    assert.equal(0, r.code)
+    r = support.shell(('LD_PRELOAD="$SANITIZER_PRELOAD" luajit -e %s'):format(support.quote(
+      ([[local tl = require "timerlua" tl.spawn(dofile, %q) tl.run()]]):format(script))))
+    assert.equal("", r.err)
+    assert.equal(0, r.code)
+    os.remove(script)
   end)
 
   it("waits in virtual time", function()
@@ -502,6 +521,32 @@ describe("epoll's events", function()
     ep:close()
   end)
 
+  it("make no garbage for an event", function()
+    sockets.run(function()
+      local ep, ends, events = assert(select.epoll()), {}, 0
+      for i = 1, 64 do
+        ends[i] = { fds.pipe() }
+        ep:register(ends[i][2], OUT)
+      end
+      local function rounds(count)
+        for _ = 1, count do
+          for _, event in ep:events() do events = events + event end
+        end
+      end
+      rounds(500)
+      support.collect()
+      collectgarbage("stop")
+      local before = collectgarbage("count")
+      rounds(100)
+      local bytes = (collectgarbage("count") - before) * 1024 / (64 * 100)
+      collectgarbage("restart")
+      assert.is_true(bytes < 16, bytes)
+      assert.equal(600 * 64 * OUT, events)
+      ep:close()
+      for _, pair in ipairs(ends) do fds.close(pair[1], pair[2]) end
+    end)
+  end)
+
   it("raise what poll would return", function()
     local ep, r, w = assert(select.epoll()), fds.pipe()
     local twin = select.epoll.fromfd(fds.duplicate(r))
@@ -588,12 +633,37 @@ describe("epoll with failing calls", function()
       assert.equal("true\n1\tnil\tnil\n", (run("none", 0, "EINTR", { storm = storm })))
     end
   end)
+
+  it("waits whole milliseconds where the kernel has no epoll_pwait2", function()
+    for _, code in ipairs { "ENOSYS", "EPERM" } do
+      local r = faults.run([[
+        local tl, select = require "timerlua", require "timerlua.select"
+        coroutine.wrap(function() -- where it blocks
+          local ep, start = select.epoll(), tl.now()
+          local count = #ep:poll(0.0001)
+          print(count, tl.now() - start >= 0.001, tl.now() - start < 1)
+        end)()
+      ]], "epoll_pwait2", 1, code, { times = 100 })
+      assert.equal("", r.err)
+      assert.equal("0\ttrue\ttrue\n", r.out)
+      assert.equal(1, r.calls)
+    end
+  end)
+
+  it("tells what went wrong in a wait that blocks", function()
+    local r = faults.run([[
+      local select = require "timerlua.select"
+      coroutine.wrap(function() print(select.epoll():poll(0.0001)) end)()
+    ]], "epoll_pwait2", 1, "EFAULT")
+    assert.equal("", r.err)
+    assert.equal("nil\tepoll.poll: bad address\tEFAULT\n", r.out)
+  end)
 end)
 
 describe("an epoll object outside any task", function()
   it("waits the rest of its time after signals", function()
     local r = support.shell(([[LD_PRELOAD="$SANITIZER_PRELOAD" luajit -e %s & pid=$!
-      for i in 1 2 3 4 5; do sleep 0.02; kill -CHLD $pid; kill -CONT $pid; done; wait $pid]])
+      for i in 1 2 3 4 5; do sleep 0.02; kill -STOP $pid; kill -CONT $pid; done; wait $pid]])
       :format(support.quote [[
         local tl, select = require "timerlua", require "timerlua.select"
         local ep, start = select.epoll(), tl.now()

@@ -40,9 +40,10 @@ local LUA_LAYERS = {
   { "rethrow", "limit", "fair" },
   { "timer", "task", "watch", "timeout", "channel", "semaphore", "options", "readiness" },
   { "clock", "resolver", "scope", "stop", "epoll_set", "select_kevent" },
-  { "connection", "endpoints", "select_epoll", "select_kqueue", "select_devpoll" },
-  { "connect", "listener", "udp", "select" },
-  { "inspect" },
+  { "connection", "endpoints", "select_epoll", "poll_wait", "select_kqueue",
+    "select_devpoll" },
+  { "connect", "listener", "udp", "select_poll", "select_select" },
+  { "inspect", "select" },
   { "init" },
   { "program" }, -- what the host runs, beside the scripts
 }

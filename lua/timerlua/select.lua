@@ -4,15 +4,21 @@ local devpoll = require "timerlua.select_devpoll"
 local epoll = require "timerlua.select_epoll"
 local kevent = require "timerlua.select_kevent"
 local kqueue = require "timerlua.select_kqueue"
+local poll = require "timerlua.select_poll"
+local lists = require "timerlua.select_select"
 
-local select = {
-  --- The fewest bytes that a pipe which is ready for writing takes without
-  --- blocking, and at once; pipe(7).
+local module = {
+  --- The most bytes that a pipe which is ready for writing takes at once,
+  --- without blocking; pipe(7).
   PIPE_BUF = 4096,
+
+  select = lists.select,
+
+  poll = poll.new,
 
   --- select.epoll(sizehint, flags) and select.epoll.fromfd(fd).
   epoll = setmetatable({ fromfd = epoll.fromfd }, {
-    __call = function(_, ...) return epoll.new(...) end,
+    __call = function(_, sizehint, flags) return epoll.new(sizehint, flags) end,
   }),
 
   --- select.kqueue() and select.kqueue.fromfd(fd).
@@ -25,8 +31,8 @@ local select = {
   devpoll = devpoll.new,
 }
 
-for _, part in ipairs { epoll, kevent, devpoll } do
-  for name, value in pairs(part.constants) do select[name] = value end
+for _, part in ipairs { poll, epoll, kevent } do
+  for name, value in pairs(part.constants) do module[name] = value end
 end
 
-return select
+return module

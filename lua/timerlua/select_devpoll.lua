@@ -13,25 +13,10 @@ local MOST_EVER = 65536 -- of one poll; the kernel gives the rest the next time
 local MOST_MASK, MOST_MS = 0xffff, 2 ^ 31 - 1
 
 -- poll.h; the masks of poll and epoll are the same.
-local constants = {
-  POLLIN = 0x001,
-  POLLPRI = 0x002,
-  POLLOUT = 0x004,
-  POLLERR = 0x008,
-  POLLHUP = 0x010,
-  POLLNVAL = 0x020,
-  POLLRDNORM = 0x040,
-  POLLRDBAND = 0x080,
-  POLLWRNORM = 0x100,
-  POLLWRBAND = 0x200,
-  POLLMSG = 0x400,
-  POLLRDHUP = 0x2000,
-}
-local EVERYTHING = constants.POLLIN + constants.POLLPRI + constants.POLLOUT
-local NVAL = constants.POLLNVAL
+local IN, PRI, OUT, NVAL, RDNORM, WRNORM = 0x001, 0x002, 0x004, 0x020, 0x040, 0x100
+local EVERYTHING = IN + PRI + OUT
 -- What files, which epoll does not take, are always ready for.
-local OF_FILES = bit.bor(constants.POLLIN, constants.POLLOUT, constants.POLLRDNORM,
-  constants.POLLWRNORM)
+local OF_FILES = IN + OUT + RDNORM + WRNORM
 
 --- @class timerlua.Devpoll
 --- @field closed boolean
@@ -203,7 +188,7 @@ function Devpoll:close()
   self.set:close()
 end
 
-local devpoll = { constants = constants }
+local devpoll = {}
 
 --- A new devpoll object. Its descriptor is close-on-exec.
 --- @return timerlua.Devpoll? dp

@@ -25,6 +25,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <link.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -211,6 +212,22 @@ int epoll_wait(int epfd, struct epoll_event *events, int count, int timeout)
     if (fails("epoll_wait") || interrupted())
         return -1;
     return REAL(epoll_wait)(epfd, events, count, timeout);
+}
+
+int epoll_pwait2(int epfd, struct epoll_event *events, int count,
+                 const struct timespec *timeout, const sigset_t *mask)
+{
+    if (fails("epoll_pwait2") || interrupted())
+        return -1;
+    return REAL(epoll_pwait2)(epfd, events, count, timeout, mask);
+}
+
+int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
+          const sigset_t *mask)
+{
+    if ((CALLED_BY_PROGRAM && fails("ppoll")) || interrupted())
+        return -1;
+    return REAL(ppoll)(fds, count, timeout, mask);
 }
 
 /* --- sockets ------------------------------------------------------------ */
