@@ -71,7 +71,7 @@ struct tl_kqueue {
     bool ringing;
     bool active_first;
     bool closing; /* nothing need leave a set, which may be a forked child's */
-    uint32_t serial, round;
+    uint32_t serial, round, turn;
     tl_knote **buckets;
     uint32_t bucket_count, count;
     tl_knote *first, *last; /* the active */

@@ -106,8 +106,11 @@ static void take_carriers(tl_kqueue *queue, list *taken)
 {
     struct epoll_event batch[BATCH];
     int count = epoll_wait(queue->fd, batch, BATCH, 0);
+    /* the kernel begins with the same ones each time */
+    int first = count > 0 ? (int)(queue->turn++ % (unsigned)count) : 0;
     for (int i = 0; i < count && taken->count < taken->most; i++) {
-        void *what = batch[i].data.ptr;
+        const struct epoll_event *ready = &batch[(first + i) % count];
+        void *what = ready->data.ptr;
         if (what == &queue->bell || what == &queue->inotify)
             continue;
         if (what == &queue->sets[0] || what == &queue->sets[1]) {
@@ -117,7 +120,7 @@ static void take_carriers(tl_kqueue *queue, list *taken)
         }
         tl_knote *knote = what;
         tl_kevent *event = place_in(taken, knote);
-        if (!knote->does->look(queue, knote, batch[i].events, event))
+        if (!knote->does->look(queue, knote, ready->events, event))
             continue;
         if (knote->count > 0)
             (void)tl__kqueue_activate(queue, knote);
