@@ -9,7 +9,7 @@ local support = require "tests.support"
 local tl = require "timerlua"
 
 local C = ffi.C
-local both, names, change, one = queues.both, queues.names, queues.change, queues.one
+local names, change, one = queues.names, queues.change, queues.one
 local none, fails, fork, wait_for = queues.none, queues.fails, queues.fork, queues.wait_for
 
 local READ, WRITE, VNODE, PROC, SIGNAL, TIMER = -1, -2, -4, -5, -6, -7
@@ -19,6 +19,12 @@ local SIGUSR1, SIGUSR2, SIGTERM, SIGKILL, SIGRTMIN = 10, 12, 15, 9, 40
 local EBUSY = 16
 
 local kevent = select.kevent
+
+-- What is asked both of a task and of the main chunk of a plain luajit.
+local function both(name, fn)
+  it(name .. ", in a task", function() sockets.run(fn) end)
+  it(name .. ", outside", function() queues.outside(fn) end)
+end
 
 describe("KQ_FILTER_READ", function()
   local kq, r, w

@@ -11,7 +11,7 @@ local support = require "tests.support"
 local tl = require "timerlua"
 
 local C = ffi.C
-local both, names, change, one = queues.both, queues.names, queues.change, queues.one
+local names, change, one = queues.names, queues.change, queues.one
 local none, fails, fork, wait_for = queues.none, queues.fails, queues.fork, queues.wait_for
 
 local READ, WRITE, VNODE, PROC, SIGNAL, TIMER = -1, -2, -4, -5, -6, -7
@@ -21,6 +21,12 @@ local SIGUSR1, SIGKILL = 10, 9
 local ENOENT, EBADF, EINVAL, ENOTSUP, ESRCH = 2, 9, 22, 95, 3
 
 local kevent = select.kevent
+
+-- What is asked both of a task and of the main chunk of a plain luajit.
+local function both(name, fn)
+  it(name .. ", in a task", function() sockets.run(fn) end)
+  it(name .. ", outside", function() queues.outside(fn) end)
+end
 
 describe("kqueue's constants", function()
   it("are FreeBSD's", function()

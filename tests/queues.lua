@@ -2,7 +2,6 @@
 local ffi = require "ffi"
 local luassert = require "luassert"
 local select = require "timerlua.select"
-local sockets = require "tests.sockets"
 local support = require "tests.support"
 
 ffi.cdef [[
@@ -18,16 +17,13 @@ local C = ffi.C
 
 local queues = {}
 
---- What is asked both of a task and of the main chunk of a plain luajit.
-function queues.both(name, fn)
-  it(name .. ", in a task", function() sockets.run(fn) end)
-  it(name .. ", outside", function()
-    support.collect()
-    local before = support.count_fds()
-    fn()
-    support.collect()
-    luassert.equal(before, support.count_fds())
-  end)
+--- Run `fn` outside any task; the descriptors that it opened are closed.
+function queues.outside(fn)
+  support.collect()
+  local before = support.count_fds()
+  fn()
+  support.collect()
+  luassert.equal(before, support.count_fds())
 end
 
 --- "ident:filter" of each, sorted.
