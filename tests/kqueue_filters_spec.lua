@@ -642,6 +642,21 @@ describe("KQ_FILTER_VNODE", function()
     other:close()
   end)
 
+  it("goes on when more happens than inotify keeps", function()
+    local most = tonumber((support.read("/proc/sys/fs/inotify/max_queued_events")))
+    if most > 70000 then return pending("inotify keeps too much here") end
+    change(kq, file, VNODE, ADD + CLEAR, ALL)
+    local fd = kevent(file).ident
+    for i = 1, most / 2 + 10 do
+      C.ftruncate(fd, i)
+      C.fchmod(fd, 384 + i % 2) -- events that are alike would be one
+    end
+    assert.equal("WRITE EXTEND ATTRIB", notes(one(kq)))
+    none(kq)
+    sh("ln file other")
+    assert.equal("LINK", notes(one(kq)))
+  end)
+
   it("wakes who waits", function()
     sockets.run(function()
       local own_kq = assert(select.kqueue())

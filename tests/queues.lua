@@ -12,6 +12,7 @@ int kill(int pid, int signal);
 int getpid(void);
 int dup2(int from, int to);
 int ftruncate(int fd, int64_t length);
+int fchmod(int fd, unsigned mode);
 ]]
 local C = ffi.C
 
