@@ -334,8 +334,11 @@ int tl_kqueue_change(tl_kqueue *queue, const tl_kevent *change)
         return knote == NULL ? -ENOENT : change_existing(queue, knote, change);
     if (change->fflags & ~does->fflags)
         return -ENOTSUP;
-    int error = knote == NULL ? begin(queue, does, change, &status)
-                              : add_again(queue, knote, change);
+    int error = does->check ? does->check(change->fflags, change->data) : 0;
+    if (error)
+        return error;
+    error = knote == NULL ? begin(queue, does, change, &status)
+                          : add_again(queue, knote, change);
     if (error == 0 && change->flags & TL_KQ_DELETE)
         tl__kqueue_end(queue, tl__kqueue_find(queue, (int64_t)change->ident,
                                               change->filter));

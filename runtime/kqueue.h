@@ -25,6 +25,8 @@ typedef struct tl_knote tl_knote;
 typedef struct tl_knote_filter {
     uint32_t fflags; /* those it understands */
     bool by_descriptor;
+    /* Whether these can be, before anything changes; NULL: always. */
+    int (*check)(uint32_t fflags, double data);
     /* Open its carrier. */
     int (*attach)(tl_kqueue *queue, tl_knote *knote);
     /* It was added again; 0 or a negative errno, which ends it. */

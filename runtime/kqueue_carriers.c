@@ -57,14 +57,17 @@ static int64_t unit_ns(uint32_t fflags)
     }
 }
 
+static int check_timer(uint32_t fflags, double data)
+{
+    return unit_ns(fflags) == 0 || data < 0 ? -EINVAL : 0;
+}
+
 /* A period of 0 is one of 1; a single wait of 0 is over at once, but timerfd
    would take 0 for "never". */
 static int set_timer(tl_knote *knote)
 {
     bool absolute = knote->fflags & TL_KQ_ABSTIME;
     int64_t unit = unit_ns(knote->fflags), ns;
-    if (unit == 0 || knote->data < 0)
-        return -EINVAL;
     if (knote->data == 0)
         ns = absolute || knote->flags & TL_KQ_ONESHOT ? 1 : unit;
     else if (__builtin_mul_overflow(knote->data, unit, &ns))
@@ -118,6 +121,7 @@ static int look_timer(tl_kqueue *queue, tl_knote *knote, uint32_t ready,
 
 const tl_knote_filter tl__kqueue_timer = {
     .fflags = UNITS | TL_KQ_ABSTIME,
+    .check = check_timer,
     .attach = attach_timer,
     .modify = modify_timer,
     .enable = enable,

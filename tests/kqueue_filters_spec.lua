@@ -438,6 +438,14 @@ describe("KQ_FILTER_TIMER", function()
     one(kq)
   end)
 
+  it("stays as it is when it is added again with what cannot be", function()
+    change(kq, 1, TIMER, ADD + CLEAR, 0, 1, "mine")
+    for _, wrong in ipairs { { 0, -1 }, { 3, 1 }, { 0x100, 1 } } do
+      assert.is_nil((kq:control({ kevent(1, TIMER, ADD, wrong[1], wrong[2]) }, 0)))
+    end
+    assert.equal("mine", one(kq).udata)
+  end)
+
   it("goes on while it is disabled, and is silent once deleted", function()
     change(kq, 1, TIMER, ADD + DISABLE, 0, 1)
     wait_until(tl.now() + 0.005)
