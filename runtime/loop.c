@@ -12,6 +12,7 @@
 #include "jumps.h"
 #include "port.h"
 #include "readiness.h"
+#include "signals.h"
 #include "socket.h"
 #include "stream.h"
 #include "watch.h"
@@ -32,6 +33,7 @@ tl_loop *tl_loop_open(void)
         errno = -error;
         return NULL;
     }
+    tl__signals_init(loop);
     tl_clock_init(&loop->clock);
     tl_handles_init(&loop->handles);
     for (int c = 0; c < TL_CLOCKS; c++) {
@@ -71,6 +73,7 @@ void tl_loop_close(tl_loop *loop)
     for (int c = 0; c < TL_CLOCKS; c++)
         tl_timers_free(&loop->timers[c]);
     tl_handles_free(&loop->handles);
+    tl__signals_close(loop);
     tl_poller_close(&loop->poller);
     free(loop);
 }

@@ -1,4 +1,5 @@
-/* The poller on epoll(7), timerfd_create(2) and eventfd(2): see poller.h.
+/* The poller on epoll(7), timerfd_create(2), eventfd(2) and signalfd(2): see
+   poller.h.
 
    Deadlines always go to a timerfd: measured, epoll_pwait2's own timeout is
    late by the timer slack and 0.1 % of the wait, and saves only 0.4 us of the
@@ -12,6 +13,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -262,6 +264,30 @@ static void timer_fired(tl_poller *poller, int clock)
         read(poller->timer_fds[clock], &expirations, sizeof expirations);
     if (got < 0 && errno == ECANCELED)
         poller->clock_stepped = true;
+}
+
+int tl_poller_signals(int fd, const sigset_t *set)
+{
+    int result = signalfd(fd, set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return result < 0 ? -errno : result;
+}
+
+int tl_poller_next_signal(int fd, tl_signal *signal)
+{
+    struct signalfd_siginfo info;
+    if (read(fd, &info, sizeof info) != sizeof info)
+        return 0;
+    bool has_value = info.ssi_code == SI_QUEUE;
+    bool has_sender = has_value || info.ssi_code == SI_USER ||
+                      info.ssi_code == SI_TKILL || info.ssi_signo == SIGCHLD;
+    *signal = (tl_signal){
+        .number = (int32_t)info.ssi_signo,
+        .pid = has_sender ? (int32_t)info.ssi_pid : 0,
+        .uid = info.ssi_uid,
+        .value = info.ssi_int,
+        .has_value = has_value,
+    };
+    return 1;
 }
 
 int tl_poller_wait(tl_poller *poller, bool block, tl_ready *ready)

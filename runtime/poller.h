@@ -1,5 +1,5 @@
-/* The poller: every epoll, timerfd and eventfd call is here. It reports what
-   is ready and when a clock reached a deadline; it runs nothing.
+/* The poller: every epoll, timerfd, eventfd and signalfd call is here. It
+   reports what is ready and when a clock reached a deadline; it runs nothing.
 
    It belongs to the process that opened it. After a fork(2) the child shares
    its descriptors, so there every function answers -ECHILD and leaves them
@@ -10,6 +10,7 @@
 #ifndef TL_POLLER_H
 #define TL_POLLER_H
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include "abi.h"
@@ -64,6 +65,12 @@ int tl_poller_reserve(tl_poller *poller, int clock);
 int tl_poller_set_deadline(tl_poller *poller, int clock, int64_t deadline_ns);
 /* Whether the wall clock was stepped since the last call. */
 bool tl_poller_take_step(tl_poller *poller);
+
+/* A descriptor that takes the signals of a set, or, unless fd is -1, have that
+   one take these from now on. -EMFILE, -ENFILE, -ENOMEM. */
+int tl_poller_signals(int fd, const sigset_t *set);
+/* The next signal it has: 1, 0 when there is none. */
+int tl_poller_next_signal(int fd, tl_signal *signal);
 
 /* Wait until something is ready, a deadline is reached or the poller is
    woken; without block only look. Returns the number of ready descriptors,

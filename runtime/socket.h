@@ -1,6 +1,7 @@
 /* Sockets as the kernel has them: every socket(2), accept(2), connect(2),
-   recv(2), send(2) and setsockopt(2) of the program is here. All sockets are
-   non-blocking and close-on-exec; no call raises SIGPIPE; EINTR is retried.
+   recv(2), send(2) and setsockopt(2) of the program's own sockets is here;
+   those that scripts open themselves have plain.c. All sockets are non-blocking
+   and close-on-exec; no call raises SIGPIPE; EINTR is retried.
 
    Functions return what they made or moved, or a negative errno; -EAGAIN is
    normal. */
@@ -16,25 +17,16 @@
 
 /* Close so that the peer sees a reset. */
 void tl_socket_reset(int fd);
-/* 0 when connected, -EINPROGRESS. -EAGAIN: a Unix socket's backlog is full,
-   unix(7); try again later. */
-int tl_socket_connect(int fd, const tl_address *address);
 /* Undo it, for a datagram socket. */
 int tl_socket_disconnect(int fd);
 /* AF_INET and its kin, or a negative errno. */
 int tl_socket_family(int fd);
 /* An IPv4 address for a socket of IPv6. */
 void tl_socket_map(const tl_address *address, tl_address *mapped);
-/* The pending error, SO_ERROR, as a negative errno; 0 for none. */
-int tl_socket_error(int fd);
-/* The new connection; peer is set. */
-int tl_socket_accept(int fd, tl_address *peer);
 
 ssize_t tl_socket_receive(int fd, void *bytes, size_t room);
 ssize_t tl_socket_send(int fd, const void *bytes, size_t count);
 ssize_t tl_socket_send_parts(int fd, const struct iovec *parts, int count);
-/* TL_SHUTDOWN_... */
-int tl_socket_shutdown(int fd, int how);
 
 /* A datagram and where it came from; *size is its true length, which is more
    than room when it was cut. */

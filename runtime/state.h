@@ -3,6 +3,7 @@
 #ifndef TL_STATE_H
 #define TL_STATE_H
 
+#include <signal.h>
 #include <stdatomic.h>
 
 #include "buffer.h"
@@ -41,12 +42,22 @@ typedef struct tl_traffic {
     uint64_t received, sent, unsent;
 } tl_traffic;
 
+/* Signals that are taken by a descriptor. */
+typedef struct tl_signals {
+    int fd; /* -1 while there are none */
+    sigset_t taken;
+    sigset_t blocked;       /* those of them that were blocked before */
+    sigset_t lent;          /* and those that were lent to programs once */
+    struct sigaction *kept; /* by number: what those did before that */
+} tl_signals;
+
 struct tl_loop {
     tl_shared shared;
     tl_handles handles;
     tl_timers timers[TL_CLOCKS];
     tl_clock clock;
     tl_poller poller;
+    tl_signals signals;
     int64_t slack_ns;
     bool want_jumps;
     int64_t wall_offset_ns; /* wall minus monotonic, when last looked at */

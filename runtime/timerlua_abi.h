@@ -206,6 +206,95 @@ int tl_stream_fd(void *stream);
 /* Whether something written to a C stream was lost, ferror(3). */
 int tl_stream_failed(void *stream);
 
+/* --- signals ------------------------------------------------------------ */
+
+/* A signal that came, as signalfd(2) tells it. */
+typedef struct tl_signal {
+    int32_t number;
+    int32_t pid;   /* who sent it; 0: the kernel did */
+    uint32_t uid;  /* when there is a pid */
+    int32_t value; /* that sigqueue(3) was given */
+    int32_t has_value;
+} tl_signal;
+
+/* The signal's name without SIG, "TERM"; NULL for those without one, as the
+   realtime signals are. */
+const char *tl_signal_name(int number);
+/* The first realtime signal or the last, signal(7). */
+int tl_signal_realtime(int last);
+
+/* Take a signal from now on by the descriptor that is returned, the same for
+   all: it is readable when one came. The calling thread blocks the signal
+   meanwhile; what the process does with it otherwise stays set. -EMFILE,
+   -ENFILE, -ENOMEM; -ECHILD in a forked child. */
+int tl_signals_listen(tl_loop *loop, int number);
+/* The next one that came: 1, 0 when there is none. */
+int tl_signals_next(tl_loop *loop, tl_signal *signal);
+/* Take it no more; the mask is as before. What still is under way goes to the
+   handler that the process has for it; without one it is dropped, and how many
+   were is returned. again: one that was taken is to go there, too. The
+   descriptor is closed with the last signal. */
+int tl_signals_leave(tl_loop *loop, int number, int again);
+/* While on, programs that are started do not begin with these signals blocked
+   (but for realtime ones); what comes meanwhile waits to be taken. Around every
+   call that starts one and knows nothing of masks. Meanwhile, and afterwards
+   until a signal is left, it has a handler. -ENOMEM, -ECHILD. */
+int tl_signals_lend(tl_loop *loop, int on);
+
+/* --- service managers --------------------------------------------------- */
+
+/* Send a text to a manager's socket, sd_notify(3): a path, or "@" and the name
+   of an abstract one. -EAGAIN when its queue is full. */
+int tl_manager_tell(const char *socket, const char *text, uint32_t length);
+/* CLOCK_MONOTONIC itself, also while time is virtual; in microseconds. */
+double tl_manager_clock(void);
+
+/* Write the process's number into a file that appears complete, and is locked
+   by flock(2) while the process lives. *holder: for -EEXIST, who holds it, 0
+   when that cannot be read. It is removed by tl_pid_file_remove or exit(3),
+   unless another file has its name by then; killed, the process leaves it, and
+   the next one replaces it. */
+typedef struct tl_pid_file tl_pid_file;
+int tl_pid_file_make(tl_pid_file **file, const char *path, int32_t *holder);
+void tl_pid_file_remove(tl_pid_file *file);
+
+/* --- timer descriptors -------------------------------------------------- */
+
+/* Timers as the kernel has them, timerfd_create(2): clocks, flags and errors
+   are Linux's. initial_ns is what is left until the timer expires, or, in a
+   setting with the flag for absolute times, the instant on its clock; 0: it
+   is stopped. interval_ns: 0, it expires once. */
+typedef struct tl_timerfd_setting {
+    int64_t initial_ns;
+    int64_t interval_ns;
+} tl_timerfd_setting;
+
+/* A new descriptor; -EINVAL, -EPERM, -EMFILE, -ENFILE, -ENODEV, -ENOMEM. */
+int tl_timerfd_create(int clock, int flags);
+/* Set or, with initial_ns 0, stop it; both times >= 0. *before is what was set
+   until now. -EBADF, -EINVAL; -ECANCELED: the clock was stepped before, the new
+   setting holds, and *before is not known. */
+int tl_timerfd_settime(int fd, int flags, int64_t initial_ns,
+                       int64_t interval_ns, tl_timerfd_setting *before);
+int tl_timerfd_gettime(int fd, tl_timerfd_setting *setting);
+/* How often it has expired since it was last read or set, at least 1; or a
+   negative errno: -EAGAIN, not yet; -ECANCELED, the clock was stepped; -EBADF;
+   -EINVAL, fd is something else. look: fd may be a blocking one, so ask first;
+   without it, a read of such a descriptor blocks. */
+double tl_timerfd_read(int fd, int look);
+/* Whether reads of fd do not block: 1, 0, -EBADF. */
+int tl_timerfd_nonblocking(int fd);
+int tl_timerfd_close(int fd);
+
+/* --- limits of the process ---------------------------------------------- */
+
+/* How many descriptors the process may have, and to what it may raise that,
+   getrlimit(2); infinity where there is no limit. */
+int tl_limits_nofile(double *soft, double *hard);
+/* Set the first, 0 <= soft <= 2^53, and the second with it where it is lower.
+   -EPERM: more than the process may have. */
+int tl_limits_set_nofile(double soft);
+
 /* --- epoll and poll for scripts ----------------------------------------- */
 
 /* A descriptor and what it is ready for, EPOLLIN and so on. The rest is room
@@ -367,6 +456,38 @@ int tl_socket_file(const tl_address *address, tl_file *file);
 /* Remove it, unless its name is another file's by now. */
 void tl_socket_unlink(const tl_address *address, const tl_file *file);
 int tl_process_id(void);
+
+/* --- plain sockets ------------------------------------------------------ */
+
+/* What the system's headers have for a name such as "SO_REUSEADDR"; -EINVAL
+   for one that is not known here. */
+int tl_plain_constant(const char *name);
+/* A new socket, non-blocking and close-on-exec: its descriptor. */
+int tl_plain_open(int family, int type, int protocol);
+int tl_plain_pair(int family, int type, int protocol, int32_t *pair);
+/* The new connection, non-blocking and close-on-exec; peer is set. */
+int tl_socket_accept(int fd, tl_address *peer);
+/* 0 when connected, -EINPROGRESS. -EAGAIN: a Unix socket's backlog is full,
+   unix(7); try again later. */
+int tl_socket_connect(int fd, const tl_address *address);
+/* The pending error, SO_ERROR, as a negative errno; 0 for none. */
+int tl_socket_error(int fd);
+/* TL_SHUTDOWN_... */
+int tl_socket_shutdown(int fd, int how);
+/* How many bytes came; 0 is the end of a stream. flags: MSG_PEEK and others,
+   recv(2). -EAGAIN: it would block. from, unless NULL, is set. What of a
+   datagram has no room is lost. */
+int tl_plain_receive(int fd, char *bytes, uint32_t room, int flags,
+                     tl_address *from);
+/* How many of the bytes from `start` to `count` the kernel took, without
+   SIGPIPE. to NULL: where the socket is connected. -EAGAIN. */
+int tl_plain_send(int fd, const char *bytes, size_t start, size_t count,
+                  int flags, const tl_address *to);
+/* Any option: setsockopt(2) takes the bytes as they are, getsockopt(2) fills
+   them and gives their number. */
+int tl_plain_set(int fd, int level, int name, const char *bytes,
+                 uint32_t count);
+int tl_plain_get(int fd, int level, int name, char *bytes, uint32_t room);
 
 /* --- connections -------------------------------------------------------- */
 

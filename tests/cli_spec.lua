@@ -44,22 +44,24 @@ describe("the options", function()
     assert.equal("", r.err)
     assert.equal("usage: timerlua", r.out:match("^usage: %w+"))
     for _, option in ipairs { "-e ", "-l ", "--on-error=log", "--on-error=stop",
-      "--virtual-time", "--slack=", "--version", "--help", "--  ", "Exit status" } do
+      "--virtual-time", "--slack=", "--reload-on=", "--pid-file=", "--version", "--help",
+      "--  ", "Exit status" } do
       assert.truthy(r.out:find(option, 1, true), option .. " is not told")
     end
   end)
 
   it("--help names no option that is refused", function()
     local help = run({ "--help" }).out
-    local tried = 0
+    local tried, path = 0, os.tmpname()
+    os.remove(path)
     for option in help:gmatch("\n  (%-%-[%w%-=]+)") do
-      option = option:gsub("=DURATION", "=1ms")
+      option = option:gsub("=DURATION", "=1ms"):gsub("=SIGNAL", "=HUP"):gsub("=PATH", "=" .. path)
       local r = run { option, "-e", "io.write('ran')" }
       assert.equal(0, r.code)
       assert.equal("", r.err)
       tried = tried + 1
     end
-    assert.equal(6, tried)
+    assert.equal(8, tried)
   end)
 
   it("--version tells the version and LuaJIT's", function()

@@ -520,6 +520,28 @@ describe("KQ_FILTER_SIGNAL", function()
     support.collect()
   end)
 
+  it("is tl.signal's, or a queue's", function()
+    local kq = assert(select.kqueue())
+    local subscription = assert(tl.signal("USR1", function() end))
+    assert.equal("EBUSY", _G.select(3, kq:control({ kevent(SIGUSR1, SIGNAL) }, 0)))
+    subscription:cancel()
+    change(kq, SIGUSR1, SIGNAL, ADD + ONESHOT)
+    local function refused()
+      fails("EBUSY", "signal SIGUSR1: device or resource busy", tl.signal("USR1", function() end))
+    end
+    refused()
+    send(SIGUSR1)
+    one(kq)
+    assert(tl.signal("USR1", function() end)):cancel()
+    change(kq, SIGUSR1, SIGNAL)
+    change(kq, SIGUSR1, SIGNAL, DELETE)
+    assert(tl.signal("USR1", function() end)):cancel()
+    change(kq, SIGUSR1, SIGNAL)
+    refused()
+    kq:close()
+    assert(tl.signal("USR1", function() end)):cancel()
+  end)
+
   it("leaves a signal as it was once the queue is closed", function()
     local r = support.run([[
       local select = require "timerlua.select"

@@ -6,7 +6,8 @@ local support = require "tests.support"
 local C_LAYERS = {
   { "abi", "check", "deadline", "remaining" },
   { "error", "duration", "address", "lookup", "histogram", "heap", "wheel", "clock",
-    "buffer", "framing", "socket", "epoll", "pollset" },
+    "buffer", "framing", "socket", "plain", "manager", "pid_file", "epoll", "pollset",
+    "timerfd", "limits" },
   { together = true, "kqueue", "kqueue_ready", "kqueue_vnode", "kqueue_carriers",
     "kqueue_taking" },
   { "handles", "poller", "resolver_ares", "resolver_thread" },
@@ -15,7 +16,7 @@ local C_LAYERS = {
   { "descriptor" },
   { "handle", "jumps" },
   { "waiter" },
-  { "timer", "watch", "time", "stream", "port", "readiness" },
+  { "timer", "watch", "signals", "time", "stream", "port", "readiness" },
   { "stats", "sending", "receiving", "listener", "datagram" },
   { "loop" },
   { "callbacks" },
@@ -30,8 +31,8 @@ local GENERATED = { abi_text = { module = true }, lua_modules = { host = true },
 
 local LUA_LAYERS = {
   { "ffi", "version" },
-  { "misuse" },
-  { "anchors", "waiters", "socket_file", "fileno" },
+  { "misuse", "nearest" },
+  { "anchors", "waiters", "socket_file", "signame", "fileno", "signal_claims" },
   { "duration", "address" },
   { "callable", "instant" },
   { "events" },
@@ -39,10 +40,12 @@ local LUA_LAYERS = {
   { "wait" },
   { "rethrow", "limit", "fair" },
   { "timer", "task", "watch", "timeout", "channel", "semaphore", "options", "readiness" },
-  { "clock", "resolver", "scope", "stop", "epoll_set", "select_kevent" },
-  { "connection", "endpoints", "select_epoll", "poll_wait", "select_kqueue",
+  { "clock", "resolver", "scope", "signal", "notify", "epoll_set", "timerfd", "limits",
+    "select_kevent" },
+  { "stop", "reload" },
+  { "connection", "endpoints", "select_epoll", "poll_wait", "timerstack", "select_kqueue",
     "select_devpoll" },
-  { "connect", "listener", "udp", "select_poll", "select_select" },
+  { "connect", "listener", "udp", "socket", "select_poll", "select_select" },
   { "inspect", "select" },
   { "init" },
   { "program" }, -- what the host runs, beside the scripts
@@ -141,23 +144,30 @@ describe("the layers of the core", function()
     assert.same(USES_LUA, users)
   end)
 
-  -- The loop's own, and what scripts do by themselves.
-  local KERNEL = { ["runtime/poller.c"] = true, ["runtime/epoll.c"] = true,
-    ["runtime/pollset.c"] = true,
-    ["runtime/kqueue.c"] = true, ["runtime/kqueue_ready.c"] = true,
-    ["runtime/kqueue_carriers.c"] = true, ["runtime/kqueue_taking.c"] = true }
+  -- The poller, and what hands the kernel's own descriptors to scripts.
+  local DESCRIPTORS = {
+    poller = "epoll timerfd eventfd signalfd",
+    timerfd = "timerfd",
+    epoll = "epoll",
+    pollset = "epoll",
+    kqueue = "epoll eventfd",
+    kqueue_ready = "epoll",
+    kqueue_taking = "epoll",
+    kqueue_carriers = "timerfd signalfd",
+  }
 
-  it("leave epoll, timerfd, eventfd and signalfd to the poller and to scripts", function()
+  it("leave epoll, timerfd, eventfd and signalfd to the poller and few others", function()
     for _, path in ipairs(files("runtime/*.c runtime/*.h")) do
-      local code = without_comments(path)
-      local word = code:match("<sys/(epoll)%.h>") or code:match("<sys/(%a+fd)%.h>")
-        or code:match("%f[%w_]epoll_%a+%s*%(") or code:match("%f[%w_]timerfd_%a+%s*%(")
-        or code:match("%f[%w_]eventfd%s*%(") or code:match("%f[%w_]signalfd%s*%(")
-      if KERNEL[path] then
-        assert.truthy(word)
-      else
-        assert.is_nil(word, path)
+      local code, used = without_comments(path), {}
+      for _, word in ipairs { "epoll", "timerfd", "eventfd", "signalfd" } do
+        if code:find("<sys/" .. word .. ".h>", 1, true)
+          or code:find("%f[%w_]" .. word .. "_%a%w*%s*%(")
+          or code:find("%f[%w_]" .. word .. "%s*%(") then
+          used[#used + 1] = word
+        end
       end
+      local own = path:find("%.c$") and DESCRIPTORS[name_of(path)] or ""
+      assert.equal(own, table.concat(used, " "), path)
     end
   end)
 end)

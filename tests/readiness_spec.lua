@@ -148,6 +148,21 @@ describe("readiness", function()
     end)
   end)
 
+  it("is ended by closing the place beside a watch, and for several tasks", function()
+    sockets.run(function()
+      local r, w = pipe()
+      local watch = assert(tl.watch(r, "r", function() end))
+      local place = assert(readiness.place(r))
+      local tasks = {}
+      for i = 1, 3 do tasks[i] = tl.spawn(function() return place:wait("test", "r") end) end
+      tl.sleep(0)
+      watch:cancel()
+      place:close()
+      for _, task in ipairs(tasks) do assert.equal(0, task:join()) end
+      close(r, w)
+    end)
+  end)
+
   it("tells of descriptors that cannot be waited for", function()
     sockets.run(function()
       assert.equal(EBADF, readiness.wait("test", 4000, "r", 1))

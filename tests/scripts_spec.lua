@@ -3,11 +3,12 @@
 -- end by Ctrl-C, have a spec of their own with their clients.
 local support = require "tests.support"
 
-local function scripts()
+local function scripts(pattern)
   local paths = {}
-  local pipe = assert(io.popen("ls scripts/*.lua"))
+  local pipe = assert(io.popen("ls " .. pattern))
   for path in pipe:lines() do paths[#paths + 1] = path end
   pipe:close()
+  assert(#paths > 0, pattern)
   return paths
 end
 
@@ -25,13 +26,35 @@ local function lines_of(text)
   return lines
 end
 
-for _, path in ipairs(scripts()) do
-  describe(path, function()
-    local lines = lines_of(support.read(path))
+-- What is asked of the text of each.
+local function it_has_its_form(path, public)
+  local text = support.read(path)
+  local lines = lines_of(text)
 
+  it("is short and says what it shows and how to run it", function()
+    assert.is_true(#lines <= 40)
+    assert.equal("#!/usr/bin/env timerlua", lines[1])
+    assert.equal(0, support.shell("test -x " .. path).code)
+    local comment, i = {}, 2
+    while lines[i]:find("^%-%- ") do
+      comment[#comment + 1] = lines[i]
+      i = i + 1
+    end
+    assert.is_truthy(table.concat(comment, "\n"):find("Run: timerlua " .. path, 1, true))
+  end)
+
+  it("uses public modules only", function()
+    for module in text:gmatch("require%s*%(?%s*[\"']([^\"']+)") do
+      assert.is_true(public[module], module)
+    end
+  end)
+end
+
+for _, path in ipairs(scripts("scripts/*.lua")) do
+  describe(path, function()
     if not support.read(path):find("Ctrl-C ends it", 1, true) then
       it("runs by its name and ends by itself", function()
-        local result = support.shell(("test -x %s && PATH=%s:$PATH %s"):format(path,
+        local result = support.shell(("PATH=%s:$PATH %s"):format(
           support.quote(support.build), path), { timeout = support.sanitized and 120 or 30 })
         assert.equal("", result.err)
         assert.equal(0, result.code)
@@ -43,21 +66,20 @@ for _, path in ipairs(scripts()) do
       end)
     end
 
-    it("is short and says what it shows and how to run it", function()
-      assert.is_true(#lines <= 40)
-      assert.equal("#!/usr/bin/env timerlua", lines[1])
-      local comment, i = {}, 2
-      while lines[i]:find("^%-%- ") do
-        comment[#comment + 1] = lines[i]
-        i = i + 1
-      end
-      assert.is_truthy(table.concat(comment, "\n"):find("Run: timerlua " .. path, 1, true))
-    end)
+    it_has_its_form(path, { timerlua = true })
+  end)
+end
 
-    it("uses public modules only", function()
-      for module in support.read(path):gmatch("require%s*%(?%s*[\"']([^\"']+)") do
-        assert.equal("timerlua", module)
-      end
+-- Those on the descriptors themselves; they are run by specs of their own.
+for _, path in ipairs(scripts("scripts/descriptors/*.lua")) do
+  describe(path, function()
+    it_has_its_form(path, { timerlua = true, ["timerlua.limits"] = true,
+      ["timerlua.select"] = true, ["timerlua.socket"] = true, ["timerlua.timerfd"] = true,
+      ["timerlua.timerstack"] = true })
+
+    it("says what it is with tl", function()
+      assert.truthy(support.read(path):find("\n-- With tl ", 1, true)
+        or support.read(path):find("\n-- With tl, ", 1, true))
     end)
   end)
 end

@@ -78,6 +78,13 @@ function Server:fds()
   return tonumber(support.shell(("ls /proc/%d/fd | wc -l"):format(self.pid)).out)
 end
 
+--- Seconds of processor time that it has used, in hundredths.
+function Server:cpu()
+  local fields = support.read(("/proc/%d/stat"):format(self.pid)):match("%) (.*)")
+  local user, system = fields:match("^%S+" .. (" %S+"):rep(10) .. " (%d+) (%d+)")
+  return (user + system) / 100
+end
+
 --- The most memory that it has had resident, in megabytes.
 function Server:peak()
   return tonumber(support.read(("/proc/%d/status"):format(self.pid)):match("VmHWM:%s*(%d+)")) / 1024

@@ -1,9 +1,9 @@
--- The runtime's own events: "error", "stop", "clock_jump".
+-- The runtime's own events: "error", "stop", "clock_jump", "reload".
 local core = require "timerlua.ffi"
 local callable = require "timerlua.callable"
 local misuse = require "timerlua.misuse"
 
-local handlers = { error = {}, stop = {}, clock_jump = {} }
+local handlers = { error = {}, stop = {}, clock_jump = {}, reload = {} }
 
 local events = {}
 
@@ -38,12 +38,14 @@ end
 ---     "done", "stop", "error" or a signal's name such as "SIGTERM"
 ---   "clock_jump": fn(seconds), the wall clock was stepped by so much, or
 ---     the machine was asleep for it
---- @param event "error"|"stop"|"clock_jump"
+---   "reload": fn(reason), the configuration is to be read anew; reason is a
+---     signal's name such as "SIGHUP", or what tl.reload was given
+--- @param event "error"|"stop"|"clock_jump"|"reload"
 --- @param fn function
 --- @return table subscription with subscription:cancel()
 function events.on(event, fn)
   if not handlers[event] then
-    misuse.got("on", 'event must be "error", "stop" or "clock_jump"', event)
+    misuse.got("on", 'event must be "error", "stop", "clock_jump" or "reload"', event)
   end
   callable.check("on", "fn", fn)
   local entry = setmetatable({ event = event, fn = fn }, Subscription)

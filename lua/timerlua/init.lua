@@ -5,9 +5,12 @@ local connect = require "timerlua.connect"
 local events = require "timerlua.events"
 local inspect = require "timerlua.inspect"
 local listener = require "timerlua.listener"
+local notify = require "timerlua.notify"
+local reload = require "timerlua.reload"
 local resolver = require "timerlua.resolver"
 local scope = require "timerlua.scope"
 local semaphore = require "timerlua.semaphore"
+local signal = require "timerlua.signal"
 local stop = require "timerlua.stop"
 local task = require "timerlua.task"
 local timeout = require "timerlua.timeout"
@@ -43,6 +46,10 @@ return {
   udp = udp.udp,
 
   resolve = resolver.resolve,
+
+  signal = signal.signal,
+  notify = notify.notify,
+  reload = reload.reload,
 
   on = events.on,
   stop = stop.stop,

@@ -4,6 +4,7 @@ local core = require "timerlua.ffi"
 local anchors = require "timerlua.anchors"
 local connection = require "timerlua.connection"
 local misuse = require "timerlua.misuse"
+local signal = require "timerlua.signal"
 local task = require "timerlua.task"
 local udp = require "timerlua.udp"
 
@@ -42,6 +43,10 @@ local function listener_row(l, active)
     fd = l:fileno(), sock = l:sock(), connections = l.connections, active = active }
 end
 
+local function signal_row(s)
+  return { kind = "signal", handle = s, name = s.name, site = s.site, active = true }
+end
+
 local ROWS = {
   [KIND_TIMER] = timer_row,
   [KIND_WATCH] = watch_row,
@@ -54,11 +59,12 @@ local function row_of(slot, info)
   local _, object = anchors.get(slot)
   -- one that tasks read from is nobody's callback, so nothing anchors it
   if info.kind == KIND_STREAM then object = connection.all[slot] end
+  if signal.owns(object) then return nil end -- has a row of its own
   local make = ROWS[info.kind]
   if object and make then return make(object, info.active ~= 0) end
 end
 
---- Every live handle: timers, watches, sockets and tasks.
+--- Every live handle: timers, watches, sockets, signals and tasks.
 --- @return table[] rows each with kind, handle, name, site; timers also due,
 ---   period, runs, missed, clock, active, running, paused; watches fd,
 ---   interest, active; connections fd, peer, queued, received, sent, active;
@@ -75,6 +81,7 @@ function inspect.handles()
     rows[#rows + 1] = row_of(slot[0], info)
     slot[0] = slot[0] + 1
   end
+  for s in signal.each() do rows[#rows + 1] = signal_row(s) end
   for t in task.each() do rows[#rows + 1] = task_row(t) end
   return rows
 end

@@ -1,8 +1,10 @@
 -- The program: timerlua [options] script.lua [args...].
+local ffi = require "ffi"
 local core = require "timerlua.ffi"
 local errors = require "timerlua.errors"
 local tl = require "timerlua"
 local misuse = require "timerlua.misuse"
+local reload = require "timerlua.reload"
 local stop = require "timerlua.stop"
 local task = require "timerlua.task"
 
@@ -21,6 +23,9 @@ nothing is left to wait for.
   --virtual-time      time jumps to the next deadline instead of being waited for
   --slack=DURATION    how late a timer may be so that one sleep serves several;
                       default 125us, 0s is exact
+  --reload-on=SIGNAL  run the tl.on("reload") handlers at this signal, as at HUP
+  --pid-file=PATH     hold a file with the process's number in it; when another
+                      process holds it, end at once with status 1
   --version           print the version
   --help              print this
   --                  end of options
@@ -38,6 +43,11 @@ local function usage_error(message)
   return 2
 end
 
+local function failure(message)
+  io.stderr:write("timerlua: ", message, "\n")
+  return 1
+end
+
 local function version_text()
   return ("timerlua %s (%s)\n"):format(tl._VERSION, jit.version)
 end
@@ -45,15 +55,19 @@ end
 -- ---------------------------------------------------------------------------
 -- options
 
+-- Those with a value that is looked at later, by their names in options.
+local WITH_VALUE = { slack = "slack", ["reload-on"] = "reload_on", ["pid-file"] = "pid_file" }
+
 local VALUED = { ["-e"] = "code", ["-l"] = "a module" }
 
 local function set_flag(options, flag)
+  local name, value = flag:match("^%-%-(%l[%l-]*)=(.*)$")
   if flag == "--virtual-time" then
     options.virtual_time = true
   elseif flag == "--on-error=log" or flag == "--on-error=stop" then
     options.on_error = flag:match("=(.*)$")
-  elseif flag:match("^%-%-slack=") then
-    options.slack = flag:match("=(.*)$")
+  elseif WITH_VALUE[name] then
+    options[WITH_VALUE[name]] = value
   elseif flag == "--version" or flag == "--help" then
     options.show = flag
   elseif flag:match("^%-%-on%-error") then
@@ -197,7 +211,30 @@ local function apply(options)
     local ok, message = pcall(tl.slack, tonumber(options.slack) or options.slack)
     if not ok then return nil, "--slack: " .. message end
   end
+  if options.pid_file == "" then return nil, "--pid-file needs a path" end
   return true
+end
+
+-- Before the script begins, so that none of these signals ends it.
+local function listen_for_reload(name)
+  if not name then return true end
+  local ok, subscription, message = pcall(tl.signal, tonumber(name) or name, reload.reload)
+  if not ok then return nil, "--reload-on: " .. subscription, 2 end
+  if not subscription then return nil, "--reload-on: " .. message, 1 end
+  subscription:unref()
+  return true
+end
+
+local function hold_pid_file(path)
+  if not path then return nil, 0 end
+  local file, holder = ffi.new("tl_pid_file *[1]"), ffi.new("int32_t[1]")
+  local status = core.C.tl_pid_file_make(file, path, holder)
+  if status == 0 then return file[0], 0 end
+  if status == -17 then -- EEXIST
+    return nil, status, ("--pid-file: process %d holds %s"):format(holder[0], path)
+  end
+  local _, message = errors.failed("--pid-file " .. path, status)
+  return nil, status, message
 end
 
 local function show(what)
@@ -221,10 +258,13 @@ function program.main(...)
   local args = set_arg(argv, script_index)
   local chunk
   chunk, message = prepare(options, argv, script_index)
-  if chunk == nil then
-    io.stderr:write("timerlua: ", message, "\n")
-    return 1
-  end
+  if chunk == nil then return failure(message) end
+  local code
+  ok, message, code = listen_for_reload(options.reload_on)
+  if not ok then return code == 2 and usage_error(message) or failure(message) end
+  local pid_file, status
+  pid_file, status, message = hold_pid_file(options.pid_file)
+  if status ~= 0 then return failure(message) end
   guard_output()
   local main = task.spawn(function()
     run_steps(options.steps)
@@ -232,7 +272,10 @@ function program.main(...)
   end)
   main.name, main.is_main = "main", true
   main.fn = chunk or options.steps[#options.steps].chunk -- for its site
-  return stop.run()
+  local exit_status, signal = stop.run()
+  -- an exit by os.exit, or by an error in here, removes it, too
+  if pid_file then core.C.tl_pid_file_remove(pid_file) end
+  return exit_status, signal
 end
 
 return program

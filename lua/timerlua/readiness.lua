@@ -12,6 +12,7 @@ local readiness = {}
 
 --- @class timerlua.Place where tasks wait for one descriptor
 --- @field fd integer
+--- @field beside table<timerlua.Place, true>? of duplicates that tasks wait for
 local Place = {}
 Place.__index = Place
 
@@ -24,6 +25,7 @@ end
 
 --- Before the descriptor is closed; who waits is resumed.
 function Place:close()
+  for place in pairs(self.beside or {}) do place:close() end
   C.tl_readiness_close(loop, self.id.slot, self.id.generation)
 end
 
@@ -42,12 +44,15 @@ end
 
 -- The descriptor is watched by something else of this loop: a duplicate is
 -- another one to epoll(7).
-local function suspend_beside(fd, where, interest, delay)
-  local duplicate = C.tl_descriptor_duplicate(fd)
+local function suspend_beside(self, where, interest, delay)
+  local duplicate = C.tl_descriptor_duplicate(self.fd)
   if duplicate < 0 then return duplicate end
   local place, status = open(duplicate)
   if place then
+    self.beside = self.beside or {}
+    self.beside[place] = true
     local ok, result = pcall(suspend, place, where, interest, delay)
+    self.beside[place] = nil
     place:close()
     C.tl_socket_close(duplicate)
     if not ok then error(result, 0) end
@@ -80,7 +85,7 @@ function Place:wait(where, interest, delay)
   if not wait.can_suspend() then return block(self.fd, bits, delay) end
   local status = suspend(self, where, bits, delay)
   if status == EBUSY or status == EEXIST then
-    return suspend_beside(self.fd, where, bits, delay)
+    return suspend_beside(self, where, bits, delay)
   end
   return status
 end

@@ -10,6 +10,7 @@ local fileno = require "timerlua.fileno"
 local kevent = require "timerlua.select_kevent"
 local misuse = require "timerlua.misuse"
 local readiness = require "timerlua.readiness"
+local claims = require "timerlua.signal_claims"
 local wait = require "timerlua.wait"
 
 local C, loop = core.C, core.loop
@@ -19,6 +20,7 @@ local MOST = 256 -- events that are taken from the core at once
 local EV_ADD, EV_DELETE, EV_RECEIPT, EV_ERROR = 0x1, 0x2, 0x40, 0x4000
 local EV_SYSTEM = 0x1000 -- from here on they are the system's
 
+local SIGNAL = -6
 local FILTERS = { [-1] = "READ", [-2] = "WRITE", [-3] = "AIO", [-4] = "VNODE", [-5] = "PROC",
   [-6] = "SIGNAL", [-7] = "TIMER", [-8] = "NETDEV" }
 
@@ -110,6 +112,7 @@ end
 
 -- What a script wants back with its events, by filter and ident.
 local function remember(queue, change)
+  if change.filter == SIGNAL then claims.take(change.ident, queue.owned) end
   local by_ident = queue.udata[change.filter]
   if not by_ident then
     by_ident = {}
@@ -119,6 +122,7 @@ local function remember(queue, change)
 end
 
 local function forget(queue, filter, ident)
+  if filter == SIGNAL then claims.leave(ident, queue.owned) end
   local by_ident = queue.udata[filter]
   if by_ident then by_ident[ident] = nil end
 end

@@ -6,6 +6,8 @@ local anchors = require "timerlua.anchors"
 local errors = require "timerlua.errors"
 local events = require "timerlua.events"
 local misuse = require "timerlua.misuse"
+local notify = require "timerlua.notify"
+local signal = require "timerlua.signal"
 local task = require "timerlua.task"
 local timer = require "timerlua.timer"
 local wait = require "timerlua.wait"
@@ -31,6 +33,7 @@ end
 
 local function begin(reason)
   state.stopping, state.reason = true, reason
+  notify.stopping()
   if events.each("stop")() == nil then return halt() end
   local guard = timer.after(stop.bound, give_up):unref()
   task.spawn(function()
@@ -82,6 +85,7 @@ end
 
 -- After an error that ends the script, nothing of it may run but its handlers.
 local function drop_everything()
+  signal.close() -- what the process did with them is on again
   local slot = ffi.new("uint32_t[1]", 1)
   while true do
     local generation = core.C.tl_handle_walk(core.loop, slot)
@@ -109,11 +113,11 @@ function stop.run()
   local finished = dispatcher.run()
   if finished then report_stuck() end
   last_words(finished and "done" or "error")
-  local code, signal = state.code, state.signal
+  local code, number = state.code, state.signal
   state.stopping, state.code, state.reason, state.signal = false, nil, nil, nil
   shared.stopped = 0
   if code == nil and shared.errors > 0 then code = 1 end
-  return code or 0, code == nil and signal or nil
+  return code or 0, code == nil and number or nil
 end
 
 return stop

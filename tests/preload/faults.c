@@ -26,14 +26,17 @@
 #include <inttypes.h>
 #include <link.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -143,9 +146,16 @@ int timerfd_settime(int fd, int flags, const struct itimerspec *when,
     return REAL(timerfd_settime)(fd, flags, when, before);
 }
 
-int signalfd(int fd, const sigset_t *set, int flags)
+int timerfd_gettime(int fd, struct itimerspec *now)
 {
-    return fails("signalfd") ? -1 : REAL(signalfd)(fd, set, flags);
+    return fails("timerfd_gettime") ? -1 : REAL(timerfd_gettime)(fd, now);
+}
+
+int poll(struct pollfd *descriptors, nfds_t count, int timeout)
+{
+    if (CALLED_BY_PROGRAM && fails("poll"))
+        return -1;
+    return REAL(poll)(descriptors, count, timeout);
 }
 
 int inotify_init1(int flags)
@@ -375,6 +385,42 @@ ssize_t sendto(int fd, const void *bytes, size_t count, int flags,
     return REAL(sendto)(fd, bytes, count, flags, to, length);
 }
 
+/* --- signals, files ----------------------------------------------------- */
+
+int signalfd(int fd, const sigset_t *set, int flags)
+{
+    return fails("signalfd") ? -1 : REAL(signalfd)(fd, set, flags);
+}
+
+int pthread_sigmask(int how, const sigset_t *set, sigset_t *before)
+{
+    if (CALLED_BY_PROGRAM && fails("pthread_sigmask"))
+        return errno;
+    return REAL(pthread_sigmask)(how, set, before);
+}
+
+int flock(int fd, int operation)
+{
+    return fails("flock") ? -1 : REAL(flock)(fd, operation);
+}
+
+int link(const char *from, const char *to)
+{
+    return fails("link") ? -1 : REAL(link)(from, to);
+}
+
+int rename(const char *from, const char *to)
+{
+    return fails("rename") ? -1 : REAL(rename)(from, to);
+}
+
+ssize_t write(int fd, const void *bytes, size_t count)
+{
+    if (CALLED_BY_PROGRAM && fails("write"))
+        return -1;
+    return REAL(write)(fd, bytes, count);
+}
+
 /* --- others ------------------------------------------------------------- */
 
 ssize_t read(int fd, void *buffer, size_t count)
@@ -382,6 +428,20 @@ ssize_t read(int fd, void *buffer, size_t count)
     if (CALLED_BY_PROGRAM && fails("read"))
         return -1;
     return REAL(read)(fd, buffer, count);
+}
+
+int getrlimit(__rlimit_resource_t resource, struct rlimit *limit)
+{
+    if (CALLED_BY_PROGRAM && fails("getrlimit"))
+        return -1;
+    return REAL(getrlimit)(resource, limit);
+}
+
+int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
+{
+    if (CALLED_BY_PROGRAM && fails("setrlimit"))
+        return -1;
+    return REAL(setrlimit)(resource, limit);
 }
 
 void *malloc(size_t size)

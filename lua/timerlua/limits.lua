@@ -1,0 +1,35 @@
+-- Limits that the kernel sets for the process, getrlimit(2).
+local ffi = require "ffi"
+local core = require "timerlua.ffi"
+local errors = require "timerlua.errors"
+local misuse = require "timerlua.misuse"
+
+local C = core.C
+local soft, hard = ffi.new("double[1]"), ffi.new("double[1]")
+
+--- @class timerlua.limits
+local limits = {}
+
+--- How many descriptors the process may have, RLIMIT_NOFILE; and change it.
+--- @param wanted? integer the new limit, 0 to 2^53; where it is more than the
+---   hard limit, that is raised too, if the process may
+--- @return number? soft the limit in force; math.huge: none
+--- @return number|string|nil hard to what it may be raised; or the message
+--- @return string? code "EPERM": more than the process may have
+function limits.nofile(wanted)
+  if wanted ~= nil then
+    if type(wanted) ~= "number" or not (wanted >= 0 and wanted <= 2 ^ 53)
+      or wanted % 1 ~= 0 then
+      misuse.got("limits.nofile", "a limit must be a whole number from 0 to 2^53", wanted)
+    end
+    local status = C.tl_limits_set_nofile(wanted)
+    if status < 0 then
+      return errors.failed(("limits.nofile(%.0f)"):format(wanted), status)
+    end
+  end
+  local status = C.tl_limits_nofile(soft, hard)
+  if status < 0 then return errors.failed("limits.nofile", status) end
+  return soft[0], hard[0]
+end
+
+return limits

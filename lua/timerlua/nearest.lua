@@ -1,0 +1,41 @@
+-- The word that was probably meant: for messages about unknown names.
+local nearest = {}
+
+-- Insertions, deletions, replacements and swaps of neighbours that make one
+-- text of the other (optimal string alignment).
+local function distance(a, b)
+  local rows = { [0] = {} }
+  for j = 0, #b do rows[0][j] = j end
+  for i = 1, #a do
+    local row, above = { [0] = i }, rows[i - 1]
+    rows[i] = row
+    for j = 1, #b do
+      local same = a:byte(i) == b:byte(j)
+      row[j] = math.min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (same and 0 or 1))
+      if i > 1 and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j) then
+        row[j] = math.min(row[j], rows[i - 2][j - 2] + 1)
+      end
+    end
+  end
+  return rows[#a][#b]
+end
+
+local LONGEST = 40 -- of what was given; longer texts are no slips of the pen
+
+--- The nearest of some words, the first of those equally near.
+--- @param word string
+--- @param words string[]
+--- @return string? nearest nil when none has half of its letters
+function nearest.of(word, words)
+  if #word > LONGEST then return nil end
+  local best, least
+  for _, each in ipairs(words) do
+    local d = distance(word, each)
+    if d <= math.max(#word, #each) / 2 and (not least or d < least) then
+      best, least = each, d
+    end
+  end
+  return best
+end
+
+return nearest

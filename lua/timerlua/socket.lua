@@ -1,0 +1,581 @@
+-- Plain sockets, with the words of Python's socket module: for programs that
+-- wait by timerlua.select. The kernel's sockets never block; one that shall
+-- waits here, in a task while the loop goes on, elsewhere with its thread.
+local ffi = require "ffi"
+local core = require "timerlua.ffi"
+local address = require "timerlua.address"
+local duration = require "timerlua.duration"
+local errors = require "timerlua.errors"
+local misuse = require "timerlua.misuse"
+local readiness = require "timerlua.readiness"
+local resolver = require "timerlua.resolver"
+local wait = require "timerlua.wait"
+
+local C, loop = core.C, core.loop
+local to_string = ffi.string
+local new_bytes, new_address = ffi.typeof("char[?]"), ffi.typeof("tl_address")
+local new_cell = ffi.typeof("struct { int32_t fd; tl_id place; }")
+
+local AGAIN, IN_PROGRESS, TIME_OVER = -11, -115, -110
+local ENDPOINT_ADDRESS, ENDPOINT_ANY = 1, 3 -- TL_ENDPOINT_...
+local MOST = 2 ^ 30          -- bytes of one recv
+local BACKLOG_DELAY = 0.005  -- seconds between attempts at a full backlog
+local INTEREST = { r = 1, w = 2 }
+
+-- Bytes and addresses come here and become strings before anything else can run.
+local SCRATCH = 65536
+local scratch = new_bytes(SCRATCH)
+local peer = new_address()
+
+--- @class timerlua.Socket
+--- @field family integer
+--- @field type integer
+--- @field closed boolean
+local Socket = {}
+Socket.__index = Socket
+
+local socket = {}
+
+for name in ([[AF_UNIX AF_INET AF_INET6 SOCK_STREAM SOCK_DGRAM SOCK_SEQPACKET
+  SOL_SOCKET SO_ACCEPTCONN SO_BROADCAST SO_DOMAIN SO_ERROR SO_KEEPALIVE SO_LINGER
+  SO_OOBINLINE SO_PRIORITY SO_PROTOCOL SO_RCVBUF SO_RCVLOWAT SO_REUSEADDR SO_REUSEPORT
+  SO_SNDBUF SO_TYPE IPPROTO_IP IPPROTO_IPV6 IPPROTO_TCP IPPROTO_UDP TCP_CORK
+  TCP_DEFER_ACCEPT TCP_FASTOPEN TCP_KEEPCNT TCP_KEEPIDLE TCP_KEEPINTVL TCP_LINGER2
+  TCP_MAXSEG TCP_NODELAY TCP_QUICKACK TCP_SYNCNT TCP_USER_TIMEOUT IP_TOS IP_TTL
+  IPV6_UNICAST_HOPS IPV6_V6ONLY MSG_MORE MSG_OOB MSG_PEEK SHUT_RD SHUT_WR SHUT_RDWR
+  SOMAXCONN]]):gmatch("%S+") do
+  socket[name] = C.tl_plain_constant(name)
+end
+
+local AF_UNIX, AF_INET, AF_INET6 = socket.AF_UNIX, socket.AF_INET, socket.AF_INET6
+local SHUTDOWN = { [socket.SHUT_RD] = 0, [socket.SHUT_WR] = 1, [socket.SHUT_RDWR] = 2 }
+
+local function check_self(self, method)
+  if getmetatable(self) ~= Socket then
+    misuse.got("socket:" .. method,
+      ("it must be called on a socket, as s:%s()"):format(method), self)
+  end
+end
+
+local function integer(where, what, value, least, most)
+  if type(value) ~= "number" or value % 1 ~= 0 or value < least or value > most then
+    misuse.got(where, ("%s must be a whole number from %d to %d"):format(what, least, most),
+      value)
+  end
+  return value
+end
+
+local function int(where, what, value)
+  return integer(where, what, value, -2 ^ 31, 2 ^ 31 - 1)
+end
+
+local function refused(where, status)
+  if status == AGAIN then return nil, "would block", "EAGAIN" end
+  if status == TIME_OVER then return nil, where .. ": timed out", "ETIMEDOUT" end
+  return errors.failed(where, status)
+end
+
+function Socket.__tostring(self)
+  return "timerlua.Socket: " .. (self.closed and "closed" or tostring((self:getsockname())))
+end
+
+-- A socket that nobody has any more is closed.
+local function collected(cell)
+  C.tl_readiness_close(loop, cell.place.slot, cell.place.generation)
+  C.tl_socket_close(cell.fd)
+end
+
+local function wrap(fd, family, kind)
+  return setmetatable({ fd = fd, family = family, type = kind, closed = false,
+    cell = ffi.gc(new_cell(fd), collected) }, Socket)
+end
+
+-- ---------------------------------------------------------------------------
+-- waiting
+
+local function block(self, interest, left)
+  local timeout_ns = left and C.tl_seconds_to_ns(left) or -1
+  local status = C.tl_readiness_block(self.fd, INTEREST[interest], timeout_ns)
+  if status > 0 then return 0 end
+  return status == 0 and TIME_OVER or status
+end
+
+-- The place of its waits, made with the first and kept.
+local function place_of(self)
+  if self.place then return self.place end
+  local place, status = readiness.place(self.fd)
+  if not place then return nil, status end
+  self.place, self.cell.place = place, place.id
+  return place
+end
+
+-- 0 when it may be ready, else a negative errno.
+local function await(self, where, interest, deadline)
+  local left
+  if deadline then
+    left = deadline - C.tl_now(loop, 0)
+    if left <= 0 then return TIME_OVER end
+  end
+  if not wait.can_suspend() then return block(self, interest, left) end
+  local place, status = place_of(self)
+  if not place then return status end
+  return place:wait(where, interest, left)
+end
+
+local function deadline_of(self)
+  return self.timeout and C.tl_now(loop, 0) + self.timeout
+end
+
+-- What `attempt` returns once it is not EAGAIN any more, or why it never is.
+local function persist(self, where, interest, attempt, deadline)
+  deadline = deadline or deadline_of(self)
+  while true do
+    local status = await(self, where, interest, deadline)
+    if status ~= 0 then return status end
+    local result = attempt()
+    if result ~= AGAIN then return result end
+  end
+end
+
+-- ---------------------------------------------------------------------------
+-- addresses
+
+-- Python's forms of a Unix socket's name, as ours.
+local function unix_text(name)
+  if name:sub(1, 5) == "unix:" then return name end
+  return "unix:" .. name:gsub("^%z", "@")
+end
+
+local function text_of(self, where, host, port)
+  if type(host) ~= "string" then
+    misuse.got(where, 'address must be a text such as "127.0.0.1:80", or a host and a port',
+      host)
+  end
+  if self.family == AF_UNIX then return unix_text(host) end
+  if port == nil then return host end
+  integer(where, "port", port, 0, 65535)
+  return (host:find(":", 1, true) and "[%s]:%d" or "%s:%d"):format(host, port)
+end
+
+local function look_up(self, where, name, port)
+  local list, cause, code = resolver.lookup(where, name, { port = port, family = self.family })
+  if not list then return nil, ("%s %s: %s"):format(where, name, cause), code end
+  return list[1]
+end
+
+-- The tl_address that the two say, and a text of it; or nil, message, code.
+local function target(self, where, host, port, is_peer)
+  local text = text_of(self, where, host, port)
+  local endpoint = address.parse(where, "address", text)
+  if endpoint.kind == ENDPOINT_ADDRESS then return new_address(endpoint.address), text end
+  if endpoint.kind == ENDPOINT_ANY then
+    local found = new_address()
+    local make = is_peer and C.tl_address_loopback or C.tl_address_any
+    make(self.family == AF_INET6 and 1 or 0, endpoint.port, found)
+    return found, text
+  end
+  local name = address.name(endpoint, text)
+  if endpoint.port == 0 and text:sub(1, 3) == "fd:" then
+    misuse.got(where, "address must be one, not a descriptor", text)
+  end
+  local found, message, code = look_up(self, where, name, endpoint.port)
+  if not found then return nil, message, code end
+  return found, text
+end
+
+-- ---------------------------------------------------------------------------
+-- making
+
+--- A new socket, in blocking mode. Close-on-exec. It is closed when nobody has
+--- it any more; close it all the same, since that is when garbage is collected.
+--- @param family? integer socket.AF_INET (default), AF_INET6 or AF_UNIX
+--- @param kind? integer socket.SOCK_STREAM (default) or SOCK_DGRAM
+--- @param protocol? integer default 0, socket(2)
+--- @return timerlua.Socket? s
+--- @return string? message
+--- @return string? code "EMFILE", "EAFNOSUPPORT", ...: socket(2)
+function socket.socket(family, kind, protocol)
+  family = int("socket.socket", "family", family or AF_INET)
+  kind = int("socket.socket", "type", kind or socket.SOCK_STREAM)
+  local fd = C.tl_plain_open(family, kind, int("socket.socket", "protocol", protocol or 0))
+  if fd < 0 then return refused("socket.socket", fd) end
+  return wrap(fd, family, kind)
+end
+
+--- Two sockets that are connected to each other.
+--- @param family? integer socket.AF_UNIX (default)
+--- @param kind? integer socket.SOCK_STREAM (default) or SOCK_DGRAM
+--- @return timerlua.Socket? one
+--- @return timerlua.Socket|string other or the message
+--- @return string? code
+function socket.socketpair(family, kind, protocol)
+  family = int("socket.socketpair", "family", family or AF_UNIX)
+  kind = int("socket.socketpair", "type", kind or socket.SOCK_STREAM)
+  protocol = int("socket.socketpair", "protocol", protocol or 0)
+  local fds = ffi.new("int32_t[2]")
+  local status = C.tl_plain_pair(family, kind, protocol, fds)
+  if status < 0 then return refused("socket.socketpair", status) end
+  return wrap(fds[0], family, kind), wrap(fds[1], family, kind)
+end
+
+--- Give it an address. The file of a Unix socket stays after it, as in Python.
+--- @param host string "127.0.0.1:80", "[::1]:80", "localhost:80", ":80" (all
+---   interfaces), "unix:/path", "unix:@name"; or a host, with port
+--- @param port? integer
+--- @return boolean|nil true
+--- @return string? message "socket:bind 127.0.0.1:80: permission denied"
+--- @return string? code
+function Socket:bind(host, port)
+  check_self(self, "bind")
+  local own, text, code = target(self, "socket:bind", host, port, false)
+  if not own then return nil, text, code end
+  local status = C.tl_socket_bind(self.fd, own)
+  if status ~= 0 then return refused("socket:bind " .. text, status) end
+  return true
+end
+
+--- @param backlog? integer default socket.SOMAXCONN
+--- @return boolean|nil true
+--- @return string? message
+--- @return string? code
+function Socket:listen(backlog)
+  check_self(self, "listen")
+  backlog = int("socket:listen", "backlog", backlog or socket.SOMAXCONN)
+  local status = C.tl_socket_listen(self.fd, backlog)
+  if status ~= 0 then return refused("socket:listen", status) end
+  return true
+end
+
+local function accept_later(self)
+  return persist(self, "socket:accept", "r", function()
+    return C.tl_socket_accept(self.fd, peer)
+  end)
+end
+
+--- Take a connection; it is in blocking mode.
+--- @return timerlua.Socket? conn
+--- @return string address where it comes from; else the message
+--- @return string? code "EAGAIN", "ETIMEDOUT", "EMFILE", "ECONNABORTED", ...:
+---   accept(2)
+function Socket:accept()
+  check_self(self, "accept")
+  local fd = C.tl_socket_accept(self.fd, peer)
+  if fd == AGAIN and self.timeout ~= 0 then fd = accept_later(self) end
+  if fd < 0 then return refused("socket:accept", fd) end
+  return wrap(fd, self.family, self.type), address.text(peer)
+end
+
+local function sleep(where, seconds)
+  if not wait.can_suspend() then
+    C.tl_readiness_block(-1, 0, C.tl_seconds_to_ns(seconds)) -- poll(2) passes -1 over
+    return
+  end
+  wait.suspend(wait.begin(where, seconds))
+end
+
+local function finish_connect(self, to, status)
+  local deadline = deadline_of(self)
+  while status == AGAIN do -- a Unix socket's full backlog, which cannot be waited for
+    if deadline and C.tl_now(loop, 0) >= deadline then return TIME_OVER end
+    sleep("socket:connect", BACKLOG_DELAY)
+    status = C.tl_socket_connect(self.fd, to)
+  end
+  if status ~= IN_PROGRESS then return status end
+  return persist(self, "socket:connect", "w", function()
+    return C.tl_socket_error(self.fd)
+  end, deadline)
+end
+
+--- @param host string as for bind; ":80" is this host's
+--- @param port? integer
+--- @return boolean|nil true
+--- @return string? message "socket:connect 127.0.0.1:9: connection refused"
+--- @return string? code "ECONNREFUSED"; "EINPROGRESS" in non-blocking mode: wait
+---   until it can be written, then ask for SO_ERROR; "ETIMEDOUT", ...: connect(2)
+function Socket:connect(host, port)
+  check_self(self, "connect")
+  local to, text, code = target(self, "socket:connect", host, port, true)
+  if not to then return nil, text, code end
+  local status = C.tl_socket_connect(self.fd, to)
+  if self.timeout ~= 0 and (status == IN_PROGRESS or status == AGAIN) then
+    status = finish_connect(self, to, status)
+  end
+  if status ~= 0 then return refused("socket:connect " .. text, status) end
+  return true
+end
+
+-- ---------------------------------------------------------------------------
+-- exchanging
+
+local function room_for(where, count)
+  if type(count) ~= "number" or count % 1 ~= 0 or count < 0 or count > MOST then
+    misuse.got(where, "the number of bytes must be a whole number from 0 to 2^30", count)
+  end
+  return count <= SCRATCH and scratch or new_bytes(count)
+end
+
+local function receive_later(self, where, bytes, count, flags, from)
+  return persist(self, where, "r", function()
+    return C.tl_plain_receive(self.fd, bytes, count, flags, from)
+  end)
+end
+
+--- Receive at most `count` bytes, as soon as there are some.
+--- @param count integer 0 to 2^30
+--- @param flags? integer socket.MSG_PEEK, MSG_OOB
+--- @return string? bytes "" when the peer has ended its direction
+--- @return string? message "would block" in non-blocking mode
+--- @return string? code "EAGAIN", "ETIMEDOUT", "ECONNRESET", "EBADF" (closed)
+function Socket:recv(count, flags)
+  check_self(self, "recv")
+  local bytes = room_for("socket:recv", count)
+  flags = flags == nil and 0 or int("socket:recv", "flags", flags)
+  if count == 0 and self.fd >= 0 then return "" end
+  local got = C.tl_plain_receive(self.fd, bytes, count, flags, nil)
+  if got == AGAIN and self.timeout ~= 0 then
+    got = receive_later(self, "socket:recv", bytes, count, flags, nil)
+  end
+  if got < 0 then return refused("socket:recv", got) end
+  return to_string(bytes, got)
+end
+
+--- Receive a datagram; what is beyond `count` bytes of it is lost.
+--- @return string? bytes
+--- @return string? address where it came from, nil for a stream; or the message
+--- @return string? code
+function Socket:recvfrom(count, flags)
+  check_self(self, "recvfrom")
+  local bytes, from = room_for("socket:recvfrom", count), new_address()
+  flags = int("socket:recvfrom", "flags", flags or 0)
+  local got = C.tl_plain_receive(self.fd, bytes, count, flags, from)
+  if got == AGAIN and self.timeout ~= 0 then
+    got = receive_later(self, "socket:recvfrom", bytes, count, flags, from)
+  end
+  if got < 0 then return refused("socket:recvfrom", got) end
+  return to_string(bytes, got), address.text(from)
+end
+
+local function check_bytes(where, bytes, start)
+  if type(bytes) ~= "string" then misuse.got(where, "bytes must be a string", bytes) end
+  if start == nil then return 0 end
+  return integer(where, "start", start, 1, #bytes + 1) - 1
+end
+
+local function send_later(self, where, bytes, start, flags, to, deadline)
+  return persist(self, where, "w", function()
+    return C.tl_plain_send(self.fd, bytes, start, #bytes, flags, to)
+  end, deadline)
+end
+
+--- Send what the kernel takes; the rest is to be sent again.
+--- @param bytes string
+--- @param start? integer the first byte to send, default 1
+--- @param flags? integer socket.MSG_MORE, MSG_OOB
+--- @return integer? count of bytes taken
+--- @return string? message "would block" in non-blocking mode
+--- @return string? code "EAGAIN", "ETIMEDOUT", "EPIPE", "ECONNRESET", "EBADF"
+function Socket:send(bytes, start, flags)
+  check_self(self, "send")
+  local from = check_bytes("socket:send", bytes, start)
+  flags = flags == nil and 0 or int("socket:send", "flags", flags)
+  local sent = C.tl_plain_send(self.fd, bytes, from, #bytes, flags, nil)
+  if sent == AGAIN and self.timeout ~= 0 then
+    sent = send_later(self, "socket:send", bytes, from, flags, nil)
+  end
+  if sent < 0 then return refused("socket:send", sent) end
+  return sent
+end
+
+--- Send everything.
+--- @param bytes string
+--- @param start? integer the first byte to send, default 1
+--- @return boolean|nil true
+--- @return string? message
+--- @return string? code
+--- @return integer? count of bytes sent before that
+function Socket:sendall(bytes, start)
+  check_self(self, "sendall")
+  local first = check_bytes("socket:sendall", bytes, start)
+  local from, deadline = first, nil
+  while from < #bytes do
+    local sent = C.tl_plain_send(self.fd, bytes, from, #bytes, 0, nil)
+    if sent == AGAIN and self.timeout ~= 0 then
+      deadline = deadline or deadline_of(self)
+      sent = send_later(self, "socket:sendall", bytes, from, 0, nil, deadline)
+    end
+    if sent < 0 then
+      local _, message, code = refused("socket:sendall", sent)
+      return nil, message, code, from - first
+    end
+    from = from + sent
+  end
+  return true
+end
+
+--- Send a datagram.
+--- @param bytes string
+--- @param host string as for bind
+--- @param port? integer
+--- @return integer? count
+--- @return string? message
+--- @return string? code
+function Socket:sendto(bytes, host, port)
+  check_self(self, "sendto")
+  check_bytes("socket:sendto", bytes)
+  local to, text, code = target(self, "socket:sendto", host, port, true)
+  if not to then return nil, text, code end
+  local sent = C.tl_plain_send(self.fd, bytes, 0, #bytes, 0, to)
+  if sent == AGAIN and self.timeout ~= 0 then
+    sent = send_later(self, "socket:sendto", bytes, 0, 0, to)
+  end
+  if sent < 0 then return refused("socket:sendto " .. text, sent) end
+  return sent
+end
+
+--- @param how integer socket.SHUT_RD, SHUT_WR or SHUT_RDWR
+--- @return boolean|nil true
+--- @return string? message
+--- @return string? code
+function Socket:shutdown(how)
+  check_self(self, "shutdown")
+  if not SHUTDOWN[how] then
+    misuse.got("socket:shutdown", "how must be SHUT_RD, SHUT_WR or SHUT_RDWR", how)
+  end
+  local status = C.tl_socket_shutdown(self.fd, SHUTDOWN[how])
+  if status ~= 0 then return refused("socket:shutdown", status) end
+  return true
+end
+
+-- ---------------------------------------------------------------------------
+-- modes and options
+
+--- Blocking (the default): a call waits until it can be done. Otherwise it
+--- answers nil, "would block", "EAGAIN" instead.
+--- @param flag boolean
+function Socket:setblocking(flag)
+  check_self(self, "setblocking")
+  if type(flag) ~= "boolean" then
+    misuse.got("socket:setblocking", "flag must be true or false", flag)
+  end
+  self.timeout = not flag and 0 or nil
+end
+
+--- @return boolean
+function Socket:getblocking()
+  check_self(self, "getblocking")
+  return self.timeout ~= 0
+end
+
+--- Have calls wait at most so long. sendall: for everything.
+--- @param seconds? number|string|ffi.cdata* nil: for ever; 0: non-blocking mode
+function Socket:settimeout(seconds)
+  check_self(self, "settimeout")
+  self.timeout = seconds ~= nil
+    and tonumber(duration.to_ns("socket:settimeout", "seconds", seconds)) / 1e9 or nil
+end
+
+--- @return number? seconds
+function Socket:gettimeout()
+  check_self(self, "gettimeout")
+  return self.timeout
+end
+
+local number_cell = ffi.new("int32_t[1]")
+
+local function option_bytes(value)
+  if type(value) == "string" then return value end
+  if type(value) == "boolean" then value = value and 1 or 0 end
+  number_cell[0] = int("socket:setsockopt", "value", value)
+  return to_string(number_cell, 4)
+end
+
+--- Any option of setsockopt(2).
+--- @param level integer such as socket.SOL_SOCKET
+--- @param option integer such as socket.SO_REUSEADDR
+--- @param value integer|boolean|string a string holds the bytes of a struct
+--- @return boolean|nil true
+--- @return string? message
+--- @return string? code
+function Socket:setsockopt(level, option, value)
+  check_self(self, "setsockopt")
+  int("socket:setsockopt", "level", level)
+  int("socket:setsockopt", "option", option)
+  local bytes = option_bytes(value)
+  local status = C.tl_plain_set(self.fd, level, option, bytes, #bytes)
+  if status ~= 0 then return refused("socket:setsockopt", status) end
+  return true
+end
+
+--- @param level integer
+--- @param option integer
+--- @param room? integer 1 to 1024: read a struct of at most so many bytes
+--- @return integer|string|nil value a string of bytes if room was given
+--- @return string? message
+--- @return string? code
+function Socket:getsockopt(level, option, room)
+  check_self(self, "getsockopt")
+  int("socket:getsockopt", "level", level)
+  int("socket:getsockopt", "option", option)
+  local count = room == nil and 4 or integer("socket:getsockopt", "room", room, 1, 1024)
+  local bytes = ffi.new("int32_t[256]")
+  local got = C.tl_plain_get(self.fd, level, option, ffi.cast("char *", bytes), count)
+  if got < 0 then return refused("socket:getsockopt", got) end
+  if room then return to_string(bytes, got) end
+  return bytes[0]
+end
+
+-- ---------------------------------------------------------------------------
+-- names and the end
+
+local function name_of(self, where, peer)
+  local name = new_address()
+  local status = C.tl_socket_name(self.fd, peer, name)
+  if status ~= 0 then return refused(where, status) end
+  return address.text(name)
+end
+
+--- Its own address: "127.0.0.1:80", "[::1]:80", "unix:/path"; "unix:" for none.
+--- @return string? address
+--- @return string? message
+--- @return string? code
+function Socket:getsockname()
+  check_self(self, "getsockname")
+  return name_of(self, "socket:getsockname", 0)
+end
+
+--- Its peer's.
+--- @return string? address
+--- @return string? message
+--- @return string? code "ENOTCONN"
+function Socket:getpeername()
+  check_self(self, "getpeername")
+  return name_of(self, "socket:getpeername", 1)
+end
+
+--- @return integer fd -1 when it is closed
+function Socket:fileno()
+  check_self(self, "fileno")
+  return self.fd
+end
+
+--- Give the descriptor away; the socket is as closed. It stays non-blocking.
+--- @return integer fd the caller's to close; -1 when it is closed already
+function Socket:detach()
+  check_self(self, "detach")
+  local fd = self.fd
+  self.fd, self.closed = -1, true
+  ffi.gc(self.cell, nil)
+  if self.place then self.place:close() end
+  return fd
+end
+
+--- Close it; tasks that wait for it get "EBADF". Harmless when repeated.
+--- @return boolean true
+function Socket:close()
+  check_self(self, "close")
+  local fd = self:detach()
+  if fd >= 0 then C.tl_socket_close(fd) end
+  return true
+end
+
+return socket

@@ -1,0 +1,396 @@
+-- Timer descriptors: timerfd_create(2) with the names, units and results of
+-- Python's os.timerfd_*. They are the kernel's own timers, so virtual time does
+-- not move them. A read in a task waits in the loop; elsewhere it blocks.
+local ffi = require "ffi"
+local core = require "timerlua.ffi"
+local duration = require "timerlua.duration"
+local errors = require "timerlua.errors"
+local fileno = require "timerlua.fileno"
+local misuse = require "timerlua.misuse"
+local readiness = require "timerlua.readiness"
+local rethrow = require "timerlua.rethrow"
+local wait = require "timerlua.wait"
+
+local C, loop = core.C, core.loop
+local int64, uint64 = ffi.typeof("int64_t"), ffi.typeof("uint64_t")
+local EAGAIN = -11
+
+--- @class timerlua.timerfd
+local timerfd = {
+  -- clock_gettime(2)
+  CLOCK_REALTIME = 0,
+  CLOCK_MONOTONIC = 1,
+  CLOCK_BOOTTIME = 7,
+  CLOCK_REALTIME_ALARM = 8,
+  CLOCK_BOOTTIME_ALARM = 9,
+  -- timerfd_create(2)
+  TFD_NONBLOCK = 2048,
+  TFD_CLOEXEC = 524288,
+  TFD_TIMER_ABSTIME = 1,
+  TFD_TIMER_CANCEL_ON_SET = 2,
+}
+
+local CLOCKS = {}
+for name, number in pairs(timerfd) do
+  if name:find("^CLOCK_") then CLOCKS[number] = name end
+end
+
+--- @class timerlua.Timerfd
+--- @field closed boolean
+--- @field clockid integer
+local Timerfd = {}
+Timerfd.__index = Timerfd
+
+-- Objects by their descriptors; and what stands for one while tasks read a
+-- descriptor that is no object's.
+local owners = setmetatable({}, { __mode = "v" })
+local visitors = {}
+
+-- ---------------------------------------------------------------------------
+-- arguments
+
+local CREATE = {
+  mask = timerfd.TFD_NONBLOCK + timerfd.TFD_CLOEXEC,
+  rule = "flags must be 0, TFD_NONBLOCK, TFD_CLOEXEC or their sum",
+  options = { flags = true, nonblock = true, cloexec = true },
+}
+local SETTIME = {
+  mask = timerfd.TFD_TIMER_ABSTIME + timerfd.TFD_TIMER_CANCEL_ON_SET,
+  rule = "flags must be 0, TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET or their sum",
+  options = { flags = true, initial = true, interval = true, abstime = true,
+    cancel_on_set = true },
+}
+
+local function check_flags(where, flags, known)
+  if type(flags) ~= "number" or not (flags >= 0 and flags <= known.mask) or flags % 1 ~= 0
+    or bit.band(flags, known.mask) ~= flags then
+    misuse.got(where, known.rule, flags)
+  end
+  return flags
+end
+
+local function check_keys(where, options, known)
+  for key in pairs(options) do
+    if not known[key] then
+      local names = {}
+      for name in pairs(known) do names[#names + 1] = name end
+      table.sort(names)
+      misuse.got(where, "an option must be one of " .. table.concat(names, ", "), key)
+    end
+  end
+end
+
+-- A named flag of a table: set, cleared, or left as it is.
+local function apply(where, flags, options, name, flag)
+  local on = options[name]
+  if on == nil then return flags end
+  if type(on) ~= "boolean" then
+    misuse.got(where, ("option %s must be true or false"):format(name), on)
+  end
+  return on and bit.bor(flags, flag) or bit.band(flags, bit.bnot(flag))
+end
+
+local function seconds(where, what, value)
+  if value == nil then return 0 end
+  if type(value) ~= "number" then
+    misuse.got(where, what .. " must be a number of seconds >= 0", value)
+  end
+  return duration.to_ns(where, what, value)
+end
+
+local function nanoseconds(where, what, value)
+  if value == nil then return 0 end
+  local kind = type(value)
+  if kind == "number" and value >= 0 and value < 2 ^ 63 and value % 1 == 0 then
+    return ffi.cast(int64, value)
+  end
+  if kind == "cdata" and (ffi.istype(int64, value) or ffi.istype(uint64, value)) then
+    local ns = ffi.cast(int64, value)
+    if ns >= 0 then return ns end
+  end
+  misuse.got(where, what .. " must be whole nanoseconds from 0 to 2^63 - 1", value)
+end
+
+-- The descriptor, and its object if it has one.
+local function descriptor(where, fd)
+  if getmetatable(fd) == Timerfd then
+    if fd.closed then misuse.raise(where, "the descriptor is closed") end
+    return fd.fd, fd
+  end
+  local number = fileno.of(where, "fd", fd)
+  return number, owners[number]
+end
+
+-- ---------------------------------------------------------------------------
+-- the life of an object
+
+local new_guard = ffi.typeof("struct { int32_t fd; tl_id place; }")
+
+-- The place first: the loop's poller knows the descriptor by its number.
+local function collected(guard)
+  C.tl_readiness_close(loop, guard.place.slot, guard.place.generation)
+  C.tl_timerfd_close(guard.fd)
+end
+
+-- As in Python, descriptors are close-on-exec whatever the number says; only
+-- cloexec=false makes one that a started program inherits.
+local function create_flags(where, flags)
+  if type(flags) ~= "table" then
+    return bit.bor(check_flags(where, flags or 0, CREATE), timerfd.TFD_CLOEXEC)
+  end
+  check_keys(where, flags, CREATE.options)
+  local given = check_flags(where, flags.flags or 0, CREATE)
+  given = apply(where, given, flags, "nonblock", timerfd.TFD_NONBLOCK)
+  return apply(where, bit.bor(given, timerfd.TFD_CLOEXEC), flags, "cloexec",
+    timerfd.TFD_CLOEXEC)
+end
+
+--- Make a timer descriptor, stopped. It is closed by close(), or when the
+--- object is garbage. Source: timerfd_create(2), Python's os.timerfd_create.
+--- @param clockid integer CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME,
+---   CLOCK_REALTIME_ALARM or CLOCK_BOOTTIME_ALARM, which wake a sleeping machine
+--- @param flags? integer|table TFD_NONBLOCK, TFD_CLOEXEC or their sum; or a table:
+---   `nonblock`, `cloexec` (default true), `flags`
+--- @return timerlua.Timerfd? timerfd
+--- @return string? message
+--- @return string? code "EPERM" (CAP_WAKE_ALARM is wanting), "EMFILE", "ENFILE",
+---   "ENODEV", "ENOMEM"
+function timerfd.create(clockid, flags)
+  local where = "timerfd.create"
+  if not CLOCKS[clockid or false] then
+    misuse.got(where, "clockid must be CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME, "
+      .. "CLOCK_REALTIME_ALARM or CLOCK_BOOTTIME_ALARM", clockid)
+  end
+  local given = create_flags(where, flags)
+  local fd = C.tl_timerfd_create(clockid, given)
+  if fd < 0 then
+    return errors.failed(("%s(%s)"):format(where, CLOCKS[clockid]), fd)
+  end
+  local self = setmetatable({ fd = fd, clockid = clockid, closed = false,
+    look = bit.band(given, timerfd.TFD_NONBLOCK) == 0 and 1 or 0,
+    guard = ffi.gc(new_guard(fd), collected) }, Timerfd)
+  owners[fd] = self
+  return self
+end
+
+-- Tasks that read it are resumed, to find it closed.
+local function shut(self)
+  self.closed = true
+  if self.place then self.place:close() end
+end
+
+local function give_up(self)
+  shut(self)
+  ffi.gc(self.guard, nil)
+  owners[self.fd] = nil
+  return self.fd
+end
+
+--- Close a descriptor, or an object. Tasks that read it are told. The
+--- counterpart of Python's os.close(fd).
+--- @param fd integer|timerlua.Timerfd an object may be closed repeatedly
+--- @return boolean? closed true
+--- @return string? message
+--- @return string? code "EBADF", "EIO"
+function timerfd.close(fd)
+  local where = "timerfd.close"
+  if getmetatable(fd) == Timerfd and fd.closed then return true end
+  local number, self = descriptor(where, fd)
+  local visitor = visitors[number]
+  if self then give_up(self) end
+  if visitor then
+    visitors[number] = nil
+    shut(visitor)
+  end
+  local status = C.tl_timerfd_close(number)
+  if status < 0 then return errors.failed(("%s fd %d"):format(where, number), status) end
+  return true
+end
+
+--- Give the descriptor away: the object is closed, the descriptor is not.
+--- @return integer fd
+function Timerfd:detach()
+  descriptor("timerfd:detach", self)
+  return give_up(self)
+end
+
+--- The descriptor, which stays the object's. Raises when it is closed.
+--- @return integer fd
+function Timerfd:fileno()
+  return (descriptor("timerfd:fileno", self))
+end
+
+function Timerfd:__tostring()
+  return ("timerlua.Timerfd: %s, %s"):format(CLOCKS[self.clockid],
+    self.closed and "closed" or "fd " .. self.fd)
+end
+
+-- ---------------------------------------------------------------------------
+-- setting
+
+local setting = ffi.new("tl_timerfd_setting")
+
+-- The same three arguments, out of a table.
+local function named(where, options)
+  check_keys(where, options, SETTIME.options)
+  local flags = check_flags(where, options.flags or 0, SETTIME)
+  flags = apply(where, flags, options, "abstime", timerfd.TFD_TIMER_ABSTIME)
+  flags = apply(where, flags, options, "cancel_on_set", timerfd.TFD_TIMER_CANCEL_ON_SET)
+  return flags, options.initial, options.interval
+end
+
+--- @param convert fun(where: string, what: string, value: any): ffi.cdata*
+local function settime(where, convert, fd, flags, initial, interval)
+  local number = descriptor(where, fd)
+  if type(flags) == "table" then
+    flags, initial, interval = named(where, flags)
+  else
+    flags = check_flags(where, flags or 0, SETTIME)
+  end
+  local status = C.tl_timerfd_settime(number, flags, convert(where, "initial", initial),
+    convert(where, "interval", interval), setting)
+  if status == 0 then return true end
+  return false, ("%s fd %d"):format(where, number), status
+end
+
+local function gettime(where, fd)
+  local number = descriptor(where, fd)
+  local status = C.tl_timerfd_gettime(number, setting)
+  if status == 0 then return true end
+  return false, ("%s fd %d"):format(where, number), status
+end
+
+local function in_seconds(ok, ...)
+  if not ok then return errors.failed(...) end
+  return tonumber(setting.initial_ns) / 1e9, tonumber(setting.interval_ns) / 1e9
+end
+
+local function in_nanoseconds(ok, ...)
+  if not ok then return errors.failed(...) end
+  return setting.initial_ns, setting.interval_ns
+end
+
+--- Set a timer: `initial` seconds until it expires (0 stops it), then every
+--- `interval` seconds (0: only once). Fractions are rounded up to the next
+--- nanosecond, so only 0 is 0. Source: Python's os.timerfd_settime.
+--- @param fd integer|timerlua.Timerfd|table a number or what has fileno()
+--- @param flags? integer|table TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET or
+---   their sum; or, for all that follows, a table: `initial`, `interval`,
+---   `abstime`, `cancel_on_set`, `flags`
+--- @param initial? number seconds from now; with TFD_TIMER_ABSTIME the time on
+---   its clock; 0 to 9223372036
+--- @param interval? number seconds
+--- @return number? initial what was left before, in seconds; 0: it was stopped
+--- @return number|string|nil interval the one before; or the message
+--- @return string? code "EBADF", "EINVAL" (no timer), "EPERM"; "ECANCELED": the
+---   clock was stepped since the last read; the new setting holds
+--- Raises for a closed object, and for times that are negative, NaN, infinite,
+--- too great, or no numbers.
+function timerfd.settime(fd, flags, initial, interval)
+  return in_seconds(settime("timerfd.settime", seconds, fd, flags, initial, interval))
+end
+
+--- The same in nanoseconds: int64 or whole numbers; what it returns is int64.
+--- @param initial? ffi.cdata*|integer
+--- @param interval? ffi.cdata*|integer
+--- @return ffi.cdata*? initial
+--- @return ffi.cdata*|string|nil interval
+--- @return string? code
+function timerfd.settime_ns(fd, flags, initial, interval)
+  return in_nanoseconds(settime("timerfd.settime_ns", nanoseconds, fd, flags, initial,
+    interval))
+end
+
+--- What is left until it expires, and its interval, in seconds; 0: stopped,
+--- and once. What is left is never an absolute time.
+--- @param fd integer|timerlua.Timerfd
+--- @return number? initial
+--- @return number|string|nil interval
+--- @return string? code "EBADF", "EINVAL"
+function timerfd.gettime(fd)
+  return in_seconds(gettime("timerfd.gettime", fd))
+end
+
+--- The same in int64 nanoseconds.
+function timerfd.gettime_ns(fd)
+  return in_nanoseconds(gettime("timerfd.gettime_ns", fd))
+end
+
+-- ---------------------------------------------------------------------------
+-- reading
+
+local function await_place(self)
+  if self.place == nil then
+    local place, status = readiness.place(self.fd)
+    if not place then return status end
+    self.place = place
+    if self.guard then self.guard.place = place.id end
+  end
+  return self.place:wait("timerfd.read", "r")
+end
+
+-- A descriptor that is no object's has its place while somebody reads it.
+local function await_visit(number)
+  local visitor = visitors[number]
+  if not visitor then
+    visitor = { fd = number, readers = 0, closed = false }
+    visitors[number] = visitor
+  end
+  visitor.readers = visitor.readers + 1
+  local ok, result = rethrow.call(await_place, visitor)
+  visitor.readers = visitor.readers - 1
+  if visitor.readers == 0 and not visitor.closed then
+    visitors[number] = nil
+    if visitor.place then visitor.place:close() end
+  end
+  if not ok then rethrow.raise(result) end
+  return result, visitor.closed
+end
+
+-- Until it may have expired. Returns 0 or a negative errno, and whether it was
+-- closed meanwhile.
+local function await(number, self)
+  if not wait.can_suspend() then
+    return readiness.wait("timerfd.read", number, "r"), false
+  elseif self then
+    return await_place(self), self.closed
+  end
+  return await_visit(number)
+end
+
+local function not_read(number, status)
+  return errors.failed("timerfd.read fd " .. number, status)
+end
+
+--- How often the timer has expired since it was last read or set. Waits until
+--- it has: in a task while the loop goes on, elsewhere blocking. The
+--- counterpart of Python's os.read(fd, 8).
+--- @param fd integer|timerlua.Timerfd
+--- @return integer? expirations >= 1; the kernel's count, up to 2^53 exactly
+--- @return string? message "would block" for a TFD_NONBLOCK one that has not
+---   expired
+--- @return string? code "EAGAIN"; "ECANCELED" after a step of the clock, with
+---   TFD_TIMER_CANCEL_ON_SET; "EBADF", also when it is closed meanwhile; "EINVAL"
+function timerfd.read(fd)
+  local number, self = descriptor("timerfd.read", fd)
+  local look = self and self.look or 1
+  while true do
+    local result = C.tl_timerfd_read(number, look)
+    if result > 0 then return result end
+    if result ~= EAGAIN then return not_read(number, result) end
+    local nonblocking = C.tl_timerfd_nonblocking(number)
+    if nonblocking == 1 then return nil, "would block", "EAGAIN" end
+    if nonblocking < 0 then return not_read(number, nonblocking) end
+    local status, closed = await(number, self)
+    if closed then
+      return nil, ("timerfd.read fd %d: the descriptor was closed"):format(number), "EBADF"
+    end
+    if status < 0 then return not_read(number, status) end
+  end
+end
+
+Timerfd.close, Timerfd.read = timerfd.close, timerfd.read
+Timerfd.settime, Timerfd.settime_ns = timerfd.settime, timerfd.settime_ns
+Timerfd.gettime, Timerfd.gettime_ns = timerfd.gettime, timerfd.gettime_ns
+
+return timerfd

@@ -1,0 +1,34 @@
+-- The names of the Python module timerstack: timer descriptors as plain
+-- numbers, made and set by three functions. They are read and closed by
+-- timerfd.read(fd) and timerfd.close(fd), as there by os.read and os.close.
+local timerfd = require "timerlua.timerfd"
+
+--- @class timerlua.timerstack
+local timerstack = {
+  CLOCK_REALTIME = timerfd.CLOCK_REALTIME,
+  CLOCK_MONOTONIC = timerfd.CLOCK_MONOTONIC,
+  CLOCK_BOOTTIME = timerfd.CLOCK_BOOTTIME,
+  CLOCK_REALTIME_ALARM = timerfd.CLOCK_REALTIME_ALARM,
+  CLOCK_BOOTTIME_ALARM = timerfd.CLOCK_BOOTTIME_ALARM,
+}
+
+--- Make a timer descriptor, stopped; it is the caller's to close.
+--- @param clock integer CLOCK_REALTIME, CLOCK_MONOTONIC ...
+--- @param flags? integer|table as timerfd.create takes them
+--- @return integer? fd
+--- @return string? message
+--- @return string? code as of timerfd.create
+function timerstack.create(clock, flags)
+  local timer, message, code = timerfd.create(clock, flags)
+  if not timer then return nil, message, code end
+  return timer:detach()
+end
+
+--- Set it: settime(fd, 0, 10, 0) once in 10 s, settime(fd, 0, 5, 5) every 5 s,
+--- settime(fd, 0, 0, 0) stops it. Returns what was set before, in seconds.
+timerstack.settime = timerfd.settime
+
+--- What is left until it expires, and its interval, in seconds.
+timerstack.gettime = timerfd.gettime
+
+return timerstack

@@ -1,0 +1,103 @@
+/* Sockets that scripts open themselves, for timerlua.socket: the system calls
+   as they are, but that none blocks and none raises SIGPIPE. Declared in
+   timerlua_abi.h. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "abi.h"
+
+/* Their numbers differ between processors, so Lua asks for them by name. */
+#define NAMED(name)                                                            \
+    {                                                                          \
+#name, name                                                            \
+    }
+static const struct {
+    const char *name;
+    int value;
+} constants[] = {
+    NAMED(AF_UNIX),          NAMED(AF_INET),           NAMED(AF_INET6),
+    NAMED(SOCK_STREAM),      NAMED(SOCK_DGRAM),        NAMED(SOCK_SEQPACKET),
+    NAMED(SOL_SOCKET),       NAMED(SO_ACCEPTCONN),     NAMED(SO_BROADCAST),
+    NAMED(SO_DOMAIN),        NAMED(SO_ERROR),          NAMED(SO_KEEPALIVE),
+    NAMED(SO_LINGER),        NAMED(SO_OOBINLINE),      NAMED(SO_PRIORITY),
+    NAMED(SO_PROTOCOL),      NAMED(SO_RCVBUF),         NAMED(SO_RCVLOWAT),
+    NAMED(SO_REUSEADDR),     NAMED(SO_REUSEPORT),      NAMED(SO_SNDBUF),
+    NAMED(SO_TYPE),          NAMED(IPPROTO_IP),        NAMED(IPPROTO_IPV6),
+    NAMED(IPPROTO_TCP),      NAMED(IPPROTO_UDP),       NAMED(TCP_CORK),
+    NAMED(TCP_DEFER_ACCEPT), NAMED(TCP_FASTOPEN),      NAMED(TCP_KEEPCNT),
+    NAMED(TCP_KEEPIDLE),     NAMED(TCP_KEEPINTVL),     NAMED(TCP_LINGER2),
+    NAMED(TCP_MAXSEG),       NAMED(TCP_NODELAY),       NAMED(TCP_QUICKACK),
+    NAMED(TCP_SYNCNT),       NAMED(TCP_USER_TIMEOUT),  NAMED(IP_TOS),
+    NAMED(IP_TTL),           NAMED(IPV6_UNICAST_HOPS), NAMED(IPV6_V6ONLY),
+    NAMED(MSG_MORE),         NAMED(MSG_OOB),           NAMED(MSG_PEEK),
+    NAMED(SHUT_RD),          NAMED(SHUT_WR),           NAMED(SHUT_RDWR),
+    NAMED(SOMAXCONN),
+};
+
+int tl_plain_constant(const char *name)
+{
+    for (size_t i = 0; i < sizeof constants / sizeof constants[0]; i++)
+        if (strcmp(constants[i].name, name) == 0)
+            return constants[i].value;
+    return -EINVAL;
+}
+
+int tl_plain_open(int family, int type, int protocol)
+{
+    int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+    return fd < 0 ? -errno : fd;
+}
+
+int tl_plain_pair(int family, int type, int protocol, int32_t *pair)
+{
+    int fds[2];
+    if (socketpair(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol, fds))
+        return -errno;
+    pair[0] = fds[0];
+    pair[1] = fds[1];
+    return 0;
+}
+
+int tl_plain_receive(int fd, char *bytes, uint32_t room, int flags,
+                     tl_address *from)
+{
+    socklen_t size = sizeof from->bytes;
+    ssize_t got;
+    do
+        got = recvfrom(fd, bytes, room, flags | MSG_DONTWAIT,
+                       from != NULL ? (void *)from->bytes : NULL,
+                       from != NULL ? &size : NULL);
+    while (got < 0 && errno == EINTR);
+    if (from != NULL)
+        from->length = got < 0 ? 0 : (uint32_t)size;
+    if (got < 0)
+        return -errno;
+    return got > (ssize_t)room ? (int)room : (int)got; /* for MSG_TRUNC */
+}
+
+int tl_plain_send(int fd, const char *bytes, size_t start, size_t count,
+                  int flags, const tl_address *to)
+{
+    ssize_t sent;
+    do
+        sent = sendto(fd, bytes + start, count - start,
+                      flags | MSG_NOSIGNAL | MSG_DONTWAIT,
+                      to != NULL ? (const void *)to->bytes : NULL,
+                      to != NULL ? to->length : 0);
+    while (sent < 0 && errno == EINTR);
+    return sent < 0 ? -errno : (int)sent; /* Linux takes less than 2 GiB */
+}
+
+int tl_plain_set(int fd, int level, int name, const char *bytes, uint32_t count)
+{
+    return setsockopt(fd, level, name, bytes, count) ? -errno : 0;
+}
+
+int tl_plain_get(int fd, int level, int name, char *bytes, uint32_t room)
+{
+    socklen_t size = room;
+    return getsockopt(fd, level, name, bytes, &size) ? -errno : (int)size;
+}
