@@ -366,6 +366,80 @@ int tl_inotify_read(int fd, char *bytes, int room);
 /* 0 or a negative errno; with a zero at the end. */
 int tl_working_directory(char *text, int room);
 
+/* --- kqueue's carriers -------------------------------------------------- */
+
+/* BSD's kernel event queue on epoll, timerfd, signalfd, inotify and pidfd. The
+   numbers here are those of FreeBSD's sys/event.h. */
+enum {
+    TL_KQ_READ = -1,
+    TL_KQ_WRITE = -2,
+    TL_KQ_VNODE = -4,
+    TL_KQ_PROC = -5,
+    TL_KQ_SIGNAL = -6,
+    TL_KQ_TIMER = -7,
+    TL_KQ_LAST = -13 /* those between that are not here are not supported */
+};
+enum {
+    TL_KQ_ADD = 0x0001,
+    TL_KQ_DELETE = 0x0002,
+    TL_KQ_ENABLE = 0x0004,
+    TL_KQ_DISABLE = 0x0008,
+    TL_KQ_ONESHOT = 0x0010,
+    TL_KQ_CLEAR = 0x0020,
+    TL_KQ_DISPATCH = 0x0080,
+    TL_KQ_EOF = 0x8000
+};
+enum { TL_KQ_LOWAT = 0x0001 };
+enum {
+    TL_KQ_NOTE_DELETE = 0x0001,
+    TL_KQ_NOTE_WRITE = 0x0002,
+    TL_KQ_NOTE_EXTEND = 0x0004,
+    TL_KQ_NOTE_ATTRIB = 0x0008,
+    TL_KQ_NOTE_LINK = 0x0010,
+    TL_KQ_NOTE_RENAME = 0x0020,
+    TL_KQ_NOTE_REVOKE = 0x0040
+};
+enum {
+    TL_KQ_SECONDS = 0x0001,
+    TL_KQ_MSECONDS = 0x0002,
+    TL_KQ_USECONDS = 0x0004,
+    TL_KQ_NSECONDS = 0x0008,
+    TL_KQ_ABSTIME = 0x0010
+};
+
+typedef struct tl_kqueue tl_kqueue;
+
+/* ident and data are whole numbers. */
+typedef struct tl_kevent {
+    double ident;
+    double data;
+    int32_t filter;
+    uint32_t flags;
+    uint32_t fflags;
+    int32_t ended; /* taken: the queue knows it no more */
+} tl_kevent;
+
+/* NULL with *error: -ENOMEM, -EMFILE, -ENFILE. */
+tl_kqueue *tl_kqueue_open(int32_t *error);
+/* Close it and all that it opened; signals that it blocked are unblocked. */
+void tl_kqueue_close(tl_kqueue *queue);
+/* Its epoll descriptor: readable when there may be something to take, and not
+   again before there is, once tl_kqueue_take has returned 0. */
+int tl_kqueue_fd(const tl_kqueue *queue);
+/* Add, modify, delete, enable or disable. -ENOENT: to be changed, but not
+   there. -ENOTSUP: a filter, or a note of it, that Linux has nothing for.
+   -EINVAL: no filter; no signal; a timer of less than 0 or of two units; this
+   queue itself. -EBADF; -ESRCH: no process. -EBUSY: the signal is blocked, so
+   somebody else takes it. Of the carriers: -EMFILE, -ENFILE, -ENOMEM, -ENOSPC,
+   -EACCES (a file that may not be read cannot be watched) ... */
+int tl_kqueue_change(tl_kqueue *queue, const tl_kevent *change);
+/* What there is now, at most `most` (at least 1); how many. */
+int tl_kqueue_take(tl_kqueue *queue, tl_kevent *events, int most);
+/* Blocks until its descriptor is readable, at most *timeout_ns, negative for
+   ever; what is left of it is put there, 0 when it is over. 1: readable; 0; or
+   -EINTR. */
+int tl_kqueue_block(const tl_kqueue *queue, int64_t *timeout_ns);
+
 /* --- sockets as the kernel has them ------------------------------------- */
 
 enum { TL_SOCKET_STREAM = 0, TL_SOCKET_DATAGRAM = 1 };

@@ -25,7 +25,9 @@ end
 --- be closed, or garbage.
 function sockets.run(fn, seconds)
   if core.C.tl_clock_is_virtual(core.loop) ~= 0 then tl.clock.real() end
-  tl.timeout(0.001, tl.sleep, 0.01) -- opens the loop's timerfd
+  repeat -- opens the loop's timerfd, unless the time is over before it waits
+    tl.timeout(0.001, tl.sleep, 0.01)
+  until sockets.stats().timerfd_sets > 0
   local before = open_now()
   local ok, message = pcall(function()
     local _, err = tl.timeout(seconds or 20, function()

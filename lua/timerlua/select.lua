@@ -1,6 +1,9 @@
 -- timerlua.select: waiting for descriptors by hand, with the names and the
 -- behaviour of Python's select module. This file only puts the parts together.
+local devpoll = require "timerlua.select_devpoll"
 local epoll = require "timerlua.select_epoll"
+local kevent = require "timerlua.select_kevent"
+local kqueue = require "timerlua.select_kqueue"
 local poll = require "timerlua.select_poll"
 local lists = require "timerlua.select_select"
 
@@ -17,9 +20,18 @@ local module = {
   epoll = setmetatable({ fromfd = epoll.fromfd }, {
     __call = function(_, sizehint, flags) return epoll.new(sizehint, flags) end,
   }),
+
+  --- select.kqueue() and select.kqueue.fromfd(fd).
+  kqueue = setmetatable({ fromfd = kqueue.fromfd }, {
+    __call = function() return kqueue.new() end,
+  }),
+
+  kevent = kevent.new,
+
+  devpoll = devpoll.new,
 }
 
-for _, part in ipairs { poll, epoll } do
+for _, part in ipairs { poll, epoll, kevent } do
   for name, value in pairs(part.constants) do module[name] = value end
 end
 

@@ -9,6 +9,7 @@ local anchors = require "timerlua.anchors"
 local callable = require "timerlua.callable"
 local errors = require "timerlua.errors"
 local misuse = require "timerlua.misuse"
+local claims = require "timerlua.signal_claims"
 local signame = require "timerlua.signame"
 local watch = require "timerlua.watch"
 
@@ -16,7 +17,7 @@ local C, loop = core.C, core.loop
 
 local BURST = 256         -- signals taken in one turn
 local MOST_WAITING = 1024 -- realtime ones that a subscription keeps apart
-local ENOMEM = -12
+local ENOMEM, EBUSY = -12, -16
 
 -- The kernel does not let these be caught, signal(7); or they tell of the very
 -- instruction that runs, which cannot go on.
@@ -206,7 +207,7 @@ local function watch_descriptor(fd)
 end
 
 local function listen(self, number)
-  local fd = C.tl_signals_listen(loop, number)
+  local fd = claims.is_taken(number) and EBUSY or C.tl_signals_listen(loop, number)
   if fd < 0 then return errors.failed("signal " .. signame.name(number), fd) end
   local ok, message, code = watch_descriptor(fd)
   if not ok then
@@ -313,7 +314,8 @@ local signal = {}
 ---   arguments given here; may wait
 --- @return timerlua.Signal? signal
 --- @return string? message
---- @return string? code "EMFILE", "ENFILE", "ENOMEM"; "ECHILD" in a forked child
+--- @return string? code "EMFILE", "ENFILE", "ENOMEM"; "EBUSY": a kqueue takes it;
+---   "ECHILD" in a forked child
 --- Raises for what is no signal, or none that can be caught.
 function signal.signal(names, fn, ...)
   local numbers = numbers_of(names)

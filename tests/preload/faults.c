@@ -35,6 +35,7 @@
 #include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
+#include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -156,6 +157,11 @@ int poll(struct pollfd *descriptors, nfds_t count, int timeout)
     if (CALLED_BY_PROGRAM && fails("poll"))
         return -1;
     return REAL(poll)(descriptors, count, timeout);
+}
+
+int pidfd_open(pid_t pid, unsigned flags)
+{
+    return fails("pidfd_open") ? -1 : REAL(pidfd_open)(pid, flags);
 }
 
 /* What each descriptor was last put into an epoll set with. */
