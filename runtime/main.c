@@ -24,6 +24,24 @@ static void on_fatal(int number)
     (void)raise(number);
 }
 
+static void catch_signal(int number, void (*handler)(int), int flags)
+{
+    struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
+    struct sigaction before;
+    (void)sigemptyset(&action.sa_mask);
+    /* nohup and shells' background jobs ignore signals on purpose */
+    if (sigaction(number, NULL, &before) == 0 && before.sa_handler == SIG_IGN)
+        return;
+    (void)sigaction(number, &action, NULL);
+}
+
+/* SA_RESETHAND tells signals.c that this is the default action, but for the
+   terminal: what it has taken already is not to end the process after all. */
+static void catch_fatal(int number)
+{
+    catch_signal(number, on_fatal, (int)SA_RESETHAND);
+}
+
 /* The first signal asks the loop to end; a second one ends the process, also
    when the script never returns to the loop. */
 static void on_signal(int number)
@@ -47,17 +65,6 @@ static void on_exit_called(void)
 static void ignore_signal(int number)
 {
     (void)number;
-}
-
-static void catch_signal(int number, void (*handler)(int))
-{
-    struct sigaction action = {.sa_handler = handler};
-    struct sigaction before;
-    (void)sigemptyset(&action.sa_mask);
-    /* nohup and shells' background jobs ignore signals on purpose */
-    if (sigaction(number, NULL, &before) == 0 && before.sa_handler == SIG_IGN)
-        return;
-    (void)sigaction(number, &action, NULL);
 }
 
 /* End by the signal that ended the script, so that shells and service managers
@@ -90,15 +97,15 @@ int main(int argc, char **argv)
     static const int fatal[] = {SIGHUP,  SIGQUIT,   SIGABRT, SIGALRM, SIGUSR1,
                                 SIGUSR2, SIGVTALRM, SIGPROF, SIGXCPU, SIGXFSZ};
     for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++)
-        catch_signal(fatal[i], on_fatal);
-    catch_signal(SIGPIPE, ignore_signal);
-    catch_signal(SIGINT, on_signal);
-    catch_signal(SIGTERM, on_signal);
+        catch_fatal(fatal[i]);
+    catch_signal(SIGPIPE, ignore_signal, 0);
+    catch_signal(SIGINT, on_signal, 0);
+    catch_signal(SIGTERM, on_signal, 0);
     int ended_by = 0;
     int code = tl_host_run(host, argc, argv, &ended_by);
     /* one that comes now ends a process whose last output nobody reads */
-    catch_signal(SIGINT, on_fatal);
-    catch_signal(SIGTERM, on_fatal);
+    catch_fatal(SIGINT);
+    catch_fatal(SIGTERM);
     int lost = tl_host_finish(host);
     atomic_store(&signalled_loop, NULL);
     tl_host_close(host);

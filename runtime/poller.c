@@ -281,7 +281,11 @@ int tl_poller_signals(int fd, const sigset_t *set)
 int tl_poller_next_signal(int fd, tl_signal *signal)
 {
     struct signalfd_siginfo info;
-    if (read(fd, &info, sizeof info) != sizeof info)
+    ssize_t got;
+    do
+        got = read(fd, &info, sizeof info);
+    while (got < 0 && errno == EINTR);
+    if (got != sizeof info)
         return 0;
     bool has_value = info.ssi_code == SI_QUEUE;
     bool has_sender = has_value || info.ssi_code == SI_USER ||

@@ -129,8 +129,12 @@ static bool is_put_back(const struct sigaction *action)
     return action->sa_flags & SA_SIGINFO && action->sa_sigaction == put_back;
 }
 
+/* One that is called once only is the default action by other means: main.c's
+   end by a signal, which leaves the terminal as it was. */
 static bool is_handler(const struct sigaction *action)
 {
+    if (action->sa_flags & (int)SA_RESETHAND)
+        return false;
     return action->sa_flags & SA_SIGINFO ||
            (action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN);
 }
