@@ -21,6 +21,11 @@ local function position()
   return ""
 end
 
+--- The line that called in, "file:line"; nil when there is none.
+function misuse.site()
+  return position():match("^(.*): $")
+end
+
 --- A message without the position in timerlua's own files that it begins with.
 function misuse.without_position(message)
   local own_name = own:sub(2):gsub("%p", "%%%0")

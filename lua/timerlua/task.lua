@@ -8,6 +8,7 @@ local callable = require "timerlua.callable"
 local duration = require "timerlua.duration"
 local errors = require "timerlua.errors"
 local misuse = require "timerlua.misuse"
+local owner = require "timerlua.owner"
 local rethrow = require "timerlua.rethrow"
 local wait = require "timerlua.wait"
 local waiters = require "timerlua.waiters"
@@ -212,6 +213,7 @@ local function abandon_limits(self)
   self.limit, self.expired = nil, nil
   while limit do
     errors.guard(self, limit.abandon, limit)
+    if limit.owned then owner.pass(limit, self) end
     limit = limit.outer
   end
 end
@@ -240,6 +242,9 @@ local function complete(self, ok, ...)
     self.results = n == 0 and NOTHING or { n = n, ... }
   else
     end_by(self, ...)
+  end
+  if self.owned then
+    if self.status == "cancelled" then owner.break_off(self) else owner.pass(self, self.scope) end
   end
   local joined = wake_joiners(self)
   if self.status == "failed" and not joined then tell(self) end

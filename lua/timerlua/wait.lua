@@ -93,6 +93,20 @@ function wait.current(where)
     .. "the script can resume; use tl.spawn")
 end
 
+--- What is broken off when what runs here is: its innermost limit, else its
+--- task; nil where there is neither.
+--- @return timerlua.Owner? owner
+function wait.owner()
+  local co = running()
+  local self = tasks[co or false]
+  if not self and co == nil then
+    self = outside
+  elseif not self and dispatcher.owned() == co then
+    self = wait.adopt(co)
+  end
+  return self and (self.limit or self ~= outside and self) or nil
+end
+
 --- The same, but what stands for it in the main chunk of a plain luajit.
 --- @return timerlua.Waiter waiter
 function wait.here(where)

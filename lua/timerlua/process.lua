@@ -1,0 +1,315 @@
+-- Child processes once they run: waiting for them, signals, how they end. How
+-- one is started is in exec.lua.
+--
+-- The kernel makes a process's pidfd readable when it has ended; then it is
+-- reaped, by nobody but this module. The handle of the watch is the process's.
+local ffi = require "ffi"
+local core = require "timerlua.ffi"
+local anchors = require "timerlua.anchors"
+local callable = require "timerlua.callable"
+local duration = require "timerlua.duration"
+local errors = require "timerlua.errors"
+local misuse = require "timerlua.misuse"
+local owner = require "timerlua.owner"
+local signal_names = require "timerlua.signal_names"
+local task = require "timerlua.task"
+local timer = require "timerlua.timer"
+local wait = require "timerlua.wait"
+local waiters = require "timerlua.waiters"
+
+local C, loop = core.C, core.loop
+local READ = 1 -- TL_READ
+local AGAIN, NO_SUCH = -11, -3
+local TERM, KILL = 15, 9
+local MOST_AT_EXIT = 5 -- seconds that what is left at the end may take to end
+local AFTER_KILL = 1   -- seconds that KILL may take
+local ended = ffi.new("tl_process_exit")
+
+local process = {
+  kill_after = 5, -- seconds from TERM to KILL
+}
+
+--- @class timerlua.Process
+--- @field kind string "process"
+--- @field pid integer
+--- @field argv string[]
+--- @field name string? yours to set
+--- @field site string? where it was started, "file:line"
+--- @field stdin timerlua.Connection? where it is "pipe"; so stdout, stderr
+--- @field status timerlua.Status? how it ended; nil while it runs
+local Process = { kind = "process" }
+Process.__index = Process
+
+--- @class timerlua.Status
+--- @field code integer? its exit status, 0 to 255; nil when a signal ended it
+--- @field signal string? "TERM", "KILL" ...
+--- @field core boolean it left a core file
+--- @field timed_out boolean its timeout was over
+--- @field rusage table user, system (seconds of processor time), max_rss (bytes);
+---   of it and of the children that it waited for
+--- @field lost string? "ECHILD": somebody else has reaped it, so the rest is
+---   not known
+
+function Process.__tostring(self)
+  return ("timerlua.Process: %d %s (%s)"):format(self.pid, self.argv[1],
+    self.status and "ended" or "running")
+end
+
+local running = {} -- every process that has not been reaped
+
+local function check_self(self, method)
+  if getmetatable(self) ~= Process then
+    misuse.got("process:" .. method,
+      ("it must be called on a process, as process:%s()"):format(method), self)
+  end
+end
+
+-- ---------------------------------------------------------------------------
+-- ending
+
+local function status_of(self, result)
+  local status = { core = false, timed_out = self.timed_out or false }
+  if result < 0 then
+    status.lost = ffi.string(C.tl_error_name(result))
+    return status
+  end
+  if ended.signal ~= 0 then
+    status.signal = signal_names.name(ended.signal)
+  else
+    status.code = ended.code
+  end
+  status.core = ended.core ~= 0
+  status.rusage = { user = ended.user_s, system = ended.system_s, max_rss = ended.max_rss }
+  return status
+end
+
+local function cancel_timer(self, name)
+  if self[name] then self[name]:cancel() end
+  self[name] = nil
+end
+
+-- Reap it, if it has ended: true. Everything that waits for its end is told.
+local function reap(self)
+  local result = C.tl_process_reap(self.pid, ended)
+  if result == AGAIN then return false end
+  self.status = status_of(self, result)
+  running[self] = nil
+  C.tl_handle_close(loop, self.id.slot, self.id.generation)
+  anchors.clear(self.id.slot)
+  C.tl_socket_close(self.spawned.pidfd)
+  owner.remove(self)
+  cancel_timer(self, "deadline")
+  cancel_timer(self, "killer")
+  local waiting = self.waiting
+  self.waiting = nil
+  if waiting then
+    for waiter in waiting.take, waiting do wait.wake(waiter) end
+  end
+  return true
+end
+
+-- What its handle runs.
+local function on_ready(self)
+  if not reap(self) then return end
+  local on_exit = self.on_exit
+  if not on_exit then return end
+  task.become(self, on_exit)
+  return on_exit(self, self.status)
+end
+
+-- ---------------------------------------------------------------------------
+-- signals
+
+local function send(self, number)
+  if self.status then return NO_SUCH end
+  return C.tl_process_kill(self.spawned, number, self.leads_group and 1 or 0)
+end
+
+local function failed(self, what, status)
+  return errors.failed(("%s %s (%d)"):format(what, self.argv[1], self.pid), status)
+end
+
+--- Send a signal; with pgroup = true, to all of its group.
+--- @param signal? string|integer "TERM" (the default), "SIGTERM" or 15
+--- @return boolean? sent
+--- @return string? message
+--- @return string? code "ESRCH" when it has ended, "EPERM"; kill(2)
+--- Raises for what is no signal.
+function Process:kill(signal)
+  check_self(self, "kill")
+  local number = signal == nil and TERM or signal_names.number("process:kill", signal)
+  local status = send(self, number)
+  if status == 0 then return true end
+  return failed(self, "kill", status)
+end
+
+local function kill_late(_, self)
+  self.killer = nil
+  send(self, KILL)
+end
+
+-- TERM now and KILL later.
+local function begin_end(self, kill_after)
+  local status = send(self, TERM)
+  if status ~= 0 then return status end
+  cancel_timer(self, "killer")
+  local killer = timer.after(kill_after or self.kill_after, kill_late, self)
+  self.killer = killer and killer:unref()
+  if not killer then return send(self, KILL) end -- ENOMEM
+  return 0
+end
+
+--- Have it end: TERM now, and KILL if it has not ended in time. Does not wait.
+--- @param kill_after? number|string|ffi.cdata* default what it was started with
+--- @return boolean? begun
+--- @return string? message
+--- @return string? code "ESRCH" when it has ended, "EPERM"; kill(2)
+function Process:stop(kill_after)
+  check_self(self, "stop")
+  if kill_after ~= nil then
+    kill_after = duration.of("process:stop", "kill_after", kill_after)
+  end
+  local status = begin_end(self, kill_after)
+  if status == 0 then return true end
+  return failed(self, "stop", status)
+end
+
+-- What owns it was broken off: the loop goes on until it has ended.
+function Process:disowned()
+  begin_end(self)
+  if not self.status then C.tl_handle_ref(loop, self.id.slot, self.id.generation, 1) end
+end
+
+local function time_over(_, self)
+  self.deadline = nil
+  self.timed_out = true
+  begin_end(self)
+end
+
+-- ---------------------------------------------------------------------------
+-- waiting
+
+--- Wait until it has ended; any number of tasks may. What was unreferenced
+--- keeps the loop running again.
+--- @param limit? number|string|ffi.cdata* at most so long
+--- @return timerlua.Status? status
+--- @return string? message
+--- @return string? code "ETIMEDOUT"; "ECANCELED": the loop ended first, in the
+---   main chunk of a plain luajit
+function Process:wait(limit)
+  check_self(self, "wait")
+  if limit ~= nil then limit = duration.of("process:wait", "limit", limit) end
+  if self.status then return self.status end
+  local waiter = wait.begin("process:wait", limit)
+  self:ref()
+  self.waiting = self.waiting or waiters.new()
+  self.waiting:add(waiter)
+  local result = wait.suspend(waiter)
+  if self.status then return self.status end
+  if result == wait.loop_ended then return nil, "the loop ended", "ECANCELED" end
+  return nil, "timeout", "ETIMEDOUT"
+end
+
+--- Let the loop end although it runs; and the opposite. The program's end ends
+--- it, unless it is detached.
+function Process:unref()
+  check_self(self, "unref")
+  C.tl_handle_ref(loop, self.id.slot, self.id.generation, 0)
+  return self
+end
+
+function Process:ref()
+  check_self(self, "ref")
+  C.tl_handle_ref(loop, self.id.slot, self.id.generation, 1)
+  return self
+end
+
+-- ---------------------------------------------------------------------------
+-- making
+
+--- A process that has just been started.
+--- @param self table spawned, argv, kill_after; leads_group, detached, on_exit,
+---   name
+--- @param limit? number|ffi.cdata* how long it may run
+--- @return timerlua.Process? process
+--- @return integer? status why not; then it is being ended
+function process.adopt(self, limit)
+  setmetatable(self, Process)
+  self.id, self.pid = core.new_id(), self.spawned.pid
+  local status = C.tl_watch_start(loop, self.id, self.spawned.pidfd, READ)
+  if status ~= 0 then
+    process.discard(self)
+    return nil, status
+  end
+  local what = on_ready
+  if self.on_exit then
+    what = callable.stand_in(function(me) return on_ready(me) end, self.on_exit)
+  end
+  anchors.set(self.id.slot, what, self)
+  running[self] = true
+  if limit then
+    local message, code
+    self.deadline, message, code = timer.after(limit, time_over, self)
+    if not self.deadline then
+      C.tl_handle_close(loop, self.id.slot, self.id.generation)
+      anchors.clear(self.id.slot)
+      running[self] = nil
+      process.discard(self)
+      return nil, message, code
+    end
+    self.deadline:unref()
+  end
+  return self
+end
+
+local function await(list, seconds)
+  local pidfds = ffi.new("int32_t[?]", #list)
+  for i, self in ipairs(list) do pidfds[i - 1] = self.spawned.pidfd end
+  C.tl_process_await(pidfds, #list, seconds)
+end
+
+--- Kill and reap one that cannot be looked after.
+function process.discard(self)
+  C.tl_process_kill(self.spawned, KILL, 0)
+  await({ self }, AFTER_KILL)
+  C.tl_process_reap(self.pid, ended)
+  C.tl_socket_close(self.spawned.pidfd)
+end
+
+local function sweep(list)
+  local left = {}
+  for _, self in ipairs(list) do
+    if not self.status and not reap(self) then left[#left + 1] = self end
+  end
+  return left
+end
+
+--- The program ends: end and reap every process that is not detached. Waits,
+--- without the loop, for a bounded time.
+function process.end_all()
+  local list, longest = {}, 0
+  for self in pairs(running) do
+    if not self.detached then list[#list + 1] = self end
+  end
+  list = sweep(list)
+  for _, self in ipairs(list) do
+    longest = math.max(longest, math.min(self.kill_after, MOST_AT_EXIT))
+    send(self, TERM)
+  end
+  if #list > 0 then await(list, longest) end
+  list = sweep(list)
+  for _, self in ipairs(list) do send(self, KILL) end
+  if #list > 0 then await(list, AFTER_KILL) end
+  sweep(list)
+end
+
+-- A plain luajit has no other end. Kept by the module's table.
+process.sentinel = newproxy(true)
+getmetatable(process.sentinel).__gc = function() process.end_all() end
+
+--- Iterate over the processes that run.
+function process.each()
+  return pairs(running)
+end
+
+return process
