@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "descriptor.h"
+#include "file.h"
 #include "handle.h"
 #include "socket.h"
 #include "stream.h"
@@ -24,7 +25,7 @@ static ssize_t note_received(tl_loop *loop, tl_stream *s, ssize_t got,
         s->received += (uint64_t)got;
         loop->traffic.received += (uint64_t)got;
         /* less than fits: the kernel has no more, epoll(7), question 9 */
-        if ((size_t)got < room && !(s->state & TL_IS_HUNG))
+        if ((size_t)got < room && !(s->state & (TL_IS_HUNG | TL_IS_VAGUE)))
             s->state |= TL_IS_DRAINED;
     } else if (got == 0) {
         s->state |= TL_IS_ENDED;
@@ -49,6 +50,14 @@ static bool may_read(const tl_loop *loop, tl_stream *s)
     return s->turn_reads++ < MOST_READS;
 }
 
+static ssize_t receive(const tl_handle *handle, const tl_stream *s, char *bytes,
+                       size_t room)
+{
+    if (s->state & TL_STREAM_FILE)
+        return tl_file_read(handle->at.watch.fd, bytes, room);
+    return tl_socket_receive(handle->at.watch.fd, bytes, room);
+}
+
 /* Receive once, behind what is buffered already. */
 static ssize_t receive_behind(tl_loop *loop, const tl_handle *handle,
                               tl_stream *s, size_t missing)
@@ -58,8 +67,7 @@ static ssize_t receive_behind(tl_loop *loop, const tl_handle *handle,
     if (error)
         return error;
     size_t room = tl_buffer_room(&s->in);
-    ssize_t got =
-        tl_socket_receive(handle->at.watch.fd, s->in.memory + s->in.end, room);
+    ssize_t got = receive(handle, s, s->in.memory + s->in.end, room);
     if (got > 0)
         s->in.end += (size_t)got;
     return note_received(loop, s, got, room);
@@ -69,8 +77,7 @@ static ssize_t receive_behind(tl_loop *loop, const tl_handle *handle,
 static ssize_t receive_scratch(tl_loop *loop, const tl_handle *handle,
                                tl_stream *s)
 {
-    ssize_t got =
-        tl_socket_receive(handle->at.watch.fd, loop->scratch, TL_SCRATCH_BYTES);
+    ssize_t got = receive(handle, s, loop->scratch, TL_SCRATCH_BYTES);
     return note_received(loop, s, got, TL_SCRATCH_BYTES);
 }
 
@@ -129,6 +136,8 @@ static int readable(tl_loop *loop, tl_id id, tl_stream *s)
 {
     if (s == NULL || s->state & TL_IS_CLOSING)
         return -EBADF;
+    if (s->state & TL_STREAM_SEND_ONLY)
+        return TL_NO_RECEIVING;
     if (s->state & TL_STREAM_FLOWING ||
         tl_stream_busy(loop, id.slot, id.generation, 0))
         return -EBUSY;
@@ -234,7 +243,7 @@ double tl_stream_take_into(tl_loop *loop, uint32_t slot, uint32_t generation,
         over = -EAGAIN;
     if (over)
         return over;
-    ssize_t got = tl_socket_receive(handle->at.watch.fd, bytes, most);
+    ssize_t got = receive(handle, s, bytes, most);
     (void)note_received(loop, s, got, most);
     return got == 0 ? TL_EOF : (double)got;
 }

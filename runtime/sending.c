@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "descriptor.h"
+#include "file.h"
 #include "handle.h"
 #include "socket.h"
 #include "stream.h"
@@ -64,7 +65,7 @@ static bool note_sent(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
     }
     if ((s->state & (TL_IS_SHUTTING | TL_IS_SHUT)) == TL_IS_SHUTTING) {
         s->state |= TL_IS_SHUT;
-        int error = tl_socket_shutdown(handle->at.watch.fd, TL_SHUTDOWN_SEND);
+        int error = tl__stream_end_sending(loop, id, handle, s);
         if (error)
             return tl__stream_fail_sending(loop, id, handle, s, error);
     }
@@ -77,23 +78,29 @@ typedef struct load {
     size_t more_length;
 } load;
 
+static ssize_t send_parts(int fd, const tl_stream *s, const struct iovec *parts,
+                          int count)
+{
+    if (s->state & TL_IS_FATAL)
+        return tl_file_write_quietly(fd, parts, count);
+    if (s->state & TL_STREAM_FILE)
+        return tl_file_write(fd, parts, count);
+    if (count == 1)
+        return tl_socket_send(fd, parts->iov_base, parts->iov_len);
+    return tl_socket_send_parts(fd, parts, count);
+}
+
 /* Offer everything to the kernel once. The number of bytes it took of what is
    not queued, or a negative errno. */
 static ssize_t offer(tl_loop *loop, tl_handle *handle, tl_stream *s, load extra)
 {
     size_t queued = tl_buffer_length(&s->out);
-    int fd = handle->at.watch.fd;
-    ssize_t taken;
+    struct iovec parts[2] = {{tl_buffer_bytes(&s->out), queued},
+                             {(void *)extra.more, extra.more_length}};
+    const struct iovec *first = queued > 0 ? parts : parts + 1;
+    int count = queued > 0 && extra.more_length > 0 ? 2 : 1;
     loop->traffic.sends++;
-    if (extra.more_length == 0) {
-        taken = tl_socket_send(fd, tl_buffer_bytes(&s->out), queued);
-    } else if (queued == 0) {
-        taken = tl_socket_send(fd, extra.more, extra.more_length);
-    } else {
-        struct iovec parts[2] = {{tl_buffer_bytes(&s->out), queued},
-                                 {(void *)extra.more, extra.more_length}};
-        taken = tl_socket_send_parts(fd, parts, 2);
-    }
+    ssize_t taken = send_parts(handle->at.watch.fd, s, first, count);
     if (taken < 0)
         return taken;
     s->sent += (uint64_t)taken;
@@ -148,8 +155,8 @@ static int refusal(const tl_loop *loop, const tl_stream *s, size_t count)
         return -EBADF;
     if (s->send_error)
         return s->send_error;
-    if (s->state & TL_IS_SHUTTING)
-        return -EPIPE;
+    if (s->state & (TL_IS_SHUTTING | TL_STREAM_RECEIVE_ONLY))
+        return s->state & TL_IS_SHUTTING ? -EPIPE : TL_NO_SENDING;
     if (s->writer.slot != 0 && s->writer_awaits == TL_AWAIT_ROOM &&
         tl__waits(loop, s->writer))
         return -EBUSY;
@@ -259,6 +266,18 @@ int tl_stream_await_sent(tl_loop *loop, uint32_t slot, uint32_t generation,
     return 0;
 }
 
+/* What there is to be shut down, or why that cannot be. */
+static int direction_of(const tl_stream *s, int how)
+{
+    if (s->state & TL_STREAM_SEND_ONLY)
+        return how == TL_SHUTDOWN_RECEIVE ? TL_NO_RECEIVING : TL_SHUTDOWN_SEND;
+    if (s->state & TL_STREAM_RECEIVE_ONLY)
+        return how == TL_SHUTDOWN_SEND ? TL_NO_SENDING : TL_SHUTDOWN_RECEIVE;
+    if (s->state & TL_STREAM_FILE && how != TL_SHUTDOWN_RECEIVE)
+        return -ENOTSOCK;
+    return how;
+}
+
 int tl_stream_shutdown(tl_loop *loop, uint32_t slot, uint32_t generation,
                        int how)
 {
@@ -269,6 +288,9 @@ int tl_stream_shutdown(tl_loop *loop, uint32_t slot, uint32_t generation,
         return -EBADF;
     if (s->state & TL_IS_CONNECTING)
         return -ENOTCONN;
+    how = direction_of(s, how);
+    if (how < 0)
+        return how;
     bool sending = how != TL_SHUTDOWN_RECEIVE;
     bool receiving = how != TL_SHUTDOWN_SEND;
     if ((!sending || s->state & TL_IS_SHUTTING) &&
@@ -277,7 +299,7 @@ int tl_stream_shutdown(tl_loop *loop, uint32_t slot, uint32_t generation,
     if (receiving) {
         s->state |= TL_IS_DEAF;
         tl_buffer_clear(&s->in, &loop->pool);
-        (void)tl_socket_shutdown(handle->at.watch.fd, TL_SHUTDOWN_RECEIVE);
+        tl__stream_end_receiving(loop, id, handle, s);
         tl__wake_waiter(loop, &s->reader);
     }
     if (sending && !(s->state & TL_IS_SHUTTING)) {

@@ -71,6 +71,12 @@ int tl_socket_open(const tl_address *address, int kind)
     return fd < 0 ? -errno : fd;
 }
 
+int tl_socket_pair(int32_t *fds)
+{
+    int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    return socketpair(AF_UNIX, type, 0, fds) ? -errno : 0;
+}
+
 int tl_socket_inherit(int fd, int *listening)
 {
     int type = get_int(fd, SOL_SOCKET, SO_TYPE);

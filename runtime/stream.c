@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "descriptor.h"
+#include "file.h"
 #include "handle.h"
 #include "socket.h"
 
@@ -100,12 +101,25 @@ static int open_stream(tl_loop *loop, tl_id *id, int fd, int options,
     return 0;
 }
 
+/* What is to be known of a file beside its options. */
+static uint32_t traits(int options)
+{
+    uint32_t state = 0;
+    if (!(options & TL_STREAM_RECEIVE_ONLY) && tl_file_pipe_kills())
+        state |= TL_IS_FATAL;
+    if (options & TL_STREAM_EDGE) /* a terminal gives one line at a time */
+        state |= TL_IS_VAGUE;
+    return state;
+}
+
 int tl_stream_start(tl_loop *loop, tl_id *id, int fd, int options)
 {
     tl_handle *handle;
     int error = open_stream(loop, id, fd, options, &handle);
     if (error)
         return error;
+    if (options & TL_STREAM_FILE)
+        handle->repeat.stream->state |= traits(options);
     tl__stream_tell(loop, *id, handle, handle->repeat.stream, TL_TELL_OPEN);
     tl__stream_update(loop, *id, handle, handle->repeat.stream);
     return 0;
@@ -201,7 +215,8 @@ bool tl__waits(const tl_loop *loop, tl_id waiter)
 bool tl__stream_wants_data(const tl_loop *loop, const tl_handle *handle,
                            const tl_stream *s)
 {
-    uint32_t over = TL_IS_ENDED | TL_IS_CONNECTING | TL_IS_CLOSING | TL_IS_DEAF;
+    uint32_t over = TL_IS_ENDED | TL_IS_CONNECTING | TL_IS_CLOSING |
+                    TL_IS_DEAF | TL_STREAM_SEND_ONLY;
     if (s->state & over || s->receive_error)
         return false;
     if (s->state & TL_STREAM_FLOWING)
@@ -236,6 +251,14 @@ static int interest_of(const tl_handle *handle, const tl_stream *s, bool reads)
     return (now || reads ? TL_READ : 0) | (wants_room(s) ? TL_WRITE : 0);
 }
 
+/* What is always ready goes on with the next turn, after all others. */
+static void go_on(tl_loop *loop, tl_id id, tl_handle *handle,
+                  const tl_stream *s, bool reads)
+{
+    if (reads || wants_room(s))
+        tl__post(loop, id, handle);
+}
+
 void tl__stream_update(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
 {
     if (handle->at.watch.fd < 0)
@@ -246,9 +269,15 @@ void tl__stream_update(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
     tl__set_active(loop, handle,
                    (reads && s->state & TL_STREAM_FLOWING) || wants_room(s) ||
                        s->tell != 0 || s->state & TL_IS_CLOSING);
+    if (s->state & TL_IS_READY)
+        return go_on(loop, id, handle, s, reads);
     int error = tl__descriptor_interest(loop, id, handle, interest);
-    if (error)
+    if (error == -EPERM && s->state & TL_STREAM_FILE) {
+        s->state |= TL_IS_READY | TL_IS_VAGUE;
+        go_on(loop, id, handle, s, reads);
+    } else if (error) {
         fail(loop, id, handle, s, error);
+    }
 }
 
 int tl_stream_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on)
@@ -276,7 +305,7 @@ void tl__stream_settle(tl_loop *loop, tl_id id, int ready, bool unwanted)
     if ((s = tl__stream_find(loop, id, &handle)) == NULL)
         return;
     bool reads = tl__stream_wants_data(loop, handle, s);
-    if (s->state & TL_STREAM_EDGE) {
+    if (s->state & (TL_STREAM_EDGE | TL_IS_READY)) {
         if (reads && !(s->state & TL_IS_DRAINED))
             tl__post(loop, id, handle);
     } else if (unwanted && ready & (TL_READ | TL_ERROR | TL_HANGUP)) {
@@ -312,6 +341,8 @@ static bool finish_connect(tl_loop *loop, tl_id id, tl_handle *handle,
 bool tl__stream_progress(tl_loop *loop, tl_id id, tl_handle *handle,
                          tl_stream *s, int ready)
 {
+    if (s->state & TL_IS_READY)
+        ready |= TL_READ | TL_WRITE;
     if (ready & (TL_READ | TL_ERROR | TL_HANGUP))
         s->state &= ~(uint32_t)TL_IS_DRAINED;
     if (ready & (TL_ERROR | TL_HANGUP))
@@ -339,7 +370,8 @@ static void drop_queue(tl_loop *loop, tl_stream *s)
    overtake what was sent: take out what has come so far. RFC 9293, 3.6.1. */
 static void discard_unread(tl_loop *loop, int fd, const tl_stream *s)
 {
-    if (s->state & (TL_IS_DRAINED | TL_IS_ENDED | TL_IS_CONNECTING) ||
+    if (s->state & (TL_IS_DRAINED | TL_IS_ENDED | TL_IS_CONNECTING |
+                    TL_STREAM_FILE | TL_STREAM_SHARED) ||
         s->receive_error || s->send_error)
         return;
     /* not into the scratch: a collected connection may be closed while the
@@ -365,7 +397,8 @@ static void close_socket(tl_loop *loop, tl_id id, tl_handle *handle,
     int fd = handle->at.watch.fd;
     tl__descriptor_forget(loop, id, handle);
     /* what the peer has is not all: it must not see an orderly end */
-    if (reset || s->state & TL_IS_LOSSY) {
+    bool lossy = reset || s->state & TL_IS_LOSSY;
+    if (lossy && !(s->state & (TL_STREAM_FILE | TL_STREAM_SHARED))) {
         tl_socket_reset(fd);
     } else {
         discard_unread(loop, fd, s);
@@ -376,6 +409,35 @@ static void close_socket(tl_loop *loop, tl_id id, tl_handle *handle,
     tl_buffer_clear(&s->in, &loop->pool);
     tl__wake_waiter(loop, &s->reader);
     tl__wake_waiter(loop, &s->writer);
+}
+
+/* A file has no other end of a direction than to be closed. Its handle lives
+   on. */
+static void close_file(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
+{
+    tl__descriptor_forget(loop, id, handle);
+    tl_socket_close(handle->at.watch.fd);
+    handle->at.watch.fd = -1;
+    s->state &= ~(uint32_t)TL_IS_BLOCKED;
+    tl__set_active(loop, handle, s->tell != 0);
+}
+
+int tl__stream_end_sending(tl_loop *loop, tl_id id, tl_handle *handle,
+                           tl_stream *s)
+{
+    if (!(s->state & TL_STREAM_FILE))
+        return tl_socket_shutdown(handle->at.watch.fd, TL_SHUTDOWN_SEND);
+    close_file(loop, id, handle, s);
+    return 0;
+}
+
+void tl__stream_end_receiving(tl_loop *loop, tl_id id, tl_handle *handle,
+                              tl_stream *s)
+{
+    if (!(s->state & TL_STREAM_FILE))
+        (void)tl_socket_shutdown(handle->at.watch.fd, TL_SHUTDOWN_RECEIVE);
+    else if (s->state & TL_STREAM_RECEIVE_ONLY)
+        close_file(loop, id, handle, s);
 }
 
 static void leave(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
@@ -438,7 +500,7 @@ double tl_stream_abort(tl_loop *loop, uint32_t slot, uint32_t generation,
     tl_id id = {slot, generation};
     tl_handle *handle;
     tl_stream *s = tl__stream_find(loop, id, &handle);
-    if (s == NULL || handle->at.watch.fd < 0)
+    if (s == NULL || (handle->at.watch.fd < 0 && s->state & TL_IS_CLOSING))
         return 0;
     double dropped = (double)tl_buffer_length(&s->out);
     if (s->send_error == 0)

@@ -11,7 +11,7 @@
 #include "framing.h"
 #include "state.h"
 
-/* Bits of tl_stream.state, from 8 on beside TL_STREAM_FLOWING and its kin. */
+/* Bits of tl_stream.state, beside TL_STREAM_FLOWING and its kin. */
 enum {
     TL_IS_PAUSED = 8,
     TL_IS_CONNECTING = 16,
@@ -25,7 +25,11 @@ enum {
     TL_IS_DIRTY = 4096,   /* on the loop's agenda of what to send */
     TL_IS_HIGH = 8192,    /* above the high-water mark since the last drain */
     TL_IS_DEAF = 16384,   /* receiving was shut down here */
-    TL_IS_LOSSY = 32768   /* bytes that were taken could not be sent */
+    TL_IS_LOSSY = 32768,  /* bytes that were taken could not be sent */
+    TL_IS_FATAL = 0x100000, /* a write without a reader raises SIGPIPE, which
+                               would end the process */
+    TL_IS_READY = 0x200000, /* always: epoll(7) refuses to watch it */
+    TL_IS_VAGUE = 0x400000 /* a short read does not say that there is no more */
 };
 
 typedef struct tl_stream {
@@ -106,6 +110,11 @@ void tl__stream_free(tl_loop *loop, tl_id id, tl_stream *s);
 /* Send what is queued. False when the connection ended by it. */
 bool tl__stream_send_queue(tl_loop *loop, tl_id id, tl_handle *handle,
                            tl_stream *s);
+/* A direction is over: tell the kernel. */
+int tl__stream_end_sending(tl_loop *loop, tl_id id, tl_handle *handle,
+                           tl_stream *s);
+void tl__stream_end_receiving(tl_loop *loop, tl_id id, tl_handle *handle,
+                              tl_stream *s);
 /* Sending has failed for good. False when the connection ended by it. */
 bool tl__stream_fail_sending(tl_loop *loop, tl_id id, tl_handle *handle,
                              tl_stream *s, int error);

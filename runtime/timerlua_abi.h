@@ -237,11 +237,27 @@ int tl_socket_file(const tl_address *address, tl_file *file);
 void tl_socket_unlink(const tl_address *address, const tl_file *file);
 int tl_process_id(void);
 
+/* --- pipes and files ---------------------------------------------------- */
+
+/* Two connected descriptors, non-blocking and close-on-exec: a pipe's reading
+   and writing end, a pair of Unix stream sockets. -EMFILE, -ENFILE. */
+int tl_file_pipe(int32_t *fds);
+int tl_socket_pair(int32_t *fds);
+/* Make a descriptor non-blocking and close-on-exec. -EBADF: it is closed, or
+   not open for what shall be done with it. */
+int tl_file_inherit(int fd, int reads, int writes);
+
 /* --- connections -------------------------------------------------------- */
 
 /* Options of a connection. FLOWING: data goes to its callback as it comes;
-   otherwise it stays until a reader takes it. */
-enum { TL_STREAM_FLOWING = 1, TL_STREAM_EDGE = 2 };
+   otherwise it stays until a reader takes it. FILE: it is no socket, but
+   something for read(2) and writev(2); what epoll refuses, such as a regular
+   file, is always ready. SEND_ONLY, RECEIVE_ONLY: a pipe's end; to shut down
+   its direction closes it. SHARED: other processes use it too, so that closing
+   it does nothing but that. */
+enum { TL_STREAM_FLOWING = 1, TL_STREAM_EDGE = 2, TL_STREAM_FILE = 4 };
+enum { TL_STREAM_SEND_ONLY = 0x10000, TL_STREAM_RECEIVE_ONLY = 0x20000 };
+enum { TL_STREAM_SHARED = 0x40000 };
 
 /* What a reader wants: up to count bytes, count bytes, a line, all until the
    end; or to know of more than count bytes buffered. */
@@ -264,8 +280,9 @@ enum { TL_WANT_AFRESH = 32 };
 enum { TL_AWAIT_ROOM = 0, TL_AWAIT_SENT = 1, TL_AWAIT_CONNECTED = 2 };
 
 /* Beside the negative errnos: the peer has ended its direction; the queue's
-   limit; receive_limit. */
+   limit; receive_limit; it has not got this direction. */
 enum { TL_EOF = -4096, TL_QUEUE_FULL = -4097, TL_LINE_TOO_LONG = -4098 };
+enum { TL_NO_RECEIVING = -4100, TL_NO_SENDING = -4101 };
 
 /* What to tell the callbacks of a flowing connection; their places in the
    table that is anchored for it. */
@@ -298,7 +315,8 @@ typedef struct tl_stream_info {
     int32_t receive_error;
 } tl_stream_info;
 
-/* Take over a connected socket. It is closed when the handle ends. */
+/* Take over a connected socket, or with TL_STREAM_FILE something else that is
+   non-blocking. It is closed when the handle ends. */
 int tl_stream_start(tl_loop *loop, tl_id *id, int fd, int options);
 /* Take over an unconnected socket, and begin to connect it. After an error
    fd is still the caller's. */
@@ -356,7 +374,8 @@ int tl_stream_flow(tl_loop *loop, uint32_t slot, uint32_t generation,
 /* Whether another reader, or writer, waits. */
 int tl_stream_busy(tl_loop *loop, uint32_t slot, uint32_t generation,
                    int writer);
-/* End a direction; sending ends once the queue is empty. -EALREADY. */
+/* End a direction; sending ends once the queue is empty. -EALREADY.
+   -ENOTSOCK: a file of two directions knows no end of sending. */
 int tl_stream_shutdown(tl_loop *loop, uint32_t slot, uint32_t generation,
                        int how);
 int tl_stream_pause(tl_loop *loop, uint32_t slot, uint32_t generation, int on);

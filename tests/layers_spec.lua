@@ -6,7 +6,7 @@ local support = require "tests.support"
 local C_LAYERS = {
   { "abi", "check", "deadline" },
   { "error", "duration", "address", "lookup", "histogram", "heap", "wheel", "clock",
-    "buffer", "framing", "socket" },
+    "buffer", "framing", "socket", "file" },
   { "handles", "poller", "resolver_ares", "resolver_thread" },
   { "timers" },
   { "state" },
@@ -38,7 +38,7 @@ local LUA_LAYERS = {
   { "timer", "task", "watch", "timeout", "channel", "semaphore", "options" },
   { "clock", "resolver", "scope", "stop" },
   { "connection", "endpoints" },
-  { "connect", "listener", "udp" },
+  { "connect", "listener", "udp", "pipe" },
   { "inspect" },
   { "init" },
   { "program" }, -- what the host runs, beside the scripts

@@ -1,5 +1,6 @@
--- Connections: a stream socket with LuaSocket's verbs. Bytes, their queue and
--- the descriptor are the core's; here is what waits for them, and the words.
+-- Connections: a stream socket, or a pipe or file, with LuaSocket's verbs.
+-- Bytes, their queue and the descriptor are the core's; here is what waits for
+-- them, and the words.
 local ffi = require "ffi"
 local core = require "timerlua.ffi"
 local address = require "timerlua.address"
@@ -20,9 +21,11 @@ local info = ffi.new("tl_stream_info")
 local SOME, COUNT, LINE, ALL, MORE = 0, 1, 2, 3, 4 -- TL_WANT_...
 local IN_TOTAL, AFRESH = 16, 32                    -- TL_WANT_IN_TOTAL ...
 local ROOM, SENT = 0, 1                            -- TL_AWAIT_...
-local FLOWING, EDGE = 1, 2                         -- TL_STREAM_...
+local FLOWING, EDGE, FILE = 1, 2, 4                -- TL_STREAM_...
+local SEND_ONLY, RECEIVE_ONLY = 0x10000, 0x20000   -- TL_STREAM_SEND_ONLY ...
 local AGAIN, ALREADY, INTERRUPTED = -11, -114, -4
 local TIMEDOUT, BAD_FD = -110, -9
+local ALREADY_OPEN, NO_STREAM, NO_SOCKET = -17, -22, -88 -- EEXIST, EINVAL, ENOTSOCK
 local NOT_CONNECTED = -4099 -- of ours: it is still being made
 local LONGEST_STRING = 0x7fffff00 -- LJ_MAX_STR of LuaJIT
 local CALLBACKS = { "open", "data", "drain", "eof", "error", "close" } -- TL_TELL_...
@@ -39,6 +42,8 @@ local connection = {
   kernel_defaults = { nodelay = true },
   own_options = "edge timeout high low limit receive_limit close_timeout autoclose",
 }
+
+local OWN = options.names(connection.own_options)
 
 --- By slot, so that lists find them; the garbage collector may take them.
 local all = setmetatable({}, { __mode = "v" })
@@ -64,6 +69,8 @@ local WORDS = {
   [INTERRUPTED] = { "the loop ended", "ECANCELED" },
   [-4097] = { "the queue's limit is reached", "ENOBUFS" },  -- TL_QUEUE_FULL
   [-4098] = { "longer than receive_limit", "EMSGSIZE" },    -- TL_LINE_TOO_LONG
+  [-4100] = { "it is open for sending only", "EBADF" },     -- TL_NO_RECEIVING
+  [-4101] = { "it is open for receiving only", "EBADF" },   -- TL_NO_SENDING
 }
 local TIME_OVER = -115
 
@@ -85,7 +92,7 @@ end
 
 function Connection.__tostring(self)
   return ("timerlua.Connection: %s"):format(self:closed() and "closed"
-    or tostring(self:peer()))
+    or self:peer() or "fd " .. tostring(self:fileno()))
 end
 
 -- ---------------------------------------------------------------------------
@@ -646,31 +653,41 @@ function Connection:fileno()
   return state(self) and info.fd >= 0 and info.fd or nil
 end
 
+-- The address, or nil and a status.
 local function own_address(self)
   local result = ffi.new("tl_address")
-  if not state(self) or info.fd < 0 then return nil end
-  if C.tl_socket_name(info.fd, 0, result) == 0 then return result end
+  if not state(self) or info.fd < 0 then return nil, BAD_FD end
+  local status = C.tl_socket_name(info.fd, 0, result)
+  if status == 0 then return result end
+  return nil, status
 end
 
 local function peer_address(self)
   local result = ffi.new("tl_address")
-  if C.tl_stream_peer(loop, self.slot, self.generation, result) == 0 then return result end
+  local status = C.tl_stream_peer(loop, self.slot, self.generation, result)
+  if status == 0 then return result end
+  return nil, status
 end
 
 --- The peer's address, such as "127.0.0.1:80".
 --- @return string? address nil when it is not known any more
+--- @return string? message
+--- @return string? code "ENOTCONN", "EBADF" (closed); "ENOTSOCK": a pipe or a file
 function Connection:peer()
   check_self(self, "peer")
-  local found = peer_address(self)
-  return found and address.text(found) or self.known_peer
+  local found, status = peer_address(self)
+  if found then return address.text(found) end
+  if self.known_peer then return self.known_peer end
+  return nil, words(status)
 end
 
 --- The own address.
---- @return string? address
+--- @return string? address or nil, message, code as for peer
 function Connection:sock()
   check_self(self, "sock")
-  local found = own_address(self)
-  return found and address.text(found)
+  local found, status = own_address(self)
+  if found then return address.text(found) end
+  return nil, words(status)
 end
 
 --- LuaSocket's forms of the two.
@@ -783,6 +800,57 @@ function connection.equip(self, slot, generation, settings)
   if self.unreferenced then C.tl_handle_ref(loop, slot, generation, 0) end
   self.id = ffi.gc(new_id(slot, generation), collected)
   all[slot] = self
+end
+
+local DIRECTIONS = { r = RECEIVE_ONLY, w = SEND_ONLY, rw = 0 }
+
+-- Make it non-blocking: the flags that the core is to be given for it, or nil
+-- and a status.
+local function inherit(fd, direction)
+  local listening = ffi.new("int[1]")
+  if C.tl_descriptor_taken(loop, fd) ~= 0 then return nil, ALREADY_OPEN end
+  local kind = C.tl_socket_inherit(fd, listening)
+  if kind == 0 and listening[0] == 0 then return DIRECTIONS[direction] end
+  if kind >= 0 then return nil, NO_STREAM end
+  if kind ~= NO_SOCKET then return nil, kind end
+  local reads, writes = direction ~= "w", direction ~= "r"
+  local status = C.tl_file_inherit(fd, reads and 1 or 0, writes and 1 or 0)
+  if status ~= 0 then return nil, status end
+  return DIRECTIONS[direction] + FILE
+end
+
+--- The connection of a descriptor of our own.
+--- @param flags integer TL_STREAM_...
+--- @param settings table of connection.settings
+--- @return timerlua.Connection? connection
+--- @return integer? status the descriptor is still the caller's then
+function connection.of_descriptor(fd, flags, settings)
+  local id = new_id()
+  local status = C.tl_stream_start(loop, id, fd, settings.flags + flags)
+  if status ~= 0 then return nil, status end
+  local self = connection.pending(settings)
+  connection.equip(self, id.slot, id.generation, settings)
+  return self
+end
+
+--- Take over a descriptor: a socket, a pipe, a terminal, a file. It becomes
+--- non-blocking and close-on-exec, and is closed with the connection.
+--- @param where string the public function, for errors
+--- @param fd integer
+--- @param direction "r"|"w"|"rw" what the connection is for; verbs of the other
+---   one answer "EBADF"
+--- @param opts? table connection.own_options
+--- @return timerlua.Connection? connection
+--- @return string? message the descriptor is still the caller's then
+--- @return string? code "EBADF" (closed, or not open for that), "EEXIST"
+---   (another connection has it), "EINVAL" (no stream), "ENOMEM"
+function connection.from_fd(where, fd, direction, opts)
+  local settings = connection.settings(where, options.check(where, opts, OWN))
+  local flags, status = inherit(fd, direction)
+  local self
+  if flags then self, status = connection.of_descriptor(fd, flags, settings) end
+  if self then return self end
+  return errors.failed(("%s fd %d"):format(where, fd), status)
 end
 
 local function stand_in(fn, wrapper)

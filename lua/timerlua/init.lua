@@ -5,6 +5,7 @@ local connect = require "timerlua.connect"
 local events = require "timerlua.events"
 local inspect = require "timerlua.inspect"
 local listener = require "timerlua.listener"
+local pipe = require "timerlua.pipe"
 local resolver = require "timerlua.resolver"
 local scope = require "timerlua.scope"
 local semaphore = require "timerlua.semaphore"
@@ -41,6 +42,8 @@ return {
   listen = listener.listen,
   connect = connect.connect,
   udp = udp.udp,
+  pipe = pipe.pipe,
+  socketpair = pipe.socketpair,
 
   resolve = resolver.resolve,
 
