@@ -349,16 +349,6 @@ int tl_process_await(int32_t *pidfds, uint32_t count, double seconds)
     return left;
 }
 
-int tl_process_pipe(int32_t *ends)
-{
-    int pair[2];
-    if (pipe2(pair, O_CLOEXEC) != 0)
-        return -errno;
-    ends[0] = pair[0];
-    ends[1] = pair[1];
-    return 0;
-}
-
 const char *const *tl_process_environment(void)
 {
     return (const char *const *)environ;

@@ -611,8 +611,9 @@ int tl_process_kill(const tl_spawned *spawned, int number, int group);
    loop; pidfds of those that have become -1. How many have not; or -errno.
    The only function here that waits. */
 int tl_process_await(int32_t *pidfds, uint32_t count, double seconds);
-/* The ends of a pipe, to read from and to write to, close-on-exec. */
-int tl_process_pipe(int32_t *ends);
+/* A child has the descriptor of a connection now: close it here, and do nothing
+   that the other side could notice. */
+void tl_stream_hand_over(tl_loop *loop, uint32_t slot, uint32_t generation);
 /* "NAME=value", the last is NULL. */
 const char *const *tl_process_environment(void);
 

@@ -6,7 +6,7 @@ local support = require "tests.support"
 local C_LAYERS = {
   { "abi", "check", "deadline" },
   { "error", "duration", "address", "lookup", "histogram", "heap", "wheel", "clock",
-    "buffer", "framing", "socket", "file" },
+    "buffer", "framing", "socket", "file", "process" },
   { "handles", "poller", "resolver_ares", "resolver_thread" },
   { "timers" },
   { "state" },
@@ -27,19 +27,19 @@ local GENERATED = { abi_text = { module = true }, lua_modules = { host = true },
 
 local LUA_LAYERS = {
   { "ffi", "version" },
-  { "misuse" },
+  { "misuse", "owner" },
   { "anchors", "waiters", "socket_file" },
-  { "duration", "address" },
+  { "duration", "address", "signal_names" },
   { "callable", "instant" },
   { "events" },
   { "errors" },
   { "wait" },
   { "rethrow", "limit" },
   { "timer", "task", "watch", "timeout", "channel", "semaphore", "options" },
-  { "clock", "resolver", "scope", "stop" },
+  { "clock", "resolver", "scope", "stop", "process" },
   { "connection", "endpoints" },
-  { "connect", "listener", "udp", "pipe" },
-  { "inspect" },
+  { "connect", "listener", "udp", "pipe", "exec" },
+  { "collect", "inspect" },
   { "init" },
   { "program" }, -- what the host runs, beside the scripts
 }

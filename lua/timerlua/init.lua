@@ -1,8 +1,10 @@
 -- timerlua: exact timers, tasks and watched descriptors in one loop.
 local channel = require "timerlua.channel"
 local clock = require "timerlua.clock"
+local collect = require "timerlua.collect"
 local connect = require "timerlua.connect"
 local events = require "timerlua.events"
+local exec = require "timerlua.exec"
 local inspect = require "timerlua.inspect"
 local listener = require "timerlua.listener"
 local pipe = require "timerlua.pipe"
@@ -45,11 +47,14 @@ return {
   pipe = pipe.pipe,
   socketpair = pipe.socketpair,
 
+  exec = exec.exec,
+
   resolve = resolver.resolve,
 
   on = events.on,
   stop = stop.stop,
-  run = function()
+  run = function(argv, opts)
+    if argv ~= nil then return collect.run(argv, opts) end
     if task.current() then return task.wait_idle() end
     return stop.run()
   end,

@@ -19,7 +19,7 @@ local waiters = require "timerlua.waiters"
 
 local C, loop = core.C, core.loop
 local READ = 1 -- TL_READ
-local AGAIN, NO_SUCH = -11, -3
+local AGAIN, NO_SUCH, NO_MEMORY, STALE = -11, -3, -12, -116
 local TERM, KILL = 15, 9
 local MOST_AT_EXIT = 5 -- seconds that what is left at the end may take to end
 local AFTER_KILL = 1   -- seconds that KILL may take
@@ -83,6 +83,14 @@ local function status_of(self, result)
   return status
 end
 
+-- Its handle may have been taken from it, after an error that ended the script.
+local function unwatch(self)
+  local id = self.id
+  C.tl_handle_close(loop, id.slot, id.generation)
+  local _, object = anchors.get(id.slot)
+  if object == self then anchors.clear(id.slot) end
+end
+
 local function cancel_timer(self, name)
   if self[name] then self[name]:cancel() end
   self[name] = nil
@@ -94,8 +102,7 @@ local function reap(self)
   if result == AGAIN then return false end
   self.status = status_of(self, result)
   running[self] = nil
-  C.tl_handle_close(loop, self.id.slot, self.id.generation)
-  anchors.clear(self.id.slot)
+  unwatch(self)
   C.tl_socket_close(self.spawned.pidfd)
   owner.remove(self)
   cancel_timer(self, "deadline")
@@ -115,6 +122,17 @@ local function on_ready(self)
   if not on_exit then return end
   task.become(self, on_exit)
   return on_exit(self, self.status)
+end
+
+local function start_watch(self)
+  local status = C.tl_watch_start(loop, self.id, self.spawned.pidfd, READ)
+  if status ~= 0 then return status end
+  local what = on_ready
+  if self.on_exit then
+    what = callable.stand_in(function(me) return on_ready(me) end, self.on_exit)
+  end
+  anchors.set(self.id.slot, what, self)
+  return 0
 end
 
 -- ---------------------------------------------------------------------------
@@ -201,7 +219,13 @@ function Process:wait(limit)
   if limit ~= nil then limit = duration.of("process:wait", "limit", limit) end
   if self.status then return self.status end
   local waiter = wait.begin("process:wait", limit)
-  self:ref()
+  if C.tl_handle_ref(loop, self.id.slot, self.id.generation, 1) == STALE then
+    local status = start_watch(self) -- a "stop" handler after an error
+    if status ~= 0 then
+      wait.abandon(waiter)
+      return failed(self, "wait", status)
+    end
+  end
   self.waiting = self.waiting or waiters.new()
   self.waiting:add(waiter)
   local result = wait.suspend(waiter)
@@ -227,53 +251,45 @@ end
 -- ---------------------------------------------------------------------------
 -- making
 
---- A process that has just been started.
---- @param self table spawned, argv, kill_after; leads_group, detached, on_exit,
----   name
---- @param limit? number|ffi.cdata* how long it may run
---- @return timerlua.Process? process
---- @return integer? status why not; then it is being ended
-function process.adopt(self, limit)
-  setmetatable(self, Process)
-  self.id, self.pid = core.new_id(), self.spawned.pid
-  local status = C.tl_watch_start(loop, self.id, self.spawned.pidfd, READ)
-  if status ~= 0 then
-    process.discard(self)
-    return nil, status
-  end
-  local what = on_ready
-  if self.on_exit then
-    what = callable.stand_in(function(me) return on_ready(me) end, self.on_exit)
-  end
-  anchors.set(self.id.slot, what, self)
-  running[self] = true
-  if limit then
-    local message, code
-    self.deadline, message, code = timer.after(limit, time_over, self)
-    if not self.deadline then
-      C.tl_handle_close(loop, self.id.slot, self.id.generation)
-      anchors.clear(self.id.slot)
-      running[self] = nil
-      process.discard(self)
-      return nil, message, code
-    end
-    self.deadline:unref()
-  end
-  return self
-end
-
 local function await(list, seconds)
   local pidfds = ffi.new("int32_t[?]", #list)
   for i, self in ipairs(list) do pidfds[i - 1] = self.spawned.pidfd end
   C.tl_process_await(pidfds, #list, seconds)
 end
 
---- Kill and reap one that cannot be looked after.
-function process.discard(self)
+-- Kill and reap one that cannot be looked after.
+local function discard(self)
   C.tl_process_kill(self.spawned, KILL, 0)
   await({ self }, AFTER_KILL)
   C.tl_process_reap(self.pid, ended)
   C.tl_socket_close(self.spawned.pidfd)
+end
+
+--- A process that has just been started.
+--- @param self table spawned, argv, site, kill_after (seconds); leads_group,
+---   detached, on_exit, name
+--- @param limit? number|ffi.cdata* how long it may run
+--- @return timerlua.Process? process
+--- @return integer? status why not; then it has been killed
+function process.adopt(self, limit)
+  setmetatable(self, Process)
+  self.id, self.pid = core.new_id(), self.spawned.pid
+  local status = start_watch(self)
+  if status ~= 0 then
+    discard(self)
+    return nil, status
+  end
+  running[self] = true
+  if not limit then return self end
+  self.deadline = timer.after(limit, time_over, self)
+  if self.deadline then
+    self.deadline:unref()
+    return self
+  end
+  running[self] = nil
+  unwatch(self)
+  discard(self)
+  return nil, NO_MEMORY
 end
 
 local function sweep(list)

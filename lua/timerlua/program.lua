@@ -3,6 +3,7 @@ local core = require "timerlua.ffi"
 local errors = require "timerlua.errors"
 local tl = require "timerlua"
 local misuse = require "timerlua.misuse"
+local process = require "timerlua.process"
 local stop = require "timerlua.stop"
 local task = require "timerlua.task"
 
@@ -166,6 +167,15 @@ local function guard_output()
   core.core.guard_output()
 end
 
+-- The script's own end takes its children along, too.
+local function guard_exit()
+  local plain_exit = os.exit
+  os.exit = function(...) -- luacheck: ignore 122
+    process.end_all()
+    return plain_exit(...)
+  end
+end
+
 local function run_steps(steps)
   for _, step in ipairs(steps) do
     if step.option == "-l" then
@@ -226,13 +236,16 @@ function program.main(...)
     return 1
   end
   guard_output()
+  guard_exit()
   local main = task.spawn(function()
     run_steps(options.steps)
     if chunk then return chunk(unpack(args)) end
   end)
   main.name, main.is_main = "main", true
   main.fn = chunk or options.steps[#options.steps].chunk -- for its site
-  return stop.run()
+  local code, signal = stop.run()
+  process.end_all()
+  return code, signal
 end
 
 return program

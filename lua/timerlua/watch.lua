@@ -59,7 +59,7 @@ local function fileno(fd)
   return fd
 end
 
-local watch = {}
+local watch = { fileno = fileno }
 
 --- Call `fn` on every turn on which a descriptor is ready (level-triggered).
 --- @param fd integer|table|file* a descriptor, an io file, or an object with
