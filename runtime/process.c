@@ -287,11 +287,11 @@ int tl_process_reap(int pid, tl_process_exit *ended)
     return 0;
 }
 
-int tl_process_kill(const tl_spawned *spawned, int number, int group)
+int tl_process_kill(int pid, int pidfd, int number, int group)
 {
-    long result =
-        group ? kill(-spawned->pid, number)
-              : syscall(SYS_pidfd_send_signal, spawned->pidfd, number, NULL, 0);
+    long result = group
+                      ? kill(-pid, number)
+                      : syscall(SYS_pidfd_send_signal, pidfd, number, NULL, 0);
     return result == 0 ? 0 : -errno;
 }
 

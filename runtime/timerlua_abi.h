@@ -88,6 +88,8 @@ typedef struct tl_shared {
     int32_t interrupt; /* Lua: leave the run after this callback */
     int32_t stopped;   /* leave it for good */
     int32_t errors;    /* uncaught errors, for the exit status */
+    uint32_t resumes;  /* of coroutines so far: tells one callback from the next
+                          on the same handle */
 } tl_shared;
 
 /* Families of addresses; the numbers of Linux, address_families(7). */
@@ -177,6 +179,9 @@ int tl_timer_resume(tl_loop *loop, uint32_t slot, uint32_t generation);
 /* Watch fd; interest is of TL_READ | TL_WRITE | TL_EDGE. -EBADF, -EPERM
    (a regular file), -EEXIST (watched already), -ENOSPC from epoll_ctl(2). */
 int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest);
+
+/* End a watch, and close its descriptor, which no other process has. */
+void tl_watch_close(tl_loop *loop, uint32_t slot, uint32_t generation);
 
 /* The descriptor of a C stream, for Lua's io files; -1 when it has none. */
 int tl_stream_fd(void *stream);
@@ -606,7 +611,7 @@ int tl_process_spawn(const tl_spawn *spawn, tl_spawned *spawned);
 int tl_process_reap(int pid, tl_process_exit *ended);
 /* Send a signal to a child that was not reaped; group: to its process group.
    -ESRCH: it has ended. */
-int tl_process_kill(const tl_spawned *spawned, int number, int group);
+int tl_process_kill(int pid, int pidfd, int number, int group);
 /* Wait at most so many seconds until all have ended, whatever the clock of the
    loop; pidfds of those that have become -1. How many have not; or -errno.
    The only function here that waits. */

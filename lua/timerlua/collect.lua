@@ -128,9 +128,10 @@ end
 --- @return timerlua.Result? partial what there was of it then
 --- Raises for an argv or option that cannot be.
 function collect.run(argv, opts)
+  local caller = misuse.caller()
   opts = settings(options.check("run", opts, KNOWN))
   local limit = options.bytes("run", opts, "limit", LIMIT)
-  local p, message, code = exec.start("run", argv, opts)
+  local p, message, code = exec.start("run", argv, opts, caller)
   if not p then return nil, message, code end
   local state = { process = p, limit = limit, total = 0, buffers = {}, readers = {}, open = false }
   begin(state, opts.input)

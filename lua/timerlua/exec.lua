@@ -8,7 +8,6 @@ local duration = require "timerlua.duration"
 local errors = require "timerlua.errors"
 local misuse = require "timerlua.misuse"
 local options = require "timerlua.options"
-local owner = require "timerlua.owner"
 local process = require "timerlua.process"
 local wait = require "timerlua.wait"
 local watch = require "timerlua.watch"
@@ -19,10 +18,11 @@ local FILE, SEND_ONLY, RECEIVE_ONLY = 4, 0x10000, 0x20000 -- TL_STREAM_...
 local PLACES = { inherit = -1, null = -2, stdout = -3 } -- TL_STDIO_...
 local NO_MEMORY, BUSY = -12, -16
 local STREAMS = { "stdin", "stdout", "stderr" }
-local STEPS = { [1] = "stdin", "stdout", "stderr", "pgroup", "detached", "nice",
+local STEPS = { "stdin", "stdout", "stderr", "pgroup", "detached", "nice",
   [100] = "cwd", [101] = "groups", [102] = "gid", [103] = "uid" } -- TL_STEP_...
 local STEP_LIMIT, STEP_CWD = 7, 100
 local DEFAULT_PATH = "/usr/local/bin:/bin:/usr/bin" -- where PATH is not set
+local MOST_ID = 2 ^ 32 - 2
 local UNLIMITED = 2 ^ 64 - 1
 
 -- RLIMIT_..., getrlimit(2), on x86 and ARM.
@@ -39,17 +39,17 @@ local exec = {
   options = "stdin stdout stderr cwd env setenv uid gid pgroup nice rlimits timeout "
     .. "kill_after detached on_exit name",
 }
+local NONE = {}
 local KNOWN = options.names(exec.options)
 
 -- ---------------------------------------------------------------------------
 -- what is to be run
 
-local function check_text(where, what, value)
-  if type(value) ~= "string" then misuse.got(where, what .. " must be a string", value) end
-  if value:find("\0", 1, true) then
-    misuse.got(where, what .. " must be without NUL bytes", value)
-  end
-  return value
+-- `what` may have a place for a number or name, filled in only for an error.
+local function check_text(where, what, value, detail)
+  if type(value) == "string" and not value:find("\0", 1, true) then return value end
+  misuse.got(where, what:format(detail) .. (type(value) == "string"
+    and " must be without NUL bytes" or " must be a string"), value)
 end
 
 -- A copy: the script may go on changing its own.
@@ -59,7 +59,7 @@ local function checked_argv(where, argv)
   end
   local list, count = {}, 0
   for i = 1, #argv do
-    list[i] = check_text(where, ("argv[%d]"):format(i), argv[i])
+    list[i] = check_text(where, "argv[%d]", argv[i], i)
   end
   for key in pairs(argv) do
     count = count + 1
@@ -77,7 +77,7 @@ local function variable(where, name, value)
   if name == "" or name:find("=", 1, true) then
     misuse.got(where, "a name in the environment must not be empty or have an =", name)
   end
-  return check_text(where, "variable " .. name, value)
+  return check_text(where, "variable %s", value, name)
 end
 
 -- All variables of our own.
@@ -151,12 +151,14 @@ end
 
 -- The limits as the core takes them, how many, and their names in that order.
 local function limits(where, opts)
-  local given, names = check_table(where, opts, "rlimits"), {}
-  for name in pairs(given or {}) do
+  local given = check_table(where, opts, "rlimits")
+  if not given then return nil, 0 end
+  local names = {}
+  for name in pairs(given) do
     resource_of(where, name)
     names[#names + 1] = name
   end
-  if #names == 0 then return nil, 0, names end
+  if #names == 0 then return nil, 0 end
   table.sort(names)
   local list = limits_of(#names)
   for i, name in ipairs(names) do
@@ -185,7 +187,8 @@ local function attributes(where, opts, spawn)
   end
   local nice = whole(where, opts, "nice", -20, 19)
   if nice then flags, spawn.nice = flags + NICE, nice end
-  local gid, uid = whole(where, opts, "gid", 0, 2 ^ 32 - 2), whole(where, opts, "uid", 0, 2 ^ 32 - 2)
+  local gid = whole(where, opts, "gid", 0, MOST_ID)
+  local uid = whole(where, opts, "uid", 0, MOST_ID)
   if gid then flags, spawn.gid = flags + GID, gid end
   if uid then flags, spawn.uid = flags + UID, uid end
   return flags
@@ -272,19 +275,20 @@ local function undo(stdio)
   for _, conn in pairs(stdio.ours) do conn:close() end
 end
 
+local INHERITED = { ours = {}, theirs = {}, handed = {}, blocking = 0 }
+
 -- All three: or nil, a status and which of them.
 local function prepare_streams(where, opts, spawn)
+  for i = 0, 2 do spawn.stdio[i] = PLACES.inherit end
+  if opts.stdin == nil and opts.stdout == nil and opts.stderr == nil then return INHERITED end
   local stdio = { ours = {}, theirs = {}, handed = {}, blocking = 0 }
   for i, name in ipairs(STREAMS) do
     local value = opts[name]
-    if value == nil then value = "inherit" end
-    local ok, status = pcall(prepare_stream, where, spawn, i, value, stdio)
-    if ok and status == 0 then
-      ok = true
-    else
-      undo(stdio)
+    if value ~= nil then
+      local ok, status = pcall(prepare_stream, where, spawn, i, value, stdio)
+      if not ok or status ~= 0 then undo(stdio) end
       if not ok then error(status, 0) end
-      return nil, status, i
+      if status ~= 0 then return nil, status, i end
     end
   end
   return stdio
@@ -308,74 +312,99 @@ local function failure(self, status, step, opts, names)
   return errors.failed(subject, status)
 end
 
--- What opts say of the process, but for its streams. The last results keep
--- alive what `spawn` points to.
-local function describe(where, self, opts)
-  local spawn = new_spawn()
+--- @class timerlua.Order what the core is told, and what that points to
+--- @field spawn ffi.cdata* tl_spawn
+--- @field spawned ffi.cdata* tl_spawned
+--- @field names string[]? of the limits; the others only keep alive
+local function new_order()
+  return { spawn = new_spawn(), spawned = new_spawned(), words = nil, env = nil, entries = nil,
+    path = nil, limits = nil, names = nil }
+end
+
+local spare = new_order() -- used again and again
+
+-- What opts say of the process, but for its streams.
+local function describe(where, argv, opts)
   local variables = environment(where, opts)
-  local path = variables and variables.PATH or os.getenv("PATH") or DEFAULT_PATH
-  local env = variables and listed(variables)
-  local argv, entries = strings(self.argv), env and strings(env)
+  local path = not argv[1]:find("/", 1, true)
+    and (variables and variables.PATH or os.getenv("PATH") or DEFAULT_PATH) or nil
+  local words, env = strings(argv), variables and listed(variables)
+  local entries = env and strings(env)
   local list, count, names = limits(where, opts)
-  spawn.argv, spawn.env, spawn.path = argv, entries, path
+  local cwd = opts.cwd
+  if cwd ~= nil then check_text(where, "option cwd", cwd) end
+  local order = spare or new_order() -- none while a finalizer starts one, too
+  spare = nil
+  local spawn = order.spawn
+  spawn.argv, spawn.env, spawn.path, spawn.cwd = words, entries, path, cwd
   spawn.limits, spawn.limit_count = list, count
-  if opts.cwd ~= nil then spawn.cwd = check_text(where, "option cwd", opts.cwd) end
+  order.words, order.env, order.entries, order.path = words, env, entries, path
+  order.limits, order.names = list, names
   spawn.options = attributes(where, opts, spawn)
-  return spawn, names, { argv, env, entries, path, list }
+  return order
 end
 
-local function settle(self, opts)
+-- What stays of the options. Returns how long it may run.
+local function settle(where, self, opts)
+  if opts.on_exit ~= nil then callable.check(where, "option on_exit", opts.on_exit) end
+  if opts.name ~= nil then check_text(where, "option name", opts.name) end
   self.leads_group = opts.pgroup == true
-  self.detached = opts.detached
+  self.detached = opts.detached or false
   self.on_exit, self.name = opts.on_exit, opts.name
+  self.kill_after = options.seconds(where, opts, "kill_after") or self.kill_after
+  return opts.timeout ~= nil and duration.of(where, "option timeout", opts.timeout)
 end
 
--- What spawn points to is in `anchor`, which must live until it is done.
-local function spawn_with(spawn, spawned, anchor)
-  local status = C.tl_process_spawn(spawn, spawned)
-  if status == NO_MEMORY then -- garbage may be in the way
-    collectgarbage()
-    status = C.tl_process_spawn(spawn, spawned)
-  end
-  return status, anchor
+local function spawn_once_more(order)
+  collectgarbage() -- may be in the way
+  return C.tl_process_spawn(order.spawn, order.spawned)
 end
 
 -- Start it, and take the parent's part of the streams.
 local function start(where, self, opts, limit)
-  local spawn, names, anchor = describe(where, self, opts)
+  local order = describe(where, self.argv, opts)
+  local spawn, spawned = order.spawn, order.spawned
   local stdio, status, which = prepare_streams(where, opts, spawn)
-  if not stdio then return failure(self, status, which, opts, names) end
+  if not stdio then return failure(self, status, which, opts) end
   spawn.options = spawn.options + stdio.blocking
-  self.spawned = new_spawned()
   if spawn.stdio[1] < 0 or spawn.stdio[2] < 0 then io.stdout:flush() end
-  status = spawn_with(spawn, self.spawned, anchor)
+  status = C.tl_process_spawn(spawn, spawned)
+  if status == NO_MEMORY then status = spawn_once_more(order) end
+  spare = order
   if status ~= 0 then
     undo(stdio)
-    return failure(self, status, self.spawned.step, opts, names)
+    return failure(self, status, spawned.step, opts, order.names)
   end
-  close_theirs(stdio)
-  for conn in pairs(stdio.handed) do connection.hand_over(conn) end
+  self.pid, self.pidfd = spawned.pid, spawned.pidfd
+  if stdio ~= INHERITED then
+    close_theirs(stdio)
+    for conn in pairs(stdio.handed) do connection.hand_over(conn) end
+    for name, conn in pairs(stdio.ours) do self[name] = conn end
+  end
   local adopted
   adopted, status = process.adopt(self, limit)
   if not adopted then
     for _, conn in pairs(stdio.ours) do conn:close() end
-    return failure(self, status, 0, opts, names)
+    return failure(self, status, 0, opts)
   end
-  for name, conn in pairs(stdio.ours) do self[name] = conn end
-  if not opts.detached then owner.add(wait.owner(), self) end
+  if not self.detached then wait.own(self) end
   return self
 end
 
+-- Made in one piece, with what each process gets: a table that grows is made
+-- anew each time.
+local function new_process(argv, caller)
+  return { argv = argv, caller = caller, kill_after = process.kill_after,
+    leads_group = false, detached = false, on_exit = nil, name = nil, pid = 0, pidfd = 0,
+    slot = 0, generation = 0, status = nil, before = nil, after = nil, owner = nil }
+end
+
 --- As exec.exec, for a function of another name.
-function exec.start(where, argv, opts)
-  argv, opts = checked_argv(where, argv), opts or {}
-  local limit = opts.timeout and duration.of(where, "option timeout", opts.timeout)
-  if opts.on_exit ~= nil then callable.check(where, "option on_exit", opts.on_exit) end
-  if opts.name ~= nil then check_text(where, "option name", opts.name) end
-  local self = { argv = argv, site = misuse.site(),
-    kill_after = options.seconds(where, opts, "kill_after") or process.kill_after }
-  settle(self, opts)
-  return start(where, self, opts, limit)
+--- @param caller? table of misuse.caller; nil where on_exit tells the site
+function exec.start(where, argv, opts, caller)
+  local self = new_process(checked_argv(where, argv), caller)
+  if next(opts) == nil then return start(where, self, opts) end
+  return start(where, self, opts, settle(where, self, opts))
 end
 
 --- Start a program, never a shell; waits for nothing. It belongs to the task,
@@ -396,8 +425,11 @@ end
 ---   "EAGAIN" ...; "EBUSY": bytes wait in a connection that is to be handed over
 --- Raises for an argv or option that cannot be.
 function exec.exec(argv, opts)
-  options.check("exec", opts, KNOWN)
-  return exec.start("exec", argv, opts)
+  opts = opts ~= nil and options.check("exec", opts, KNOWN) or NONE
+  local caller = opts.on_exit == nil and misuse.caller() or nil
+  local self, message, code = exec.start("exec", argv, opts, caller)
+  if self then return self end -- no tail call: the caller's place is counted
+  return nil, message, code
 end
 
 return exec

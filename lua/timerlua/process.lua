@@ -12,7 +12,6 @@ local errors = require "timerlua.errors"
 local misuse = require "timerlua.misuse"
 local owner = require "timerlua.owner"
 local signal_names = require "timerlua.signal_names"
-local task = require "timerlua.task"
 local timer = require "timerlua.timer"
 local wait = require "timerlua.wait"
 local waiters = require "timerlua.waiters"
@@ -24,6 +23,7 @@ local TERM, KILL = 15, 9
 local MOST_AT_EXIT = 5 -- seconds that what is left at the end may take to end
 local AFTER_KILL = 1   -- seconds that KILL may take
 local ended = ffi.new("tl_process_exit")
+local id = core.new_id()
 
 local process = {
   kill_after = 5, -- seconds from TERM to KILL
@@ -34,19 +34,27 @@ local process = {
 --- @field pid integer
 --- @field argv string[]
 --- @field name string? yours to set
---- @field site string? where it was started, "file:line"
+--- @field site string? where on_exit was defined, or where it was started,
+---   "file:line"
 --- @field stdin timerlua.Connection? where it is "pipe"; so stdout, stderr
 --- @field status timerlua.Status? how it ended; nil while it runs
 local Process = { kind = "process" }
-Process.__index = Process
+
+function Process.__index(self, key)
+  if key == "site" then
+    return self.on_exit and callable.site(self.on_exit) or misuse.site_of(self.caller)
+  end
+  return Process[key]
+end
 
 --- @class timerlua.Status
 --- @field code integer? its exit status, 0 to 255; nil when a signal ended it
 --- @field signal string? "TERM", "KILL" ...
 --- @field core boolean it left a core file
 --- @field timed_out boolean its timeout was over
---- @field rusage table user, system (seconds of processor time), max_rss (bytes);
----   of it and of the children that it waited for
+--- @field user number seconds of processor time, of it and of the children that
+---   it waited for; so system
+--- @field max_rss number bytes in memory at most, of the largest of them
 --- @field lost string? "ECHILD": somebody else has reaped it, so the rest is
 ---   not known
 
@@ -55,7 +63,21 @@ function Process.__tostring(self)
     self.status and "ended" or "running")
 end
 
-local running = {} -- every process that has not been reaped
+-- Every process that has not been reaped: a list through them.
+local last
+
+local function enlist(self)
+  self.before = last
+  if last then last.after = self end
+  last = self
+end
+
+local function strike(self)
+  local before, after = self.before, self.after
+  if before then before.after = after end
+  if after then after.before = before else last = before end
+  self.before, self.after = nil, nil
+end
 
 local function check_self(self, method)
   if getmetatable(self) ~= Process then
@@ -68,31 +90,30 @@ end
 -- ending
 
 local function status_of(self, result)
-  local status = { core = false, timed_out = self.timed_out or false }
+  local timed_out = self.timed_out or false
   if result < 0 then
-    status.lost = ffi.string(C.tl_error_name(result))
-    return status
+    return { core = false, timed_out = timed_out, user = 0, system = 0, max_rss = 0,
+      lost = ffi.string(C.tl_error_name(result)) }
   end
-  if ended.signal ~= 0 then
-    status.signal = signal_names.name(ended.signal)
-  else
-    status.code = ended.code
-  end
-  status.core = ended.core ~= 0
-  status.rusage = { user = ended.user_s, system = ended.system_s, max_rss = ended.max_rss }
-  return status
+  local code, signal = ended.code, ended.signal
+  return { code = signal == 0 and code or nil,
+    signal = signal ~= 0 and signal_names.name(signal) or nil,
+    core = ended.core ~= 0, timed_out = timed_out, user = ended.user_s,
+    system = ended.system_s, max_rss = ended.max_rss }
 end
 
 -- Its handle may have been taken from it, after an error that ended the script.
 local function unwatch(self)
-  local id = self.id
-  C.tl_handle_close(loop, id.slot, id.generation)
-  local _, object = anchors.get(id.slot)
-  if object == self then anchors.clear(id.slot) end
+  local slot = self.slot
+  local _, object = anchors.get(slot)
+  if object ~= self then return C.tl_socket_close(self.pidfd) end
+  C.tl_watch_close(loop, slot, self.generation)
+  anchors.clear(slot)
 end
 
 local function cancel_timer(self, name)
-  if self[name] then self[name]:cancel() end
+  if not self[name] then return end
+  self[name]:cancel()
   self[name] = nil
 end
 
@@ -101,10 +122,9 @@ local function reap(self)
   local result = C.tl_process_reap(self.pid, ended)
   if result == AGAIN then return false end
   self.status = status_of(self, result)
-  running[self] = nil
+  strike(self)
   unwatch(self)
-  C.tl_socket_close(self.spawned.pidfd)
-  owner.remove(self)
+  if self.owner then owner.remove(self) end
   cancel_timer(self, "deadline")
   cancel_timer(self, "killer")
   local waiting = self.waiting
@@ -120,18 +140,15 @@ local function on_ready(self)
   if not reap(self) then return end
   local on_exit = self.on_exit
   if not on_exit then return end
-  task.become(self, on_exit)
+  wait.ended = self
   return on_exit(self, self.status)
 end
 
 local function start_watch(self)
-  local status = C.tl_watch_start(loop, self.id, self.spawned.pidfd, READ)
+  local status = C.tl_watch_start(loop, id, self.pidfd, READ)
   if status ~= 0 then return status end
-  local what = on_ready
-  if self.on_exit then
-    what = callable.stand_in(function(me) return on_ready(me) end, self.on_exit)
-  end
-  anchors.set(self.id.slot, what, self)
+  self.slot, self.generation = id.slot, id.generation
+  anchors.set(self.slot, on_ready, self)
   return 0
 end
 
@@ -140,7 +157,7 @@ end
 
 local function send(self, number)
   if self.status then return NO_SUCH end
-  return C.tl_process_kill(self.spawned, number, self.leads_group and 1 or 0)
+  return C.tl_process_kill(self.pid, self.pidfd, number, self.leads_group and 1 or 0)
 end
 
 local function failed(self, what, status)
@@ -195,7 +212,7 @@ end
 -- What owns it was broken off: the loop goes on until it has ended.
 function Process:disowned()
   begin_end(self)
-  if not self.status then C.tl_handle_ref(loop, self.id.slot, self.id.generation, 1) end
+  if not self.status then C.tl_handle_ref(loop, self.slot, self.generation, 1) end
 end
 
 local function time_over(_, self)
@@ -219,7 +236,7 @@ function Process:wait(limit)
   if limit ~= nil then limit = duration.of("process:wait", "limit", limit) end
   if self.status then return self.status end
   local waiter = wait.begin("process:wait", limit)
-  if C.tl_handle_ref(loop, self.id.slot, self.id.generation, 1) == STALE then
+  if C.tl_handle_ref(loop, self.slot, self.generation, 1) == STALE then
     local status = start_watch(self) -- a "stop" handler after an error
     if status ~= 0 then
       wait.abandon(waiter)
@@ -238,13 +255,13 @@ end
 --- it, unless it is detached.
 function Process:unref()
   check_self(self, "unref")
-  C.tl_handle_ref(loop, self.id.slot, self.id.generation, 0)
+  C.tl_handle_ref(loop, self.slot, self.generation, 0)
   return self
 end
 
 function Process:ref()
   check_self(self, "ref")
-  C.tl_handle_ref(loop, self.id.slot, self.id.generation, 1)
+  C.tl_handle_ref(loop, self.slot, self.generation, 1)
   return self
 end
 
@@ -253,41 +270,41 @@ end
 
 local function await(list, seconds)
   local pidfds = ffi.new("int32_t[?]", #list)
-  for i, self in ipairs(list) do pidfds[i - 1] = self.spawned.pidfd end
+  for i, self in ipairs(list) do pidfds[i - 1] = self.pidfd end
   C.tl_process_await(pidfds, #list, seconds)
 end
 
 -- Kill and reap one that cannot be looked after.
 local function discard(self)
-  C.tl_process_kill(self.spawned, KILL, 0)
+  C.tl_process_kill(self.pid, self.pidfd, KILL, 0)
   await({ self }, AFTER_KILL)
   C.tl_process_reap(self.pid, ended)
-  C.tl_socket_close(self.spawned.pidfd)
+  C.tl_socket_close(self.pidfd)
 end
 
 --- A process that has just been started.
---- @param self table spawned, argv, site, kill_after (seconds); leads_group,
+--- @param self table pid, pidfd, argv, caller, kill_after (seconds); leads_group,
 ---   detached, on_exit, name
 --- @param limit? number|ffi.cdata* how long it may run
 --- @return timerlua.Process? process
 --- @return integer? status why not; then it has been killed
 function process.adopt(self, limit)
   setmetatable(self, Process)
-  self.id, self.pid = core.new_id(), self.spawned.pid
   local status = start_watch(self)
   if status ~= 0 then
     discard(self)
     return nil, status
   end
-  running[self] = true
+  enlist(self)
   if not limit then return self end
   self.deadline = timer.after(limit, time_over, self)
   if self.deadline then
     self.deadline:unref()
     return self
   end
-  running[self] = nil
-  unwatch(self)
+  strike(self)
+  C.tl_handle_close(loop, self.slot, self.generation)
+  anchors.clear(self.slot)
   discard(self)
   return nil, NO_MEMORY
 end
@@ -304,8 +321,10 @@ end
 --- without the loop, for a bounded time.
 function process.end_all()
   local list, longest = {}, 0
-  for self in pairs(running) do
-    if not self.detached then list[#list + 1] = self end
+  local each = last
+  while each do
+    if not each.detached then list[#list + 1] = each end
+    each = each.before
   end
   list = sweep(list)
   for _, self in ipairs(list) do
@@ -322,10 +341,5 @@ end
 -- A plain luajit has no other end. Kept by the module's table.
 process.sentinel = newproxy(true)
 getmetatable(process.sentinel).__gc = function() process.end_all() end
-
---- Iterate over the processes that run.
-function process.each()
-  return pairs(running)
-end
 
 return process

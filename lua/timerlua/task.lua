@@ -55,6 +55,10 @@ local function settle_in(self, co)
   tasks[co] = self
 end
 
+local function is_of(object, slot, generation)
+  return object and object.slot == slot and object.generation == generation
+end
+
 -- A callback becomes a task: its handle counts as running until it is over.
 -- One that its own callback ended has given its slot to somebody else.
 function wait.adopt(co)
@@ -62,14 +66,17 @@ function wait.adopt(co)
   local what, object
   if C.tl_handle_info_get(loop, slot, generation, adopted_info) == 0 then
     what, object = anchors.get(slot)
+  elseif is_of(wait.ended, slot, generation) then
+    object = wait.ended
   end
   -- of a connection all callbacks are anchored: they are its handler's
-  local fn = anchors.unbind(what) or object and object.handler
+  local fn = anchors.unbind(what) or object and (object.handler or object.on_exit)
   -- made in one piece: a table that grows is made anew each time
   local self = setmetatable({ fn = fn, status = "running",
     id = new_id(), kind = "callback", source = object, handle_slot = slot,
     handle_generation = generation, coroutine = co, finally = false,
     waiting_for = false, ending = false, results = false }, Task)
+  owner.adopt(self, shared.resumes)
   shared.adopted = 1
   live[self] = true
   tasks[co] = self
