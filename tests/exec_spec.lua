@@ -212,7 +212,7 @@ describe("the options of tl.exec", function()
 
   it("set the process group", function()
     run(function()
-      local group = [[ps -o pgid= -p $$ | tr -d ' ']]
+      local group = [[cut -d " " -f 5 /proc/$$/stat]]
       local p = assert(tl.exec({ "sh", "-c", group }, { pgroup = true, stdout = "pipe" }))
       assert.equal(tostring(p.pid), p.stdout:receive())
       p:wait()

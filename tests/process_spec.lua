@@ -438,7 +438,7 @@ describe("a child that a task started", function()
     run(function()
       local p
       local owner = tl.spawn(function()
-        p = assert(tl.exec({ "sh", "-c", "ps -o sid= -p $$; exec sleep 60" },
+        p = assert(tl.exec({ "sh", "-c", "cut -d ' ' -f 6 /proc/$$/stat; exec sleep 60" },
           { detached = true, stdout = "pipe" }))
         tl.sleep(60)
       end)

@@ -19,17 +19,27 @@ local collect = {}
 --- @field open boolean its output had not ended 1 s after it had: a child of
 ---   its own still has it
 
+-- It is in vain to go on: the first reason counts.
+local function give_up(state, message, code)
+  if not state.message then
+    state.message, state.code = message, code
+    state.process:stop()
+  end
+end
+
 -- One stream to its end, or until there is too much of it.
-local function read(state, conn)
+local function read(state, conn, name)
   local buffer = buffers.new()
   state.buffers[conn] = buffer
   while true do
-    local count = conn:receive_into(buffer, PIECE)
-    if not count then break end
+    local count, message, _, code = conn:receive_into(buffer, PIECE)
+    if not count then
+      if code ~= "EOF" then give_up(state, ("%s: %s"):format(name, message), code) end
+      break
+    end
     state.total = state.total + count
     if state.total > state.limit then
-      state.exceeded = true
-      state.process:stop()
+      give_up(state, ("more than %d bytes of output"):format(state.limit), "EMSGSIZE")
       break
     end
   end
@@ -37,18 +47,21 @@ local function read(state, conn)
 end
 
 -- One that closes its input early wants no more of it.
-local function write(conn, input)
-  conn:send(input)
-  conn:flush()
+local function write(state, conn, input)
+  local sent, message, _, code = conn:send(input)
+  if sent then
+    sent, message, code = conn:flush()
+  end
+  if not sent and code ~= "EPIPE" then give_up(state, "stdin: " .. message, code) end
   conn:close()
 end
 
 local function begin(state, input)
   local p = state.process
   for _, name in ipairs { "stdout", "stderr" } do
-    if p[name] then table.insert(state.readers, task.spawn(read, state, p[name])) end
+    if p[name] then table.insert(state.readers, task.spawn(read, state, p[name], name)) end
   end
-  if input then state.writer = task.spawn(write, p.stdin, input) end
+  if input then state.writer = task.spawn(write, state, p.stdin, input) end
 end
 
 local function join_readers(state)
@@ -92,8 +105,8 @@ local function finish(state, ok, status, message, code)
   if not ok then error(status, 0) end
   if not status then return nil, ("%s: %s"):format(name, message), code end
   local result = result_of(state, status)
-  if not state.exceeded then return result end
-  return nil, ("%s: more than %d bytes of output"):format(name, state.limit), "EMSGSIZE", result
+  if not state.message then return result end
+  return nil, ("%s: %s"):format(name, state.message), state.code, result
 end
 
 local function settings(opts)
@@ -124,7 +137,8 @@ end
 ---   default, beyond which it is ended
 --- @return timerlua.Result? result how it ended, and its output
 --- @return string? message
---- @return string? code as for tl.exec; "EMSGSIZE" beyond the limit
+--- @return string? code as for tl.exec; "EMSGSIZE" beyond the limit; what went
+---   wrong with a pipe
 --- @return timerlua.Result? partial what there was of it then
 --- Raises for an argv or option that cannot be.
 function collect.run(argv, opts)
