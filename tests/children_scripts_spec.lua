@@ -82,7 +82,8 @@ describe("the supervisor", function()
   it("ends the program before itself", function()
     local s = server.command(("%s scripts/supervisor.lua %s"):format(support.program,
       program("stays", "trap 'echo bye; exit' TERM; echo ready; while :; do sleep 0.01; done")))
-    local child = tonumber(s:await("%((%d+)%)\nready\n"))
+    s:await "ready\n"
+    local child = tonumber(s:await "%((%d+)%)")
     local result = s:stop()
     assert.equal(143, result.code) -- the shell may tell that its sleep was ended
     assert.truthy(result.out:find "bye\nstopped\n$")
@@ -92,7 +93,8 @@ describe("the supervisor", function()
   it("ends one that ignores TERM by KILL", function()
     local s = server.command(("%s scripts/supervisor.lua %s"):format(support.program,
       program("ignores", "trap '' TERM; echo ready; while :; do sleep 0.01; done")))
-    local child = tonumber(s:await("%((%d+)%)\nready\n"))
+    s:await "ready\n"
+    local child = tonumber(s:await "%((%d+)%)")
     local result = s:stop()
     assert.same({ "", 143 }, { result.err, result.code })
     assert.is_false(processes.alive(child))
