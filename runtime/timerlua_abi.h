@@ -180,7 +180,9 @@ int tl_timer_resume(tl_loop *loop, uint32_t slot, uint32_t generation);
    (a regular file), -EEXIST (watched already), -ENOSPC from epoll_ctl(2). */
 int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest);
 
-/* End a watch, and close its descriptor, which no other process has. */
+/* End a watch, and close its descriptor, which no other process has for long. A
+   child that is being started may have it for a moment, so it should be
+   edge-triggered: until then the kernel goes on reporting it. */
 void tl_watch_close(tl_loop *loop, uint32_t slot, uint32_t generation);
 
 /* The descriptor of a C stream, for Lua's io files; -1 when it has none. */

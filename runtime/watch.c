@@ -55,12 +55,12 @@ int tl__watch_renew(tl_loop *loop, tl_id id, tl_handle *handle)
 
 void tl_watch_close(tl_loop *loop, uint32_t slot, uint32_t generation)
 {
-    const tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
+    tl_id id = {slot, generation};
+    tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
     if (handle == NULL || handle->kind != TL_WATCH)
         return;
     int fd = handle->at.watch.fd;
-    /* a child that is being started has a copy of it for a moment, so to close
-       it would not take it out of the poller at once */
+    tl__descriptor_forget(loop, id, handle);
     tl_handle_close(loop, slot, generation);
     (void)close(fd);
 }

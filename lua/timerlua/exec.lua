@@ -348,10 +348,11 @@ end
 local function settle(where, self, opts)
   if opts.on_exit ~= nil then callable.check(where, "option on_exit", opts.on_exit) end
   if opts.name ~= nil then check_text(where, "option name", opts.name) end
-  self.leads_group = opts.pgroup == true
-  self.detached = opts.detached or false
-  self.on_exit, self.name = opts.on_exit, opts.name
-  self.kill_after = options.seconds(where, opts, "kill_after") or self.kill_after
+  if opts.pgroup == true then self.leads_group = true end
+  if opts.detached then self.detached = true end
+  if opts.name then self.name = opts.name end
+  if opts.kill_after then self.kill_after = options.seconds(where, opts, "kill_after") end
+  self.on_exit = opts.on_exit
   return opts.timeout ~= nil and duration.of(where, "option timeout", opts.timeout)
 end
 
@@ -387,16 +388,15 @@ local function start(where, self, opts, limit)
     for _, conn in pairs(stdio.ours) do conn:close() end
     return failure(self, status, 0, opts)
   end
-  if not self.detached then wait.own(self) end
+  if not opts.detached then wait.own(self) end
   return self
 end
 
 -- Made in one piece, with what each process gets: a table that grows is made
 -- anew each time.
 local function new_process(argv, caller)
-  return { argv = argv, caller = caller, kill_after = process.kill_after,
-    leads_group = false, detached = false, on_exit = nil, name = nil, pid = 0, pidfd = 0,
-    slot = 0, generation = 0, status = nil, before = nil, after = nil, owner = nil }
+  return { argv = argv, caller = caller, on_exit = nil, pid = 0, pidfd = 0, slot = 0,
+    generation = 0, status = nil, before = nil, after = nil, owner = nil, owned_before = nil }
 end
 
 --- As exec.exec, for a function of another name.

@@ -25,9 +25,11 @@ function owner.remove(thing)
   local from = thing.owner
   if not from then return end
   local before, after = thing.owned_before, thing.owned_after
+  thing.owner, thing.owned_before = nil, nil
+  if type(from) == "number" then return end -- a callback's, which keeps no list
+  thing.owned_after = nil
   if before then before.owned_after = after end
   if after then after.owned_before = before else from.owned = before end
-  thing.owner, thing.owned_before, thing.owned_after = nil, nil, nil
 end
 
 --- What is left belongs to another owner from now on, or to nobody.
@@ -49,24 +51,26 @@ function owner.break_off(from)
   end
 end
 
--- Of a callback that is no task, or not yet: the last thing it began.
+-- What a callback that is no task, or not yet, began last. Its things hold its
+-- number in place of an owner.
 local last_begun
 
 --- The running callback began it, the one with this number.
 function owner.begun(thing, number)
-  thing.begun_by = number
-  thing.begun_before = last_begun and last_begun.begun_by == number and last_begun or nil
+  thing.owner = number
+  thing.owned_before = last_begun and last_begun.owner == number and last_begun or nil
   last_begun = thing
 end
 
 --- That callback has become a task: what it began, and still runs, is its.
 function owner.adopt(task, number)
-  if not last_begun then return end
   local thing = last_begun
   last_begun = nil
-  while thing and thing.begun_by == number do
-    if not thing.status then owner.add(task, thing) end
-    thing = thing.begun_before
+  while thing and thing.owner == number do
+    local before = thing.owned_before
+    owner.remove(thing)
+    owner.add(task, thing)
+    thing = before
   end
 end
 

@@ -17,7 +17,7 @@ local wait = require "timerlua.wait"
 local waiters = require "timerlua.waiters"
 
 local C, loop = core.C, core.loop
-local READ = 1 -- TL_READ
+local READ, EDGE = 1, 16 -- TL_READ ...
 local AGAIN, NO_SUCH, NO_MEMORY, STALE = -11, -3, -12, -116
 local TERM, KILL = 15, 9
 local MOST_AT_EXIT = 5 -- seconds that what is left at the end may take to end
@@ -25,9 +25,7 @@ local AFTER_KILL = 1   -- seconds that KILL may take
 local ended = ffi.new("tl_process_exit")
 local id = core.new_id()
 
-local process = {
-  kill_after = 5, -- seconds from TERM to KILL
-}
+local process = {}
 
 --- @class timerlua.Process
 --- @field kind string "process"
@@ -38,7 +36,10 @@ local process = {
 ---   "file:line"
 --- @field stdin timerlua.Connection? where it is "pipe"; so stdout, stderr
 --- @field status timerlua.Status? how it ended; nil while it runs
-local Process = { kind = "process" }
+--- @field kill_after number seconds from TERM to KILL
+--- @field leads_group boolean of a group of its own, which gets its signals
+--- @field detached boolean nobody ends it
+local Process = { kind = "process", kill_after = 5, leads_group = false, detached = false }
 
 function Process.__index(self, key)
   if key == "site" then
@@ -135,9 +136,18 @@ local function reap(self)
   return true
 end
 
--- What its handle runs.
-local function on_ready(self)
-  if not reap(self) then return end
+local AGAIN_AFTER = 0.01 -- seconds
+
+local on_ready
+
+-- What its handle runs, once: it is edge-triggered. Somebody who traces it may
+-- have it reaped later than it has ended.
+function on_ready(self)
+  if self.status then return end
+  if not reap(self) then
+    timer.after(AGAIN_AFTER, function() return on_ready(self) end)
+    return
+  end
   local on_exit = self.on_exit
   if not on_exit then return end
   wait.ended = self
@@ -145,7 +155,7 @@ local function on_ready(self)
 end
 
 local function start_watch(self)
-  local status = C.tl_watch_start(loop, id, self.pidfd, READ)
+  local status = C.tl_watch_start(loop, id, self.pidfd, READ + EDGE)
   if status ~= 0 then return status end
   self.slot, self.generation = id.slot, id.generation
   anchors.set(self.slot, on_ready, self)
@@ -283,8 +293,7 @@ local function discard(self)
 end
 
 --- A process that has just been started.
---- @param self table pid, pidfd, argv, caller, kill_after (seconds); leads_group,
----   detached, on_exit, name
+--- @param self table pid, pidfd, argv, and what else is known of it
 --- @param limit? number|ffi.cdata* how long it may run
 --- @return timerlua.Process? process
 --- @return integer? status why not; then it has been killed
