@@ -597,10 +597,10 @@ typedef struct tl_spawned {
 typedef struct tl_process_exit {
     double user_s; /* processor time of it and of the children it waited for */
     double system_s;
-    double max_rss;  /* bytes of the largest of them */
-    int32_t code;    /* -1 when a signal ended it */
-    int32_t signal;  /* 0 when it ended by itself */
-    int32_t core;    /* it left a core file */
+    double max_rss; /* bytes of the largest of them */
+    int32_t code;   /* -1 when a signal ended it */
+    int32_t signal; /* 0 when it ended by itself */
+    int32_t core;   /* it left a core file */
 } tl_process_exit;
 
 /* Start a program. Waits until it is running or has failed to, which no script

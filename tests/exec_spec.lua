@@ -170,7 +170,8 @@ describe("the options of tl.exec", function()
     assert.equal("option detached must be true or false, got 1", refused { detached = 1 })
     assert.equal("options detached and pgroup exclude each other",
       refused { detached = true, pgroup = true })
-    assert.truthy(refused({ rlimits = { files = 1 } }):find('a limit must be one of as, .*got "files"'))
+    assert.truthy(refused({ rlimits = { files = 1 } })
+      :find('a limit must be one of as, .*got "files"'))
     assert.equal('limit nofile must be a whole number >= 0, "unlimited" or {soft, hard}, got -1',
       refused { rlimits = { nofile = -1 } })
     assert.equal('limit nofile must be a whole number >= 0, "unlimited" or {soft, hard}, got nil',

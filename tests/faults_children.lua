@@ -64,7 +64,8 @@ local function finish(what, p)
 end
 
 local function signals()
-  local p = check("exec", tl.exec({ "sleep", "60" }, { env = ENV, stdin = "null", stdout = "null" }))
+  local p = check("exec", tl.exec({ "sleep", "60" },
+    { env = ENV, stdin = "null", stdout = "null" }))
   if p then finish("stop", p) end
   p = check("exec", tl.exec({ "sleep", "60" }, { env = ENV, pgroup = true }))
   if p then finish("stop group", p) end

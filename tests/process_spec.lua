@@ -612,7 +612,8 @@ describe("at the program's end", function()
 
   it("of a plain luajit they are ended, too", function()
     os.remove(path)
-    local r = support.shell(([[LD_PRELOAD=$SANITIZER_PRELOAD luajit -e 'local tl = require "timerlua"
+    local r = support.shell(([[LD_PRELOAD=$SANITIZER_PRELOAD luajit -e '
+      local tl = require "timerlua"
       tl.exec { "sh", "-c", "echo $$ >%s; exec sleep 60" }
       while not io.open(%q) or io.open(%q):seek("end") == 0 do tl.sleep(0.001) end']])
       :format(path, path, path), { timeout = 20 })

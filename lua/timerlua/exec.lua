@@ -1,6 +1,7 @@
 -- Starting a child process: what the script asks for, checked and put in the
 -- words of the core.
 local ffi = require "ffi"
+local new_table = require "table.new"
 local core = require "timerlua.ffi"
 local callable = require "timerlua.callable"
 local connection = require "timerlua.connection"
@@ -57,7 +58,7 @@ local function checked_argv(where, argv)
   if type(argv) ~= "table" then
     misuse.got(where, "argv must be a list of strings, not a command line", argv)
   end
-  local list, count = {}, 0
+  local list, count = new_table(#argv, 0), 0
   for i = 1, #argv do
     list[i] = check_text(where, "argv[%d]", argv[i], i)
   end
@@ -392,11 +393,12 @@ local function start(where, self, opts, limit)
   return self
 end
 
--- Made in one piece, with what each process gets: a table that grows is made
--- anew each time.
+-- With room for what each process gets: a table that grows is made anew each
+-- time.
 local function new_process(argv, caller)
-  return { argv = argv, caller = caller, on_exit = nil, pid = 0, pidfd = 0, slot = 0,
-    generation = 0, status = nil, before = nil, after = nil, owner = nil, owned_before = nil }
+  local self = new_table(0, 16)
+  self.argv, self.caller = argv, caller
+  return self
 end
 
 --- As exec.exec, for a function of another name.
