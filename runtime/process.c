@@ -289,9 +289,13 @@ int tl_process_reap(int pid, tl_process_exit *ended)
 
 int tl_process_kill(int pid, int pidfd, int number, int group)
 {
-    long result = group
-                      ? kill(-pid, number)
-                      : syscall(SYS_pidfd_send_signal, pidfd, number, NULL, 0);
+    long result = -1;
+    errno = ENOSYS;
+    if (!group)
+        result = syscall(SYS_pidfd_send_signal, pidfd, number, NULL, 0);
+    /* a sandbox may not know it; until it is reaped, its number is its own */
+    if (result != 0 && errno == ENOSYS)
+        result = kill(group ? -pid : pid, number);
     return result == 0 ? 0 : -errno;
 }
 
