@@ -151,5 +151,47 @@ function workloads.TASKS()
   put("bytes", (measure.rss() - before) / measure.sleepers)
 end
 
+function workloads.P1()
+  local cpu, start = os.clock(), uv.hrtime()
+  local started, ended = 0, 0
+  local function next_one()
+    started = started + 1
+    local handle
+    handle = assert(uv.spawn("/bin/true", {}, function(code)
+      assert(code == 0)
+      handle:close()
+      ended = ended + 1
+      if started < measure.spawns then next_one() end
+    end))
+  end
+  for _ = 1, measure.spawned_at_once do next_one() end
+  uv.run()
+  put("cpu_us", (os.clock() - cpu) * 1e6 / measure.spawns)
+  put("spawns_s", measure.spawns / ((uv.hrtime() - start) * 1e-9))
+end
+
+function workloads.P2()
+  local start = uv.hrtime()
+  local piece, left, taken = ("x"):rep(measure.piece_bytes), measure.pumped_bytes, 0
+  local input, output = uv.new_pipe(false), uv.new_pipe(false)
+  local cat
+  cat = assert(uv.spawn("cat", { stdio = { input, output } }, function() cat:close() end))
+  local function send()
+    if left == 0 then return input:close() end
+    local count = math.min(left, #piece)
+    left = left - count
+    input:write(piece:sub(1, count), send)
+  end
+  send()
+  output:read_start(function(_, data)
+    if not data then return output:close() end
+    taken = taken + #data
+  end)
+  uv.run()
+  assert(taken == measure.pumped_bytes)
+  put("mb_s", measure.pumped_bytes * 1e-6 / ((uv.hrtime() - start) * 1e-9))
+  put("cpu_ms", os.clock() * 1e3)
+end
+
 workloads[arg[1]](arg[2])
 os.exit(0) -- leaves a million dead handles to the kernel, which is quicker

@@ -16,10 +16,13 @@
 
 enum {
     MILLION = 1000000,
-    LIVE = 100000,         /* T3: timers to choose from */
-    PERIODIC = 1000,       /* T5: timers on the grid */
-    GRID_SECONDS = 5,      /* T5: how long */
-    LATEST_US = 1000000    /* T5: anything later counts as this late */
+    LIVE = 100000,               /* T3: timers to choose from */
+    PERIODIC = 1000,             /* T5: timers on the grid */
+    GRID_SECONDS = 5,            /* T5: how long */
+    LATEST_US = 1000000,         /* T5: anything later counts as this late */
+    SPAWNS = 2000,               /* P1: programs in all */
+    SPAWNED_AT_ONCE = 32,        /* P1: running at once */
+    PUMPED_BYTES = 100 * MILLION /* P2 */
 };
 
 typedef void workload_fn(void);

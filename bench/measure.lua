@@ -16,6 +16,10 @@ local measure = {
   periodic = 1000,  -- T5: timers on the grid
   grid_seconds = 5, -- T5: how long
   sleepers = 100000, -- TASKS: asleep at once
+  spawns = 2000,     -- P1: programs in all
+  spawned_at_once = 32, -- P1: running at once
+  pumped_bytes = 100000000, -- P2
+  piece_bytes = 65536, -- P2
 }
 
 function measure.rss()

@@ -3,6 +3,7 @@
 'use strict';
 
 const fs = require('fs');
+const { spawn } = require('child_process');
 const net = require('net');
 
 const MILLION = 1000000;
@@ -10,6 +11,9 @@ const LIVE = 100000;
 const PERIODIC = 1000;
 const GRID_SECONDS = 5;
 const LATEST_US = 1000000;
+const SPAWNS = 2000;
+const SPAWNED_AT_ONCE = 32;
+const PUMPED_BYTES = 100000000;
 
 const nothing = () => {};
 const put = (key, value) => console.log(key, Number(value.toPrecision(6)));
@@ -168,7 +172,48 @@ function onTheGrid() {
   }, GRID_SECONDS * 1000);
 }
 
+function spawnAndReap() {
+  const cpu = cpuSeconds();
+  const start = nowNs();
+  let started = 0;
+  let ended = 0;
+  const next = () => {
+    started++;
+    spawn('/bin/true', { stdio: 'inherit' }).on('exit', (code) => {
+      if (code !== 0) throw new Error(`exit status ${code}`);
+      if (started < SPAWNS) next();
+      if (++ended < SPAWNS) return;
+      put('cpu_us', (cpuSeconds() - cpu) * 1e6 / SPAWNS);
+      put('spawns_s', SPAWNS / ((nowNs() - start) * 1e-9));
+    });
+  };
+  for (let i = 0; i < SPAWNED_AT_ONCE; i++) next();
+}
+
+function pump() {
+  const start = nowNs();
+  const piece = Buffer.alloc(65536, 'x');
+  const cat = spawn('cat', { stdio: ['pipe', 'pipe', 'inherit'] });
+  let left = PUMPED_BYTES;
+  let taken = 0;
+  const send = () => {
+    if (left === 0) return cat.stdin.end();
+    const count = Math.min(left, piece.length);
+    left -= count;
+    cat.stdin.write(piece.subarray(0, count), send);
+  };
+  send();
+  cat.stdout.on('data', (data) => { taken += data.length; });
+  cat.on('close', () => {
+    if (taken !== PUMPED_BYTES) throw new Error(`${taken} bytes`);
+    put('mb_s', PUMPED_BYTES * 1e-6 / ((nowNs() - start) * 1e-9));
+    put('cpu_ms', cpuSeconds() * 1e3);
+  });
+}
+
 const workloads = {
+  P1: spawnAndReap,
+  P2: pump,
   T1: insertAndCancel,
   T2: (...rest) => fire(draws(MILLION), ...rest),
   T2s: (...rest) => fire(ramp(MILLION), ...rest),

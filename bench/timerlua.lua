@@ -170,4 +170,66 @@ function workloads.TASKS(kind)
   tl.stop()
 end
 
+-- The parent's own processor time, which os.clock is.
+local function put_spawns(cpu, start)
+  put("cpu_us", (os.clock() - cpu) * 1e6 / measure.spawns)
+  put("spawns_s", measure.spawns / (tl.now() - start))
+end
+
+-- P1: callbacks, or a task for each of those that run at once.
+function workloads.P1(kind)
+  local cpu, start = os.clock(), tl.now()
+  local words, started, ended = { "/bin/true" }, 0, 0
+  local opts
+  local function next_one()
+    started = started + 1
+    assert(tl.exec(words, opts))
+  end
+  opts = { on_exit = function(_, status)
+    assert(status.code == 0)
+    ended = ended + 1
+    if started < measure.spawns then next_one() end
+    if ended == measure.spawns then put_spawns(cpu, start) end
+  end }
+  if kind ~= "tasks" then
+    for _ = 1, measure.spawned_at_once do next_one() end
+    return
+  end
+  tl.scope(function(scope)
+    for _ = 1, measure.spawned_at_once do
+      scope:spawn(function()
+        while started < measure.spawns do
+          started = started + 1
+          assert(assert(tl.exec(words)):wait().code == 0)
+        end
+      end)
+    end
+  end)
+  put_spawns(cpu, start)
+end
+
+-- P2: 100 MB to a child and back.
+function workloads.P2()
+  local start = tl.now()
+  local piece = ("x"):rep(measure.piece_bytes)
+  local cat = assert(tl.exec({ "cat" }, { stdin = "pipe", stdout = "pipe" }))
+  tl.spawn(function()
+    local left = measure.pumped_bytes
+    while left > 0 do
+      left = left - assert(cat.stdin:send(piece, 1, math.min(#piece, left)))
+    end
+    assert(cat.stdin:flush())
+    cat.stdin:close()
+  end)
+  local taken = 0
+  while true do
+    local data = cat.stdout:receive_some(measure.piece_bytes)
+    if not data then break end
+    taken = taken + #data
+  end
+  assert(taken == measure.pumped_bytes and cat:wait().code == 0)
+  put("mb_s", measure.pumped_bytes * 1e-6 / (tl.now() - start))
+  put("cpu_ms", os.clock() * 1e3)
+end
+
 workloads[arg[1]](arg[2], arg[3])

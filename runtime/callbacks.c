@@ -91,6 +91,7 @@ static void set_current(tl_dispatcher *d, tl_id id, bool adopted)
     d->loop->shared.current_slot = id.slot;
     d->loop->shared.current_generation = id.generation;
     d->loop->shared.adopted = adopted;
+    d->loop->shared.resumes++;
 }
 
 static int enter(tl_dispatcher *d, lua_State *co, int nargs)

@@ -499,6 +499,19 @@ double tl_stream_abort(tl_loop *loop, uint32_t slot, uint32_t generation,
     return dropped;
 }
 
+void tl_stream_hand_over(tl_loop *loop, uint32_t slot, uint32_t generation)
+{
+    tl_id id = {slot, generation};
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    if (s == NULL || handle->at.watch.fd < 0)
+        return;
+    s->state |= TL_STREAM_SHARED;
+    /* it stays open elsewhere, so the kernel would go on reporting it */
+    (void)tl__descriptor_interest(loop, id, handle, 0);
+    tl__stream_end(loop, id, handle, s);
+}
+
 void tl__stream_dispose(tl_loop *loop, tl_handle *handle)
 {
     tl_stream *s = handle->repeat.stream;

@@ -89,6 +89,8 @@ typedef struct tl_shared {
     int32_t interrupt; /* Lua: leave the run after this callback */
     int32_t stopped;   /* leave it for good */
     int32_t errors;    /* uncaught errors, for the exit status */
+    uint32_t resumes;  /* of coroutines so far: tells one callback from the next
+                          on the same handle */
 } tl_shared;
 
 /* Families of addresses; the numbers of Linux, address_families(7). */
@@ -178,6 +180,11 @@ int tl_timer_resume(tl_loop *loop, uint32_t slot, uint32_t generation);
 /* Watch fd; interest is of TL_READ | TL_WRITE | TL_EDGE. -EBADF, -EPERM
    (a regular file), -EEXIST (watched already), -ENOSPC from epoll_ctl(2). */
 int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest);
+
+/* End a watch, and close its descriptor, which no other process has for long. A
+   child that is being started may have it for a moment, so it should be
+   edge-triggered: until then the kernel goes on reporting it. */
+void tl_watch_close(tl_loop *loop, uint32_t slot, uint32_t generation);
 
 /* --- readiness of the script's own descriptors -------------------------- */
 
@@ -832,6 +839,100 @@ int tl_address_host(const tl_address *address, char *text, size_t size);
 /* As tl_address_parse reads it; "unix:" for a socket without a name. A path
    that begins with @ is given as "unix:./@path". Returns as above. */
 int tl_address_format(const tl_address *address, char *text, size_t size);
+
+/* --- child processes ---------------------------------------------------- */
+
+/* Where a child's descriptor comes from, beside descriptors of ours: it stays
+   what it is; /dev/null; for standard error, what standard output is. */
+enum { TL_STDIO_INHERIT = -1, TL_STDIO_NULL = -2, TL_STDIO_STDOUT = -3 };
+
+/* What of a tl_spawn is to be done. GROUP: join the process group `group`, 0
+   for one of its own. SESSION: begin a session. BLOCKING, for standard input,
+   times 2 and 4 for the other two: take O_NONBLOCK off the descriptor. */
+enum {
+    TL_SPAWN_GROUP = 1,
+    TL_SPAWN_SESSION = 2,
+    TL_SPAWN_NICE = 4,
+    TL_SPAWN_GID = 8,
+    TL_SPAWN_UID = 16,
+    TL_SPAWN_BLOCKING = 32
+};
+
+/* Where it failed. */
+enum {
+    TL_STEP_CLONE = 0,
+    TL_STEP_STDIN = 1,
+    TL_STEP_STDOUT = 2,
+    TL_STEP_STDERR = 3,
+    TL_STEP_GROUP = 4,
+    TL_STEP_SESSION = 5,
+    TL_STEP_NICE = 6,
+    TL_STEP_LIMIT = 7, /* the first of limits, the next ones have 8 ... */
+    TL_STEP_CWD = 100,
+    TL_STEP_GROUPS = 101,
+    TL_STEP_GID = 102,
+    TL_STEP_UID = 103,
+    TL_STEP_EXEC = 104
+};
+
+/* setrlimit(2); all bits set are no limit. */
+typedef struct tl_spawn_limit {
+    uint64_t soft;
+    uint64_t hard;
+    int32_t resource;
+} tl_spawn_limit;
+
+typedef struct tl_spawn {
+    const char *const *argv; /* ends with NULL; argv[0] names the program */
+    const char *const *env;  /* "NAME=value"; NULL: as here */
+    const char *path;        /* where a program without a slash is looked for:
+                                folders with colons between them */
+    const char *cwd;         /* NULL: as here */
+    const tl_spawn_limit *limits;
+    int32_t limit_count;
+    int32_t options; /* TL_SPAWN_... */
+    int32_t stdio[3];
+    int32_t group;
+    int32_t nice; /* -20 to 19, as setpriority(2) */
+    uint32_t uid;
+    uint32_t gid;
+} tl_spawn;
+
+typedef struct tl_spawned {
+    int32_t pid;
+    int32_t pidfd; /* close-on-exec; readable once it has ended */
+    int32_t step;  /* TL_STEP_... of an error */
+} tl_spawned;
+
+typedef struct tl_process_exit {
+    double user_s; /* processor time of it and of the children it waited for */
+    double system_s;
+    double max_rss; /* bytes of the largest of them */
+    int32_t code;   /* -1 when a signal ended it */
+    int32_t signal; /* 0 when it ended by itself */
+    int32_t core;   /* it left a core file */
+} tl_process_exit;
+
+/* Start a program. Waits until it is running or has failed to, which no script
+   is needed for, so it does not block for long. Signals that are caught here,
+   and SIGPIPE in any case, have their default action there, and none is
+   blocked. Only the three standard descriptors stay open. */
+int tl_process_spawn(const tl_spawn *spawn, tl_spawned *spawned);
+/* How a child has ended; it is forgotten by this. -EAGAIN: it has not ended.
+   -ECHILD: somebody else has asked before. */
+int tl_process_reap(int pid, tl_process_exit *ended);
+/* Send a signal to a child that was not reaped; group: to its process group.
+   -ESRCH: it has ended. */
+int tl_process_kill(int pid, int pidfd, int number, int group);
+/* Wait at most so many seconds until all have ended, whatever the clock of the
+   loop; pidfds of those that have become -1. How many have not; or -errno.
+   The only function here that waits. */
+int tl_process_await(int32_t *pidfds, uint32_t count, double seconds);
+/* A child has the descriptor of a connection now: close it here, and do nothing
+   that the other side could notice. */
+void tl_stream_hand_over(tl_loop *loop, uint32_t slot, uint32_t generation);
+/* "NAME=value", the last is NULL. */
+const char *const *tl_process_environment(void);
 
 /* --- names -------------------------------------------------------------- */
 

@@ -2,6 +2,7 @@
 #include "watch.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "descriptor.h"
 #include "handle.h"
@@ -50,6 +51,18 @@ int tl__watch_renew(tl_loop *loop, tl_id id, tl_handle *handle)
         return 0;
     tl__set_active(loop, handle, false); /* nothing will ever come */
     return TL_ERROR;
+}
+
+void tl_watch_close(tl_loop *loop, uint32_t slot, uint32_t generation)
+{
+    tl_id id = {slot, generation};
+    tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
+    if (handle == NULL || handle->kind != TL_WATCH)
+        return;
+    int fd = handle->at.watch.fd;
+    tl__descriptor_forget(loop, id, handle);
+    tl_handle_close(loop, slot, generation);
+    (void)close(fd);
 }
 
 int tl_stream_fd(void *stream)

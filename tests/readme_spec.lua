@@ -282,6 +282,19 @@ describe("the documents", function()
     end
   end)
 
+  it("name every method and option of child processes", function()
+    local text_of_processes = support.read("docs/processes.md")
+    for _, name in ipairs(defined_in("lua/timerlua/process.lua",
+      "\nfunction Process:(%l[%l_]+)")) do
+      if name ~= "disowned" then
+        assert.is_true(is_mentioned(text_of_processes, "p:" .. name), "p:" .. name)
+      end
+    end
+    for name in (require("timerlua.exec").options .. " input limit"):gmatch("%S+") do
+      assert.is_truthy(text_of_processes:find("`" .. name .. "`", 1, true), name)
+    end
+  end)
+
   it("name every counter", function()
     local timers = support.read("docs/timers.md")
     local stats = tl.stats()

@@ -38,7 +38,7 @@ function sockets.run(fn, seconds)
   if not ok then
     for _, row in ipairs(tl.handles()) do
       local finish = row.handle.cancel or row.handle.close
-      finish(row.handle)
+      if finish then finish(row.handle) end
     end
     error(message, 0)
   end

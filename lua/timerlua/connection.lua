@@ -554,6 +554,12 @@ function Connection:close()
   return true
 end
 
+--- A child process has its descriptor: close it here, which nobody notices.
+function connection.hand_over(self)
+  C.tl_stream_hand_over(loop, self.slot, self.generation)
+  if not self.flowing then forget(self) end
+end
+
 --- Close at once: the peer sees a reset, what is queued is dropped.
 --- @return number dropped bytes
 function Connection:abort()

@@ -23,6 +23,12 @@ local function ask(value)
   end
 end
 
+--- The number of a descriptor, nil for what is none.
+function fileno.find(value)
+  local fd = is_number(value) and value or ask(value)
+  return is_number(fd) and fd or nil
+end
+
 --- The number of a descriptor; else an error that names `where` (the function)
 --- and `what` (the parameter). What fileno() raises is raised.
 --- @param where string

@@ -1,8 +1,10 @@
 -- timerlua: exact timers, tasks and watched descriptors in one loop.
 local channel = require "timerlua.channel"
 local clock = require "timerlua.clock"
+local collect = require "timerlua.collect"
 local connect = require "timerlua.connect"
 local events = require "timerlua.events"
+local exec = require "timerlua.exec"
 local file_watch = require "timerlua.file_watch"
 local inspect = require "timerlua.inspect"
 local listener = require "timerlua.listener"
@@ -51,6 +53,8 @@ local tl = {
   pipe = pipe.pipe,
   socketpair = pipe.socketpair,
 
+  exec = exec.exec,
+
   resolve = resolver.resolve,
 
   signal = signal.signal,
@@ -59,7 +63,8 @@ local tl = {
 
   on = events.on,
   stop = stop.stop,
-  run = function()
+  run = function(argv, opts)
+    if argv ~= nil then return collect.run(argv, opts) end
     if task.current() then return task.wait_idle() end
     return stop.run()
   end,

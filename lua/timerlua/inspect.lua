@@ -32,6 +32,11 @@ local function file_watch_row(w)
     exists = w.exists, active = true }
 end
 
+local function process_row(p, info)
+  return { kind = "process", handle = p, name = p.name, site = p.site, pid = p.pid,
+    active = info.active ~= 0 }
+end
+
 local function task_row(t)
   return { kind = t.kind, handle = t, name = t.name, site = t.site,
     status = t.status, due = t:wakes_at(),
@@ -68,6 +73,7 @@ local function row_of(slot, info)
   if info.kind == KIND_STREAM then object = connection.all[slot] end
   if signal.owns(object) then return nil end -- has a row of its own
   local make = ROWS[info.kind]
+  if object and object.kind == "process" then return process_row(object, info) end
   if object and make then return make(object, info.active ~= 0) end
 end
 

@@ -10,15 +10,29 @@ end
 
 local own = folder(debug.getinfo(1, "S").source)
 
-local function position()
-  for level = 3, 100 do
+local function caller_from(level)
+  while true do
     local frame = debug.getinfo(level, "Sl")
-    if not frame then break end
-    if frame.currentline > 0 and folder(frame.source) ~= own then
-      return ("%s:%d: "):format(frame.short_src, frame.currentline)
-    end
+    if not frame then return nil end
+    if frame.currentline > 0 and folder(frame.source) ~= own then return frame end
+    level = level + 1
   end
-  return ""
+end
+
+local function position()
+  local frame = caller_from(4)
+  return frame and ("%s:%d: "):format(frame.short_src, frame.currentline) or ""
+end
+
+--- Whoever called in, for misuse.site_of; cheap.
+function misuse.caller()
+  local frame = debug.getinfo(3, "Sl")
+  return frame -- no tail call, which would not count as a level
+end
+
+--- "file:line" of what misuse.caller gave; nil for none.
+function misuse.site_of(frame)
+  return frame and ("%s:%d"):format(frame.short_src, frame.currentline)
 end
 
 --- A message without the position in timerlua's own files that it begins with.

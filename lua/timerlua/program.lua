@@ -5,6 +5,7 @@ local errors = require "timerlua.errors"
 local tl = require "timerlua"
 local misuse = require "timerlua.misuse"
 local output = require "timerlua.output"
+local process = require "timerlua.process"
 local reload = require "timerlua.reload"
 local stop = require "timerlua.stop"
 local task = require "timerlua.task"
@@ -160,6 +161,15 @@ end
 -- ---------------------------------------------------------------------------
 -- running
 
+-- The script's own end takes its children along, too.
+local function guard_exit()
+  local plain_exit = os.exit
+  os.exit = function(...) -- luacheck: ignore 122
+    process.end_all()
+    return plain_exit(...)
+  end
+end
+
 local function run_steps(steps)
   for _, step in ipairs(steps) do
     if step.option == "-l" then
@@ -246,6 +256,7 @@ function program.main(...)
   pid_file, status, message = hold_pid_file(options.pid_file)
   if status ~= 0 then return failure(message) end
   output.guard()
+  guard_exit()
   local main = task.spawn(function()
     run_steps(options.steps)
     if chunk then return chunk(unpack(args)) end
@@ -253,6 +264,7 @@ function program.main(...)
   main.name, main.is_main = "main", true
   main.fn = chunk or options.steps[#options.steps].chunk -- for its site
   local exit_status, signal = stop.run()
+  process.end_all()
   -- an exit by os.exit, or by an error in here, removes it, too
   if pid_file then core.C.tl_pid_file_remove(pid_file) end
   return exit_status, signal

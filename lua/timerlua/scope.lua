@@ -10,6 +10,7 @@ local callable = require "timerlua.callable"
 local errors = require "timerlua.errors"
 local limit = require "timerlua.limit"
 local misuse = require "timerlua.misuse"
+local owner = require "timerlua.owner"
 local rethrow = require "timerlua.rethrow"
 local task = require "timerlua.task"
 local wait = require "timerlua.wait"
@@ -54,6 +55,7 @@ end
 local function break_off(self)
   self.cancelled = true
   if not self.body_over then limit.expire(self) end
+  owner.break_off(self)
   cancel_children(self)
 end
 
@@ -197,6 +199,7 @@ local function finish(self, ok, ...)
   limit.leave(self)
   if not ok then body_failed(self, ...) end
   drain(self)
+  if self.owned then owner.pass(self, self.outer or self.waiter) end
   return conclude(self, ok, ...)
 end
 

@@ -8,6 +8,7 @@ local callable = require "timerlua.callable"
 local duration = require "timerlua.duration"
 local errors = require "timerlua.errors"
 local misuse = require "timerlua.misuse"
+local owner = require "timerlua.owner"
 local rethrow = require "timerlua.rethrow"
 local wait = require "timerlua.wait"
 local waiters = require "timerlua.waiters"
@@ -54,6 +55,10 @@ local function settle_in(self, co)
   tasks[co] = self
 end
 
+local function is_of(object, slot, generation)
+  return object and object.slot == slot and object.generation == generation
+end
+
 -- A callback becomes a task: its handle counts as running until it is over.
 -- One that its own callback ended has given its slot to somebody else.
 function wait.adopt(co)
@@ -61,14 +66,17 @@ function wait.adopt(co)
   local what, object
   if C.tl_handle_info_get(loop, slot, generation, adopted_info) == 0 then
     what, object = anchors.get(slot)
+  elseif is_of(wait.ended, slot, generation) then
+    object = wait.ended
   end
   -- of a connection all callbacks are anchored: they are its handler's
-  local fn = anchors.unbind(what) or object and object.handler
+  local fn = anchors.unbind(what) or object and (object.handler or object.on_exit)
   -- made in one piece: a table that grows is made anew each time
   local self = setmetatable({ fn = fn, status = "running",
     id = new_id(), kind = "callback", source = object, handle_slot = slot,
     handle_generation = generation, coroutine = co, finally = false,
     waiting_for = false, ending = false, results = false }, Task)
+  owner.adopt(self, shared.resumes)
   shared.adopted = 1
   live[self] = true
   tasks[co] = self
@@ -212,6 +220,7 @@ local function abandon_limits(self)
   self.limit, self.expired = nil, nil
   while limit do
     errors.guard(self, limit.abandon, limit)
+    if limit.owned then owner.pass(limit, self) end
     limit = limit.outer
   end
 end
@@ -240,6 +249,9 @@ local function complete(self, ok, ...)
     self.results = n == 0 and NOTHING or { n = n, ... }
   else
     end_by(self, ...)
+  end
+  if self.owned then
+    if self.status == "cancelled" then owner.break_off(self) else owner.pass(self, self.scope) end
   end
   local joined = wake_joiners(self)
   if self.status == "failed" and not joined then tell(self) end

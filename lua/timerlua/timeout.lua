@@ -5,6 +5,7 @@ local callable = require "timerlua.callable"
 local duration = require "timerlua.duration"
 local errors = require "timerlua.errors"
 local limit = require "timerlua.limit"
+local owner = require "timerlua.owner"
 local rethrow = require "timerlua.rethrow"
 local wait = require "timerlua.wait"
 
@@ -57,7 +58,10 @@ end
 
 local function finish(self, ok, ...)
   self:abandon()
+  local err = ...
+  if not ok and err == self then owner.break_off(self) end
   limit.leave(self)
+  if self.owned then owner.pass(self, self.outer or self.waiter) end
   if ok then return ... end
   return failed(self, ...)
 end

@@ -10,6 +10,7 @@ local core = require "timerlua.ffi"
 local anchors = require "timerlua.anchors"
 local errors = require "timerlua.errors"
 local misuse = require "timerlua.misuse"
+local owner = require "timerlua.owner"
 
 local C, loop, shared = core.C, core.loop, core.shared
 local dispatcher = core.core
@@ -45,6 +46,10 @@ local wait = {
 
   --- Makes a task of the callback that runs in this coroutine; by task.lua.
   adopt = nil,
+
+  --- What ended its own handle, of the fields slot and generation, before its
+  --- callback ran.
+  ended = nil,
 
   --- Called when tl.stop cut a wait of the main chunk short; by stop.lua.
   on_cut = nil,
@@ -91,6 +96,19 @@ function wait.current(where)
   end
   misuse.raise(where, "called in a coroutine of the script's own, which only "
     .. "the script can resume; use tl.spawn")
+end
+
+--- Have `thing` belong to what runs here: its innermost limit, else its task, or
+--- what becomes of a callback if it becomes one; to nobody where there is none
+--- of these.
+function wait.own(thing)
+  local co = running()
+  local self = tasks[co or false] or co == nil and outside
+  if self then
+    owner.add(self.limit or self ~= outside and self or nil, thing)
+  elseif dispatcher.owned() == co then
+    owner.begun(thing, shared.resumes)
+  end
 end
 
 --- The same, but what stands for it in the main chunk of a plain luajit.

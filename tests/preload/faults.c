@@ -26,6 +26,7 @@
 #include <inttypes.h>
 #include <link.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -39,8 +40,10 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { DESCRIPTORS = 4096 };
@@ -392,6 +395,84 @@ ssize_t recvfrom(int fd, void *bytes, size_t count, int flags,
     size_t part = cut_stream(fd, count);
     return moved(fd, REAL(recvfrom)(fd, bytes, part, flags, from, length),
                  count);
+}
+
+/* --- child processes ---------------------------------------------------- */
+
+/* Most of these are called by a child that shares our memory, counts included,
+   until it runs its program. */
+
+int clone(int (*fn)(void *), void *stack, int flags, void *argument, ...)
+{
+    va_list arguments;
+    va_start(arguments, argument);
+    pid_t *parent = va_arg(arguments, pid_t *);
+    va_end(arguments);
+    return CALLED_BY_PROGRAM && fails("clone")
+               ? -1
+               : REAL(clone)(fn, stack, flags, argument, parent, NULL, NULL);
+}
+
+int execve(const char *path, char *const argv[], char *const env[])
+{
+    return CALLED_BY_PROGRAM && fails("execve") ? -1
+                                                : REAL(execve)(path, argv, env);
+}
+
+pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage)
+{
+    return CALLED_BY_PROGRAM && fails("wait4")
+               ? -1
+               : REAL(wait4)(pid, status, options, usage);
+}
+
+/* A call of so many arguments, none of which is looked at. */
+#define MAY_FAIL(name, parameters, ...)                                        \
+    int name parameters                                                        \
+    {                                                                          \
+        return CALLED_BY_PROGRAM && fails(#name) ? -1                          \
+                                                 : REAL(name)(__VA_ARGS__);    \
+    }
+
+MAY_FAIL(dup2, (int fd, int target), fd, target)
+MAY_FAIL(chdir, (const char *path), path)
+MAY_FAIL(setpgid, (pid_t pid, pid_t group), pid, group)
+MAY_FAIL(setpriority, (__priority_which_t which, id_t who, int value), which,
+         who, value)
+MAY_FAIL(kill, (pid_t pid, int number), pid, number)
+
+pid_t setsid(void)
+{
+    return CALLED_BY_PROGRAM && fails("setsid") ? -1 : REAL(setsid)();
+}
+
+static const char *name_of(long number)
+{
+    switch (number) {
+    case SYS_pidfd_send_signal:
+        return "pidfd_send_signal";
+    case SYS_setgroups:
+        return "setgroups";
+    case SYS_setgid:
+        return "setgid";
+    case SYS_setuid:
+        return "setuid";
+    default:
+        return "another";
+    }
+}
+
+long syscall(long number, ...)
+{
+    long a[6];
+    va_list arguments;
+    va_start(arguments, number);
+    for (int i = 0; i < 6; i++)
+        a[i] = va_arg(arguments, long);
+    va_end(arguments);
+    if (CALLED_BY_PROGRAM && fails(name_of(number)))
+        return -1;
+    return REAL(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
 /* --- signals, files ----------------------------------------------------- */

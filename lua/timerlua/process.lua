@@ -1,0 +1,354 @@
+-- Child processes once they run: waiting for them, signals, how they end. How
+-- one is started is in exec.lua.
+--
+-- The kernel makes a process's pidfd readable when it has ended; then it is
+-- reaped, by nobody but this module. The handle of the watch is the process's.
+local ffi = require "ffi"
+local core = require "timerlua.ffi"
+local anchors = require "timerlua.anchors"
+local callable = require "timerlua.callable"
+local duration = require "timerlua.duration"
+local errors = require "timerlua.errors"
+local misuse = require "timerlua.misuse"
+local owner = require "timerlua.owner"
+local signame = require "timerlua.signame"
+local timer = require "timerlua.timer"
+local wait = require "timerlua.wait"
+local waiters = require "timerlua.waiters"
+
+local C, loop = core.C, core.loop
+local READ, EDGE = 1, 16 -- TL_READ ...
+local AGAIN, NO_SUCH, NO_MEMORY, STALE = -11, -3, -12, -116
+local TERM, KILL = 15, 9
+local MOST_AT_EXIT = 5 -- seconds that what is left at the end may take to end
+local AFTER_KILL = 1   -- seconds that KILL may take
+local ended = ffi.new("tl_process_exit")
+local id = core.new_id()
+
+local process = {}
+
+--- @class timerlua.Process
+--- @field kind string "process"
+--- @field pid integer
+--- @field argv string[]
+--- @field name string? yours to set
+--- @field site string? where on_exit was defined, or where it was started,
+---   "file:line"
+--- @field stdin timerlua.Connection? where it is "pipe"; so stdout, stderr
+--- @field status timerlua.Status? how it ended; nil while it runs
+--- @field kill_after number seconds from TERM to KILL
+--- @field leads_group boolean of a group of its own, which gets its signals
+--- @field detached boolean nobody ends it
+local Process = { kind = "process", kill_after = 5, leads_group = false, detached = false }
+
+function Process.__index(self, key)
+  if key == "site" then
+    return self.on_exit and callable.site(self.on_exit) or misuse.site_of(self.caller)
+  end
+  return Process[key]
+end
+
+--- @class timerlua.Status
+--- @field code integer? its exit status, 0 to 255; nil when a signal ended it
+--- @field signal string? "SIGTERM", "SIGKILL" ...
+--- @field core boolean it left a core file
+--- @field timed_out boolean its timeout was over
+--- @field user number seconds of processor time, of it and of the children that
+---   it waited for; so system
+--- @field max_rss number bytes in memory at most, of the largest of them
+--- @field lost string? "ECHILD": somebody else has reaped it, so the rest is
+---   not known
+
+function Process.__tostring(self)
+  return ("timerlua.Process: %d %s (%s)"):format(self.pid, self.argv[1],
+    self.status and "ended" or "running")
+end
+
+-- Every process that has not been reaped: a list through them.
+local last
+
+local function enlist(self)
+  self.before = last
+  if last then last.after = self end
+  last = self
+end
+
+local function strike(self)
+  local before, after = self.before, self.after
+  if before then before.after = after end
+  if after then after.before = before else last = before end
+  self.before, self.after = nil, nil
+end
+
+local function check_self(self, method)
+  if getmetatable(self) ~= Process then
+    misuse.got("process:" .. method,
+      ("it must be called on a process, as process:%s()"):format(method), self)
+  end
+end
+
+-- ---------------------------------------------------------------------------
+-- ending
+
+local function status_of(self, result)
+  local timed_out = self.timed_out or false
+  if result < 0 then
+    return { core = false, timed_out = timed_out, user = 0, system = 0, max_rss = 0,
+      lost = ffi.string(C.tl_error_name(result)) }
+  end
+  local code, signal = ended.code, ended.signal
+  return { code = signal == 0 and code or nil,
+    signal = signal ~= 0 and signame.name(signal) or nil,
+    core = ended.core ~= 0, timed_out = timed_out, user = ended.user_s,
+    system = ended.system_s, max_rss = ended.max_rss }
+end
+
+-- Its handle may have been taken from it, after an error that ended the script.
+local function unwatch(self)
+  local slot = self.slot
+  local _, object = anchors.get(slot)
+  if object ~= self then return C.tl_socket_close(self.pidfd) end
+  C.tl_watch_close(loop, slot, self.generation)
+  anchors.clear(slot)
+end
+
+local function cancel_timer(self, name)
+  if not self[name] then return end
+  self[name]:cancel()
+  self[name] = nil
+end
+
+-- Reap it, if it has ended: true. Everything that waits for its end is told.
+local function reap(self)
+  local result = C.tl_process_reap(self.pid, ended)
+  if result == AGAIN then return false end
+  self.status = status_of(self, result)
+  strike(self)
+  unwatch(self)
+  if self.owner then owner.remove(self) end
+  cancel_timer(self, "deadline")
+  cancel_timer(self, "killer")
+  local waiting = self.waiting
+  self.waiting = nil
+  if waiting then
+    for waiter in waiting.take, waiting do wait.wake(waiter) end
+  end
+  return true
+end
+
+local AGAIN_AFTER = 0.01 -- seconds
+
+local on_ready
+
+-- What its handle runs, once: it is edge-triggered. Somebody who traces it may
+-- have it reaped later than it has ended.
+function on_ready(self)
+  if self.status then return end
+  if not reap(self) then
+    timer.after(AGAIN_AFTER, function() return on_ready(self) end)
+    return
+  end
+  local on_exit = self.on_exit
+  if not on_exit then return end
+  wait.ended = self
+  return on_exit(self, self.status)
+end
+
+local function start_watch(self)
+  local status = C.tl_watch_start(loop, id, self.pidfd, READ + EDGE)
+  if status ~= 0 then return status end
+  self.slot, self.generation = id.slot, id.generation
+  anchors.set(self.slot, on_ready, self)
+  return 0
+end
+
+-- ---------------------------------------------------------------------------
+-- signals
+
+local function send(self, number)
+  if self.status then return NO_SUCH end
+  return C.tl_process_kill(self.pid, self.pidfd, number, self.leads_group and 1 or 0)
+end
+
+local function failed(self, what, status)
+  return errors.failed(("%s %s (%d)"):format(what, self.argv[1], self.pid), status)
+end
+
+--- Send a signal; with pgroup = true, to all of its group.
+--- @param signal? string|integer "TERM" (the default), "SIGTERM" or 15
+--- @return boolean? sent
+--- @return string? message
+--- @return string? code "ESRCH" when it has ended, "EPERM"; kill(2)
+--- Raises for what is no signal.
+function Process:kill(signal)
+  check_self(self, "kill")
+  local number = signal == nil and TERM or signame.number("process:kill", "signal", signal)
+  local status = send(self, number)
+  if status == 0 then return true end
+  return failed(self, "kill", status)
+end
+
+local function kill_late(_, self)
+  self.killer = nil
+  send(self, KILL)
+end
+
+-- TERM now and KILL later.
+local function begin_end(self, kill_after)
+  local status = send(self, TERM)
+  if status ~= 0 then return status end
+  cancel_timer(self, "killer")
+  local killer = timer.after(kill_after or self.kill_after, kill_late, self)
+  self.killer = killer and killer:unref()
+  if not killer then return send(self, KILL) end -- ENOMEM
+  return 0
+end
+
+--- Have it end: TERM now, and KILL if it has not ended in time. Does not wait.
+--- @param kill_after? number|string|ffi.cdata* default what it was started with
+--- @return boolean? begun
+--- @return string? message
+--- @return string? code "ESRCH" when it has ended, "EPERM"; kill(2)
+function Process:stop(kill_after)
+  check_self(self, "stop")
+  if kill_after ~= nil then
+    kill_after = duration.of("process:stop", "kill_after", kill_after)
+  end
+  local status = begin_end(self, kill_after)
+  if status == 0 then return true end
+  return failed(self, "stop", status)
+end
+
+-- What owns it was broken off: the loop goes on until it has ended.
+function Process:disowned()
+  begin_end(self)
+  if not self.status then C.tl_handle_ref(loop, self.slot, self.generation, 1) end
+end
+
+local function time_over(_, self)
+  self.deadline = nil
+  self.timed_out = true
+  begin_end(self)
+end
+
+-- ---------------------------------------------------------------------------
+-- waiting
+
+--- Wait until it has ended; any number of tasks may. What was unreferenced
+--- keeps the loop running again.
+--- @param limit? number|string|ffi.cdata* at most so long
+--- @return timerlua.Status? status
+--- @return string? message
+--- @return string? code "ETIMEDOUT"; "ECANCELED": the loop ended first, in the
+---   main chunk of a plain luajit
+function Process:wait(limit)
+  check_self(self, "wait")
+  if limit ~= nil then limit = duration.of("process:wait", "limit", limit) end
+  if self.status then return self.status end
+  local waiter = wait.begin("process:wait", limit)
+  if C.tl_handle_ref(loop, self.slot, self.generation, 1) == STALE then
+    local status = start_watch(self) -- a "stop" handler after an error
+    if status ~= 0 then
+      wait.abandon(waiter)
+      return failed(self, "wait", status)
+    end
+  end
+  self.waiting = self.waiting or waiters.new()
+  self.waiting:add(waiter)
+  local result = wait.suspend(waiter)
+  if self.status then return self.status end
+  if result == wait.loop_ended then return nil, "the loop ended", "ECANCELED" end
+  return nil, "timeout", "ETIMEDOUT"
+end
+
+--- Let the loop end although it runs; and the opposite. The program's end ends
+--- it, unless it is detached.
+function Process:unref()
+  check_self(self, "unref")
+  C.tl_handle_ref(loop, self.slot, self.generation, 0)
+  return self
+end
+
+function Process:ref()
+  check_self(self, "ref")
+  C.tl_handle_ref(loop, self.slot, self.generation, 1)
+  return self
+end
+
+-- ---------------------------------------------------------------------------
+-- making
+
+local function await(list, seconds)
+  local pidfds = ffi.new("int32_t[?]", #list)
+  for i, self in ipairs(list) do pidfds[i - 1] = self.pidfd end
+  C.tl_process_await(pidfds, #list, seconds)
+end
+
+-- Kill and reap one that cannot be looked after.
+local function discard(self)
+  C.tl_process_kill(self.pid, self.pidfd, KILL, 0)
+  await({ self }, AFTER_KILL)
+  C.tl_process_reap(self.pid, ended)
+  C.tl_socket_close(self.pidfd)
+end
+
+--- A process that has just been started.
+--- @param self table pid, pidfd, argv, and what else is known of it
+--- @param limit? number|ffi.cdata* how long it may run
+--- @return timerlua.Process? process
+--- @return integer? status why not; then it has been killed
+function process.adopt(self, limit)
+  setmetatable(self, Process)
+  local status = start_watch(self)
+  if status ~= 0 then
+    discard(self)
+    return nil, status
+  end
+  enlist(self)
+  if not limit then return self end
+  self.deadline = timer.after(limit, time_over, self)
+  if self.deadline then
+    self.deadline:unref()
+    return self
+  end
+  strike(self)
+  C.tl_handle_close(loop, self.slot, self.generation)
+  anchors.clear(self.slot)
+  discard(self)
+  return nil, NO_MEMORY
+end
+
+local function sweep(list)
+  local left = {}
+  for _, self in ipairs(list) do
+    if not self.status and not reap(self) then left[#left + 1] = self end
+  end
+  return left
+end
+
+--- The program ends: end and reap every process that is not detached. Waits,
+--- without the loop, for a bounded time.
+function process.end_all()
+  local list, longest = {}, 0
+  local each = last
+  while each do
+    if not each.detached then list[#list + 1] = each end
+    each = each.before
+  end
+  list = sweep(list)
+  for _, self in ipairs(list) do
+    longest = math.max(longest, math.min(self.kill_after, MOST_AT_EXIT))
+    send(self, TERM)
+  end
+  if #list > 0 then await(list, longest) end
+  list = sweep(list)
+  for _, self in ipairs(list) do send(self, KILL) end
+  if #list > 0 then await(list, AFTER_KILL) end
+  sweep(list)
+end
+
+-- A plain luajit has no other end. Kept by the module's table.
+process.sentinel = newproxy(true)
+getmetatable(process.sentinel).__gc = function() process.end_all() end
+
+return process

@@ -1,0 +1,39 @@
+#!/usr/bin/env timerlua
+-- Keeps a program running: starts it again when it ends, after a pause that
+-- doubles while it ends soon, and gives up when that goes on. A signal to the
+-- supervisor ends the program first, by TERM and if need be by KILL.
+-- Run: timerlua scripts/supervisor.lua program [argument ...]; Ctrl-C ends it.
+local tl = require "timerlua"
+io.stdout:setvbuf("line")
+
+local FIRST, LONGEST = 0.05, 30 -- seconds of pause
+local STEADY = 10               -- seconds: who ran so long had a good start
+local MOST_FAILURES = 5         -- in a row
+local LIMITS = { nofile = 1024, core = 0 }
+
+local argv = { ... }
+local child, stopping
+
+tl.on("stop", function()
+  stopping = true
+  if child and child:stop(2) then child:wait() end
+  print "stopped"
+end)
+
+local pause, failures = FIRST, 0
+while not stopping do
+  local begun = tl.now()
+  child = assert(tl.exec(argv, { rlimits = LIMITS, pgroup = true }))
+  print(("started %s (%d)"):format(argv[1], child.pid))
+  local status = child:wait()
+  if stopping then break end
+  print("ended by " .. (status.signal or "status " .. status.code))
+  if tl.now() - begun >= STEADY then pause, failures = FIRST, 0 end
+  failures = failures + 1
+  if failures == MOST_FAILURES then
+    print "given up"
+    return tl.stop(1)
+  end
+  tl.sleep(pause)
+  pause = math.min(2 * pause, LONGEST)
+end
