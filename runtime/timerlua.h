@@ -76,7 +76,9 @@ typedef struct tl_config {
     uint32_t max_descriptors;
     uint32_t max_tasks;
     /* The most memory of the Lua state in bytes, 0 for no limit. Beyond it the
-       script sees "not enough memory". Of what is not Lua's, only the limits
+       script sees "not enough memory". With a limit scripts are interpreted, as
+       by TL_NO_JIT, since LuaJIT's compiled code does not survive a lack of
+       memory. Of what is not Lua's, only the limits
        above bound the size. */
     size_t max_memory;
     /* Room for posts in bytes, rounded up to a power of two; 0 for 65536. A
