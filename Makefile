@@ -54,19 +54,26 @@ ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden $(WARN) \
 SOURCES := $(filter-out runtime/resolver_$(OTHER_RESOLVER).c, \
   $(wildcard runtime/*.c))
 OBJECTS := $(SOURCES:runtime/%.c=$(BUILD)/obj/%.o)
-PROGRAM_ONLY := $(BUILD)/obj/main.o $(BUILD)/obj/host.o
-CORE_OBJECTS := $(filter-out $(PROGRAM_ONLY),$(OBJECTS))
+object = $(1:%=$(BUILD)/obj/%.o)
+PROGRAM_ONLY := $(call object,main host)
+LIBRARY_ONLY := $(call object,runtime running load call handlers)
+CORE_OBJECTS := $(filter-out $(PROGRAM_ONLY) $(LIBRARY_ONLY) \
+  $(call object,bundle),$(OBJECTS))
+LIBRARY_OBJECTS := $(filter-out $(PROGRAM_ONLY),$(OBJECTS))
 MODULES := $(sort $(wildcard lua/timerlua/*.lua))
 PROGRAM := $(BUILD)/timerlua
 CORE := $(BUILD)/lib/timerlua/core.so
 TESTERS := $(patsubst tests/c/%.c,$(BUILD)/tests/%,$(wildcard tests/c/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/*_fuzz.c))
 
+include runtime/library.mk
+
+.DEFAULT_GOAL := all
 .PHONY: all run test check check-asan fuzz fuzzers lint format format-check bench install \
   uninstall clean help deps-build
 .DELETE_ON_ERROR:
 
-all: deps-build $(PROGRAM) $(CORE)
+all: deps-build $(PROGRAM) $(CORE) $(LIBRARIES)
 
 help:
 	@echo "make run            build and run SCRIPT=$(SCRIPT)"
@@ -77,7 +84,7 @@ help:
 	@echo "make lint           clang-tidy, cppcheck, luacheck, format-check"
 	@echo "make format         format the C sources; format-check only looks"
 	@echo "make bench          the benchmarks (BENCH=\"T1 T3\" for some)"
-	@echo "make install        into \$$(DESTDIR)\$$(PREFIX), default /usr/local"
+	@echo "make install        all of it into \$$(DESTDIR)\$$(PREFIX), default /usr/local"
 	@echo "make uninstall      take it away again"
 	@echo "make clean          remove $(BUILD)/"
 	@echo "RESOLVER=ares or thread: who looks up names; here $(RESOLVER)"
@@ -98,7 +105,7 @@ $(BUILD)/lua_modules.h: runtime/embed.lua $(MODULES)
 	$(Q)$(LUAJIT) runtime/embed.lua modules $(MODULES) > $@
 
 $(BUILD)/obj/module.o: $(BUILD)/abi_text.h
-$(BUILD)/obj/host.o: $(BUILD)/lua_modules.h
+$(BUILD)/obj/bundle.o: $(BUILD)/lua_modules.h
 
 # Another resolver than in the last build: link again.
 $(BUILD)/obj/lookup.o: $(BUILD)/resolver-$(RESOLVER)
@@ -112,7 +119,7 @@ $(BUILD)/obj/%.o: runtime/%.c
 	@$(if $(V),,echo "  cc $<")
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
-$(PROGRAM): $(OBJECTS)
+$(PROGRAM): $(filter-out $(LIBRARY_ONLY),$(OBJECTS))
 	@$(if $(V),,echo "  ld $@")
 	$(Q)$(CC) $(CFLAGS) $(LTO) $(LDFLAGS) -static-libgcc -Wl,-E $^ \
 	  $(LUAJIT_LIBS) $(RESOLVER_LIBS) -lm -ldl -o $@
@@ -168,7 +175,8 @@ lint: all format-check
 format format-check:
 	@.ci/install lint
 	$(Q)clang-format $(if $(filter format,$@),-i,--dry-run --Werror) \
-	  runtime/*.c runtime/*.h tests/c/*.c tests/fuzz/*.c tests/preload/*.c bench/*.c
+	  runtime/*.c runtime/*.h tests/c/*.c tests/embed/*.c \
+	  tests/fuzz/*.c tests/preload/*.c bench/*.c scripts/embed/*.c
 
 bench: all
 	@.ci/install bench
@@ -177,13 +185,13 @@ bench: all
 SHARE := $(DESTDIR)$(PREFIX)/share/lua/5.1/timerlua
 LIB := $(DESTDIR)$(PREFIX)/lib/lua/5.1/timerlua
 
-install: all
+install: all install-library
 	install -d "$(DESTDIR)$(PREFIX)/bin" "$(SHARE)" "$(LIB)"
 	install -m 755 $(PROGRAM) "$(DESTDIR)$(PREFIX)/bin/timerlua"
 	install -m 755 $(CORE) "$(LIB)/core.so"
 	install -m 644 $(MODULES) "$(SHARE)"
 
-uninstall:
+uninstall: uninstall-library
 	rm -f "$(DESTDIR)$(PREFIX)/bin/timerlua"
 	rm -rf "$(SHARE)" "$(LIB)"
 

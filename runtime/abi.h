@@ -6,9 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What the FFI calls must be visible; all else is hidden by a flag. */
-#pragma GCC visibility push(default)
 #include "timerlua_abi.h"
-#pragma GCC visibility pop
 
 #endif

@@ -9,6 +9,7 @@
 
 #include <lauxlib.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "descriptor.h"
 #include "watch.h"
@@ -19,8 +20,8 @@ enum {
 };
 
 /* Lua functions that are called, in core.hooks by these names. */
-static const char *const hook_names[] = {"finish", "signal", "jump", "idle",
-                                         "output"};
+static const char *const hook_names[] = {"finish", "signal", "jump",
+                                         "idle",   "output", "post"};
 
 /* --- coroutines --------------------------------------------------------- */
 
@@ -86,6 +87,12 @@ bool tl__push_anchor(lua_State *L, uint32_t slot)
 
 /* --- running ------------------------------------------------------------ */
 
+void tl__collect_after(tl_dispatcher *d, lua_State *L)
+{
+    d->collect = false;
+    lua_gc(L, LUA_GCCOLLECT, 0);
+}
+
 static void set_current(tl_dispatcher *d, tl_id id, bool adopted)
 {
     d->loop->shared.current_slot = id.slot;
@@ -108,12 +115,23 @@ static bool is_wait(tl_dispatcher *d, lua_State *co)
     return lua_gettop(co) == 1 && lua_touserdata(co, 1) == d->loop;
 }
 
+void tl__tell(tl_dispatcher *d, int what, const char *text, size_t length)
+{
+    if (what == TL_TELL_OF_ERROR)
+        d->loop->shared.errors++;
+    if (d->tell != NULL)
+        d->tell(d->runtime, what, text, length);
+    else
+        fprintf(stderr, "timerlua: %s\n", text);
+}
+
 /* Report what cannot be reported by Lua: a failure of the hooks themselves. */
 static void broken_hook(tl_dispatcher *d, const char *what)
 {
-    fprintf(stderr, "timerlua: error while handling an event: %s\n",
-            what ? what : "(not a string)");
-    d->loop->shared.errors++;
+    char text[512];
+    (void)snprintf(text, sizeof text, "error while handling an event: %s",
+                   what ? what : "(not a string)");
+    tl__tell(d, TL_TELL_OF_ERROR, text, strlen(text));
 }
 
 static void finish(tl_dispatcher *d, lua_State *L, int obj_index, int status);
@@ -131,6 +149,7 @@ void tl__call_hook(tl_dispatcher *d, lua_State *L, int hook, int nargs)
         luaL_error(L, "timerlua: too many results (%d)", nargs);
     lua_xmove(L, co, nargs + 1);
     set_current(d, (tl_id){0, 0}, false);
+    d->in_hook = true;
     int status = enter(d, co, nargs);
     while (status == LUA_YIELD && !is_wait(d, co)) {
         /* what the hook is in the middle of must still be completed */
@@ -138,6 +157,7 @@ void tl__call_hook(tl_dispatcher *d, lua_State *L, int hook, int nargs)
         lua_settop(co, 0);
         status = enter(d, co, 0);
     }
+    d->in_hook = false;
     bool adopted = d->loop->shared.adopted;
     if (status == 0 && !adopted) {
         lua_settop(co, 0);
@@ -176,8 +196,11 @@ static void finish(tl_dispatcher *d, lua_State *L, int obj_index, int status)
             luaL_error(L, "timerlua: too many results (%d)", results);
         lua_xmove(co, L, results);
     } else {
-        if (status == LUA_ERRMEM) /* what it had made is garbage now */
+        if (status == LUA_ERRMEM) {
+            /* what it had made is garbage now, but for what its stack holds */
             lua_gc(L, LUA_GCCOLLECT, 0);
+            d->collect = true;
+        }
         luaL_traceback(L, co, NULL, 0);
         if (status == LUA_YIELD)
             lua_pushliteral(L, "coroutine.yield outside a coroutine of the "
@@ -209,6 +232,51 @@ static void settle_started(tl_dispatcher *d, lua_State *L, int obj_index,
         return;
     }
     finish(d, L, obj_index, status);
+}
+
+/* What a call for the host failed with, onto L; co keeps it. */
+static void push_failure(tl_dispatcher *d, lua_State *L, lua_State *co,
+                         int status)
+{
+    if (status == LUA_ERRMEM) {
+        lua_gc(L, LUA_GCCOLLECT, 0);
+        d->collect = true;
+    }
+    if (status == LUA_YIELD) {
+        lua_pushliteral(L, "coroutine.yield outside a coroutine of the "
+                           "script's own: to wait, use tl.sleep");
+    } else {
+        lua_pushvalue(co, -1);
+        lua_xmove(co, L, 1);
+    }
+    luaL_traceback(L, co, NULL, 0);
+}
+
+int tl__enter_for_host(tl_dispatcher *d, int nargs)
+{
+    set_current(d, (tl_id){0, 0}, false);
+    return enter(d, d->idle, nargs);
+}
+
+int tl__settle_for_host(tl_dispatcher *d, lua_State *L, int status)
+{
+    lua_State *co = d->idle;
+    bool adopted = d->loop->shared.adopted;
+    bool waits = status == LUA_YIELD && is_wait(d, co);
+    if (status == 0 && !adopted) {
+        lua_settop(co, 0);
+        return 0;
+    }
+    if (status != 0 && !waits)
+        push_failure(d, L, co, status);
+    if (status == 0 || waits || adopted) {
+        lua_pushnil(L); /* no object */
+        settle_started(d, L, lua_gettop(L), status);
+        lua_pop(L, 1);
+    } else {
+        replace_idle(d, L);
+    }
+    return waits || status != LUA_YIELD ? status : LUA_ERRRUN;
 }
 
 /* Push onto co a bound call, the table at the top of L, with the object at

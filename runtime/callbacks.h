@@ -11,7 +11,13 @@
 #include <lua.h>
 #include <stdbool.h>
 
+#include "natives.h"
 #include "state.h"
+
+struct tl_posts;
+
+/* What a program that embeds the loop is told. */
+enum { TL_TELL_OF_ERROR, TL_TELL_OF_LOG, TL_TELL_OF_SLOWNESS };
 
 typedef struct tl_dispatcher {
     tl_loop *loop;
@@ -27,6 +33,20 @@ typedef struct tl_dispatcher {
     bool running;
     bool hosted;        /* the host closes the loop, after the state */
     bool guards_output; /* tell Lua when standard output is lost */
+
+    /* what follows is for a program that embeds the loop, see hosted.h */
+    tl_runtime *runtime; /* NULL when there is none */
+    void (*tell)(tl_runtime *runtime, int what, const char *text,
+                 size_t length);
+    struct tl_posts *posts;
+    tl_natives natives;
+    bool bare;            /* the Lua modules are not loaded */
+    bool collect;         /* memory has run out: what used it is garbage */
+    bool in_hook;         /* it may use memory that is kept for it */
+    int64_t warn_ns;      /* a callback longer than this is told of; 0: none */
+    int64_t step_ends_ns; /* no batch begins after this */
+    uint64_t slow;
+    int stop_reason; /* of a stop while bare */
 } tl_dispatcher;
 
 /* Index of the table of anchors, in the state that runs the loop. */
@@ -38,7 +58,8 @@ enum {
     TL_HOOK_SIGNAL,
     TL_HOOK_JUMP,
     TL_HOOK_IDLE,
-    TL_HOOK_OUTPUT
+    TL_HOOK_OUTPUT,
+    TL_HOOK_POST
 };
 
 /* The dispatcher of a state that has loaded timerlua.core, or NULL. */
@@ -50,9 +71,22 @@ int tl__what_index(uint32_t slot);
 bool tl__push_anchor(lua_State *L, uint32_t slot);
 void tl__forget_anchor(lua_State *L, uint32_t slot);
 
+/* Tell the program that embeds the loop; on standard error when there is
+   none. */
+void tl__tell(tl_dispatcher *d, int what, const char *text, size_t length);
+/* When d->collect says so and nothing holds the coroutine any more. */
+void tl__collect_after(tl_dispatcher *d, lua_State *L);
 /* Call a hook, in a coroutine so that it may wait, with the nargs values on
    the top of L; pops them. */
 void tl__call_hook(tl_dispatcher *d, lua_State *L, int hook, int nargs);
+/* Run the function that the idle coroutine has with nargs arguments for the
+   host: 0 when it has returned, its results from 1 on. Needs neither memory nor
+   protection. Then, protected, settle what came of it: 0; LUA_YIELD: it waits,
+   and goes on as a task; else L has the error value and a traceback on top.
+   Where enter gave 0 and nothing was adopted, emptying the coroutine will do
+   instead. */
+int tl__enter_for_host(tl_dispatcher *d, int nargs);
+int tl__settle_for_host(tl_dispatcher *d, lua_State *L, int status);
 /* Start a callback: L has its object, and on top of it what to run. */
 void tl__start(tl_dispatcher *d, lua_State *L, const tl_event *event, int kind);
 /* Run the function that the idle coroutine has with nargs arguments, as a

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "outside.h"
+
 static void leave(tl_loop *loop, tl_handle *handle)
 {
     handle->where &= (uint16_t)~TL_IN_POLLER;
@@ -112,4 +114,5 @@ void tl__post(tl_loop *loop, tl_id id, tl_handle *handle)
         return;
     handle->where |= TL_POSTED;
     tl__agenda_add(&loop->posted, id);
+    tl__outside_work(loop);
 }

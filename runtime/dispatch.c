@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "deliver.h"
+#include "hosted.h"
 #include "jumps.h"
 #include "loop.h"
 #include "stream.h"
@@ -31,6 +32,8 @@ static void run_event(tl_dispatcher *d, lua_State *L, const tl_event *event,
                       int kind)
 {
     uint32_t slot = event->id.slot;
+    if (d->natives.page_count > 0 && tl__hosted_event(d, event, kind))
+        return;
     if (kind >= TL_STREAM) {
         tl__deliver(d, L, event, kind);
         lua_settop(L, TL_ANCHORS_INDEX);
@@ -52,6 +55,17 @@ static void run_event(tl_dispatcher *d, lua_State *L, const tl_event *event,
             tl__start(d, L, event, kind);
     }
     lua_settop(L, TL_ANCHORS_INDEX);
+}
+
+/* The same, timed for the host. */
+static void time_event(tl_dispatcher *d, lua_State *L, const tl_event *event,
+                       int kind)
+{
+    char name[128];
+    tl__hosted_name(d, L, event, kind, name, sizeof name);
+    int64_t began_ns = tl__hosted_begin();
+    run_event(d, L, event, kind);
+    tl__hosted_over(d, L, began_ns, name);
 }
 
 /* Touch the anchors of the next events, so that the processor fetches them
@@ -86,9 +100,14 @@ static bool run_batch(tl_dispatcher *d, lua_State *L)
         handle = tl_loop_begin(d->loop, &event);
         if (handle == NULL)
             return true;
-        run_event(d, L, &event, handle->kind);
+        if (d->warn_ns > 0)
+            time_event(d, L, &event, handle->kind);
+        else
+            run_event(d, L, &event, handle->kind);
         if (d->loop->dirty.count > 0)
             tl__streams_flush(d->loop);
+        if (d->collect)
+            tl__collect_after(d, L);
     }
     return false;
 }
@@ -98,12 +117,15 @@ static bool run_batch(tl_dispatcher *d, lua_State *L)
 static void tell_news(tl_dispatcher *d, lua_State *L)
 {
     int reason = tl_loop_take_reason(d->loop);
-    if (reason) {
+    if (reason && d->bare) { /* nobody to tell before the end */
+        d->stop_reason = reason;
+        d->loop->shared.stopped = 1;
+    } else if (reason) {
         lua_pushinteger(L, reason);
         tl__call_hook(d, L, TL_HOOK_SIGNAL, 1);
     }
     double jump_s = tl__take_jump(d->loop);
-    if (jump_s != 0) {
+    if (jump_s != 0 && !d->bare) {
         lua_pushnumber(L, jump_s);
         tl__call_hook(d, L, TL_HOOK_JUMP, 1);
     }
@@ -113,36 +135,89 @@ static void tell_news(tl_dispatcher *d, lua_State *L)
     }
 }
 
+/* Between two batches. False when the run is to be left. */
+static bool go_between(tl_dispatcher *d, lua_State *L)
+{
+    tell_news(d, L);
+    if (d->posts != NULL)
+        tl__hosted_posts(d, L);
+    reclaim_pages(d, L);
+    tl__streams_flush(d->loop); /* of handlers, and from outside the run */
+    return !d->loop->shared.interrupt && !d->loop->shared.stopped;
+}
+
+static void check_outcome(lua_State *L, int outcome)
+{
+    if (outcome == -ECHILD)
+        luaL_error(L, "timerlua.run: this process was forked from "
+                      "the one that the loop belongs to");
+    if (outcome < 0)
+        luaL_error(L, "timerlua.run: waiting: %s (%s)", tl_error_text(outcome),
+                   tl_error_name(outcome));
+}
+
+static void begin_turns(tl_dispatcher *d, lua_State *L)
+{
+    luaL_checkstack(L, 2 * WARM_EVENTS + LUA_MINSTACK, "timerlua.run");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, d->anchors_ref);
+    d->loop->away = false;
+}
+
+static void tell_idle(tl_dispatcher *d, lua_State *L)
+{
+    if (!d->bare)
+        tl__call_hook(d, L, TL_HOOK_IDLE, 0);
+}
+
 /* Turns until nothing is left to wait for (true), or until a callback ends the
    run through the shared flags (false). */
 static int turns(lua_State *L)
 {
     tl_dispatcher *d = tl_dispatcher_of(L);
-    luaL_checkstack(L, 2 * WARM_EVENTS + LUA_MINSTACK, "timerlua.run");
-    lua_rawgeti(L, LUA_REGISTRYINDEX, d->anchors_ref);
+    begin_turns(d, L);
     bool idle = false;
     while (run_batch(d, L)) {
-        tell_news(d, L);
-        reclaim_pages(d, L);
-        tl__streams_flush(d->loop); /* of handlers, and from outside the run */
-        if (d->loop->shared.interrupt || d->loop->shared.stopped)
+        if (!go_between(d, L))
             break;
         int outcome = tl_loop_collect(d->loop);
-        if (outcome == -ECHILD)
-            return luaL_error(L, "timerlua.run: this process was forked from "
-                                 "the one that the loop belongs to");
-        if (outcome < 0)
-            return luaL_error(L, "timerlua.run: waiting: %s (%s)",
-                              tl_error_text(outcome), tl_error_name(outcome));
+        check_outcome(L, outcome);
         if (outcome == TL_NOTHING_LEFT && idle) {
             lua_pushboolean(L, 1);
             return 1;
         }
         idle = outcome == TL_NOTHING_LEFT;
         if (idle) /* somebody may wait for just this */
-            tl__call_hook(d, L, TL_HOOK_IDLE, 0);
+            tell_idle(d, L);
     }
     lua_pushboolean(L, 0);
+    return 1;
+}
+
+/* Nothing is left to wait for, and nobody waited for just this. */
+static bool is_done(tl_dispatcher *d, lua_State *L)
+{
+    const tl_loop *loop = d->loop;
+    if (loop->active > 0 || loop->posted.count > 0 ||
+        loop->batch_next < loop->batch_count || loop->shared.stopped)
+        return false;
+    tell_idle(d, L);
+    return loop->active == 0;
+}
+
+int tl_dispatch_step(lua_State *L)
+{
+    tl_dispatcher *d = tl_dispatcher_of(L);
+    begin_turns(d, L);
+    d->running = true;
+    bool found = true;
+    while (found && run_batch(d, L) && go_between(d, L)) {
+        check_outcome(L, tl_loop_look(d->loop));
+        found = d->loop->batch_count > 0;
+        if (!run_batch(d, L) || tl__hosted_begin() >= d->step_ends_ns)
+            break;
+    }
+    tl__streams_flush(d->loop);
+    lua_pushboolean(L, is_done(d, L));
     return 1;
 }
 
@@ -158,4 +233,10 @@ int tl_dispatch_run(lua_State *L)
     d->running = false;
     d->loop->shared.interrupt = 0;
     return status == 0 ? 1 : lua_error(L);
+}
+
+void tl__dispatch_begin(tl_dispatcher *d, lua_State *L, tl_id id, int kind)
+{
+    tl_event event = {.id = id};
+    run_event(d, L, &event, kind);
 }

@@ -7,5 +7,12 @@
 /* core.run(): turns until nothing is left to wait for, or a callback ends the
    run through the shared flags. Pushes whether it was the former. */
 int tl_dispatch_run(lua_State *L);
+/* For a host that waits itself: what is ready, without waiting; batches until
+   there is nothing more or d->step_ends_ns is over. Pushes whether nothing is
+   left to wait for. The caller ends d->running, also after an error. */
+int tl_dispatch_step(lua_State *L);
+/* Begin what is anchored for a handle now; L has the anchors at
+   TL_ANCHORS_INDEX. */
+void tl__dispatch_begin(tl_dispatcher *d, lua_State *L, tl_id id, int kind);
 
 #endif

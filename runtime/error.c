@@ -5,12 +5,16 @@
 
 const char *tl_error_name(int error)
 {
+    if (error == TL_LIMIT)
+        return "ELIMIT";
     const char *name = strerrorname_np(error < 0 ? -error : error);
     return name != NULL ? name : "EUNKNOWN";
 }
 
 const char *tl_error_text(int error)
 {
+    if (error == TL_LIMIT)
+        return "as many are in use as the host allows";
     const char *text = strerrordesc_np(error < 0 ? -error : error);
     return text != NULL ? text : "unknown error";
 }

@@ -12,6 +12,15 @@
 void tl_handles_init(tl_handles *handles)
 {
     *handles = (tl_handles){.open = TL_NO_PAGE};
+    for (int g = 0; g < TL_GROUPS; g++)
+        handles->limits[g] = UINT32_MAX;
+}
+
+static int group_of(int kind)
+{
+    if (kind >= TL_WATCH)
+        return TL_GROUP_DESCRIPTORS;
+    return kind == TL_TIMER ? TL_GROUP_TIMERS : TL_GROUP_TASKS;
 }
 
 void tl_handles_free(tl_handles *handles)
@@ -91,6 +100,9 @@ static int add_page(tl_handles *handles)
 
 int tl_handles_open(tl_handles *handles, int kind, tl_id *id)
 {
+    int group = group_of(kind);
+    if (handles->counts[group] >= handles->limits[group])
+        return TL_LIMIT;
     if (handles->open == TL_NO_PAGE) {
         int error = add_page(handles);
         if (error)
@@ -105,6 +117,7 @@ int tl_handles_open(tl_handles *handles, int kind, tl_id *id)
         open_remove(handles, p);
     page->live++;
     handles->live++;
+    handles->counts[group]++;
     *handle =
         (tl_handle){.generation = handle->generation, .kind = (uint8_t)kind};
     id->slot = p << TL_PAGE_BITS | index;
@@ -137,6 +150,7 @@ void tl_handles_close(tl_handles *handles, uint32_t slot)
     TL_CHECK(handle->kind != TL_FREE, "a handle is closed twice");
     if (handle->flags & TL_FLAG_REPEATED)
         free(handle->repeat.repetition);
+    handles->counts[group_of(handle->kind)]--;
     handle->kind = TL_FREE;
     handle->where = TL_NOWHERE;
     handle->flags = 0;

@@ -82,16 +82,26 @@ typedef struct tl_page {
     bool worn; /* a record's generations are used up: never given back */
 } tl_page;
 
+/* What is counted and limited together. */
+enum {
+    TL_GROUP_TIMERS = 0,
+    TL_GROUP_TASKS = 1, /* those that wait or are to begin */
+    TL_GROUP_DESCRIPTORS = 2,
+    TL_GROUPS = 3
+};
+
 typedef struct tl_handles {
     tl_page *pages;
     uint32_t page_count;
     uint32_t page_capacity;
     uint32_t open; /* head of the list, TL_NO_PAGE when all are full */
     uint32_t live;
-    uint32_t resident;    /* pages with memory */
-    uint32_t vacant_from; /* no page below this is without memory */
-    uint32_t given_back;  /* pages given back so far; tells owners of side
-                             tables when to look */
+    uint32_t resident;          /* pages with memory */
+    uint32_t vacant_from;       /* no page below this is without memory */
+    uint32_t given_back;        /* pages given back so far; tells owners of side
+                                   tables when to look */
+    uint32_t counts[TL_GROUPS]; /* live ones */
+    uint32_t limits[TL_GROUPS]; /* UINT32_MAX for none */
 } tl_handles;
 
 #define TL_NO_PAGE UINT32_MAX
@@ -99,7 +109,8 @@ typedef struct tl_handles {
 void tl_handles_init(tl_handles *handles);
 void tl_handles_free(tl_handles *handles);
 
-/* Take a record of this kind, zeroed but for its generation. -ENOMEM. */
+/* Take a record of this kind, zeroed but for its generation. -ENOMEM;
+   TL_LIMIT: as many of its group are live as may be. */
 int tl_handles_open(tl_handles *handles, int kind, tl_id *id);
 /* Give it back; its generation will not be seen again at this slot. */
 void tl_handles_close(tl_handles *handles, uint32_t slot);

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "bundle.h"
 #include "loop.h"
-#include "lua_modules.h" /* generated: the bytecode of lua/timerlua */
 #include "module.h"
 
 struct tl_host {
@@ -15,34 +15,12 @@ struct tl_host {
     tl_loop *loop; /* to be closed after it */
 };
 
-/* package.preload's loader for a module: compiles what it carries. */
-static int load_module(lua_State *L)
-{
-    int index = (int)lua_tointeger(L, lua_upvalueindex(1));
-    lua_settop(L, 1);
-    if (luaL_loadbuffer(L, (const char *)tl_modules[index].code,
-                        tl_modules[index].size, tl_modules[index].name) != 0)
-        return lua_error(L);
-    lua_insert(L, 1);
-    lua_call(L, 1, 1);
-    return 1;
-}
-
 static int preload(lua_State *L)
 {
     /* nothing made here is garbage: collecting would be a third of the start */
     lua_gc(L, LUA_GCSTOP, 0);
     luaL_openlibs(L);
-    lua_getglobal(L, "package");
-    lua_getfield(L, -1, "preload");
-    lua_pushboolean(L, 1); /* tells the module that it is in the program */
-    lua_pushcclosure(L, luaopen_timerlua_core, 1);
-    lua_setfield(L, -2, "timerlua.core");
-    for (size_t i = 0; i < sizeof tl_modules / sizeof *tl_modules; i++) {
-        lua_pushinteger(L, (lua_Integer)i);
-        lua_pushcclosure(L, load_module, 1);
-        lua_setfield(L, -2, tl_modules[i].name);
-    }
+    tl_bundle_preload(L);
     lua_getglobal(L, "require");
     lua_pushliteral(L, "timerlua.program");
     lua_call(L, 1, 1);

@@ -10,6 +10,7 @@
 #include "descriptor.h"
 #include "handle.h"
 #include "jumps.h"
+#include "outside.h"
 #include "port.h"
 #include "readiness.h"
 #include "signals.h"
@@ -192,6 +193,7 @@ static int collect_ready(tl_loop *loop, bool block)
 {
     tl_ready ready[TL_POLL_MOST];
     bool orphaned = false;
+    loop->signalled = false;
     int count = tl_poller_wait(&loop->poller, block, ready);
     for (int i = 0; i < count; i++) {
         tl_id id = ready[i].id;
@@ -205,21 +207,6 @@ static int collect_ready(tl_loop *loop, bool block)
     if (orphaned)
         return renew_poller(loop);
     return count < 0 ? count : 0;
-}
-
-static int set_deadlines(tl_loop *loop)
-{
-    for (int c = 0; c < TL_CLOCKS; c++) {
-        int64_t deadline_ns;
-        bool any = tl_timers_last_within(&loop->timers[c], loop->slack_ns,
-                                         &deadline_ns);
-        if (!any)
-            deadline_ns = c == TL_REALTIME && loop->want_jumps ? INT64_MAX : 0;
-        int error = tl_poller_set_deadline(&loop->poller, c, deadline_ns);
-        if (error)
-            return error;
-    }
-    return 0;
 }
 
 /* Virtual time: go to the next deadline of any clock. False when there is
@@ -244,19 +231,6 @@ static bool jump(tl_loop *loop)
     return any;
 }
 
-int tl_loop_due(tl_loop *loop)
-{
-    if (loop->batch_next < loop->batch_count)
-        return 1;
-    for (int c = 0; c < TL_CLOCKS; c++) {
-        int64_t next_ns;
-        if (tl_timers_next(&loop->timers[c], &next_ns) &&
-            next_ns <= tl_clock_read(&loop->clock, c))
-            return 1;
-    }
-    return 0;
-}
-
 static int collect_virtual(tl_loop *loop, bool woken)
 {
     if (loop->watches > 0 || woken) {
@@ -279,7 +253,7 @@ static int collect_waiting(tl_loop *loop)
     if (loop->clock.is_virtual) {
         error = collect_virtual(loop, woken);
     } else {
-        error = woken ? 0 : set_deadlines(loop);
+        error = woken ? 0 : tl__set_deadlines(loop);
         if (error == 0)
             error = collect_ready(loop, !woken);
         if (error == 0)
@@ -287,6 +261,29 @@ static int collect_waiting(tl_loop *loop)
     }
     atomic_store(&loop->woken, false);
     return error;
+}
+
+int tl_loop_look(tl_loop *loop)
+{
+    TL_CHECK(loop->batch_next >= loop->batch_count,
+             "looking before the batch is used up");
+    loop->batch_count = loop->batch_next = 0;
+    if (tl_poller_forked(&loop->poller))
+        return -ECHILD;
+    loop->turns++;
+    atomic_store(&loop->woken, false);
+    /* first, since it tells what the timerfds have said */
+    int error = collect_ready(loop, false);
+    collect_due(loop);
+    if (loop->posted.count > 0)
+        collect_posted(loop);
+    if (error == 0 && loop->clock.is_virtual && loop->batch_count == 0 &&
+        jump(loop))
+        collect_due(loop);
+    if (error != 0)
+        return error;
+    return loop->active == 0 && loop->batch_count == 0 ? TL_NOTHING_LEFT
+                                                       : TL_COLLECTED;
 }
 
 /* After a program shrank, give the C heap's free memory back to the system
@@ -400,7 +397,7 @@ void tl_loop_check(tl_loop *loop)
     tl_handles_check(&loop->handles);
     for (int c = 0; c < TL_CLOCKS; c++)
         tl_timers_check(&loop->timers[c]);
-    size_t active = 0;
+    size_t active = loop->held;
     for (uint32_t slot = 0;
          (slot = tl_handles_walk(&loop->handles, slot + 1)) != 0;) {
         const tl_handle *handle = tl_handles_at(&loop->handles, slot);

@@ -18,6 +18,10 @@ void tl_loop_close(tl_loop *loop);
    stay empty: then the loop was woken. TL_NOTHING_LEFT: no active handle.
    -ECHILD: this process was forked from the loop's. */
 int tl_loop_collect(tl_loop *loop);
+/* The same without waiting, for a host that waits itself; the descriptor's
+   news is used up by this. An empty batch with TL_COLLECTED: there is something
+   to wait for. */
+int tl_loop_look(tl_loop *loop);
 /* The next event of the batch whose handle still wants it: its callback
    begins now. Returns the handle, NULL at the end of the batch. */
 tl_handle *tl_loop_begin(tl_loop *loop, tl_event *event);

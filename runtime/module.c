@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <lauxlib.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "abi_text.h" /* generated: timerlua_abi.h as a string */
@@ -66,6 +67,30 @@ static int collect(lua_State *L)
     return 0;
 }
 
+static int by_name(const void *name, const void *entry)
+{
+    return strcmp(name, *(const char *const *)entry);
+}
+
+/* core.symbol(name): the type of a function of the ABI, and its address; nil
+   for any other name. */
+static int symbol(lua_State *L)
+{
+    const char *name = luaL_checkstring(L, 1);
+    size_t count = sizeof tl_abi_functions / sizeof *tl_abi_functions;
+    const char *const *entry = bsearch(name, tl_abi_functions, count,
+                                       sizeof *tl_abi_functions, by_name);
+    if (entry == NULL)
+        return 0;
+    size_t i = (size_t)((const char *)entry - (const char *)tl_abi_functions) /
+               sizeof *tl_abi_functions;
+    lua_pushstring(L, tl_abi_functions[i].type);
+    void *address; /* POSIX: a function's has the same representation */
+    memcpy(&address, &tl_abi_functions[i].address, sizeof address);
+    lua_pushlightuserdata(L, address);
+    return 2;
+}
+
 static void push_ready_texts(lua_State *L)
 {
     static const char letters[] = "rweh";
@@ -102,6 +127,10 @@ static tl_dispatcher *new_dispatcher(lua_State *L)
     d->spares_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     push_ready_texts(L);
     d->ready_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_newtable(L);
+    d->anchors_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_newtable(L);
+    d->hooks_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     return d;
 }
 
@@ -115,21 +144,21 @@ static void push_library_path(lua_State *L)
         lua_pushnil(L);
 }
 
-int luaopen_timerlua_core(lua_State *L)
+tl_dispatcher *tl_module_open(lua_State *L)
 {
     tl_dispatcher *d = tl_dispatcher_of(L);
-    if (d == NULL)
-        d = new_dispatcher(L);
+    return d != NULL ? d : new_dispatcher(L);
+}
+
+int luaopen_timerlua_core(lua_State *L)
+{
+    tl_dispatcher *d = tl_module_open(L);
     lua_newtable(L);
     lua_pushlightuserdata(L, d->loop);
     lua_setfield(L, -2, "loop");
-    lua_newtable(L);
-    lua_pushvalue(L, -1);
-    d->anchors_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, d->anchors_ref);
     lua_setfield(L, -2, "anchors");
-    lua_newtable(L);
-    lua_pushvalue(L, -1);
-    d->hooks_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, d->hooks_ref);
     lua_setfield(L, -2, "hooks");
     lua_pushlstring(L, (const char *)tl_abi_text, sizeof tl_abi_text);
     lua_setfield(L, -2, "abi");
@@ -143,6 +172,7 @@ int luaopen_timerlua_core(lua_State *L)
     }
     static const luaL_Reg functions[] = {{"run", tl_dispatch_run},
                                          {"owned", owned},
+                                         {"symbol", symbol},
                                          {"is_running", is_running},
                                          {"guard_output", guard_output},
                                          {NULL, NULL}};

@@ -5,6 +5,7 @@
 #include "file.h"
 #include "handle.h"
 #include "socket.h"
+#include "outside.h"
 #include "stream.h"
 
 /* Gathered bytes that leave without waiting for the callback's end. */
@@ -172,6 +173,7 @@ static void mark_dirty(tl_loop *loop, tl_id id, tl_stream *s)
         return;
     s->state |= TL_IS_DIRTY;
     tl__agenda_add(&loop->dirty, id);
+    tl__outside_work(loop);
 }
 
 int tl_stream_send(tl_loop *loop, uint32_t slot, uint32_t generation,

@@ -60,6 +60,9 @@ struct tl_loop {
     tl_signals signals;
     int64_t slack_ns;
     bool want_jumps;
+    bool held;      /* counted in active: kept running by more than handles */
+    bool away;      /* its host waits on the poller's descriptor: outside.h */
+    bool signalled; /* the descriptor was made readable for that */
     int64_t wall_offset_ns; /* wall minus monotonic, when last looked at */
     double jump_s;          /* steps of the wall clock not told yet */
     size_t active;          /* handles that keep the loop running */

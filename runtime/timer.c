@@ -6,6 +6,7 @@
 
 #include "descriptor.h"
 #include "handle.h"
+#include "outside.h"
 
 static int queue_until(tl_loop *loop, uint32_t slot, tl_handle *handle,
                        int64_t deadline_ns)
@@ -16,6 +17,8 @@ static int queue_until(tl_loop *loop, uint32_t slot, tl_handle *handle,
     handle->flags &= (uint8_t)~TL_FLAG_PAUSED;
     tl__set_active(loop, handle, true);
     loop->armed += handle->kind == TL_TIMER;
+    if (loop->away)
+        tl__outside_deadline(loop, handle->flags & TL_CLOCK_MASK, deadline_ns);
     return 0;
 }
 

@@ -19,6 +19,10 @@ enum { TL_ABI_VERSION = 1 };
    REALTIME is the wall clock and can be stepped. */
 enum { TL_MONOTONIC = 0, TL_REALTIME = 1, TL_BOOTTIME = 2, TL_CLOCKS = 3 };
 
+/* Beside the negative errnos: the host's limit for timers, tasks or descriptors
+   is reached; see timerlua.h. */
+enum { TL_LIMIT = -4352 };
+
 /* What a handle is. TL_TIMER runs a callback; TL_SLEEP resumes a suspended
    task; TL_TASK starts one; TL_WATCH reports a file descriptor. TL_STREAM is
    a connection, TL_LISTENER makes them, TL_DATAGRAM is a UDP socket;
@@ -798,6 +802,8 @@ void tl_loop_want_jumps(tl_loop *loop, int on);
 /* End a blocking wait; the reason (a signal's number, or 0) is kept until it
    is taken. Async-signal-safe, any thread. */
 void tl_loop_wake(tl_loop *loop, int reason);
+/* Keep the loop running although no handle does, or no more. */
+void tl_loop_hold(tl_loop *loop, int on);
 /* Whether a timer is due by now. */
 int tl_loop_due(tl_loop *loop);
 void tl_loop_stats_get(tl_loop *loop, tl_loop_stats *stats);
@@ -1013,7 +1019,8 @@ int64_t tl_seconds_to_ns(double seconds);
 /* "250ms", "1h30m", "1.5s": numbers with units w d h m s ms us ns, largest
    first, each at most once. -EINVAL, -ERANGE. */
 int tl_duration_parse(const char *text, size_t length, int64_t *ns);
-/* "ENOMEM" and "Cannot allocate memory" for ENOMEM or -ENOMEM; "EUNKNOWN" and
+/* "ENOMEM" and "Cannot allocate memory" for ENOMEM or -ENOMEM, "ELIMIT" and so
+   on for TL_LIMIT; "EUNKNOWN" and
    "unknown error" for what is no errno. */
 const char *tl_error_name(int error);
 const char *tl_error_text(int error);

@@ -77,7 +77,7 @@ end)
 describe("the ABI header", function()
   local code = code_of(HEADER)
 
-  setup(function() require "timerlua.ffi" end)
+  local core = require "timerlua.ffi"
 
   it("is what the core hands to the FFI, byte for byte", function()
     assert.equal(support.read(HEADER), require("timerlua.core").abi)
@@ -112,11 +112,21 @@ describe("the ABI header", function()
     end
   end)
 
-  it("declares what the program and the library export, no more, no less", function()
+  it("declares the functions that the core has, as ffi.cdef reads them", function()
     local declared = functions_of(code)
     assert.is_true(#declared >= 30)
-    assert.same(declared, exports(support.build .. "/timerlua"))
-    assert.same(declared, exports(support.build .. "/lib/timerlua/core.so"))
+    for _, name in ipairs(declared) do
+      local type, address = require("timerlua.core").symbol(name)
+      assert.equal("userdata", _G.type(address), name)
+      -- a declaration of the same function type reads the same
+      assert.equal(tostring(ffi.typeof(type)), tostring(ffi.typeof(core.C[name])), name)
+    end
+    assert.is_nil((require("timerlua.core").symbol("tl_no_such_function")))
+  end)
+
+  it("is no symbol of the program or a library", function()
+    assert.same({}, exports(support.build .. "/timerlua"))
+    assert.same({}, exports(support.build .. "/lib/timerlua/core.so"))
   end)
 end)
 

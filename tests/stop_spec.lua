@@ -397,8 +397,8 @@ end)
 
 describe("tl.on", function()
   it("refuses unknown events and what cannot be called", function()
-    assert_ended(0, 'x:1: timerlua.on: event must be "error", "stop", "clock_jump" or'
-      .. ' "reload", got "end"\nx:1: timerlua.on: fn must be a function, got nil\n',
+    assert_ended(0, 'x:1: timerlua.on: event must be "error", "stop", "clock_jump",'
+      .. ' "reload" or "post", got "end"\nx:1: timerlua.on: fn must be a function, got nil\n',
       run_script [[
       local on = loadstring("require('timerlua').on(...)", "=x")
       print(select(2, pcall(on, "end", print)))

@@ -130,7 +130,7 @@ describe("a wrong argument", function()
     { "stop with a wrong code", function() tl.stop(256) end,
       "stop: code must be an integer from 0 to 255, got 256" },
     { "on an unknown event", function() tl.on("party", nothing) end,
-      'on: event must be "error", "stop", "clock_jump" or "reload", got "party"' },
+      'on: event must be "error", "stop", "clock_jump", "reload" or "post", got "party"' },
     { "on without handler", function() tl.on("error") end,
       "on: fn must be a function, got nil" },
     { "watch of no descriptor", function() tl.watch("x", "r", nothing) end,

@@ -8,6 +8,9 @@ local misuse = require "timerlua.misuse"
 local errors = {
   stop_on_error = false,
 
+  --- Where reports go, each without the line's end.
+  write = nil,
+
   --- By kind of source: what to do with it after an error of it was reported.
   follow_up = {},
 }
@@ -51,20 +54,30 @@ local function script_frames(traceback)
   return (traceback:gsub("\n\t" .. own_files .. "[^\n]*", ""))
 end
 
-local function write_report(err, traceback, source)
+function errors.write(text)
   stdout:flush()
-  stderr:write("timerlua: ", who(source), describe(err), "\n",
-    traceback and script_frames(traceback) .. "\n" or "")
+  stderr:write("timerlua: ", text, "\n")
+end
+
+--- The text of a report.
+function errors.text(err, traceback, source)
+  return who(source) .. describe(err)
+    .. (traceback and "\n" .. script_frames(traceback) or "")
 end
 
 local function with_traceback(err)
   return { err = err, traceback = debug.traceback("", 2):sub(2) }
 end
 
-local function count_and_write(err, traceback, source)
+--- Count an error for the exit status.
+function errors.count()
   core.shared.errors = core.shared.errors + 1
+end
+
+local function count_and_write(err, traceback, source)
+  errors.count()
   if errors.stop_on_error then core.shared.stopped = 1 end
-  write_report(err, traceback, source)
+  errors.write(errors.text(err, traceback, source))
 end
 
 -- True when every handler took the error, and there was one.

@@ -1,17 +1,20 @@
--- The runtime's own events: "error", "stop", "clock_jump", "reload".
+-- The runtime's own events: "error", "stop", "clock_jump", "reload", "post".
 local core = require "timerlua.ffi"
 local callable = require "timerlua.callable"
 local misuse = require "timerlua.misuse"
 
-local handlers = { error = {}, stop = {}, clock_jump = {}, reload = {} }
+local handlers = { error = {}, stop = {}, clock_jump = {}, reload = {}, post = {} }
 
 local events = {}
 
 local Subscription = {}
 Subscription.__index = Subscription
 
-local function watch_clock()
+local function tell_core()
   core.C.tl_loop_want_jumps(core.loop, #handlers.clock_jump > 0 and 1 or 0)
+  if core.core.tell and not core.core.keeps_running then -- posts may come
+    core.C.tl_loop_hold(core.loop, #handlers.post > 0 and 1 or 0)
+  end
 end
 
 --- Stop delivering to this handler; harmless when repeated.
@@ -24,7 +27,7 @@ function Subscription:cancel()
   for i, entry in ipairs(list) do
     if entry == self then
       table.remove(list, i)
-      watch_clock()
+      tell_core()
       return true
     end
   end
@@ -40,17 +43,19 @@ end
 ---     the machine was asleep for it
 ---   "reload": fn(reason), the configuration is to be read anew; reason is a
 ---     signal's name such as "SIGHUP", or what tl.reload was given
---- @param event "error"|"stop"|"clock_jump"|"reload"
+---   "post": fn(name, bytes), a program that embeds the runtime has posted an
+---     event, tl_post_event in timerlua.h; the loop goes on to wait for them
+--- @param event "error"|"stop"|"clock_jump"|"reload"|"post"
 --- @param fn function
 --- @return table subscription with subscription:cancel()
 function events.on(event, fn)
   if not handlers[event] then
-    misuse.got("on", 'event must be "error", "stop", "clock_jump" or "reload"', event)
+    misuse.got("on", 'event must be "error", "stop", "clock_jump", "reload" or "post"', event)
   end
   callable.check("on", "fn", fn)
   local entry = setmetatable({ event = event, fn = fn }, Subscription)
   table.insert(handlers[event], entry)
-  watch_clock()
+  tell_core()
   return entry
 end
 

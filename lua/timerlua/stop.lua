@@ -26,8 +26,8 @@ local function halt()
 end
 
 local function give_up()
-  io.stderr:write(("timerlua: the stop handlers took more than %g s; "
-    .. "ending without them\n"):format(stop.bound))
+  errors.write(("the stop handlers took more than %g s; "
+    .. "ending without them"):format(stop.bound))
   halt()
 end
 
@@ -65,7 +65,13 @@ end
 
 local SIGNALS = { [2] = "SIGINT", [15] = "SIGTERM" }
 
+local HOST_STOP = 256 -- a status from 0 to 255 is added: tl_stop in timerlua.h
+
 function dispatcher.hooks.signal(number)
+  if number >= HOST_STOP then
+    if not state.stopping then stop.stop(number - HOST_STOP) end
+    return
+  end
   state.signal = number
   if state.stopping then return end -- main.c ends the process at the second
   begin(SIGNALS[number] or "signal " .. number)
@@ -105,6 +111,17 @@ local function last_words(reason)
   if dispatcher.run() then report_stuck() end
 end
 
+--- The run is over: how it ended, and begin anew.
+--- @return integer code the exit status
+--- @return integer? signal the number of the signal that ended it
+function stop.ended()
+  local code, number = state.code, state.signal
+  state.stopping, state.code, state.reason, state.signal = false, nil, nil, nil
+  shared.stopped = 0
+  if code == nil and shared.errors > 0 then code = 1 end
+  return code or 0, code == nil and number or nil
+end
+
 --- Run the loop to its end.
 --- @return integer code the exit status: 0, 1 after an uncaught error, or what
 ---   tl.stop was given
@@ -113,11 +130,7 @@ function stop.run()
   local finished = dispatcher.run()
   if finished then report_stuck() end
   last_words(finished and "done" or "error")
-  local code, number = state.code, state.signal
-  state.stopping, state.code, state.reason, state.signal = false, nil, nil, nil
-  shared.stopped = 0
-  if code == nil and shared.errors > 0 then code = 1 end
-  return code or 0, code == nil and number or nil
+  return stop.ended()
 end
 
 return stop

@@ -108,6 +108,17 @@ local function check_started(status)
   error("timerlua." .. message, 0)
 end
 
+--- A task of `fn(...)` that somebody else will begin.
+function task.prepare(fn, ...)
+  local self = new_task(fn, "ready")
+  local id = self.id
+  local call = anchors.bind(body, self, fn, ...)
+  check_started(C.tl_handle_open(loop, id, KIND_TASK))
+  anchors.set(id.slot, call, self)
+  live[self] = true
+  return self
+end
+
 --- Run `fn(...)` as a task of its own, from the next turn on.
 --- @param fn function
 --- @return timerlua.Task task with join, cancel and status
@@ -115,18 +126,15 @@ end
 --- it is reported at once, as a callback's is.
 function task.spawn(fn, ...)
   callable.check("spawn", "fn", fn)
-  local self = new_task(fn, "ready")
+  local self = task.prepare(fn, ...)
   local id = self.id
-  local call = anchors.bind(body, self, fn, ...)
-  check_started(C.tl_handle_open(loop, id, KIND_TASK))
-  anchors.set(id.slot, call, self)
   local status = C.tl_timer_rearm(loop, id.slot, id.generation, 0)
   if status ~= 0 then
     anchors.clear(id.slot)
     C.tl_handle_close(loop, id.slot, id.generation)
+    live[self] = nil
     check_started(status)
   end
-  live[self] = true
   return self
 end
 
@@ -273,6 +281,7 @@ function dispatcher.hooks.finish(co, object, ok, ...)
     settle_in(self, me)
     complete(self, ok, ...)
     tasks[me] = nil
+    self.coroutine = nil -- others run in it from now on
   elseif not ok then
     callback_failed(object, ...)
   end

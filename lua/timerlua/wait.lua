@@ -51,6 +51,9 @@ local wait = {
   --- callback ran.
   ended = nil,
 
+  --- The loop is a host's: no main chunk of a plain luajit may run it.
+  hosted = false,
+
   --- Called when tl.stop cut a wait of the main chunk short; by stop.lua.
   on_cut = nil,
 }
@@ -114,7 +117,11 @@ end
 --- The same, but what stands for it in the main chunk of a plain luajit.
 --- @return timerlua.Waiter waiter
 function wait.here(where)
-  return wait.current(where) or outside
+  local waiter = wait.current(where)
+  if waiter == nil and wait.hosted then
+    misuse.raise(where, "called by the host outside tl_call, where nothing can wait")
+  end
+  return waiter or outside
 end
 
 --- Whether what runs here can be suspended while the loop goes on; if not, a

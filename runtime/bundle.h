@@ -1,0 +1,13 @@
+/* The bundle: the Lua modules inside the program or library, for require. */
+#ifndef TL_BUNDLE_H
+#define TL_BUNDLE_H
+
+#include <lua.h>
+
+/* Have require find them, and timerlua.core, in a state with its standard
+   libraries. Raises for want of memory. */
+void tl_bundle_preload(lua_State *L);
+/* Of these modules: "0.1.0". */
+const char *tl_bundle_version(void);
+
+#endif

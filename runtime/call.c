@@ -1,0 +1,427 @@
+/* Calling a function of a runtime's script: see tl_call in timerlua.h. */
+#include <lauxlib.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "dispatch.h"
+#include "runtime.h"
+#include "stream.h"
+
+/* The analyzer does not follow a va_list through a pointer in a struct. */
+/* NOLINTBEGIN(clang-analyzer-valist.Uninitialized) */
+
+enum { MOST_VALUES = 64 };
+/* Integers that a Lua number holds exactly. */
+static const double most_exact = 9007199254740992.0;
+
+typedef struct frame {
+    const char *function;
+    const char *arguments; /* letters */
+    size_t argument_count;
+    const char *results;
+    size_t result_count;
+    va_list *values;
+    bool entered; /* the function was run, with this status */
+    int status;
+    int outcome;
+} frame;
+
+/* --- the signature ------------------------------------------------------ */
+
+static int split(frame *f, const char *signature)
+{
+    static const char letters[] = "sSdiIbpn";
+    size_t length = strspn(signature, letters);
+    f->arguments = signature;
+    f->argument_count = length;
+    f->results = signature + length;
+    if (*f->results == '>') {
+        f->results++;
+        f->result_count = strspn(f->results, letters);
+    }
+    if (f->results[f->result_count] != 0 || f->argument_count > MOST_VALUES ||
+        f->result_count > MOST_VALUES)
+        return -EINVAL;
+    return 0;
+}
+
+/* --- the function ------------------------------------------------------- */
+
+/* Remember the name of a global, at index, for the next call. */
+static void remember(tl_runtime *rt, lua_State *L, const char *name, int index)
+{
+    size_t length = strlen(name);
+    if (length >= sizeof rt->named)
+        return;
+    lua_pushvalue(L, index);
+    lua_rawseti(L, LUA_REGISTRYINDEX, rt->named_ref);
+    memcpy(rt->named, name, length + 1);
+}
+
+/* Push a global, or what is in tables, without calling metamethods; whether it
+   is a function. */
+static bool push_function(tl_runtime *rt, lua_State *L, const char *path)
+{
+    lua_pushvalue(L, LUA_GLOBALSINDEX);
+    for (const char *name = path;;) {
+        const char *dot = strchr(name, '.');
+        if (!lua_istable(L, -1))
+            return false;
+        lua_pushlstring(L, name,
+                        dot != NULL ? (size_t)(dot - name) : strlen(name));
+        if (dot == NULL && name == path)
+            remember(rt, L, name, lua_gettop(L));
+        lua_rawget(L, -2);
+        lua_remove(L, -2);
+        if (dot == NULL)
+            return lua_isfunction(L, -1);
+        name = dot + 1;
+    }
+}
+
+/* --- arguments ---------------------------------------------------------- */
+
+static void push_text(lua_State *L, const char *text, bool counted,
+                      va_list *values)
+{
+    size_t length = 0;
+    if (counted)
+        length = va_arg(*values, size_t);
+    else if (text != NULL)
+        length = strlen(text);
+    if (text != NULL)
+        lua_pushlstring(L, text, length);
+    else
+        lua_pushnil(L);
+}
+
+static int push_integer(lua_State *L, int64_t value)
+{
+    lua_pushnumber(L, (double)value);
+    return (double)value <= most_exact && (double)value >= -most_exact
+               ? 0
+               : -ERANGE;
+}
+
+static int push_argument(lua_State *L, char letter, va_list *values)
+{
+    void *pointer;
+    switch (letter) {
+    case 's':
+    case 'S':
+        push_text(L, va_arg(*values, const char *), letter == 'S', values);
+        return 0;
+    case 'd':
+        lua_pushnumber(L, va_arg(*values, double));
+        return 0;
+    case 'i':
+        lua_pushnumber(L, va_arg(*values, int));
+        return 0;
+    case 'I':
+        return push_integer(L, va_arg(*values, int64_t));
+    case 'b':
+        lua_pushboolean(L, va_arg(*values, int));
+        return 0;
+    case 'p':
+        pointer = va_arg(*values, void *);
+        if (pointer != NULL)
+            lua_pushlightuserdata(L, pointer);
+        else
+            lua_pushnil(L);
+        return 0;
+    default:
+        lua_pushnil(L);
+        return 0;
+    }
+}
+
+static int push_arguments(lua_State *L, frame *f)
+{
+    int error = 0;
+    for (size_t i = 0; i < f->argument_count; i++) {
+        int failed = push_argument(L, f->arguments[i], f->values);
+        error = error ? error : failed;
+    }
+    return error;
+}
+
+/* --- results ------------------------------------------------------------ */
+
+static bool is_integer(lua_State *L, int index, double least, double most)
+{
+    if (lua_type(L, index) != LUA_TNUMBER)
+        return false;
+    double value = lua_tonumber(L, index);
+    return value >= least && value <= most && value == (double)(int64_t)value;
+}
+
+static bool fits(lua_State *L, int index, char letter)
+{
+    int type = lua_type(L, index);
+    switch (letter) {
+    case 's':
+    case 'S':
+        return type == LUA_TSTRING || type == LUA_TNIL || type == LUA_TNONE;
+    case 'd':
+        return type == LUA_TNUMBER;
+    case 'i':
+        return is_integer(L, index, INT_MIN, INT_MAX);
+    case 'I':
+        return is_integer(L, index, -most_exact, most_exact);
+    case 'b':
+        return type == LUA_TBOOLEAN;
+    case 'p':
+        return type == LUA_TLIGHTUSERDATA || type == LUA_TUSERDATA ||
+               type == LUA_TNIL || type == LUA_TNONE;
+    default:
+        return true;
+    }
+}
+
+/* Keep a text until the next call. */
+static void keep(const tl_runtime *rt, lua_State *L, int index, int place)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, rt->results_ref);
+    lua_pushvalue(L, index);
+    lua_rawseti(L, -2, place);
+    lua_pop(L, 1);
+}
+
+static void store_text(lua_State *L, int index, bool counted, va_list *values)
+{
+    size_t length = 0;
+    const char *text = lua_tolstring(L, index, &length);
+    const char **to = va_arg(*values, const char **);
+    size_t *to_length = counted ? va_arg(*values, size_t *) : NULL;
+    if (to != NULL)
+        *to = text;
+    if (to_length != NULL)
+        *to_length = length;
+}
+
+static void store_double(double *to, double value)
+{
+    if (to != NULL)
+        *to = value;
+}
+
+static void store_int(int *to, int value)
+{
+    if (to != NULL)
+        *to = value;
+}
+
+static void store_int64(int64_t *to, int64_t value)
+{
+    if (to != NULL)
+        *to = value;
+}
+
+static void store_pointer(void **to, void *value)
+{
+    if (to != NULL)
+        *to = value;
+}
+
+static void store(lua_State *L, int index, char letter, va_list *values)
+{
+    switch (letter) {
+    case 's':
+    case 'S':
+        store_text(L, index, letter == 'S', values);
+        break;
+    case 'd':
+        store_double(va_arg(*values, double *), lua_tonumber(L, index));
+        break;
+    case 'i':
+        store_int(va_arg(*values, int *), (int)lua_tonumber(L, index));
+        break;
+    case 'I':
+        store_int64(va_arg(*values, int64_t *),
+                    (int64_t)lua_tonumber(L, index));
+        break;
+    case 'b':
+        store_int(va_arg(*values, int *), lua_toboolean(L, index));
+        break;
+    case 'p':
+        store_pointer(va_arg(*values, void **), lua_touserdata(L, index));
+        break;
+    default:
+        break;
+    }
+}
+
+/* Results are on L from index first on, maybe too few. */
+static int take_results(tl_runtime *rt, lua_State *L, int first, frame *f)
+{
+    int count = (int)f->result_count;
+    lua_settop(L, first - 1 + count); /* too few are nil */
+    for (int i = 0; i < count; i++)
+        if (!fits(L, first + i, f->results[i]))
+            return tl__runtime_fail(
+                rt, -EDOM,
+                "result %d of %s is a %s value, not what %c stands for", i + 1,
+                f->function, luaL_typename(L, first + i), f->results[i]);
+    for (int i = 0; i < count; i++)
+        if (f->results[i] == 's' || f->results[i] == 'S')
+            keep(rt, L, first + i, i + 1);
+    for (int i = 0; i < count; i++)
+        store(L, first + i, f->results[i], f->values);
+    return 0;
+}
+
+/* --- the call ----------------------------------------------------------- */
+
+/* The error value and a traceback are on top of L. */
+static int failed(tl_runtime *rt, lua_State *L, int status)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, rt->cancelled_ref);
+    bool cancelled = lua_rawequal(L, -1, -3);
+    lua_pop(L, 1);
+    if (cancelled)
+        return tl__runtime_fail(rt, -ECANCELED, "cancelled");
+    const char *traceback = lua_tostring(L, -1);
+    if (luaL_callmeta(L, -2, "__tostring") == 0)
+        lua_pushvalue(L, -2);
+    const char *text = lua_tostring(L, -1);
+    if (text == NULL)
+        text = "(error object is not a string)";
+    return tl__runtime_fail(rt, status == LUA_ERRMEM ? -ENOMEM : TL_ERAISED,
+                            "%s\n%s", text, traceback);
+}
+
+/* Inside a function of the script: a plain call, which cannot wait. */
+static int call_nested(tl_runtime *rt, lua_State *L, frame *f)
+{
+    int first = lua_gettop(L) - (int)f->argument_count;
+    int status = lua_pcall(L, (int)f->argument_count, LUA_MULTRET, 0);
+    if (status == 0)
+        return take_results(rt, L, first, f);
+    lua_pushliteral(L, "");
+    return failed(rt, L, status);
+}
+
+/* What came of the call in the coroutine, which goes on as a task when it
+   waits. */
+static int settle(tl_runtime *rt, lua_State *L, frame *f)
+{
+    int outcome = 0;
+    if (f->status == 0)
+        outcome = take_results(rt, rt->d->idle, 1, f);
+    int status = tl__settle_for_host(rt->d, L, f->status);
+    if (rt->loop->dirty.count > 0)
+        tl__streams_flush(rt->loop);
+    if (status == LUA_YIELD)
+        return tl__runtime_fail(rt, -EINPROGRESS, "%s waits", f->function);
+    return status == 0 ? outcome : failed(rt, L, status);
+}
+
+static void prepare(tl_runtime *rt, lua_State *L, frame *f)
+{
+    if (!push_function(rt, L, f->function)) {
+        f->outcome = tl__runtime_fail(rt, -ENOENT, "there is no function %s",
+                                      f->function);
+        return;
+    }
+    luaL_checkstack(L, (int)f->argument_count, "tl_call");
+    if (push_arguments(L, f) != 0)
+        f->outcome = tl__runtime_fail(
+            rt, -ERANGE, "an argument of %s is beyond 2^53", f->function);
+}
+
+int tl__body_call(lua_State *L)
+{
+    tl_runtime *rt = tl__runtime_of(L);
+    frame *f = rt->frame;
+    int count = (int)f->argument_count;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, rt->d->anchors_ref);
+    if (!f->entered) {
+        prepare(rt, L, f);
+        if (f->outcome != 0)
+            return 0;
+        if (tl__runtime_nested(rt)) {
+            f->outcome = call_nested(rt, L, f);
+            return 0;
+        }
+        if (!lua_checkstack(rt->d->idle, count + LUA_MINSTACK))
+            return luaL_error(L, "tl_call: too many arguments");
+        lua_xmove(L, rt->d->idle, count + 1);
+        f->status = tl__enter_for_host(rt->d, count);
+    }
+    f->outcome = settle(rt, L, f);
+    if (rt->d->collect)
+        tl__collect_after(rt->d, L);
+    return 0;
+}
+
+/* --- the short way ------------------------------------------------------ */
+
+/* Whether all values are of kinds that need no memory. */
+static bool is_plain(const frame *f)
+{
+    enum { MOST = 8 };
+    static const char letters[] = "dibn";
+    return f->argument_count <= MOST && f->result_count <= MOST &&
+           strspn(f->arguments, letters) == f->argument_count &&
+           strspn(f->results, letters) == f->result_count;
+}
+
+/* Measured, protection and a new string for the name take as long as the call
+   itself. A global that was called before, with plain values, needs neither.
+   False when it is to go the long way, all of it or from settling on. */
+static bool call_shortly(tl_runtime *rt, frame *f)
+{
+    lua_State *co = rt->d->idle;
+    if (rt->named[0] == 0 || strcmp(f->function, rt->named) != 0 ||
+        tl__runtime_nested(rt) || rt->frame != NULL || !is_plain(f))
+        return false;
+    lua_rawgeti(co, LUA_REGISTRYINDEX, rt->named_ref);
+    lua_rawget(co, LUA_GLOBALSINDEX);
+    if (!lua_isfunction(co, -1)) {
+        lua_settop(co, 0);
+        return false;
+    }
+    (void)push_arguments(co, f);
+    f->entered = true;
+    f->status = tl__enter_for_host(rt->d, (int)f->argument_count);
+    if (f->status != 0 || rt->loop->shared.adopted || rt->loop->dirty.count > 0)
+        return false;
+    f->outcome = take_results(rt, co, 1, f);
+    lua_settop(co, 0);
+    return true;
+}
+
+static int call(tl_runtime *rt, const char *function, const char *signature,
+                va_list *values)
+{
+    frame f = {.function = function, .values = values};
+    if (function == NULL || signature == NULL || split(&f, signature) != 0)
+        return tl__runtime_fail(rt, -EINVAL, "tl_call: no such signature");
+    if (!rt->d->bare && call_shortly(rt, &f))
+        return f.outcome;
+    int error = rt->d->bare ? tl__runtime_modules(rt) : 0;
+    if (error)
+        return error;
+    error = tl__runtime_protected(rt, TL_BODY_CALL, &f, NULL);
+    return error ? error : f.outcome;
+}
+
+int tl_call(tl_runtime *runtime, const char *function, const char *signature,
+            ...)
+{
+    int error = tl__runtime_check(runtime);
+    if (error)
+        return error;
+    va_list values;
+    va_start(values, signature);
+    error = call(runtime, function, signature, &values);
+    va_end(values);
+    if (runtime->loop->shared.stopped)
+        (void)tl__runtime_leave(runtime);
+    tl__runtime_changed(runtime);
+    return error;
+}
+
+/* NOLINTEND(clang-analyzer-valist.Uninitialized) */

@@ -1,0 +1,39 @@
+/* Natives: the C functions that handles call instead of Lua's, in pages that
+   mirror the handles' own. A function counts for one use of a slot only. Pure:
+   no system call but malloc. */
+#ifndef TL_NATIVES_H
+#define TL_NATIVES_H
+
+#include "abi.h"
+#include "timerlua.h"
+
+typedef struct tl_native {
+    union {
+        tl_timer_function *timer;
+        tl_watch_function *watch;
+    } function;
+    void *argument;
+    uint32_t generation; /* 0 when there is none */
+    int fd;              /* of a watch */
+} tl_native;
+
+typedef struct tl_native_page tl_native_page;
+
+typedef struct tl_natives {
+    tl_native_page **pages;
+    uint32_t page_count;
+    tl_native_page *spare; /* one that became empty, for a program around a
+                              page's boundary */
+    size_t bytes;
+} tl_natives;
+
+void tl_natives_free(tl_natives *natives);
+/* Room for the function of a handle, to be filled in; NULL for want of memory.
+   Forget what is there of a handle that ended in another way. */
+tl_native *tl_natives_add(tl_natives *natives, tl_id id);
+/* NULL when this handle has none. */
+tl_native *tl_natives_find(const tl_natives *natives, tl_id id);
+/* Fine if it has none. */
+void tl_natives_remove(tl_natives *natives, tl_id id);
+
+#endif

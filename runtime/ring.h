@@ -1,0 +1,54 @@
+/* A ring of records of different sizes: many threads and signal handlers add,
+   one thread takes. No lock, no allocation: an adder claims room by one
+   compare-and-swap and publishes its record by storing its size; the taker
+   clears what it has taken, so that a claimed record has size 0 until it is
+   published. The scheme is that of Aeron's many-to-one ring buffer.
+
+   Records of one adder keep their order. Pure: no system call. */
+#ifndef TL_RING_H
+#define TL_RING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Padding between what adders write and what the taker does. */
+enum { TL_CACHE_LINE = 64 };
+
+typedef struct tl_ring {
+    char *bytes; /* owned; cleared but for records */
+    size_t capacity;
+    char line[TL_CACHE_LINE];
+    uint64_t tail; /* bytes claimed since the start; adders, atomically */
+    char tail_line[TL_CACHE_LINE];
+    uint64_t head; /* bytes taken; the taker's, read by adders */
+    char head_line[TL_CACHE_LINE];
+} tl_ring;
+
+/* Of capacity bytes, rounded up to a power of two, at least 512. -ENOMEM. */
+int tl_ring_open(tl_ring *ring, size_t capacity);
+void tl_ring_free(tl_ring *ring);
+
+/* Add a record made of two parts. -EAGAIN: no room; -EMSGSIZE: more than an
+   eighth of the capacity. */
+int tl_ring_add(tl_ring *ring, uint32_t kind, const void *first,
+                size_t first_length, const void *second, size_t second_length);
+
+typedef struct tl_record {
+    uint32_t kind;
+    const char *first; /* aligned to 8 bytes */
+    size_t first_length;
+    const char *second;
+    size_t second_length;
+} tl_record;
+
+/* How far adders have claimed: to take what there was at a moment. */
+uint64_t tl_ring_mark(const tl_ring *ring);
+/* The next record before mark, valid until tl_ring_drop; false when there is
+   none, or the next one is not published yet. */
+bool tl_ring_next(tl_ring *ring, uint64_t mark, tl_record *record);
+void tl_ring_drop(tl_ring *ring);
+/* Whether a record is to be taken. */
+bool tl_ring_has(tl_ring *ring);
+
+#endif
