@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dispatch.h"
+#include "hosted.h"
 #include "runtime.h"
 #include "stream.h"
 
@@ -415,9 +416,13 @@ int tl_call(tl_runtime *runtime, const char *function, const char *signature,
     if (error)
         return error;
     va_list values;
+    int64_t warn_ns = runtime->d->warn_ns;
+    int64_t began_ns = warn_ns > 0 ? tl__hosted_begin() : 0;
     va_start(values, signature);
     error = call(runtime, function, signature, &values);
     va_end(values);
+    if (warn_ns > 0)
+        tl__hosted_over(runtime->d, began_ns, "a call of the host's");
     if (runtime->loop->shared.stopped)
         (void)tl__runtime_leave(runtime);
     tl__runtime_changed(runtime);
