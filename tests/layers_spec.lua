@@ -10,7 +10,7 @@ local C_LAYERS = {
     "timerfd", "limits", "inotify", "process" },
   { together = true, "kqueue", "kqueue_ready", "kqueue_vnode", "kqueue_carriers",
     "kqueue_taking" },
-  { "handles", "poller", "resolver_ares", "resolver_thread" },
+  { "handles", "poller", "resolver_ares", "resolver_thread", "values" },
   { "timers", "natives" },
   { "state" },
   { "outside", "posts" },
@@ -55,7 +55,8 @@ local LUA_LAYERS = {
 }
 
 local USES_LUA = { host = true, callbacks = true, dispatch = true,
-  module = true, bundle = true, runtime = true, running = true, load = true, call = true }
+  module = true, bundle = true, runtime = true, running = true, load = true, call = true,
+  values = true }
 local LUA_HEADERS = { lua = true, lauxlib = true, lualib = true, luajit = true, luaconf = true }
 local PURE = { "handles", "heap", "wheel", "timers", "histogram", "duration",
   "buffer", "framing", "ring", "natives" }
