@@ -136,9 +136,14 @@ describe("a poll object", function()
         "select.poll:modify: mask must be", 1, true))
     end
     assert.truthy(support.raised(function() p:modify(0) end):find("mask must be", 1, true))
-    for _, timeout in ipairs { 0 / 0, math.huge, 1e300, "soon", {} } do
+    for _, timeout in ipairs { 0 / 0, math.huge, 1e300, "soon", "5", {} } do
       assert.truthy(support.raised(function() p:poll(timeout) end):find(
         "HERE: timerlua.select.poll:poll: timeout must be", 1, true))
+    end
+    for timeout, rule in pairs { [1e300] = "milliseconds, 0 to 9223372036000",
+      soon = "a number of milliseconds or a text", [p] = "a number of milliseconds, a text" } do
+      assert.truthy(support.raised(function() p:poll(timeout) end):find(
+        "timeout must be " .. rule, 1, true))
     end
     assert.truthy(support.raised(function() p.poll() end):find("as p:poll()", 1, true))
     p:register(0, 65535)

@@ -2,6 +2,7 @@
 -- has it, on epoll(7).
 local bit = require "bit"
 local core = require "timerlua.ffi"
+local duration = require "timerlua.duration"
 local epoll_set = require "timerlua.epoll_set"
 local errors = require "timerlua.errors"
 local fileno = require "timerlua.fileno"
@@ -129,12 +130,15 @@ function Devpoll:unregister(fd)
   return true
 end
 
-local function seconds_of(where, timeout)
-  if timeout == nil or timeout == -1 then return nil end
-  if type(timeout) ~= "number" or timeout ~= timeout or timeout < 0 or timeout > MOST_MS then
-    misuse.got(where, "timeout must be milliseconds, 0 to 2147483647, or -1 or nil", timeout)
+local function delay_of(where, timeout)
+  if timeout == nil then return nil end
+  if type(timeout) == "number" then
+    if timeout == -1 then return nil end
+    if not (timeout >= 0 and timeout <= MOST_MS) then
+      misuse.got(where, "timeout must be milliseconds, 0 to 2147483647, or -1 or nil", timeout)
+    end
   end
-  return timeout / 1000
+  return duration.of_ms(where, "timeout", timeout)
 end
 
 local function is_open(fd)
@@ -153,8 +157,8 @@ local function ready_files(self)
 end
 
 --- Wait until descriptors are ready.
---- @param timeout? number milliseconds, 0 to 2147483647; 0: only look; nil or
----   -1: no end. Never over too early
+--- @param timeout? number|string|ffi.cdata* milliseconds, 0 to 2147483647; or "250ms"
+---   or int64 nanoseconds; 0: only look; nil or -1: no end. Never over too early
 --- @return table[]? ready pairs {fd, event}; empty when the time is over
 --- @return string? message
 --- @return string? code "EBADF" (closed meanwhile by another task), "EMFILE",
@@ -163,7 +167,7 @@ end
 function Devpoll:poll(timeout)
   local set = open_set(self, "poll")
   local where = "select.devpoll:poll"
-  local delay = seconds_of(where, timeout)
+  local delay = delay_of(where, timeout)
   local list = ready_files(self)
   if #list > 0 then delay = 0 end
   local most = math.min(math.max(self.count, 1), MOST_EVER)

@@ -117,13 +117,14 @@ function Poll:unregister(fd)
   if self.holes > FIRST_SIZE and 2 * self.holes > self.count then resize(self) end
 end
 
--- Python's milliseconds, rounded up as it does, in seconds.
+-- Python's milliseconds, rounded up as it does.
 local function delay_of(where, timeout)
+  if timeout == nil then return nil end
   if type(timeout) == "number" then
     if timeout < 0 then return nil end
-    return duration.of(where, "timeout", math.ceil(timeout) / 1000)
+    timeout = math.ceil(timeout)
   end
-  return timeout ~= nil and duration.of(where, "timeout", timeout) or nil
+  return duration.of_ms(where, "timeout", timeout)
 end
 
 local function list_of(fds, count, found)
