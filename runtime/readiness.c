@@ -91,23 +91,18 @@ int tl_descriptor_duplicate(int fd)
 
 /* --- without a loop ----------------------------------------------------- */
 
-int tl_readiness_block(int fd, int interest, int64_t timeout_ns)
+int tl_readiness_block(int fd, int interest, int64_t *timeout_ns)
 {
     struct pollfd one = {.fd = fd,
                          .events =
                              (short)((interest & TL_READ ? POLLIN : 0) |
                                      (interest & TL_WRITE ? POLLOUT : 0))};
-    int64_t start_ns = timeout_ns < 0 ? 0 : tl__monotonic_ns();
-    for (int64_t left_ns = timeout_ns;;) {
-        struct timespec left = {left_ns / 1000000000, left_ns % 1000000000};
-        int ready = ppoll(&one, 1, timeout_ns < 0 ? NULL : &left, NULL);
-        if (ready > 0)
-            return one.revents & POLLNVAL ? -EBADF : 1;
-        if (ready == 0 || errno != EINTR)
-            return ready == 0 ? 0 : -errno;
-        if (timeout_ns >= 0) {
-            left_ns = timeout_ns - (tl__monotonic_ns() - start_ns);
-            left_ns = left_ns < 0 ? 0 : left_ns;
-        }
-    }
+    struct timespec timeout = {*timeout_ns / 1000000000,
+                               *timeout_ns % 1000000000};
+    int64_t start_ns = *timeout_ns > 0 ? tl__monotonic_ns() : 0;
+    int ready = ppoll(&one, 1, *timeout_ns < 0 ? NULL : &timeout, NULL);
+    int result = ready < 0 ? -errno : ready;
+    if (*timeout_ns > 0)
+        tl__take_elapsed(timeout_ns, start_ns);
+    return one.revents & POLLNVAL ? -EBADF : result;
 }

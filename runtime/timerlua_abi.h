@@ -205,9 +205,10 @@ int tl_readiness_await(tl_loop *loop, uint32_t slot, uint32_t generation,
                        uint32_t waiter_generation);
 /* Before fd is closed; who waits is resumed (fine if it has ended). */
 void tl_readiness_close(tl_loop *loop, uint32_t slot, uint32_t generation);
-/* Blocks, at most timeout_ns, negative for ever; goes on after signals. 1 when
-   fd is ready, 0 when the time is over, -EBADF. */
-int tl_readiness_block(int fd, int interest, int64_t timeout_ns);
+/* Blocks, at most *timeout_ns, from which the time it took is taken; negative:
+   for ever. 1 when fd is ready, 0 when the time is over, -EBADF, -EINTR after
+   a signal. A negative fd is never ready. */
+int tl_readiness_block(int fd, int interest, int64_t *timeout_ns);
 
 /* A duplicate of fd, close-on-exec; or a negative errno. */
 int tl_descriptor_duplicate(int fd);

@@ -298,6 +298,41 @@ describe("the documents", function()
     end
   end)
 
+  it("name every function, method and constant of the descriptors", function()
+    local constants = {}
+    for _, module in ipairs { "select", "timerfd", "timerstack" } do
+      local page = text_of { "docs/select.md", "docs/kqueue.md" }
+      if module ~= "select" then page = support.read("docs/timerfd.md") end
+      for name, value in pairs(require("timerlua." .. module)) do
+        if type(value) == "number" then
+          constants[name] = page
+        else
+          assert.is_true(is_mentioned(page, module .. "." .. name), module .. "." .. name)
+        end
+      end
+    end
+    for name, page in pairs(constants) do assert.is_true(is_mentioned(page, name), name) end
+    for class, prefix in pairs { Poll = "p", Epoll = "ep", Kqueue = "kq", Devpoll = "dp",
+      Timerfd = "t" } do
+      local path = class == "Timerfd" and "timerfd" or "select_" .. class:lower()
+      for _, name in ipairs(defined_in("lua/timerlua/" .. path .. ".lua",
+        "\nfunction " .. class .. ":(%l+)")) do
+        assert.is_true(is_mentioned(text, prefix .. ":" .. name), prefix .. ":" .. name)
+      end
+    end
+    assert.is_true(is_mentioned(text, "limits.nofile"))
+  end)
+
+  it("name every script of the descriptors", function()
+    local page, pipe = support.read("docs/descriptors.md"), io.popen("ls scripts/descriptors/")
+    for name in pipe:lines() do
+      if name:find("%.lua$") then
+        assert.is_truthy(page:find("(../scripts/descriptors/" .. name .. ")", 1, true), name)
+      end
+    end
+    pipe:close()
+  end)
+
   it("name every method and option of child processes", function()
     local text_of_processes = support.read("docs/processes.md")
     for _, name in ipairs(defined_in("lua/timerlua/process.lua",

@@ -325,6 +325,17 @@ describe("a plain socket in blocking mode", function()
       close(s, first, second, conn)
     end)
   end)
+
+  it("leaves Ctrl-C to luajit while a call blocks", function()
+    local r = support.shell(([[LD_PRELOAD="$SANITIZER_PRELOAD" timeout -s INT 0.3 luajit -e %s]])
+      :format(support.quote [[
+        local socket = require "timerlua.socket"
+        local a, b = socket.socketpair()
+        print(pcall(a.recv, a, 1))
+      ]]), { timeout = 20 })
+    assert.equal("", r.err)
+    assert.truthy(r.out:find("interrupted!", 1, true), r.out)
+  end)
 end)
 
 describe("a plain socket's failures", function()

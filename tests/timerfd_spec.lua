@@ -634,6 +634,17 @@ describe("a timer descriptor", function()
     assert.same({ "1\n", "", 0 }, { r.out, r.err, r.code })
   end)
 
+  it("leaves Ctrl-C to luajit while a read blocks", function()
+    local r = support.shell(([[LD_PRELOAD="$SANITIZER_PRELOAD" timeout -s INT 0.3 luajit -e %s]])
+      :format(support.quote [[
+        local timerfd = require "timerlua.timerfd"
+        local t = timerfd.create(timerfd.CLOCK_MONOTONIC)
+        print(pcall(t.read, t))
+      ]]), { timeout = 20 })
+    assert.equal("", r.err)
+    assert.truthy(r.out:find("interrupted!", 1, true), r.out)
+  end)
+
   it("works from a plain luajit without the loop's module", function()
     local r = support.shell((support.sanitized and "LD_PRELOAD=\"$SANITIZER_PRELOAD\" " or "")
       .. "luajit -e " .. support.quote [[

@@ -1,12 +1,20 @@
 -- Waiting for a descriptor of the script's own: in a task the loop goes on,
 -- elsewhere the thread blocks. Descriptors that are waited for again and again
 -- keep a place, so that a wait costs no epoll_ctl(2).
+local ffi = require "ffi"
 local core = require "timerlua.ffi"
 local wait = require "timerlua.wait"
 
 local C, loop = core.C, core.loop
 local INTEREST = { r = 1, w = 2, rw = 3 }
-local EBUSY, EEXIST = -16, -17
+local EINTR, EBUSY, EEXIST = -4, -16, -17
+
+local new_timeout = ffi.typeof("int64_t[1]")
+
+local function to_ns(delay)
+  return type(delay) == "number" and C.tl_seconds_to_ns(math.min(delay, core.max_seconds))
+    or delay
+end
 
 local readiness = {}
 
@@ -62,14 +70,25 @@ local function suspend_beside(self, where, interest, delay)
   return status
 end
 
+--- Block the thread until it is ready, or the time is over. Interpreted, so that
+--- a signal's hook runs between two calls: that is how luajit ends a script at
+--- Ctrl-C.
+--- @param fd integer -1: none, only the time
+--- @param interest? "r"|"w"|"rw"
+--- @param delay? number|ffi.cdata* seconds or int64 nanoseconds; nil: no end
+--- @return integer ready 1; 0: the time is over; or a negative errno
+function readiness.block(fd, interest, delay)
+  local timeout_ns = new_timeout(delay and to_ns(delay) or -1)
+  local ready
+  repeat
+    ready = C.tl_readiness_block(fd, INTEREST[interest] or 0, timeout_ns)
+  until ready ~= EINTR
+  return ready
+end
+jit.off(readiness.block)
+
 local function block(fd, interest, delay)
-  local timeout_ns = -1
-  if delay then
-    timeout_ns = type(delay) == "number" and C.tl_seconds_to_ns(math.min(delay, core.max_seconds))
-      or delay
-  end
-  local status = C.tl_readiness_block(fd, interest, timeout_ns)
-  return status < 0 and status or 0
+  return math.min(readiness.block(fd, interest, delay), 0)
 end
 
 --- Wait until the descriptor may be ready, or the time is over; the caller
@@ -81,8 +100,8 @@ end
 --- @return integer status 0, or a negative errno: EBADF, EPERM (a regular
 ---   file, which is always ready), ENOMEM, EMFILE
 function Place:wait(where, interest, delay)
+  if not wait.can_suspend() then return block(self.fd, interest, delay) end
   local bits = INTEREST[interest]
-  if not wait.can_suspend() then return block(self.fd, bits, delay) end
   local status = suspend(self, where, bits, delay)
   if status == EBUSY or status == EEXIST then
     return suspend_beside(self, where, bits, delay)
@@ -101,7 +120,7 @@ end
 --- The same wait for a descriptor that has no place.
 --- @return integer status as Place:wait
 function readiness.wait(where, fd, interest, delay)
-  if not wait.can_suspend() then return block(fd, INTEREST[interest], delay) end
+  if not wait.can_suspend() then return block(fd, interest, delay) end
   local place, status = open(fd)
   if not place then return status end
   local ok, result = pcall(place.wait, place, where, interest, delay)

@@ -21,7 +21,6 @@ local TIME_OVER = -4096      -- settimeout's; TCP has an ETIMEDOUT of its own
 local ENDPOINT_ADDRESS, ENDPOINT_ANY = 1, 3 -- TL_ENDPOINT_...
 local MOST = 2 ^ 30          -- bytes of one recv
 local BACKLOG_DELAY = 0.005  -- seconds between attempts at a full backlog
-local INTEREST = { r = 1, w = 2 }
 
 -- Bytes and addresses come here and become strings before anything else can run.
 local SCRATCH = 65536
@@ -95,8 +94,7 @@ end
 -- waiting
 
 local function block(self, interest, left)
-  local timeout_ns = left and C.tl_seconds_to_ns(left) or -1
-  local status = C.tl_readiness_block(self.fd, INTEREST[interest], timeout_ns)
+  local status = readiness.block(self.fd, interest, left)
   if status > 0 then return 0 end
   return status == 0 and TIME_OVER or status
 end
@@ -268,7 +266,7 @@ end
 
 local function sleep(where, seconds)
   if not wait.can_suspend() then
-    C.tl_readiness_block(-1, 0, C.tl_seconds_to_ns(seconds)) -- poll(2) passes -1 over
+    readiness.block(-1, nil, seconds)
     return
   end
   wait.suspend(wait.begin(where, seconds))
