@@ -78,6 +78,8 @@ all: deps-build $(PROGRAM) $(CORE) $(LIBRARIES)
 help:
 	@echo "make run            build and run SCRIPT=$(SCRIPT)"
 	@echo "make test           build and run every test (SPECS=tests/x_spec.lua)"
+	@echo "                    JOBS=n files at a time, by default one for each"
+	@echo "                    processor, 4 at most; JOBS=1 all in one process"
 	@echo "make check          test, lint, and the tests again with sanitizers"
 	@echo "make check-asan     the tests with address and undefined sanitizers"
 	@echo "make fuzz           random inputs for the parsers, FUZZ_SECONDS=20 each"
@@ -129,12 +131,13 @@ $(CORE): $(CORE_OBJECTS)
 	@$(if $(V),,echo "  ld $@")
 	$(Q)$(CC) $(CFLAGS) $(LTO) $(LDFLAGS) -shared $^ $(RESOLVER_LIBS) -lm -o $@
 
-# Test programs reach into the core, so they link its objects.
+# Test programs reach into the core, so they link its objects; as they are, for to
+# optimize each program as a whole takes most of a build.
 $(BUILD)/tests/%: tests/c/%.c $(CORE_OBJECTS)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  cc $<")
-	$(Q)$(CC) $(filter-out -fPIC -fvisibility=hidden,$(ALL_CFLAGS)) $< \
-	  $(CORE_OBJECTS) $(LUAJIT_LIBS) $(RESOLVER_LIBS) -Wl,-E -lm -ldl -o $@
+	$(Q)$(CC) $(filter-out -fPIC -fvisibility=hidden $(LTO),$(ALL_CFLAGS)) \
+	  $(if $(LTO),-fno-lto) $< $(CORE_OBJECTS) $(LUAJIT_LIBS) $(RESOLVER_LIBS) -Wl,-E -lm -ldl -o $@
 
 $(BUILD)/%_fuzz: tests/fuzz/%_fuzz.c $(CORE_OBJECTS)
 	@mkdir -p $(@D)
@@ -149,7 +152,7 @@ run: all
 test: all
 	@.ci/install test
 	@$(MAKE) --no-print-directory $(TESTERS)
-	@BUILD=$(BUILD) SANITIZE=$(SANITIZE) tests/run $(SPECS)
+	@BUILD=$(BUILD) SANITIZE=$(SANITIZE) JOBS=$(JOBS) tests/run $(SPECS)
 
 check: test lint check-asan
 
@@ -172,7 +175,7 @@ lint: all format-check
 	  -Iruntime -I$(BUILD) runtime
 	$(Q)luacheck --quiet lua scripts tests bench runtime
 
-format format-check:
+format format-check: deps-build
 	@.ci/install lint
 	$(Q)clang-format $(if $(filter format,$@),-i,--dry-run --Werror) \
 	  runtime/*.c runtime/*.h tests/c/*.c tests/embed/*.c \

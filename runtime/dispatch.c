@@ -13,6 +13,11 @@
 
 enum { WARM_EVENTS = 16 };
 
+/* They do not return, which their headers do not say: without it the address
+   sanitizer believes the frames that they leave are still there. */
+int luaL_error(lua_State *L, const char *format, ...) __attribute__((noreturn));
+int lua_error(lua_State *L) __attribute__((noreturn));
+
 /* Drop the anchor pages whose handles' page was given back. */
 static void reclaim_pages(tl_dispatcher *d, lua_State *L)
 {

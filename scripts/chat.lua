@@ -23,8 +23,9 @@ end
 
 local function data(conn, bytes)
   local text = (unfinished[conn] or "") .. bytes
-  for line in text:gmatch("([^\n]*)\n") do tell(names[conn] .. ": " .. line, conn) end
-  unfinished[conn] = text:match("[^\n]*$")
+  local rest = text:match(".*\n()") or 1
+  for line in text:sub(1, rest - 1):gmatch("(.-)\n") do tell(names[conn] .. ": " .. line, conn) end
+  unfinished[conn] = text:sub(rest)
   if #unfinished[conn] > 4096 then conn:close() end -- no line of a chat
 end
 

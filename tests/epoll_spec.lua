@@ -619,8 +619,9 @@ describe("epoll with failing calls", function()
   it("tells that the kernel refused", function()
     local _, calls = run("epoll_ctl", 0, "ENOMEM")
     local told = 0
+    local script = SCRIPT:gsub("poll%(5%)", "poll(0.1)") -- in vain for what was refused
     for n = 1, calls do
-      local r = faults.run(SCRIPT, "epoll_ctl", n, "ENOSPC")
+      local r = faults.run(script, "epoll_ctl", n, "ENOSPC")
       if r.out:find("ENOSPC", 1, true) or r.err:find("ENOSPC", 1, true)
         or r.out:find(faults.text("ENOSPC"), 1, true) then told = told + 1 end
       assert.truthy(r.code == 0 or r.code == 1)

@@ -41,6 +41,9 @@ local function check_run(r, code, label)
     return assert.truthy(r.err:lower():find "memory" or r.err:find(code, 1, true), label)
   end
   label = label .. "\n" .. r.out .. r.err
+  if r.err:find("^timerlua: timerlua.run: waiting: [^\n]*%(" .. code .. "%)\n$") then
+    return assert.equal(1, r.code, label) -- the loop's own descriptors; which, is a matter of time
+  end
   assert.equal("", r.err, label)
   assert.equal(0, r.code, label)
   assert.falsy(r.out:find("WRONG", 1, true), label)
@@ -96,7 +99,7 @@ describe("children", function()
         p:wait()
       end
       print(assert(tl.run { "echo", "again" }).stdout)]])
-    assert.truthy(r.out:find("^true\texec cat: ?%l*: too many open files\tEMFILE\nagain\n"),
+    assert.truthy(r.out:find("^true\texec cat:[ %l]*:? too many open files\tEMFILE\nagain\n"),
       r.out .. r.err)
     assert.equal("", r.err)
   end)

@@ -282,6 +282,7 @@ describe("tl.resolve", function()
 
     it("ends when its time is over, and the loop goes on meanwhile", function()
       local ticks, start = 0, tl.now()
+      options.timeout = 0.6
       local ticker = tl.every(0.01, function(timer) ticks = ticks + 1 + timer.missed end)
       local longest, last = 0, start
       local gaps = tl.every(0.01, function()
@@ -292,9 +293,9 @@ describe("tl.resolve", function()
       local took = tl.now() - start
       ticker:cancel()
       gaps:cancel()
-      assert.is_true(took >= 0.15 and took < 1)
-      assert.is_true(ticks >= 14)
-      assert.is_true(longest < 0.1)
+      assert.is_true(took >= 0.6 and took < 5)
+      assert.is_true(ticks >= 55)
+      assert.is_true(longest < 0.5)
     end)
 
     it("ends without a limit, too, when the servers were tried", function()

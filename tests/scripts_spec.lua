@@ -94,10 +94,13 @@ describe("twice a second", function()
   end)
 
   it("is on the grid in real time, too", function()
-    local i = 0
+    local i, last = 0, 0.5
     for due, number in run("scripts/twice_a_second.lua"):gmatch("at (%d%.%d) s %(run (%d)") do
       i = i + 1
-      assert.equal(("%.1f"):format(0.5 + i * 0.5), due)
+      due = tonumber(due) -- on a busy machine a tick may be missed, never moved
+      assert.equal(0, due % 0.5)
+      assert.is_true(due > last)
+      last = due
       assert.equal(tostring(i), number)
     end
     assert.equal(4, i)
