@@ -134,8 +134,13 @@ end)
 describe("a host that gives its thread away:", function()
   it("timers from C", function()
     build "timers_host"
-    assert.same({ "after 5 ms", "tick 1", "tick 2", "after 25 ms", "tick 3", "tick 4",
-      "6 timers fired, 0 left" }, lines_of(shell("./timers_host")))
+    -- where the machine stalls, ticks are skipped and come after others
+    local said, ticks = shell("./timers_host"), {}
+    for tick in said:gmatch("tick (%d)\n") do ticks[#ticks + 1] = tick end
+    assert.same({ "1", "2", "3", "4" }, ticks)
+    assert.truthy(said:find("^after 5 ms\n.*after 25 ms\n"))
+    assert.is_nil(said:find("never", 1, true))
+    assert.truthy(said:find("6 timers fired, 0 left\n$"))
   end)
 
   it("four threads that post to one another", function()

@@ -36,8 +36,7 @@ static gboolean beat(gpointer data)
 int main(int argc, char **argv)
 {
     host h = {.runtime = tl_new(NULL)};
-    if (argc < 2 || h.runtime == NULL ||
-        tl_load_file(h.runtime, argv[1]) < 0) {
+    if (argc < 2 || h.runtime == NULL || tl_load_file(h.runtime, argv[1]) < 0) {
         fprintf(stderr, "%s: %s\n", argv[0], tl_error(h.runtime));
         return 1;
     }

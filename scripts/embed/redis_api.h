@@ -23,26 +23,34 @@ enum {
 
 #define REDIS_API(function)                                                    \
     function(void, SetModuleAttribs,                                           \
-             (RedisModuleCtx *, const char *name, int version, int api))       \
-    function(RedisModuleCtx *, GetDetachedThreadSafeContext,                   \
-             (RedisModuleCtx *))                                               \
-    function(int, EventLoopAdd,                                                \
-             (int fd, int mask, RedisModuleEventLoopFunc *, void *data))       \
-    function(int, EventLoopDel, (int fd, int mask))                            \
-    function(void, Log,                                                        \
-             (RedisModuleCtx *, const char *level, const char *format, ...))   \
-    function(RedisModuleString *, CreateString,                                \
-             (RedisModuleCtx *, const char *bytes, size_t length))             \
-    function(void, FreeString, (RedisModuleCtx *, RedisModuleString *))        \
-    function(const char *, StringPtrLen,                                       \
-             (const RedisModuleString *, size_t *length))                      \
-    function(RedisModuleCallReply *, Call,                                     \
-             (RedisModuleCtx *, const char *command, const char *format, ...)) \
-    function(int, CallReplyType, (RedisModuleCallReply *))                     \
-    function(long long, CallReplyInteger, (RedisModuleCallReply *))            \
-    function(const char *, CallReplyStringPtr,                                 \
-             (RedisModuleCallReply *, size_t *length))                         \
-    function(void, FreeCallReply, (RedisModuleCallReply *))
+             (RedisModuleCtx *, const char *name, int version,                 \
+              int api)) function(RedisModuleCtx *,                             \
+                                 GetDetachedThreadSafeContext,                 \
+                                 (RedisModuleCtx *))                           \
+        function(int, EventLoopAdd,                                            \
+                 (int fd, int mask, RedisModuleEventLoopFunc *, void *data))   \
+            function(int, EventLoopDel, (int fd, int mask)) function(          \
+                void, Log,                                                     \
+                (RedisModuleCtx *, const char *level, const char *format,      \
+                 ...))                                                         \
+                function(RedisModuleString *, CreateString,                    \
+                         (RedisModuleCtx *, const char *bytes, size_t length)) \
+                    function(void, FreeString,                                 \
+                             (RedisModuleCtx *, RedisModuleString *))          \
+                        function(const char *, StringPtrLen,                   \
+                                 (const RedisModuleString *, size_t *length))  \
+                            function(RedisModuleCallReply *, Call,             \
+                                     (RedisModuleCtx *, const char *command,   \
+                                      const char *format,                      \
+                                      ...)) function(int, CallReplyType,       \
+                                                     (RedisModuleCallReply *)) \
+                                function(long long, CallReplyInteger,          \
+                                         (RedisModuleCallReply *))             \
+                                    function(const char *, CallReplyStringPtr, \
+                                             (RedisModuleCallReply *,          \
+                                              size_t * length))                \
+                                        function(void, FreeCallReply,          \
+                                                 (RedisModuleCallReply *))
 
 #define DECLARE_API(result, name, parameters)                                  \
     static result(*RedisModule_##name) parameters;

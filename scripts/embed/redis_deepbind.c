@@ -14,11 +14,10 @@ int RedisModule_OnLoad(struct RedisModuleCtx *ctx,
                        struct RedisModuleString **argv, int argc)
 {
     const char *(*text)(const struct RedisModuleString *, size_t *length);
-    if (argc < 1 ||
-        (*(get_api **)ctx)("RedisModule_StringPtrLen", &text) != 0)
+    if (argc < 1 || (*(get_api **)ctx)("RedisModule_StringPtrLen", &text) != 0)
         return 1;
-    void *module = dlopen(text(argv[0], NULL),
-                          RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
+    void *module =
+        dlopen(text(argv[0], NULL), RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
     on_load *load = NULL;
     if (module != NULL)
         *(void **)&load = dlsym(module, "RedisModule_OnLoad");

@@ -98,7 +98,6 @@ int RedisModule_OnLoad(RedisModuleCtx *ctx, RedisModuleString **argv, int argc)
     tl_runtime *runtime = open(RedisModule_StringPtrLen(argv[0], NULL));
     if (runtime == NULL)
         return REDISMODULE_ERR;
-    return RedisModule_EventLoopAdd(tl_fd(runtime),
-                                    REDISMODULE_EVENTLOOP_READABLE, step,
-                                    runtime);
+    return RedisModule_EventLoopAdd(
+        tl_fd(runtime), REDISMODULE_EVENTLOOP_READABLE, step, runtime);
 }

@@ -11,12 +11,11 @@
 
 enum { THREADS = 4, LAPS = 250 };
 
-static const char script[] =
-    "local tl = require 'timerlua'\n"
-    "tl.on('post', function(name, bytes)\n"
-    "  seen = (seen or 0) + 1\n"
-    "  pass(tonumber(bytes) + 1)\n"
-    "end)\n";
+static const char script[] = "local tl = require 'timerlua'\n"
+                             "tl.on('post', function(name, bytes)\n"
+                             "  seen = (seen or 0) + 1\n"
+                             "  pass(tonumber(bytes) + 1)\n"
+                             "end)\n";
 
 static tl_runtime *runtimes[THREADS];
 static pthread_barrier_t all_there;

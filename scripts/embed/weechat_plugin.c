@@ -33,9 +33,8 @@ static void print(tl_runtime *rt, const char *text, size_t length, void *data)
 static int command(lua_State *L)
 {
     const char *text = luaL_checkstring(L, 1);
-    struct t_hashtable *options =
-        weechat_hashtable_new(8, WEECHAT_HASHTABLE_STRING,
-                              WEECHAT_HASHTABLE_STRING, NULL, NULL);
+    struct t_hashtable *options = weechat_hashtable_new(
+        8, WEECHAT_HASHTABLE_STRING, WEECHAT_HASHTABLE_STRING, NULL, NULL);
     weechat_hashtable_set(options, "delay", "1");
     weechat_command_options(NULL, text, options);
     weechat_hashtable_free(options);
