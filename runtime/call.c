@@ -20,6 +20,8 @@ typedef struct frame {
     const char *results;
     size_t result_count;
     va_list *values;
+    bool entered; /* the function was run, with this status */
+    int status;
     int outcome;
 } frame;
 
@@ -44,22 +46,35 @@ static int split(frame *f, const char *signature)
 
 /* --- the function ------------------------------------------------------- */
 
+/* Remember the name of a global, at index, for the next call. */
+static void remember(tl_runtime *rt, lua_State *L, const char *name, int index)
+{
+    size_t length = strlen(name);
+    if (length >= sizeof rt->named)
+        return;
+    lua_pushvalue(L, index);
+    lua_rawseti(L, LUA_REGISTRYINDEX, rt->named_ref);
+    memcpy(rt->named, name, length + 1);
+}
+
 /* Push a global, or what is in tables, without calling metamethods; whether it
    is a function. */
-static bool push_function(lua_State *L, const char *path)
+static bool push_function(tl_runtime *rt, lua_State *L, const char *path)
 {
     lua_pushvalue(L, LUA_GLOBALSINDEX);
-    for (;;) {
-        const char *dot = strchr(path, '.');
-        size_t length = dot != NULL ? (size_t)(dot - path) : strlen(path);
+    for (const char *name = path;;) {
+        const char *dot = strchr(name, '.');
         if (!lua_istable(L, -1))
             return false;
-        lua_pushlstring(L, path, length);
+        lua_pushlstring(L, name,
+                        dot != NULL ? (size_t)(dot - name) : strlen(name));
+        if (dot == NULL && name == path)
+            remember(rt, L, name, lua_gettop(L));
         lua_rawget(L, -2);
         lua_remove(L, -2);
         if (dot == NULL)
             return lua_isfunction(L, -1);
-        path = dot + 1;
+        name = dot + 1;
     }
 }
 
@@ -266,50 +281,95 @@ static int call_nested(tl_runtime *rt, lua_State *L, frame *f)
     return failed(rt, L, status);
 }
 
-typedef struct taking {
-    tl_runtime *rt;
-    frame *f;
-} taking;
-
-static void take(void *data, lua_State *co)
+/* What came of the call in the coroutine, which goes on as a task when it
+   waits. */
+static int settle(tl_runtime *rt, lua_State *L, frame *f)
 {
-    const taking *t = data;
-    t->f->outcome = take_results(t->rt, co, 1, t->f);
-}
-
-/* Outside: in a coroutine, which goes on as a task when it waits. */
-static int call_outside(tl_runtime *rt, lua_State *L, frame *f)
-{
-    taking t = {rt, f};
-    int status =
-        tl__call_for_host(rt->d, L, (int)f->argument_count, take, &t);
+    int outcome = 0;
+    if (f->status == 0)
+        outcome = take_results(rt, rt->d->idle, 1, f);
+    int status = tl__settle_for_host(rt->d, L, f->status);
     if (rt->loop->dirty.count > 0)
         tl__streams_flush(rt->loop);
     if (status == LUA_YIELD)
         return tl__runtime_fail(rt, -EINPROGRESS, "%s waits", f->function);
-    return status == 0 ? f->outcome : failed(rt, L, status);
+    return status == 0 ? outcome : failed(rt, L, status);
+}
+
+static void prepare(tl_runtime *rt, lua_State *L, frame *f)
+{
+    if (!push_function(rt, L, f->function)) {
+        f->outcome = tl__runtime_fail(rt, -ENOENT, "there is no function %s",
+                                      f->function);
+        return;
+    }
+    luaL_checkstack(L, (int)f->argument_count, "tl_call");
+    if (push_arguments(L, f) != 0)
+        f->outcome = tl__runtime_fail(
+            rt, -ERANGE, "an argument of %s is beyond 2^53", f->function);
 }
 
 int tl__body_call(lua_State *L)
 {
     tl_runtime *rt = tl__runtime_of(L);
     frame *f = rt->frame;
+    int count = (int)f->argument_count;
     lua_rawgeti(L, LUA_REGISTRYINDEX, rt->d->anchors_ref);
-    if (!push_function(L, f->function)) {
-        f->outcome = tl__runtime_fail(rt, -ENOENT, "there is no function %s",
-                                      f->function);
-        return 0;
+    if (!f->entered) {
+        prepare(rt, L, f);
+        if (f->outcome != 0)
+            return 0;
+        if (tl__runtime_nested(rt)) {
+            f->outcome = call_nested(rt, L, f);
+            return 0;
+        }
+        if (!lua_checkstack(rt->d->idle, count + LUA_MINSTACK))
+            return luaL_error(L, "tl_call: too many arguments");
+        lua_xmove(L, rt->d->idle, count + 1);
+        f->status = tl__enter_for_host(rt->d, count);
     }
-    luaL_checkstack(L, (int)f->argument_count, "tl_call");
-    int error = push_arguments(L, f);
-    if (error)
-        f->outcome = tl__runtime_fail(rt, error, "an argument of %s is beyond "
-                                      "2^53", f->function);
-    else if (tl__runtime_nested(rt))
-        f->outcome = call_nested(rt, L, f);
-    else
-        f->outcome = call_outside(rt, L, f);
+    f->outcome = settle(rt, L, f);
+    if (rt->d->collect)
+        tl__collect_after(rt->d, L);
     return 0;
+}
+
+/* --- the short way ------------------------------------------------------ */
+
+/* Whether all values are of kinds that need no memory. */
+static bool is_plain(const frame *f)
+{
+    enum { MOST = 8 };
+    static const char letters[] = "dibn";
+    return f->argument_count <= MOST && f->result_count <= MOST &&
+           strspn(f->arguments, letters) == f->argument_count &&
+           strspn(f->results, letters) == f->result_count;
+}
+
+/* Measured, protection and a new string for the name take as long as the call
+   itself. A global that was called before, with plain values, needs neither.
+   False when it is to go the long way, all of it or from settling on. */
+static bool call_shortly(tl_runtime *rt, frame *f)
+{
+    lua_State *co = rt->d->idle;
+    if (rt->named[0] == 0 || strcmp(f->function, rt->named) != 0 ||
+        tl__runtime_nested(rt) || rt->frame != NULL || !is_plain(f))
+        return false;
+    lua_rawgeti(co, LUA_REGISTRYINDEX, rt->named_ref);
+    lua_rawget(co, LUA_GLOBALSINDEX);
+    if (!lua_isfunction(co, -1)) {
+        lua_settop(co, 0);
+        return false;
+    }
+    (void)push_arguments(co, f);
+    f->entered = true;
+    f->status = tl__enter_for_host(rt->d, (int)f->argument_count);
+    if (f->status != 0 || rt->loop->shared.adopted ||
+        rt->loop->dirty.count > 0)
+        return false;
+    f->outcome = take_results(rt, co, 1, f);
+    lua_settop(co, 0);
+    return true;
 }
 
 static int call(tl_runtime *rt, const char *function, const char *signature,
@@ -318,6 +378,8 @@ static int call(tl_runtime *rt, const char *function, const char *signature,
     frame f = {.function = function, .values = values};
     if (function == NULL || signature == NULL || split(&f, signature) != 0)
         return tl__runtime_fail(rt, -EINVAL, "tl_call: no such signature");
+    if (!rt->d->bare && call_shortly(rt, &f))
+        return f.outcome;
     int error = rt->d->bare ? tl__runtime_modules(rt) : 0;
     if (error)
         return error;
@@ -335,7 +397,8 @@ int tl_call(tl_runtime *runtime, const char *function, const char *signature,
     va_start(values, signature);
     error = call(runtime, function, signature, &values);
     va_end(values);
-    if (runtime->loop->away && runtime->loop->shared.stopped)
+    if (runtime->loop->shared.stopped)
         (void)tl__runtime_leave(runtime);
+    tl__runtime_changed(runtime);
     return error;
 }

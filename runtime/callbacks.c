@@ -87,6 +87,12 @@ bool tl__push_anchor(lua_State *L, uint32_t slot)
 
 /* --- running ------------------------------------------------------------ */
 
+void tl__collect_after(tl_dispatcher *d, lua_State *L)
+{
+    d->collect = false;
+    lua_gc(L, LUA_GCCOLLECT, 0);
+}
+
 static void set_current(tl_dispatcher *d, tl_id id, bool adopted)
 {
     d->loop->shared.current_slot = id.slot;
@@ -189,8 +195,11 @@ static void finish(tl_dispatcher *d, lua_State *L, int obj_index, int status)
             luaL_error(L, "timerlua: too many results (%d)", results);
         lua_xmove(co, L, results);
     } else {
-        if (status == LUA_ERRMEM) /* what it had made is garbage now */
+        if (status == LUA_ERRMEM) {
+            /* what it had made is garbage now, but for what its stack holds */
             lua_gc(L, LUA_GCCOLLECT, 0);
+            d->collect = true;
+        }
         luaL_traceback(L, co, NULL, 0);
         if (status == LUA_YIELD)
             lua_pushliteral(L, "coroutine.yield outside a coroutine of the "
@@ -225,10 +234,13 @@ static void settle_started(tl_dispatcher *d, lua_State *L, int obj_index,
 }
 
 /* What a call for the host failed with, onto L; co keeps it. */
-static void push_failure(lua_State *L, lua_State *co, int status)
+static void push_failure(tl_dispatcher *d, lua_State *L, lua_State *co,
+                         int status)
 {
-    if (status == LUA_ERRMEM) /* what it had made is garbage now */
+    if (status == LUA_ERRMEM) {
         lua_gc(L, LUA_GCCOLLECT, 0);
+        d->collect = true;
+    }
     if (status == LUA_YIELD) {
         lua_pushliteral(L, "coroutine.yield outside a coroutine of the "
                            "script's own: to wait, use tl.sleep");
@@ -239,25 +251,23 @@ static void push_failure(lua_State *L, lua_State *co, int status)
     luaL_traceback(L, co, NULL, 0);
 }
 
-int tl__call_for_host(tl_dispatcher *d, lua_State *L, int nargs,
-                      void (*take)(void *data, lua_State *co), void *data)
+int tl__enter_for_host(tl_dispatcher *d, int nargs)
+{
+    set_current(d, (tl_id){0, 0}, false);
+    return enter(d, d->idle, nargs);
+}
+
+int tl__settle_for_host(tl_dispatcher *d, lua_State *L, int status)
 {
     lua_State *co = d->idle;
-    if (!lua_checkstack(co, nargs + LUA_MINSTACK))
-        luaL_error(L, "timerlua: too many arguments (%d)", nargs);
-    lua_xmove(L, co, nargs + 1);
-    set_current(d, (tl_id){0, 0}, false);
-    int status = enter(d, co, nargs);
     bool adopted = d->loop->shared.adopted;
-    if (status == 0)
-        take(data, co);
+    bool waits = status == LUA_YIELD && is_wait(d, co);
     if (status == 0 && !adopted) {
         lua_settop(co, 0);
         return 0;
     }
-    bool waits = status == LUA_YIELD && is_wait(d, co);
     if (status != 0 && !waits)
-        push_failure(L, co, status);
+        push_failure(d, L, co, status);
     if (status == 0 || waits || adopted) {
         lua_pushnil(L); /* no object */
         settle_started(d, L, lua_gettop(L), status);

@@ -41,6 +41,7 @@ typedef struct tl_dispatcher {
     struct tl_posts *posts;
     tl_natives natives;
     bool bare;            /* the Lua modules are not loaded */
+    bool collect;         /* memory has run out: what used it is garbage */
     bool in_hook;         /* it may use memory that is kept for it */
     int64_t warn_ns;      /* a callback longer than this is told of; 0: none */
     int64_t step_ends_ns; /* no batch begins after this */
@@ -73,15 +74,19 @@ void tl__forget_anchor(lua_State *L, uint32_t slot);
 /* Tell the program that embeds the loop; on standard error when there is
    none. */
 void tl__tell(tl_dispatcher *d, int what, const char *text, size_t length);
+/* When d->collect says so and nothing holds the coroutine any more. */
+void tl__collect_after(tl_dispatcher *d, lua_State *L);
 /* Call a hook, in a coroutine so that it may wait, with the nargs values on
    the top of L; pops them. */
 void tl__call_hook(tl_dispatcher *d, lua_State *L, int hook, int nargs);
-/* Call the function below the nargs values on the top of L, for the host, and
-   pop them: take gets the coroutine that has the results from 1 on. LUA_YIELD:
-   it waits, and goes on as a task. Another status: L has the error value and a
-   traceback on top. */
-int tl__call_for_host(tl_dispatcher *d, lua_State *L, int nargs,
-                      void (*take)(void *data, lua_State *co), void *data);
+/* Run the function that the idle coroutine has with nargs arguments for the
+   host: 0 when it has returned, its results from 1 on. Needs neither memory nor
+   protection. Then, protected, settle what came of it: 0; LUA_YIELD: it waits,
+   and goes on as a task; else L has the error value and a traceback on top.
+   Where enter gave 0 and nothing was adopted, emptying the coroutine will do
+   instead. */
+int tl__enter_for_host(tl_dispatcher *d, int nargs);
+int tl__settle_for_host(tl_dispatcher *d, lua_State *L, int status);
 /* Start a callback: L has its object, and on top of it what to run. */
 void tl__start(tl_dispatcher *d, lua_State *L, const tl_event *event, int kind);
 /* Run the function that the idle coroutine has with nargs arguments, as a

@@ -106,6 +106,8 @@ static bool run_batch(tl_dispatcher *d, lua_State *L)
             run_event(d, L, &event, handle->kind);
         if (d->loop->dirty.count > 0)
             tl__streams_flush(d->loop);
+        if (d->collect)
+            tl__collect_after(d, L);
     }
     return false;
 }

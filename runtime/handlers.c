@@ -46,6 +46,7 @@ static int start_timer(tl_runtime *rt, int64_t delay_ns, int options,
     if (error)
         return failed(rt, error, "timer");
     native->function.timer = function;
+    rt->told_done = false;
     return 0;
 }
 
@@ -92,6 +93,7 @@ int tl_watch(tl_runtime *runtime, int fd, int interest,
         return failed(runtime, error, "tl_watch");
     native->function.watch = function;
     native->fd = fd;
+    runtime->told_done = false;
     return 0;
 }
 
@@ -106,5 +108,7 @@ int tl_cancel(tl_runtime *runtime, uint64_t name)
     int result = tl_timer_cancel(runtime->loop, id.slot, id.generation);
     if (result & TL_ENDED)
         tl_natives_remove(&runtime->d->natives, id);
+    if (runtime->loop->active == 0)
+        tl__runtime_changed(runtime);
     return result & TL_CANCELLED;
 }

@@ -27,7 +27,7 @@ $(STATIC): $(LIBRARY_OBJECTS) runtime/library.map
 	$(Q)rm -f $@ && $(AR) rcs $@ $(BUILD)/libtimerlua.o
 
 # Files with places to be filled in.
-filled = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' \
+filled = sed -e 's|@VERSION@|$(VERSION)|g' \
   -e 's|@LIBS@|$(PRIVATE_LIBS)|g' -e 's|@SONAME@|$(SONAME)|g'
 PRIVATE_LIBS = $(if $(filter ares,$(RESOLVER)),-lcares) -lm -ldl -pthread
 

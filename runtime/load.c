@@ -64,6 +64,8 @@ int tl__body_load(lua_State *L)
     lua_settop(L, TL_ANCHORS_INDEX);
     tl__dispatch_begin(rt->d, L, id, TL_TASK);
     tl__streams_flush(rt->loop);
+    if (rt->d->collect)
+        tl__collect_after(rt->d, L);
     f->outcome = outcome_of(rt, L);
     return 0;
 }
@@ -85,7 +87,9 @@ int tl_load_string(tl_runtime *runtime, const char *code, size_t length,
     if (error == 0)
         error = tl__runtime_protected(rt, TL_BODY_LOAD, &f, NULL);
     rt->loading = false;
+    rt->told_done = false;
     int left = tl__runtime_leave(rt);
+    tl__runtime_changed(rt);
     if (error == 0)
         error = f.outcome;
     return error == 0 && left < 0 ? left : error;

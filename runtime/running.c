@@ -10,16 +10,24 @@ enum { MOST_STATUS = 255, STOP_REASON = 256 /* beyond signals' numbers */ };
 
 int tl__runtime_leave(tl_runtime *rt)
 {
-    if (rt->calling || rt->frame != NULL)
+    if (tl__runtime_busy(rt))
         return 0; /* a step or run further out does this at its end */
     /* in this order: see posts.h */
     tl__posts_listen(&rt->posts);
     int more = tl__outside_begin(rt->loop);
     if (more == 0 && tl__posts_has(&rt->posts)) {
-        tl_poller_wake(&rt->loop->poller);
+        tl__outside_signal(rt->loop);
         more = 1;
     }
     return more;
+}
+
+void tl__runtime_changed(tl_runtime *rt)
+{
+    if (rt->loop->active > 0)
+        rt->told_done = false;
+    else if (!rt->told_done && !tl__runtime_busy(rt))
+        tl__outside_work(rt->loop);
 }
 
 static int begin(tl_runtime *rt)
@@ -27,7 +35,7 @@ static int begin(tl_runtime *rt)
     int error = tl__runtime_check(rt);
     if (error)
         return error;
-    if (rt->calling || rt->d->running || rt->frame != NULL)
+    if (tl__runtime_busy(rt))
         return tl__runtime_fail(rt, -EBUSY, "called inside a callback");
     rt->calling = true;
     rt->loop->away = false;
@@ -110,17 +118,16 @@ int tl_step(tl_runtime *runtime, int64_t budget_ns)
     rt->d->running = false;
     rt->d->current = NULL;
     bool stopped = rt->loop->shared.stopped;
-    if (stopped && error == 0)
+    if (error == 0 && (stopped || done))
         error = take_status(rt);
     rt->calling = false;
     int more = tl__runtime_leave(rt);
     if (error < 0 || more < 0)
         return error < 0 ? error : more;
-    if (stopped)
+    rt->told_done = stopped || (done && !more);
+    if (rt->told_done)
         return TL_DONE;
-    if (more)
-        return TL_MORE;
-    return done ? TL_DONE : TL_IDLE;
+    return more ? TL_MORE : TL_IDLE;
 }
 
 int tl_stop(tl_runtime *runtime, int status)

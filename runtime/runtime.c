@@ -220,6 +220,8 @@ static int open_state(lua_State *L)
     (void)luaL_ref(L, LUA_REGISTRYINDEX);
     lua_newtable(L);
     rt->results_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pushboolean(L, 0);
+    rt->named_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     for (int i = 0; i < TL_BODIES; i++) {
         lua_pushlightuserdata(L, rt);
         lua_pushcclosure(L, bodies[i], 1);
@@ -317,6 +319,7 @@ tl_runtime *tl_new(const tl_config *config)
     if (rt == NULL)
         return NULL;
     rt->owner = pthread_self();
+    rt->told_done = true;
     int error = read_config(rt, config);
     if (error == 0)
         error = open_runtime(rt);
@@ -335,8 +338,8 @@ int tl_free(tl_runtime *runtime)
     int error = tl__runtime_check(runtime);
     if (error && error != -ECHILD)
         return error;
-    if (runtime->calling || runtime->frame != NULL)
-        return -EBUSY;
+    if (tl__runtime_busy(runtime))
+        return tl__runtime_fail(runtime, -EBUSY, "called inside a callback");
     tl_natives_free(&runtime->d->natives);
     release(runtime);
     return 0;

@@ -42,9 +42,12 @@ struct tl_runtime {
     int bodies[TL_BODIES]; /* in the registry */
     int embedding_ref;     /* the module timerlua.embedding */
     int cancelled_ref;     /* the error that ends a cancelled task */
+    char named[64];        /* the global that tl_call was for last */
+    int named_ref;         /* ... as a string of Lua's */
     int results_ref;       /* texts that tl_call gave out */
     bool loading;          /* the script is being loaded or called */
     bool calling;          /* inside tl_run or tl_step */
+    bool told_done;        /* the host knows that nothing is left */
     int status;
     void *frame; /* of the body that is called */
     char error[2048];
@@ -66,6 +69,13 @@ static inline bool tl__runtime_nested(const tl_runtime *rt)
     return rt->d->current != NULL;
 }
 
+/* Whether it is in use further out. */
+static inline bool tl__runtime_busy(const tl_runtime *rt)
+{
+    return rt->calling || rt->d->running || rt->frame != NULL ||
+           tl__runtime_nested(rt);
+}
+
 /* Keep a text for tl_error, and return the error. */
 int tl__runtime_fail(tl_runtime *rt, int error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -77,8 +87,10 @@ tl_runtime *tl__runtime_of(lua_State *L);
 /* Load the Lua modules unless that is done. */
 int tl__runtime_modules(tl_runtime *rt);
 /* The host waits from now on: have the descriptor tell it of work. 1 when there
-   is some already. */
+   is some already. That nothing is left is worth telling too: once. */
 int tl__runtime_leave(tl_runtime *rt);
+/* Outside a step, something was begun or ended for the host. */
+void tl__runtime_changed(tl_runtime *rt);
 
 /* --- bodies, each where its function of timerlua.h is ------------------- */
 

@@ -169,7 +169,7 @@ TL_API int tl_run(tl_runtime *runtime);
 TL_API int tl_stop(tl_runtime *runtime, int status);
 
 /* A descriptor, the same for life, to be waited for and not to be read: it is
-   readable exactly when tl_step has work. epoll(7) level-triggered, poll(2) and
+   readable exactly when tl_step has work, or TL_DONE to tell. epoll(7) level-triggered, poll(2) and
    select(2) do. -ECHILD, TL_EWRONGTHREAD. */
 TL_API int tl_fd(tl_runtime *runtime);
 

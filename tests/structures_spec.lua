@@ -28,6 +28,7 @@ local RUNS = {
   { "duration_test", "reads texts as they are meant", "20000 parsing" },
   { "duration_test", "counts a number's value, not its digits", "1 digits" },
   { "buffer_test", "holds what was put into it", "20000" },
+  { "ring_test", "gives back what was put in, whole and in order", "500000" },
   { "stream_test", "moves every byte, in order", "20000" },
   { "loop_test", "runs what a model says, when and in which order", "10000 random" },
   { "loop_test", "moves virtual time only", "1 clocks" },

@@ -269,6 +269,7 @@ function dispatcher.hooks.finish(co, object, ok, ...)
     settle_in(self, me)
     complete(self, ok, ...)
     tasks[me] = nil
+    self.coroutine = nil -- others run in it from now on
   elseif not ok then
     callback_failed(object, ...)
   end
