@@ -2,10 +2,11 @@
  * E2: distinct messages from other threads into a loop's thread, by tl_post, or
  * by uv_async_send and a queue under a mutex, which is how it is done with
  * libuv: calls of uv_async_send are merged, so it carries no message itself.
- *     posts tl|uv THREADS
- * The queue is the quickest of its kind: an array that grows, swapped for an
- * empty one by the reader. A sender who finds no room in tl_post's gives its
- * turn away.
+ *     posts tl|uv THREADS [ROOM]
+ * The queue is the quickest of its kind: an array, swapped for an empty one by
+ * the reader. ROOM is for how many messages; without it, or 0, for all of them
+ * where the queue grows, and what tl_post has by default. A sender who finds no
+ * room gives its turn away.
  */
 #include "measure.h"
 
@@ -14,9 +15,9 @@
 #include <timerlua.h>
 #include <uv.h>
 
-enum { MESSAGES = 2000000, MOST_THREADS = 8 };
+enum { MESSAGES = 2000000, MOST_THREADS = 8, POST_BYTES = 32 };
 
-static int threads, each;
+static int threads, each, room;
 static int64_t received;
 static int next[MOST_THREADS]; /* what each sender's next message has to be */
 
@@ -67,6 +68,11 @@ static uv_async_t async;
 static void push(void *message)
 {
     pthread_mutex_lock(&mutex);
+    while (room > 0 && filling.count >= (size_t)room) {
+        pthread_mutex_unlock(&mutex);
+        sched_yield();
+        pthread_mutex_lock(&mutex);
+    }
     if (filling.count == filling.size) {
         filling.size = filling.size ? 2 * filling.size : 1024;
         filling.items =
@@ -105,7 +111,9 @@ static void *push_many(void *sender)
 
 static void loop(int with_uv)
 {
-    tl_config config = {.size = sizeof config, .flags = TL_KEEP_RUNNING};
+    tl_config config = {.size = sizeof config,
+                        .flags = TL_KEEP_RUNNING,
+                        .post_bytes = (size_t)room * POST_BYTES};
 
     if (with_uv) {
         uv_async_init(uv_default_loop(), &async, arrived);
@@ -127,6 +135,7 @@ int main(int argc, char **argv)
     if (threads < 1 || threads > MOST_THREADS)
         return 2;
     each = MESSAGES / threads;
+    room = argc > 3 ? atoi(argv[3]) : 0;
     loop(with_uv);
     start = now_ns();
     cpu = cpu_seconds();
