@@ -84,7 +84,7 @@ help:
 	@echo "make lint           clang-tidy, cppcheck, luacheck, format-check"
 	@echo "make format         format the C sources; format-check only looks"
 	@echo "make bench          the benchmarks (BENCH=\"T1 T3\" for some)"
-	@echo "make install        into \$$(DESTDIR)\$$(PREFIX), default /usr/local"
+	@echo "make install        all of it into \$$(DESTDIR)\$$(PREFIX), default /usr/local"
 	@echo "make uninstall      take it away again"
 	@echo "make clean          remove $(BUILD)/"
 	@echo "RESOLVER=ares or thread: who looks up names; here $(RESOLVER)"
@@ -175,7 +175,8 @@ lint: all format-check
 format format-check:
 	@.ci/install lint
 	$(Q)clang-format $(if $(filter format,$@),-i,--dry-run --Werror) \
-	  runtime/*.c runtime/*.h tests/c/*.c tests/fuzz/*.c tests/preload/*.c bench/*.c
+	  runtime/*.c runtime/*.h tests/c/*.c tests/embed/*.c \
+	  tests/fuzz/*.c tests/preload/*.c bench/*.c scripts/embed/*.c
 
 bench: all
 	@.ci/install bench

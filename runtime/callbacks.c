@@ -20,8 +20,8 @@ enum {
 };
 
 /* Lua functions that are called, in core.hooks by these names. */
-static const char *const hook_names[] = {"finish", "signal", "jump", "idle",
-                                         "output", "post"};
+static const char *const hook_names[] = {"finish", "signal", "jump",
+                                         "idle",   "output", "post"};
 
 /* --- coroutines --------------------------------------------------------- */
 

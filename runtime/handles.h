@@ -95,10 +95,10 @@ typedef struct tl_handles {
     uint32_t page_capacity;
     uint32_t open; /* head of the list, TL_NO_PAGE when all are full */
     uint32_t live;
-    uint32_t resident;    /* pages with memory */
-    uint32_t vacant_from; /* no page below this is without memory */
-    uint32_t given_back;  /* pages given back so far; tells owners of side
-                             tables when to look */
+    uint32_t resident;          /* pages with memory */
+    uint32_t vacant_from;       /* no page below this is without memory */
+    uint32_t given_back;        /* pages given back so far; tells owners of side
+                                   tables when to look */
     uint32_t counts[TL_GROUPS]; /* live ones */
     uint32_t limits[TL_GROUPS]; /* UINT32_MAX for none */
 } tl_handles;

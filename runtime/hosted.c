@@ -77,12 +77,11 @@ void tl__hosted_posts(tl_dispatcher *d, lua_State *L)
 
 static const char *kind_name(int kind)
 {
-    static const char *const names[] = {"handle", "timer",      "task",
-                                        "task",   "watch",      "connection",
+    static const char *const names[] = {"handle",   "timer",     "task",
+                                        "task",     "watch",     "connection",
                                         "listener", "UDP socket"};
-    return kind >= 0 && kind < (int)(sizeof names / sizeof *names)
-               ? names[kind]
-               : names[0];
+    return kind >= 0 && kind < (int)(sizeof names / sizeof *names) ? names[kind]
+                                                                   : names[0];
 }
 
 /* Where a task that waits is, in the script's code. */

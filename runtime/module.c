@@ -85,7 +85,9 @@ static int symbol(lua_State *L)
     size_t i = (size_t)((const char *)entry - (const char *)tl_abi_functions) /
                sizeof *tl_abi_functions;
     lua_pushstring(L, tl_abi_functions[i].type);
-    lua_pushlightuserdata(L, (void *)(uintptr_t)tl_abi_functions[i].address);
+    void *address; /* POSIX: a function's has the same representation */
+    memcpy(&address, &tl_abi_functions[i].address, sizeof address);
+    lua_pushlightuserdata(L, address);
     return 2;
 }
 

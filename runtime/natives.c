@@ -26,13 +26,13 @@ static bool reserve(tl_natives *natives, uint32_t count)
         return true;
     if (count < 2 * natives->page_count)
         count = 2 * natives->page_count;
-    tl_native_page **pages =
-        realloc(natives->pages, count * sizeof *natives->pages);
+    enum { EACH = sizeof(void *) };
+    tl_native_page **pages = realloc(natives->pages, (size_t)count * EACH);
     if (pages == NULL)
         return false;
     for (uint32_t p = natives->page_count; p < count; p++)
         pages[p] = NULL;
-    natives->bytes += (count - natives->page_count) * sizeof *pages;
+    natives->bytes += (size_t)(count - natives->page_count) * EACH;
     natives->pages = pages;
     natives->page_count = count;
     return true;

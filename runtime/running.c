@@ -68,8 +68,7 @@ static int take_status(tl_runtime *rt)
     int error = 0;
     rt->status = rt->loop->shared.errors > 0;
     if (!rt->d->bare)
-        error =
-            tl__runtime_protected(rt, TL_BODY_ENDED, NULL, &rt->status);
+        error = tl__runtime_protected(rt, TL_BODY_ENDED, NULL, &rt->status);
     else if (rt->d->stop_reason >= STOP_REASON)
         rt->status = rt->d->stop_reason - STOP_REASON;
     rt->d->stop_reason = 0;

@@ -76,7 +76,9 @@ typedef struct tl_config {
     uint32_t max_descriptors;
     uint32_t max_tasks;
     /* The most memory of the Lua state in bytes, 0 for no limit. Beyond it the
-       script sees "not enough memory". Of what is not Lua's, only the limits
+       script sees "not enough memory". With a limit scripts are interpreted, as
+       by TL_NO_JIT, since LuaJIT's compiled code does not survive a lack of
+       memory. Of what is not Lua's, only the limits
        above bound the size. */
     size_t max_memory;
     /* Room for posts in bytes, rounded up to a power of two; 0 for 65536. A
@@ -169,8 +171,8 @@ TL_API int tl_run(tl_runtime *runtime);
 TL_API int tl_stop(tl_runtime *runtime, int status);
 
 /* A descriptor, the same for life, to be waited for and not to be read: it is
-   readable exactly when tl_step has work, or TL_DONE to tell. epoll(7) level-triggered, poll(2) and
-   select(2) do. -ECHILD, TL_EWRONGTHREAD. */
+   readable exactly when tl_step has work, or TL_DONE to tell. epoll(7)
+   level-triggered, poll(2) and select(2) do. -ECHILD, TL_EWRONGTHREAD. */
 TL_API int tl_fd(tl_runtime *runtime);
 
 enum {
@@ -233,13 +235,13 @@ TL_API int tl_cancel(tl_runtime *runtime, uint64_t id);
 /* --- figures ------------------------------------------------------------ */
 
 typedef struct tl_runtime_stats {
-    uint64_t turns;      /* batches of ready events handled */
-    uint64_t fired;      /* timers run */
-    uint64_t errors;     /* of the script that nobody caught */
-    uint64_t posts;      /* handled */
-    uint64_t refused;    /* posts that there was no room for */
-    uint64_t slow;       /* callbacks longer than warn_callback_ns */
-    uint64_t timers;     /* live now */
+    uint64_t turns;   /* batches of ready events handled */
+    uint64_t fired;   /* timers run */
+    uint64_t errors;  /* of the script that nobody caught */
+    uint64_t posts;   /* handled */
+    uint64_t refused; /* posts that there was no room for */
+    uint64_t slow;    /* callbacks longer than warn_callback_ns */
+    uint64_t timers;  /* live now */
     uint64_t descriptors;
     uint64_t tasks;      /* that wait or are to begin */
     uint64_t lua_bytes;  /* memory of the Lua state */

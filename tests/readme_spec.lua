@@ -4,6 +4,7 @@
 --   ```lua luajit   by a plain luajit, as installed by make install
 --   ```lua fails    must exit 1; what is compared has standard error, too
 --                   (each is example.lua, and "hello" is its standard input)
+--   ```c            compiled against what make install puts elsewhere, and run
 --   ```sh run       in the root of the project, with the build first in PATH
 -- A ```text block that follows with only blank lines between is what is
 -- printed; in it, a line "..." stands for any lines. Other blocks are not run.
@@ -12,6 +13,7 @@ local tl = require "timerlua"
 
 local FLAGS = {
   lua = { real = true, luajit = true, fails = true },
+  c = {},
   sh = { run = true },
   text = {},
 }
@@ -106,6 +108,18 @@ local function run_lua(block)
   compare(block, result.out)
 end
 
+local function run_c(block)
+  support.write(folder .. "/example.c", table.concat(block.lines, "\n") .. "\n")
+  local lib = folder .. "/usr/local/lib"
+  local command = ("PKG_CONFIG_PATH=%s/pkgconfig; export PKG_CONFIG_PATH; "
+    .. "cc -Wall -Wextra -Werror example.c $(pkg-config --cflags --libs timerlua) -o example "
+    .. "&& LD_LIBRARY_PATH=%s ./example"):format(lib, lib)
+  local result = support.shell(in_folder(command), { timeout = 60 })
+  assert.equal("", result.err, block.where)
+  assert.equal(0, result.code, block.where)
+  compare(block, result.out)
+end
+
 local function run_sh(block)
   local settings = ("PATH=%s:$PATH; DESTDIR=%s; NO_INSTALL=1; "
     .. "export PATH DESTDIR NO_INSTALL; unset MAKEFLAGS MAKELEVEL MFLAGS; set -e\n")
@@ -154,6 +168,8 @@ describe("the documents' code", function()
     for _, block in ipairs(blocks_of(path)) do
       if block.kind == "lua" then
         it("runs as " .. block.where .. " says", function() run_lua(block) end)
+      elseif block.kind == "c" then
+        it("runs as " .. block.where .. " says", function() run_c(block) end)
       elseif block.kind == "sh" and block.flags.run then
         it("runs as " .. block.where .. " says", function() run_sh(block) end)
       end

@@ -77,7 +77,7 @@ local function print_to_log(...)
 end
 
 os.exit, os.setlocale = exit, query_locale
-if dispatcher.has_log then print = print_to_log end -- luacheck: globals print
+if dispatcher.has_log then print = print_to_log end
 restrict.apply(dispatcher.host_flags)
 
 return embedding

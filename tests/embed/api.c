@@ -243,11 +243,12 @@ static void call_inside(tl_runtime *runtime, uint64_t id, void *argument)
 static void test_nested(void)
 {
     lua_register(tl_lua(rt), "call_back", call_back);
-    REQUIRE(load("local tl = require 'timerlua'\n"
-                 "function twice(x) return 2 * x end\n"
-                 "function nap() tl.sleep(0.001) end\n"
-                 "function outer() call_back() tl.sleep(0.001) call_back() end\n"
-                 "tl.after(0.001, call_back) call_back()") == 0);
+    REQUIRE(
+        load("local tl = require 'timerlua'\n"
+             "function twice(x) return 2 * x end\n"
+             "function nap() tl.sleep(0.001) end\n"
+             "function outer() call_back() tl.sleep(0.001) call_back() end\n"
+             "tl.after(0.001, call_back) call_back()") == 0);
     REQUIRE(tl_call(rt, "outer", "") == -EINPROGRESS);
     REQUIRE(tl_call(rt, "call_back", "") == 0);
     REQUIRE(tl_call(rt, "call_back", "") == 0);
@@ -258,7 +259,7 @@ static void test_nested(void)
 static void add_post(tl_runtime *runtime, void *argument)
 {
     REQUIRE(runtime == rt);
-    ran = ran * 10 + (int)(size_t)argument;
+    ran = ran % 100 * 10 + (int)(size_t)argument;
 }
 
 static void test_posts(void)
@@ -270,14 +271,20 @@ static void test_posts(void)
     REQUIRE(tl_step(rt, 0) == TL_IDLE && readable(0) == 0);
     for (size_t i = 1; i <= 3; i++)
         REQUIRE(tl_post(rt, add_post, (void *)i) == 0);
-    REQUIRE(tl_post_event(rt, "a", "1\0" "2", 3) == 0);
+    REQUIRE(tl_post_event(rt, "a",
+                          "1\0"
+                          "2",
+                          3) == 0);
     REQUIRE(tl_post_event(rt, "b", NULL, 0) == 0);
     REQUIRE(readable(0) == 1 && tl_next(rt) == 0);
     REQUIRE(tl_step(rt, 0) == TL_IDLE && ran == 123 && readable(0) == 0);
     const char *said;
     size_t length;
     REQUIRE(tl_call(rt, "what", ">S", &said, &length) == 0 && length == 9);
-    REQUIRE(memcmp(said, "a=1\0" "2;b=;", 9) == 0);
+    REQUIRE(memcmp(said,
+                   "a=1\0"
+                   "2;b=;",
+                   9) == 0);
     REQUIRE(tl_post(rt, NULL, NULL) == -EINVAL);
     REQUIRE(tl_post_event(rt, NULL, "", 0) == -EINVAL);
     REQUIRE(tl_post_event(rt, "big", big, sizeof big) == -EMSGSIZE);
@@ -357,10 +364,11 @@ static void test_fork(void)
 
 static void test_stop(void)
 {
-    REQUIRE(load("local tl = require 'timerlua' tl.every(0.001, function() end)\n"
-                 "tl.on('stop', function(why, code) heard = why .. code\n"
-                 "  tl.sleep(0.002) end)\n"
-                 "function what() return heard end") == 0);
+    REQUIRE(
+        load("local tl = require 'timerlua' tl.every(0.001, function() end)\n"
+             "tl.on('stop', function(why, code) heard = why .. code\n"
+             "  tl.sleep(0.002) end)\n"
+             "function what() return heard end") == 0);
     REQUIRE(tl_step(rt, 0) == TL_IDLE && tl_stop(rt, 4) == 0);
     REQUIRE(finish() == TL_DONE && stats().status == 4);
     const char *heard;
@@ -434,7 +442,8 @@ static void test_free(void)
     for (int state = 0; state < 3; state++) {
         tl_runtime *outer = rt;
         REQUIRE((rt = tl_new(NULL)) != NULL);
-        REQUIRE(tl_watch(rt, ends[0], TL_WATCH_READ, on_watch, ends, NULL) == 0);
+        REQUIRE(tl_watch(rt, ends[0], TL_WATCH_READ, on_watch, ends, NULL) ==
+                0);
         REQUIRE(tl_every(rt, 1000000, count, NULL, NULL) == 0);
         REQUIRE(load("local tl = require 'timerlua'\n"
                      "local channel = tl.channel(1)\n"
@@ -458,19 +467,60 @@ static void test_free(void)
     close(ends[1]);
 }
 
+/* Whatever it is that memory is lacking for, an error tells so. */
+static void test_memory(void)
+{
+    static const char script[] =
+        "local tl = require 'timerlua'\n"
+        "function join(a, b) return a .. b end\n"
+        "local kept = {}\n"
+        "tl.on('post', function(n, b) kept[#kept + 1] = n .. b .. #kept end)\n"
+        "for i = 1, 20 do tl.spawn(function() tl.sleep(i / 1e4)\n"
+        "  kept[#kept + 1] = ('x'):rep(500 * i) end) end\n"
+        "tl.every(0.0002, function() kept[#kept + 1] = ('y'):rep(99) .. #kept\n"
+        "  tl.sleep(0.0001) end)\n";
+    tl_runtime *outer = rt;
+    int failures = 0;
+    for (size_t limit = 400000; limit < 800000; limit += 5000) {
+        tl_config config = {.size = sizeof config,
+                            .max_memory = limit,
+                            .flags = TL_VIRTUAL_CLOCK};
+        const char *text;
+        REQUIRE((rt = tl_new(&config)) != NULL);
+        int loaded = load(script);
+        REQUIRE(loaded == 0 || loaded == -ENOMEM || loaded == TL_ERAISED);
+        for (int i = 0; i < 200; i++) {
+            char bytes[100];
+            memset(bytes, 'a' + i % 26, sizeof bytes);
+            REQUIRE(tl_post_event(rt, "n", bytes, (size_t)i % 100) == 0);
+            int error = tl_call(rt, "join", "SS>s", bytes, (size_t)50, bytes,
+                                (size_t)(i % 100), &text);
+            REQUIRE(error == 0 || error == -ENOMEM || error == TL_ERAISED ||
+                    (error == -ENOENT && loaded != 0));
+            failures += error != 0;
+            int result = tl_step(rt, 0);
+            REQUIRE(result >= 0 || result == -ENOMEM || result == TL_ERAISED);
+        }
+        REQUIRE(stats().lua_bytes < limit + 400000);
+        REQUIRE(tl_free(rt) == 0);
+    }
+    REQUIRE(failures > 0);
+    rt = outer;
+}
+
 /* What it may not change. */
 static void test_process(void)
 {
     sigset_t before = {0}, after = {0};
+    struct sigaction actions[32], action;
+    for (int number = 1; number < 32; number++)
+        REQUIRE(sigaction(number, NULL, &actions[number]) == 0);
     sigprocmask(SIG_SETMASK, NULL, &before);
     tl_runtime *one = tl_new(NULL);
     REQUIRE(tl_load_string(one, "x = 1", 5, NULL) == 0 && tl_run(one) == 0);
     for (int number = 1; number < 32; number++) {
-        struct sigaction action;
-        if (number == SIGKILL || number == SIGSTOP)
-            continue;
         REQUIRE(sigaction(number, NULL, &action) == 0);
-        REQUIRE(action.sa_handler == SIG_DFL);
+        REQUIRE(action.sa_handler == actions[number].sa_handler);
     }
     sigprocmask(SIG_SETMASK, NULL, &after);
     REQUIRE(memcmp(&before, &after, sizeof before) == 0);
@@ -492,7 +542,7 @@ static const struct {
     {"stop", test_stop},       {"load", test_load},
     {"config", test_config},   {"virtual", test_virtual},
     {"free", test_free},       {"fork", test_fork},
-    {"process", test_process},
+    {"memory", test_memory},   {"process", test_process},
 };
 
 static int count_fds(void)

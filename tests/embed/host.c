@@ -8,7 +8,8 @@
 #include <string.h>
 #include <timerlua.h>
 
-static void on_error(tl_runtime *rt, const char *text, size_t length, void *data)
+static void on_error(tl_runtime *rt, const char *text, size_t length,
+                     void *data)
 {
     (void)rt, (void)data;
     printf("error: %.*s\n", (int)length, text);
