@@ -9,9 +9,12 @@
 
 struct tl_loop;
 
+/* Each post reads signalled, and each that is handled counts: not in one cache
+   line. */
 typedef struct tl_posts {
     tl_ring ring;
     bool signalled; /* atomically: somebody has woken the loop for a post */
+    char signalled_line[TL_CACHE_LINE];
     uint64_t handled;
     uint64_t refused; /* atomically */
 } tl_posts;
