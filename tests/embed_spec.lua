@@ -268,6 +268,62 @@ describe("the descriptor of a runtime", function()
   end)
 end)
 
+if not support.sanitized and support.shell("command -v lua5.1").code == 0 then
+  describe("a program with functions of another Lua", function()
+    local PLUGIN = [[
+      #include <dlfcn.h>
+      #include <errno.h>
+      #include <stdio.h>
+      #include <string.h>
+      #include <timerlua.h>
+      int luaopen_plugin(void *state)
+      {
+          static const char script[] = "print('in ' .. jit.version:match('%a+'))";
+          tl_runtime *(*create)(const tl_config *);
+          int (*load)(tl_runtime *, const char *, size_t, const char *);
+          int (*end)(tl_runtime *);
+          (void)state;
+      #ifndef LIBRARY
+          create = tl_new, load = tl_load_string, end = tl_free;
+      #else
+          void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
+          create = dlsym(library, "tl_new");
+          load = dlsym(library, "tl_load_string");
+          end = dlsym(library, "tl_free");
+      #endif
+          tl_runtime *rt = create(NULL);
+          puts(rt != NULL ? "made" : strerror(errno));
+          if (rt != NULL)
+              load(rt, script, sizeof script - 1, NULL);
+          fflush(stdout);
+          return end(rt);
+      }
+    ]]
+
+    local function run_plugin(flags, linked)
+      local source = support.write(folder .. "/plugin.c", PLUGIN)
+      local plugin = cc(folder .. "/plugin.so", source, "-D_GNU_SOURCE -shared -fPIC "
+        .. flags .. " " .. linked)
+      local r = support.shell(("lua5.1 -e \"package.loadlib('%s', 'luaopen_plugin')() "
+        .. "print 'alive'\""):format(plugin))
+      assert.equal("", r.err)
+      return r.out
+    end
+
+    it("is told that they stand in the way", function()
+      assert.equal("Accessing a corrupted shared library\nalive\n", run_plugin("", link_flags()))
+    end)
+
+    it("is served when the library looks at its own first", function()
+      local library = ([[-DLIBRARY='"%s/libtimerlua.so.0"']]):format(support.build)
+      local r = run_plugin(library, "")
+      assert.equal("made\nin LuaJIT\nalive\n", r)
+    end)
+  end)
+end
+
+-- ---------------------------------------------------------------------------
+
 describe("posts from eight threads", function()
   local function come(program, posts)
     for _, way in ipairs { "run", "step" } do

@@ -397,7 +397,7 @@ end)
 
 describe("tl.on", function()
   it("refuses unknown events and what cannot be called", function()
-    assert_ended(0, 'x:1: timerlua.on: event must be "error", "stop" or "clock_jump",'
+    assert_ended(0, 'x:1: timerlua.on: event must be "error", "stop", "clock_jump" or "post",'
       .. ' got "end"\nx:1: timerlua.on: fn must be a function, got nil\n',
       run_script [[
       local on = loadstring("require('timerlua').on(...)", "=x")
