@@ -15,7 +15,7 @@
 
 enum {
     WAKES = 1000000,
-    SLEEPS = 20000,
+    SLEEPS = 5000,
     SLEEP_NS = 100000,
     LIVES = 500,
     KEPT = 50

@@ -2,11 +2,11 @@
  * E2: distinct messages from other threads into a loop's thread, by tl_post, or
  * by uv_async_send and a queue under a mutex, which is how it is done with
  * libuv: calls of uv_async_send are merged, so it carries no message itself.
- *     posts tl|uv THREADS [ROOM]
- * The queue is the quickest of its kind: an array, swapped for an empty one by
- * the reader. ROOM is for how many messages; without it, or 0, for all of them
- * where the queue grows, and what tl_post has by default. A sender who finds no
- * room gives its turn away.
+ *     posts tl|array|list THREADS [ROOM]
+ * The queue is a list with a node from malloc for each message, or the quickest
+ * of its kind: an array, swapped for an empty one by the reader. ROOM is for
+ * how many messages; without it, or 0, for all of them where a queue grows, and
+ * what tl_post has by default. A sender who finds no room gives its turn away.
  */
 #include "measure.h"
 
@@ -58,21 +58,20 @@ static void *post_many(void *sender)
 
 /* libuv */
 
-static struct queue {
+static struct array {
     void **items;
     size_t count, size;
 } filling, draining;
+static struct node {
+    struct node *next;
+    void *message;
+} * first, **last = &first;
+static int with_list;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static uv_async_t async;
 
-static void push(void *message)
+static void append(void *message)
 {
-    pthread_mutex_lock(&mutex);
-    while (room > 0 && filling.count >= (size_t)room) {
-        pthread_mutex_unlock(&mutex);
-        sched_yield();
-        pthread_mutex_lock(&mutex);
-    }
     if (filling.count == filling.size) {
         filling.size = filling.size ? 2 * filling.size : 1024;
         filling.items =
@@ -81,13 +80,36 @@ static void push(void *message)
             abort();
     }
     filling.items[filling.count++] = message;
-    pthread_mutex_unlock(&mutex);
-    uv_async_send(&async);
 }
 
-static void arrived(uv_async_t *handle)
+static void push_to_array(void *message)
 {
-    struct queue swap;
+    pthread_mutex_lock(&mutex);
+    while (room > 0 && filling.count >= (size_t)room) {
+        pthread_mutex_unlock(&mutex);
+        sched_yield();
+        pthread_mutex_lock(&mutex);
+    }
+    append(message);
+    pthread_mutex_unlock(&mutex);
+}
+
+static void push_to_list(void *message)
+{
+    struct node *node = malloc(sizeof *node);
+
+    if (!node)
+        abort();
+    *node = (struct node){NULL, message};
+    pthread_mutex_lock(&mutex);
+    *last = node;
+    last = &node->next;
+    pthread_mutex_unlock(&mutex);
+}
+
+static void take_array(void)
+{
+    struct array swap;
 
     pthread_mutex_lock(&mutex);
     swap = filling;
@@ -96,8 +118,45 @@ static void arrived(uv_async_t *handle)
     pthread_mutex_unlock(&mutex);
     for (size_t i = 0; i < draining.count; i++)
         if (take(draining.items[i]))
-            uv_close((uv_handle_t *)handle, NULL);
+            uv_close((uv_handle_t *)&async, NULL);
     draining.count = 0;
+}
+
+static void take_list(void)
+{
+    struct node *node;
+
+    pthread_mutex_lock(&mutex);
+    node = first;
+    first = NULL;
+    last = &first;
+    pthread_mutex_unlock(&mutex);
+    while (node) {
+        struct node *after = node->next;
+
+        if (take(node->message))
+            uv_close((uv_handle_t *)&async, NULL);
+        free(node);
+        node = after;
+    }
+}
+
+static void arrived(uv_async_t *handle)
+{
+    (void)handle;
+    if (with_list)
+        take_list();
+    else
+        take_array();
+}
+
+static void push(void *message)
+{
+    if (with_list)
+        push_to_list(message);
+    else
+        push_to_array(message);
+    uv_async_send(&async);
 }
 
 static void *push_many(void *sender)
@@ -127,13 +186,14 @@ static void loop(int with_uv)
 int main(int argc, char **argv)
 {
     pthread_t senders[MOST_THREADS];
-    int with_uv = argc > 1 && strcmp(argv[1], "uv") == 0;
+    int with_uv = argc > 1 && strcmp(argv[1], "tl") != 0;
     int64_t start;
     double cpu;
 
     threads = argc > 2 ? atoi(argv[2]) : 1;
     if (threads < 1 || threads > MOST_THREADS)
         return 2;
+    with_list = with_uv && strcmp(argv[1], "list") == 0;
     each = MESSAGES / threads;
     room = argc > 3 ? atoi(argv[3]) : 0;
     loop(with_uv);

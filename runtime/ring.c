@@ -100,7 +100,9 @@ int tl_ring_add(tl_ring *ring, uint32_t kind, const void *first,
     at->first_length = (uint32_t)first_length;
     at->second_length = (uint32_t)second_length;
     char *bytes = (char *)(at + 1);
-    if (first_length > 0)
+    if (first_length == sizeof(header)) /* a function; no call of memcpy then */
+        memcpy(bytes, first, sizeof(header));
+    else if (first_length > 0)
         memcpy(bytes, first, first_length);
     if (second_length > 0)
         memcpy(bytes + first_length, second, second_length);
@@ -123,7 +125,10 @@ void tl_ring_drop(tl_ring *ring)
 {
     header *at = header_at(ring, ring->taken);
     size_t size = at->size;
-    memset(at, 0, size);
+    if (size == 2 * sizeof(header))
+        memset(at, 0, 2 * sizeof(header));
+    else
+        memset(at, 0, size);
     ring->taken += size;
     if (ring->taken - ring->head >= ring->capacity / GIVE_BACK_PART)
         tl_ring_give_back(ring);
