@@ -45,18 +45,24 @@ static void publish(header *at, size_t size)
     __atomic_store_n(&at->size, (uint32_t)size, __ATOMIC_SEQ_CST);
 }
 
+static bool fits(const tl_ring *ring, uint64_t tail, uint64_t head, size_t size)
+{
+    return head > tail || tail - head + size <= ring->capacity;
+}
+
 /* Whether size bytes are free behind tail. What the taker gave back is asked
-   for only when what is known of it does not suffice. head may be ahead of a
-   tail that was read long ago: then the compare-and-swap fails, and tail is
-   read anew. */
+   for only when what is known of it does not suffice. That may be more than a
+   ring's length behind tail, for a slow adder writes what it saw long ago. head
+   may be ahead of a tail that was read long ago: then the compare-and-swap
+   fails, and tail is read anew. */
 static bool has_room(tl_ring *ring, uint64_t tail, size_t size)
 {
     uint64_t head = __atomic_load_n(&ring->seen, __ATOMIC_ACQUIRE);
-    if (head > tail || size <= ring->capacity - (tail - head))
+    if (fits(ring, tail, head, size))
         return true;
     head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
     __atomic_store_n(&ring->seen, head, __ATOMIC_RELEASE);
-    return head > tail || size <= ring->capacity - (tail - head);
+    return fits(ring, tail, head, size);
 }
 
 /* Claim size bytes in one piece. False when there is no room. */
