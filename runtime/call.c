@@ -1,20 +1,16 @@
 /* Calling a function of a runtime's script: see tl_call in timerlua.h. */
 #include <lauxlib.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "dispatch.h"
+#include "hosted.h"
 #include "runtime.h"
 #include "stream.h"
-
-/* The analyzer does not follow a va_list through a pointer in a struct. */
-/* NOLINTBEGIN(clang-analyzer-valist.Uninitialized) */
+#include "values.h"
 
 enum { MOST_VALUES = 64 };
-/* Integers that a Lua number holds exactly. */
-static const double most_exact = 9007199254740992.0;
 
 typedef struct frame {
     const char *function;
@@ -71,6 +67,11 @@ static int split(frame *f, const char *signature)
     return 0;
 }
 
+static int push_arguments(lua_State *L, frame *f)
+{
+    return tl__values_push(L, f->arguments, f->argument_count, f->values);
+}
+
 /* --- the function ------------------------------------------------------- */
 
 /* Remember the name of a global, at index, for the next call. */
@@ -116,104 +117,7 @@ static bool push_function(tl_runtime *rt, lua_State *L, const char *path)
     }
 }
 
-/* --- arguments ---------------------------------------------------------- */
-
-static void push_text(lua_State *L, const char *text, bool counted,
-                      va_list *values)
-{
-    size_t length = 0;
-    if (counted)
-        length = va_arg(*values, size_t);
-    else if (text != NULL)
-        length = strlen(text);
-    if (text != NULL)
-        lua_pushlstring(L, text, length);
-    else
-        lua_pushnil(L);
-}
-
-static int push_integer(lua_State *L, int64_t value)
-{
-    lua_pushnumber(L, (double)value);
-    return (double)value <= most_exact && (double)value >= -most_exact
-               ? 0
-               : -ERANGE;
-}
-
-static int push_argument(lua_State *L, char letter, va_list *values)
-{
-    void *pointer;
-    switch (letter) {
-    case 's':
-    case 'S':
-        push_text(L, va_arg(*values, const char *), letter == 'S', values);
-        return 0;
-    case 'd':
-        lua_pushnumber(L, va_arg(*values, double));
-        return 0;
-    case 'i':
-        lua_pushnumber(L, va_arg(*values, int));
-        return 0;
-    case 'I':
-        return push_integer(L, va_arg(*values, int64_t));
-    case 'b':
-        lua_pushboolean(L, va_arg(*values, int));
-        return 0;
-    case 'p':
-        pointer = va_arg(*values, void *);
-        if (pointer != NULL)
-            lua_pushlightuserdata(L, pointer);
-        else
-            lua_pushnil(L);
-        return 0;
-    default:
-        lua_pushnil(L);
-        return 0;
-    }
-}
-
-static int push_arguments(lua_State *L, frame *f)
-{
-    int error = 0;
-    for (size_t i = 0; i < f->argument_count; i++) {
-        int failed = push_argument(L, f->arguments[i], f->values);
-        error = error ? error : failed;
-    }
-    return error;
-}
-
 /* --- results ------------------------------------------------------------ */
-
-static bool is_integer(lua_State *L, int index, double least, double most)
-{
-    if (lua_type(L, index) != LUA_TNUMBER)
-        return false;
-    double value = lua_tonumber(L, index);
-    return value >= least && value <= most && value == (double)(int64_t)value;
-}
-
-static bool fits(lua_State *L, int index, char letter)
-{
-    int type = lua_type(L, index);
-    switch (letter) {
-    case 's':
-    case 'S':
-        return type == LUA_TSTRING || type == LUA_TNIL || type == LUA_TNONE;
-    case 'd':
-        return type == LUA_TNUMBER;
-    case 'i':
-        return is_integer(L, index, INT_MIN, INT_MAX);
-    case 'I':
-        return is_integer(L, index, -most_exact, most_exact);
-    case 'b':
-        return type == LUA_TBOOLEAN;
-    case 'p':
-        return type == LUA_TLIGHTUSERDATA || type == LUA_TUSERDATA ||
-               type == LUA_TNIL || type == LUA_TNONE;
-    default:
-        return true;
-    }
-}
 
 /* Keep a text until the next call. */
 static void keep(const tl_runtime *rt, lua_State *L, int index, int place)
@@ -224,77 +128,13 @@ static void keep(const tl_runtime *rt, lua_State *L, int index, int place)
     lua_pop(L, 1);
 }
 
-static void store_text(lua_State *L, int index, bool counted, va_list *values)
-{
-    size_t length = 0;
-    const char *text = lua_tolstring(L, index, &length);
-    const char **to = va_arg(*values, const char **);
-    size_t *to_length = counted ? va_arg(*values, size_t *) : NULL;
-    if (to != NULL)
-        *to = text;
-    if (to_length != NULL)
-        *to_length = length;
-}
-
-static void store_double(double *to, double value)
-{
-    if (to != NULL)
-        *to = value;
-}
-
-static void store_int(int *to, int value)
-{
-    if (to != NULL)
-        *to = value;
-}
-
-static void store_int64(int64_t *to, int64_t value)
-{
-    if (to != NULL)
-        *to = value;
-}
-
-static void store_pointer(void **to, void *value)
-{
-    if (to != NULL)
-        *to = value;
-}
-
-static void store(lua_State *L, int index, char letter, va_list *values)
-{
-    switch (letter) {
-    case 's':
-    case 'S':
-        store_text(L, index, letter == 'S', values);
-        break;
-    case 'd':
-        store_double(va_arg(*values, double *), lua_tonumber(L, index));
-        break;
-    case 'i':
-        store_int(va_arg(*values, int *), (int)lua_tonumber(L, index));
-        break;
-    case 'I':
-        store_int64(va_arg(*values, int64_t *),
-                    (int64_t)lua_tonumber(L, index));
-        break;
-    case 'b':
-        store_int(va_arg(*values, int *), lua_toboolean(L, index));
-        break;
-    case 'p':
-        store_pointer(va_arg(*values, void **), lua_touserdata(L, index));
-        break;
-    default:
-        break;
-    }
-}
-
 /* Results are on L from index first on, maybe too few. */
 static int take_results(tl_runtime *rt, lua_State *L, int first, frame *f)
 {
     int count = (int)f->result_count;
     lua_settop(L, first - 1 + count); /* too few are nil */
     for (int i = 0; i < count; i++)
-        if (!fits(L, first + i, f->results[i]))
+        if (!tl__value_fits(L, first + i, f->results[i]))
             return tl__runtime_fail(
                 rt, -EDOM,
                 "result %d of %s is a %s value, not what %c stands for", i + 1,
@@ -303,7 +143,7 @@ static int take_results(tl_runtime *rt, lua_State *L, int first, frame *f)
         if (f->results[i] == 's' || f->results[i] == 'S')
             keep(rt, L, first + i, i + 1);
     for (int i = 0; i < count; i++)
-        store(L, first + i, f->results[i], f->values);
+        tl__value_store(L, first + i, f->results[i], f->values);
     return 0;
 }
 
@@ -442,13 +282,15 @@ int tl_call(tl_runtime *runtime, const char *function, const char *signature,
     if (error)
         return error;
     va_list values;
+    int64_t warn_ns = runtime->d->warn_ns;
+    int64_t began_ns = warn_ns > 0 ? tl__hosted_begin() : 0;
     va_start(values, signature);
     error = call(runtime, function, signature, &values);
     va_end(values);
+    if (warn_ns > 0)
+        tl__hosted_over(runtime->d, began_ns, "a call of the host's");
     if (runtime->loop->shared.stopped)
         (void)tl__runtime_leave(runtime);
     tl__runtime_changed(runtime);
     return error;
 }
-
-/* NOLINTEND(clang-analyzer-valist.Uninitialized) */

@@ -65,7 +65,7 @@ static void time_event(tl_dispatcher *d, lua_State *L, const tl_event *event,
     tl__hosted_name(d, L, event, kind, name, sizeof name);
     int64_t began_ns = tl__hosted_begin();
     run_event(d, L, event, kind);
-    tl__hosted_over(d, L, began_ns, name);
+    tl__hosted_over(d, began_ns, name);
 }
 
 /* Touch the anchors of the next events, so that the processor fetches them

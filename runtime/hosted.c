@@ -70,7 +70,7 @@ void tl__hosted_posts(tl_dispatcher *d, lua_State *L)
         d->posts->handled++;
         run_post(d, L, &record);
         if (d->warn_ns > 0)
-            tl__hosted_over(d, L, began_ns, "a post");
+            tl__hosted_over(d, began_ns, "a post");
     }
     tl_ring_give_back(&d->posts->ring);
 }
@@ -120,10 +120,8 @@ void tl__hosted_name(tl_dispatcher *d, lua_State *L, const tl_event *event,
     lua_settop(L, top);
 }
 
-void tl__hosted_over(tl_dispatcher *d, lua_State *L, int64_t began_ns,
-                     const char *what)
+void tl__hosted_over(tl_dispatcher *d, int64_t began_ns, const char *what)
 {
-    (void)L;
     int64_t took_ns = tl__hosted_begin() - began_ns;
     if (took_ns <= d->warn_ns)
         return;

@@ -12,8 +12,7 @@ bool tl__hosted_event(tl_dispatcher *d, const tl_event *event, int kind);
 void tl__hosted_posts(tl_dispatcher *d, lua_State *L);
 /* An event begins and is over: tell the host when that took long. */
 int64_t tl__hosted_begin(void);
-void tl__hosted_over(tl_dispatcher *d, lua_State *L, int64_t began_ns,
-                     const char *what);
+void tl__hosted_over(tl_dispatcher *d, int64_t began_ns, const char *what);
 /* The text of what an event runs, into text; before it runs. */
 void tl__hosted_name(tl_dispatcher *d, lua_State *L, const tl_event *event,
                      int kind, char *text, size_t size);

@@ -20,8 +20,8 @@ $(BUILD)/libtimerlua.so: $(SHARED)
 # One object, so that what is hidden is hidden from the host's linker too.
 $(STATIC): $(LIBRARY_OBJECTS) runtime/library.map
 	@$(if $(V),,echo "  ar $@")
-	$(Q)$(CC) $(CFLAGS) $(LTO) $(if $(LTO),-flinker-output=nolto-rel) -nostdlib \
-	  -r $(LIBRARY_OBJECTS) -o $(BUILD)/libtimerlua.o
+	$(Q)$(CC) $(CFLAGS) $(if $(LTO),$(LTO) -flinker-output=nolto-rel,-fno-lto) \
+	  -nostdlib -r $(LIBRARY_OBJECTS) -o $(BUILD)/libtimerlua.o
 	$(Q)objcopy --localize-hidden -L luaopen_timerlua_core \
 	  $(BUILD)/libtimerlua.o
 	$(Q)rm -f $@ && $(AR) rcs $@ $(BUILD)/libtimerlua.o

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "dispatch.h"
+#include "hosted.h"
 #include "runtime.h"
 #include "stream.h"
 
@@ -84,9 +85,12 @@ int tl_load_string(tl_runtime *runtime, const char *code, size_t length,
     frame f = {code != NULL ? code : "", length,
                chunkname != NULL ? chunkname : "=(tl_load_string)", 0};
     error = tl__runtime_modules(rt);
+    int64_t began_ns = tl__hosted_begin();
     if (error == 0)
         error = tl__runtime_protected(rt, TL_BODY_LOAD, &f, NULL);
     rt->loading = false;
+    if (rt->d->warn_ns > 0)
+        tl__hosted_over(rt->d, began_ns, "the main task, until it waited,");
     rt->told_done = false;
     int left = tl__runtime_leave(rt);
     tl__runtime_changed(rt);

@@ -78,8 +78,7 @@ typedef struct tl_config {
     /* The most memory of the Lua state in bytes, 0 for no limit. Beyond it the
        script sees "not enough memory". With a limit scripts are interpreted, as
        by TL_NO_JIT, since LuaJIT's compiled code does not survive a lack of
-       memory. Of what is not Lua's, only the limits
-       above bound the size. */
+       memory. Of what is not Lua's, only the limits above bound the size. */
     size_t max_memory;
     /* Room for posts in bytes, rounded up to a power of two; 0 for 65536. A
        post of a function takes 32, one of an event 16 and its name and data. */

@@ -7,7 +7,7 @@ local C_LAYERS = {
   { "abi", "check", "deadline", "timerlua", "ring" },
   { "error", "duration", "address", "lookup", "histogram", "heap", "wheel", "clock",
     "buffer", "framing", "socket" },
-  { "handles", "poller", "resolver_ares", "resolver_thread" },
+  { "handles", "poller", "resolver_ares", "resolver_thread", "values" },
   { "timers", "natives" },
   { "state" },
   { "outside", "posts" },
@@ -47,7 +47,8 @@ local LUA_LAYERS = {
 }
 
 local USES_LUA = { host = true, callbacks = true, dispatch = true,
-  module = true, bundle = true, runtime = true, running = true, load = true, call = true }
+  module = true, bundle = true, runtime = true, running = true, load = true, call = true,
+  values = true }
 local LUA_HEADERS = { lua = true, lauxlib = true, lualib = true, luajit = true, luaconf = true }
 local PURE = { "handles", "heap", "wheel", "timers", "histogram", "duration",
   "buffer", "framing", "ring", "natives" }

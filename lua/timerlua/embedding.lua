@@ -76,6 +76,7 @@ local function print_to_log(...)
   dispatcher.tell(TELL_LOG, table.concat(words, "\t"))
 end
 
+wait.hosted = true
 os.exit, os.setlocale = exit, query_locale
 if dispatcher.has_log then print = print_to_log end
 restrict.apply(dispatcher.host_flags)

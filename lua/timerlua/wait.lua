@@ -46,6 +46,9 @@ local wait = {
   --- Makes a task of the callback that runs in this coroutine; by task.lua.
   adopt = nil,
 
+  --- The loop is a host's: no main chunk of a plain luajit may run it.
+  hosted = false,
+
   --- Called when tl.stop cut a wait of the main chunk short; by stop.lua.
   on_cut = nil,
 }
@@ -96,7 +99,11 @@ end
 --- The same, but what stands for it in the main chunk of a plain luajit.
 --- @return timerlua.Waiter waiter
 function wait.here(where)
-  return wait.current(where) or outside
+  local waiter = wait.current(where)
+  if waiter == nil and wait.hosted then
+    misuse.raise(where, "called by the host outside tl_call, where nothing can wait")
+  end
+  return waiter or outside
 end
 
 -- ---------------------------------------------------------------------------

@@ -249,6 +249,9 @@ static void test_nested(void)
              "function nap() tl.sleep(0.001) end\n"
              "function outer() call_back() tl.sleep(0.001) call_back() end\n"
              "tl.after(0.001, call_back) call_back()") == 0);
+    REQUIRE(luaL_dostring(tl_lua(rt), "nap()") != 0);
+    REQUIRE(strstr(lua_tostring(tl_lua(rt), -1), "nothing can wait") != NULL);
+    lua_settop(tl_lua(rt), 0);
     REQUIRE(tl_call(rt, "outer", "") == -EINPROGRESS);
     REQUIRE(tl_call(rt, "call_back", "") == 0);
     REQUIRE(tl_call(rt, "call_back", "") == 0);
