@@ -179,7 +179,7 @@ format format-check: deps-build
 	@.ci/install lint
 	$(Q)clang-format $(if $(filter format,$@),-i,--dry-run --Werror) \
 	  runtime/*.c runtime/*.h tests/c/*.c tests/embed/*.c \
-	  tests/fuzz/*.c tests/preload/*.c bench/*.c scripts/embed/*.c
+	  tests/fuzz/*.c tests/preload/*.c bench/*.c scripts/embed/*.[ch]
 
 bench: all
 	@.ci/install bench

@@ -18,6 +18,7 @@ typedef struct frame {
     size_t argument_count;
     const char *results;
     size_t result_count;
+    bool is_plain; /* all values are of kinds that need no memory */
     va_list *values;
     bool entered; /* the function was run, with this status */
     int status;
@@ -26,16 +27,39 @@ typedef struct frame {
 
 /* --- the signature ------------------------------------------------------ */
 
+/* How many letters there are from here on, and whether all stand for values
+   that need no memory. A signature is short: strspn's tables took longer. */
+static size_t count_letters(const char *text, bool *plain)
+{
+    size_t count = 0;
+    for (;; count++) {
+        switch (text[count]) {
+        case 'd':
+        case 'i':
+        case 'b':
+        case 'n':
+            break;
+        case 's':
+        case 'S':
+        case 'I':
+        case 'p':
+            *plain = false;
+            break;
+        default:
+            return count;
+        }
+    }
+}
+
 static int split(frame *f, const char *signature)
 {
-    static const char letters[] = "sSdiIbpn";
-    size_t length = strspn(signature, letters);
+    f->is_plain = true;
     f->arguments = signature;
-    f->argument_count = length;
-    f->results = signature + length;
+    f->argument_count = count_letters(signature, &f->is_plain);
+    f->results = signature + f->argument_count;
     if (*f->results == '>') {
         f->results++;
-        f->result_count = strspn(f->results, letters);
+        f->result_count = count_letters(f->results, &f->is_plain);
     }
     if (f->results[f->result_count] != 0 || f->argument_count > MOST_VALUES ||
         f->result_count > MOST_VALUES)
@@ -61,10 +85,21 @@ static void remember(tl_runtime *rt, lua_State *L, const char *name, int index)
     memcpy(rt->named, name, length + 1);
 }
 
+/* The name of a global that was called last needs no new string. */
+static bool was_named(const tl_runtime *rt, const char *name)
+{
+    return rt->named[0] != 0 && strcmp(name, rt->named) == 0;
+}
+
 /* Push a global, or what is in tables, without calling metamethods; whether it
    is a function. */
 static bool push_function(tl_runtime *rt, lua_State *L, const char *path)
 {
+    if (was_named(rt, path)) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, rt->named_ref);
+        lua_rawget(L, LUA_GLOBALSINDEX);
+        return lua_isfunction(L, -1);
+    }
     lua_pushvalue(L, LUA_GLOBALSINDEX);
     for (const char *name = path;;) {
         const char *dot = strchr(name, '.');
@@ -198,24 +233,16 @@ int tl__body_call(lua_State *L)
 
 /* --- the short way ------------------------------------------------------ */
 
-/* Whether all values are of kinds that need no memory. */
-static bool is_plain(const frame *f)
-{
-    enum { MOST = 8 };
-    static const char letters[] = "dibn";
-    return f->argument_count <= MOST && f->result_count <= MOST &&
-           strspn(f->arguments, letters) == f->argument_count &&
-           strspn(f->results, letters) == f->result_count;
-}
-
 /* Measured, protection and a new string for the name take as long as the call
    itself. A global that was called before, with plain values, needs neither.
    False when it is to go the long way, all of it or from settling on. */
 static bool call_shortly(tl_runtime *rt, frame *f)
 {
+    enum { MOST = 8 }; /* values, for which there is always room */
     lua_State *co = rt->d->idle;
-    if (rt->named[0] == 0 || strcmp(f->function, rt->named) != 0 ||
-        tl__runtime_nested(rt) || rt->frame != NULL || !is_plain(f))
+    if (!f->is_plain || f->argument_count > MOST || f->result_count > MOST ||
+        !was_named(rt, f->function) || tl__runtime_nested(rt) ||
+        rt->frame != NULL)
         return false;
     lua_rawgeti(co, LUA_REGISTRYINDEX, rt->named_ref);
     lua_rawget(co, LUA_GLOBALSINDEX);

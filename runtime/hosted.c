@@ -72,6 +72,7 @@ void tl__hosted_posts(tl_dispatcher *d, lua_State *L)
         if (d->warn_ns > 0)
             tl__hosted_over(d, began_ns, "a post");
     }
+    tl_ring_give_back(&d->posts->ring);
 }
 
 static const char *kind_name(int kind)

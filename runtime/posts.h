@@ -9,11 +9,15 @@
 
 struct tl_loop;
 
+/* Each post reads signalled, each that finds no room counts in refused, and
+   each that is handled in handled: three cache lines. */
 typedef struct tl_posts {
     tl_ring ring;
     bool signalled; /* atomically: somebody has woken the loop for a post */
-    uint64_t handled;
+    char signalled_line[TL_CACHE_LINE];
     uint64_t refused; /* atomically */
+    char refused_line[TL_CACHE_LINE];
+    uint64_t handled;
 } tl_posts;
 
 enum { TL_POST_FUNCTION = 1, TL_POST_EVENT = 2 };

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEAST = 512, MOST_BITS = 30, PADDING = UINT32_MAX };
+enum { LEAST = 512, MOST_BITS = 30, PADDING = UINT32_MAX, GIVE_BACK_PART = 8 };
 
 /* Before each record, aligned to 8 bytes; size is 0 until it is published, and
    counts this header and what is added for alignment. */
@@ -45,18 +45,35 @@ static void publish(header *at, size_t size)
     __atomic_store_n(&at->size, (uint32_t)size, __ATOMIC_SEQ_CST);
 }
 
+static bool fits(const tl_ring *ring, uint64_t tail, uint64_t head, size_t size)
+{
+    return head > tail || tail - head + size <= ring->capacity;
+}
+
+/* Whether size bytes are free behind tail. What the taker gave back is asked
+   for only when what is known of it does not suffice. That may be more than a
+   ring's length behind tail, for a slow adder writes what it saw long ago. head
+   may be ahead of a tail that was read long ago: then the compare-and-swap
+   fails, and tail is read anew. */
+static bool has_room(tl_ring *ring, uint64_t tail, size_t size)
+{
+    uint64_t head = __atomic_load_n(&ring->seen, __ATOMIC_ACQUIRE);
+    if (fits(ring, tail, head, size))
+        return true;
+    head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
+    __atomic_store_n(&ring->seen, head, __ATOMIC_RELEASE);
+    return fits(ring, tail, head, size);
+}
+
 /* Claim size bytes in one piece. False when there is no room. */
 static bool claim(tl_ring *ring, size_t size, uint64_t *position)
 {
     uint64_t tail = __atomic_load_n(&ring->tail, __ATOMIC_RELAXED);
     size_t padding;
     do {
-        uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
         size_t to_end = ring->capacity - (tail & (ring->capacity - 1));
         padding = size > to_end ? to_end : 0;
-        /* head may be ahead of a tail that was read long ago: then the
-           compare-and-swap fails and reads it anew */
-        if (head <= tail && size + padding > ring->capacity - (tail - head))
+        if (!has_room(ring, tail, size + padding))
             return false;
     } while (!__atomic_compare_exchange_n(&ring->tail, &tail,
                                           tail + size + padding, true,
@@ -89,7 +106,9 @@ int tl_ring_add(tl_ring *ring, uint32_t kind, const void *first,
     at->first_length = (uint32_t)first_length;
     at->second_length = (uint32_t)second_length;
     char *bytes = (char *)(at + 1);
-    if (first_length > 0)
+    if (first_length == sizeof(header)) /* a function; no call of memcpy then */
+        memcpy(bytes, first, sizeof(header));
+    else if (first_length > 0)
         memcpy(bytes, first, first_length);
     if (second_length > 0)
         memcpy(bytes + first_length, second, second_length);
@@ -102,24 +121,35 @@ uint64_t tl_ring_mark(const tl_ring *ring)
     return __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
 }
 
+void tl_ring_give_back(tl_ring *ring)
+{
+    if (ring->head != ring->taken)
+        __atomic_store_n(&ring->head, ring->taken, __ATOMIC_RELEASE);
+}
+
 void tl_ring_drop(tl_ring *ring)
 {
-    header *at = header_at(ring, ring->head);
+    header *at = header_at(ring, ring->taken);
     size_t size = at->size;
-    memset(at, 0, size);
-    __atomic_store_n(&ring->head, ring->head + size, __ATOMIC_RELEASE);
+    if (size == 2 * sizeof(header))
+        memset(at, 0, 2 * sizeof(header));
+    else
+        memset(at, 0, size);
+    ring->taken += size;
+    if (ring->taken - ring->head >= ring->capacity / GIVE_BACK_PART)
+        tl_ring_give_back(ring);
 }
 
 bool tl_ring_has(tl_ring *ring)
 {
-    header *at = header_at(ring, ring->head);
+    header *at = header_at(ring, ring->taken);
     return __atomic_load_n(&at->size, __ATOMIC_SEQ_CST) != 0;
 }
 
 bool tl_ring_next(tl_ring *ring, uint64_t mark, tl_record *record)
 {
-    while (ring->head < mark && tl_ring_has(ring)) {
-        const header *at = header_at(ring, ring->head);
+    while (ring->taken < mark && tl_ring_has(ring)) {
+        const header *at = header_at(ring, ring->taken);
         if (at->kind != PADDING) {
             *record = (tl_record){at->kind, (const char *)(at + 1),
                                   at->first_length, NULL, at->second_length};

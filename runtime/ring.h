@@ -20,9 +20,12 @@ typedef struct tl_ring {
     size_t capacity;
     char line[TL_CACHE_LINE];
     uint64_t tail; /* bytes claimed since the start; adders, atomically */
+    uint64_t seen; /* head as an adder last saw it; atomically */
     char tail_line[TL_CACHE_LINE];
-    uint64_t head; /* bytes taken; the taker's, read by adders */
+    uint64_t head; /* bytes given back to adders; written by the taker */
     char head_line[TL_CACHE_LINE];
+    uint64_t taken; /* bytes taken, the taker's own */
+    char taken_line[TL_CACHE_LINE];
 } tl_ring;
 
 /* Of capacity bytes, rounded up to a power of two, at least 512. -ENOMEM. */
@@ -48,6 +51,9 @@ uint64_t tl_ring_mark(const tl_ring *ring);
    none, or the next one is not published yet. */
 bool tl_ring_next(tl_ring *ring, uint64_t mark, tl_record *record);
 void tl_ring_drop(tl_ring *ring);
+/* Give what was taken back to adders; tl_ring_drop does so now and then, for
+   each time costs the adders a cache line. To be called after taking. */
+void tl_ring_give_back(tl_ring *ring);
 /* Whether a record is to be taken. */
 bool tl_ring_has(tl_ring *ring);
 

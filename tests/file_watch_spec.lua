@@ -380,7 +380,8 @@ end)
 
 describe("scripts/follow_log.lua", function()
   -- 3,000 lines through 6 rotations, with a writer that keeps the old file open
-  -- for a while; the follower is ended when it has the last line.
+  -- for a while; the follower is ended when it has the last line. A log is not
+  -- rotated again before it has seen the new one.
   local root = support.shell("pwd").out:match("[^\n]+")
 
   local function follow(name, rotate)
@@ -394,7 +395,12 @@ describe("scripts/follow_log.lua", function()
       i=1
       while [ $i -le 3000 ]; do
         echo "line $i" >&3
-        case $i in *500) %s ;; *520) exec 3>>log ;; esac
+        case $i in
+        *500)
+          until grep -qs "line $i\$" out; do sleep 0.01; done
+          %s ;;
+        *520) exec 3>>log ;;
+        esac
         i=$((i + 1))
       done
       until grep -qs "line 3000" out; do sleep 0.01; done

@@ -80,15 +80,21 @@ int main(int argc, char **argv)
     tl_ring ring;
     TL_CHECK(tl_ring_open(&ring, 1000) == 0 && ring.capacity == 1024,
              "capacity is not rounded up");
-    uint64_t mark = 0;
+    uint64_t mark = 0, old = 0;
     for (long steps = atol(argv[argc - 1]); steps > 0; steps--) {
         if (choose(3))
             add(&ring);
+        if (choose(64) == 0)
+            old = ring.head;
+        if (choose(8) == 0) /* as a slow adder may write it */
+            ring.seen = old;
         if (choose(8) == 0)
             mark = tl_ring_mark(&ring);
         if (choose(8) == 0)
             take(&ring, choose(2) ? mark : tl_ring_mark(&ring));
     }
+    tl_ring_give_back(&ring);
+    TL_CHECK(ring.head == ring.taken, "room is not given back");
     tl_ring_free(&ring);
     printf("ok: %zu records\n", end);
     return 0;
