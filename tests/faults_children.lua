@@ -79,8 +79,8 @@ local function pipeline()
   local second = check("exec", tl.exec({ "sort" },
     { env = ENV, stdin = first.stdout, stdout = "pipe" }))
   if second then
-    local data, message, partial, code = second.stdout:receive("*a")
-    if not data then note("receive" .. partial, message, code) end
+    local data, message, _, code = second.stdout:receive("*a")
+    if not data then note("receive", message, code) end
     second.stdout:close()
     local status = second:wait()
     if data then
