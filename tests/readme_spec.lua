@@ -323,14 +323,19 @@ describe("the documents", function()
     assert.is_true(is_mentioned(text, "limits.nofile"))
   end)
 
-  it("name every script of the descriptors", function()
-    local page, pipe = support.read("docs/descriptors.md"), io.popen("ls scripts/descriptors/")
-    for name in pipe:lines() do
-      if name:find("%.lua$") then
-        assert.is_truthy(page:find("(../scripts/descriptors/" .. name .. ")", 1, true), name)
+  it("name every script", function()
+    local PAGES = { ["scripts/"] = "scripts", ["scripts/descriptors/"] = "descriptors",
+      ["scripts/embed/"] = "embedding" }
+    for folder, page in pairs(PAGES) do
+      local text_of_page = support.read("docs/" .. page .. ".md")
+      local pipe = io.popen("ls " .. folder)
+      for name in pipe:lines() do
+        if name:find("%.[lc]%l*$") then
+          assert.is_truthy(text_of_page:find(name, 1, true), page .. ".md: " .. folder .. name)
+        end
       end
+      pipe:close()
     end
-    pipe:close()
   end)
 
   it("name every method and option of child processes", function()
