@@ -169,7 +169,8 @@ fuzzers: deps-build $(FUZZERS)
 
 lint: all format-check
 	@.ci/install lint
-	$(Q)clang-tidy --quiet $(sort $(SOURCES) runtime/resolver_thread.c) -- $(filter -std% -D% -I%,$(ALL_CFLAGS))
+	$(Q)printf '%s\n' $(sort $(SOURCES) runtime/resolver_thread.c) | xargs -P "$$(nproc)" -I{} \
+	  clang-tidy --quiet {} -- $(filter -std% -D% -I%,$(ALL_CFLAGS))
 	$(Q)cppcheck --quiet --error-exitcode=1 --std=c11 \
 	  --enable=warning,performance,portability --inline-suppr \
 	  -Iruntime -I$(BUILD) runtime

@@ -29,7 +29,7 @@ local told = 0
 
 local function note(what, message, code)
   told = told + 1
-  say("told", what, tostring(code), tostring(message))
+  say("told", (what:gsub("%c", " ")), tostring(code), tostring(message))
 end
 
 local function check(what, result, message, code)

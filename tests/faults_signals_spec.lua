@@ -23,7 +23,7 @@ local SIGNALS = [[
     for fd = 0, 63 do if ffi.C.fcntl(fd, 1) >= 0 then count = count + 1 end end
     return count
   end
-  tl.sleep(0.001)
+  repeat tl.sleep(0.001) until tl.stats().timerfd_sets > 0
   local before, open, handles = mask(), fds(), tl.stats().handles
   local function listen(...)
     local s, message, code = tl.signal(...)

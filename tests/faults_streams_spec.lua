@@ -66,8 +66,8 @@ local function carry(reader, writer)
   got = table.concat(got)
   return got == text and "whole" or got == text:sub(1, #got) and "beginning" or "CHANGED"
 end
-local function fresh()
-  tl.sleep(0.001)
+local function fresh() -- a wait that is over before it begins opens no timerfd
+  repeat tl.sleep(0.001) until tl.stats().timerfd_sets > 0
   return descriptors(), tl.stats().handles
 end
 local before, handles = fresh()

@@ -423,8 +423,11 @@ describe("scripts/follow_log.lua", function()
   end)
 
   it("loses and doubles nothing when the log is copied and truncated", function()
-    -- a writer that goes on between the two would lose lines without any reader
-    follow("truncate", 'cp log log.1; until grep -qs "line $i\\$" out; do :; done; : >log')
+    -- A writer that goes on between the two would lose lines without any reader; one
+    -- that writes as much as was there before the reader looks hides it from him.
+    local seen = [[until grep -qs "line $i\$" out; do sleep 0.01; done; ]]
+    follow("truncate", "cp log log.1; " .. seen .. ': >log; i=$((i + 1)); echo "line $i" >&3; '
+      .. seen)
   end)
 
   it("needs a file's name", function()

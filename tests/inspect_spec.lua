@@ -287,7 +287,7 @@ if may_trace() then
       local sets, controls = count("timerfd_settime%("), count("epoll_ctl%(")
       local reads = count("read%(%d+<anon_inode:%[timerfd%]>")
         + count("read%(%d+<anon_inode:%[eventfd%]>")
-      assert.is_true(waits > 5 and sets > 5 and controls >= 4)
+      assert.is_true(waits > 5 and sets >= 3 and controls >= 4) -- one for each clock
       assert.same({ waits, sets, reads, controls, waits + sets + reads + controls },
         { v.waits, v.timerfd_sets, v.reads, v.controls, v.system_calls })
       assert.equal(count("256, %-1%)") + count("256, %-1, NULL"), v.wakeups)

@@ -6,7 +6,7 @@ local support = require "tests.support"
 local fds_before
 
 before_each(function()
-  tl.sleep(0.01)
+  support.open_timer()
   support.collect()
   fds_before = support.count_fds()
 end)

@@ -78,6 +78,13 @@ function support.count_fds()
   return count
 end
 
+--- Have the loop open its timerfd, which only a wait does that is not over before
+--- it begins.
+function support.open_timer()
+  local tl = require "timerlua"
+  while tl.stats().timerfd_sets == 0 do tl.sleep(0.01) end
+end
+
 --- Collect garbage until nothing more is found.
 function support.collect()
   for _ = 1, 3 do collectgarbage("collect") end
