@@ -147,13 +147,9 @@ describe("the clients", function()
       local alone = support.run { path }
       assert.equal("", alone.err)
       assert.equal(0, alone.code)
-      local socket = os.tmpname()
-      os.remove(socket)
-      local socat = server.command("socat TCP-LISTEN:0,bind=127.0.0.1,fork,reuseaddr EXEC:cat")
-      local port = server.await("socat's port", function()
-        return tonumber(support.shell(("ss -Hltnp | grep pid=%d, | awk '{print $4}'")
-          :format(socat.pid)).out:match(":(%d+)"))
-      end)
+      local socat = server.command(
+        "socat -d -d TCP-LISTEN:0,bind=127.0.0.1,fork,reuseaddr EXEC:cat")
+      local port = socat:await("listening on AF=2 127.0.0.1:(%d+)")
       local r = support.run { path, "127.0.0.1:" .. port }
       socat:stop()
       assert.equal("", r.err)

@@ -362,18 +362,23 @@ describe("a file watch", function()
   if ffi.C.getuid() == 0 then
     it("tells of a file that may not be read by its directory", function()
       support.shell(("mkdir %s/secret; echo x >%s/secret/log; chmod 711 %s; chmod 755 %s/secret; "
-        .. "chmod 600 %s/secret/log"):format(folder, folder, folder, folder, folder))
-      local r = support.shell(("setpriv --reuid=65534 --clear-groups sh -c %s & sleep 0.3; "
-        .. "echo y >>%s/secret/log; wait"):format(support.quote(support.program .. " -e "
-        .. support.quote(([[
+        .. "chmod 600 %s/secret/log; cp %s %s/program; chmod 755 %s/program; : >%s/out; "
+        .. "chmod 666 %s/out"):format(folder, folder, folder, folder, folder, support.program,
+        folder, folder, folder, folder))
+      local r = support.shell(("cd %s; setpriv --reuid=65534 --clear-groups ./program -e %s "
+        .. ">>out & until grep -q watching out; do sleep 0.01; done; echo y >>secret/log; "
+        .. "wait; cat out")
+        :format(folder, support.quote [[
           local tl = require "timerlua"
-          local watch = assert(tl.on_file("%s/secret/log", function(self, event)
+          local watch = assert(tl.on_file("secret/log", function(self, event)
             print(event)
             self:cancel()
           end))
-          tl.after(5, function() watch:cancel() end):unref()]]):format(folder))), folder))
+          print("watching")
+          io.stdout:flush()
+          tl.after(20, function() watch:cancel() end):unref()]]))
       assert.equal("", r.err)
-      assert.equal("modify\n", r.out)
+      assert.equal("watching\nmodify\n", r.out)
     end)
   end
 end)

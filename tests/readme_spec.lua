@@ -326,12 +326,12 @@ describe("the documents", function()
   it("name every script", function()
     local PAGES = { ["scripts/"] = "scripts", ["scripts/descriptors/"] = "descriptors",
       ["scripts/embed/"] = "embedding" }
-    for folder, page in pairs(PAGES) do
+    for place, page in pairs(PAGES) do
       local text_of_page = support.read("docs/" .. page .. ".md")
-      local pipe = io.popen("ls " .. folder)
+      local pipe = io.popen("ls " .. place)
       for name in pipe:lines() do
         if name:find("%.[lc]%l*$") then
-          assert.is_truthy(text_of_page:find(name, 1, true), page .. ".md: " .. folder .. name)
+          assert.is_truthy(text_of_page:find(name, 1, true), page .. ".md: " .. place .. name)
         end
       end
       pipe:close()
