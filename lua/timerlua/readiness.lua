@@ -62,7 +62,8 @@ local function suspend_beside(self, where, interest, delay)
   return status
 end
 
-local function block(fd, interest, delay)
+local function block(where, fd, interest, delay)
+  wait.before_blocking(where, delay)
   local timeout_ns = -1
   if delay then
     timeout_ns = type(delay) == "number" and C.tl_seconds_to_ns(math.min(delay, core.max_seconds))
@@ -82,7 +83,7 @@ end
 ---   file, which is always ready), ENOMEM, EMFILE
 function Place:wait(where, interest, delay)
   local bits = INTEREST[interest]
-  if not wait.can_suspend() then return block(self.fd, bits, delay) end
+  if not wait.can_suspend() then return block(where, self.fd, bits, delay) end
   local status = suspend(self, where, bits, delay)
   if status == EBUSY or status == EEXIST then
     return suspend_beside(self, where, bits, delay)
@@ -101,7 +102,7 @@ end
 --- The same wait for a descriptor that has no place.
 --- @return integer status as Place:wait
 function readiness.wait(where, fd, interest, delay)
-  if not wait.can_suspend() then return block(fd, INTEREST[interest], delay) end
+  if not wait.can_suspend() then return block(where, fd, INTEREST[interest], delay) end
   local place, status = open(fd)
   if not place then return status end
   local ok, result = pcall(place.wait, place, where, interest, delay)

@@ -94,7 +94,8 @@ end
 -- ---------------------------------------------------------------------------
 -- waiting
 
-local function block(self, interest, left)
+local function block(self, where, interest, left)
+  wait.before_blocking(where, left)
   local timeout_ns = left and C.tl_seconds_to_ns(left) or -1
   local status = C.tl_readiness_block(self.fd, INTEREST[interest], timeout_ns)
   if status > 0 then return 0 end
@@ -117,7 +118,7 @@ local function await(self, where, interest, deadline)
     left = deadline - C.tl_now(loop, 0)
     if left <= 0 then return TIME_OVER end
   end
-  if not wait.can_suspend() then return block(self, interest, left) end
+  if not wait.can_suspend() then return block(self, where, interest, left) end
   local place, status = place_of(self)
   if not place then return status end
   return place:wait(where, interest, left)
@@ -268,6 +269,7 @@ end
 
 local function sleep(where, seconds)
   if not wait.can_suspend() then
+    wait.before_blocking(where, seconds)
     C.tl_readiness_block(-1, 0, C.tl_seconds_to_ns(seconds)) -- poll(2) passes -1 over
     return
   end
