@@ -121,6 +121,7 @@ static int run(tl_runtime *rt, unsigned long steps, unsigned long acts)
         }
         if (poll(&fd, 1, 5000) == 0) {
             fprintf(stderr, "it stalls\n");
+            (void)tl_call(rt, "stuck", "");
             return result;
         }
         wakeups++;
