@@ -3,7 +3,8 @@
    modules [steps=N] [fork=1] [acts=N] [descriptors=N] [timers=N] SCRIPT
    steps: free it after so many; fork: have a child call child() and free it;
    acts: call act() between steps, at random, up to N times.
-   The script has wakeups(): how often tl_fd became readable so far. */
+   The script has wakeups(): how often tl_fd became readable so far; a function
+   by_hand that it sets is called between two steps, by the Lua API alone. */
 #include <errno.h>
 #include <fcntl.h>
 #include <lauxlib.h>
@@ -108,6 +109,15 @@ static void run_child(tl_runtime *rt, lua_State *L)
         fprintf(stderr, "the child ended with %x\n", (unsigned)status);
 }
 
+/* What the script wants to be done between two steps, if anything. */
+static void do_by_hand(lua_State *L)
+{
+    lua_getglobal(L, "by_hand");
+    if (!lua_isnil(L, -1) && lua_pcall(L, 0, 0, 0) != 0)
+        fprintf(stderr, "by hand: %s\n", lua_tostring(L, -1));
+    lua_settop(L, 0);
+}
+
 static int run(tl_runtime *rt, unsigned long steps, unsigned long acts)
 {
     int result = TL_IDLE;
@@ -119,6 +129,7 @@ static int run(tl_runtime *rt, unsigned long steps, unsigned long acts)
             if (called != 0 && called != -EINPROGRESS)
                 fprintf(stderr, "act: %s\n", tl_error(rt));
         }
+        do_by_hand(tl_lua(rt));
         if (poll(&fd, 1, 5000) == 0) {
             fprintf(stderr, "it stalls\n");
             (void)tl_call(rt, "stuck", "");

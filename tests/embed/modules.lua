@@ -34,7 +34,27 @@ local r2, w2 = socket.socketpair()
 tl.watch(r2, "r", function() r2:recv(100) end)
 local count = 0
 
+-- What the host begins between two steps, by the Lua API alone: see modules.c.
+local begun = tl.channel(100)
+local function begin() begun:send(true) end
+local r3, w3 = tl.socketpair()
+tl.spawn(function() while r3:receive(1) do begin() end end)
+local ways = {
+  function() tl.spawn(begin) end,
+  function() tl.after(0, begin) end,
+  begin,
+  function() w3:send "x" end,
+}
+
 local acts = {
+  by_hand = function()
+    local way = ways[math.random(#ways)]
+    by_hand = function()
+      by_hand = nil
+      way()
+    end
+    begun:receive()
+  end,
   exec = function() assert(assert(tl.exec({ "true" })):wait().code == 0) end,
   cat = function() assert(cat.stdin:send("x\n")) assert(cat.stdout:receive "*l" == "x") end,
   signal = function() ffi.C.kill(ffi.C.getpid(), 10) heard:receive() end,
