@@ -160,6 +160,14 @@ describe("the host's limit of descriptors", function()
   end)
 end)
 
+describe("the host's limit of timers", function()
+  it("holds for a child's timeout", function()
+    says("ELIMIT\n", "timers=1", [[
+      tl.after(0.001, function() end)
+      print((select(3, tl.exec({ "sleep", "100" }, { timeout = 10 }))))]])
+  end)
+end)
+
 -- ---------------------------------------------------------------------------
 
 describe("tl_free", function()

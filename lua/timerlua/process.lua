@@ -20,6 +20,7 @@ local C, loop = core.C, core.loop
 local READ, EDGE = 1, 16 -- TL_READ ...
 local AGAIN, NO_SUCH, NO_MEMORY, STALE, CHILD = -11, -3, -12, -116, -10
 local TERM, KILL = 15, 9
+local LIMIT = -4352    -- TL_LIMIT
 local MOST_AT_EXIT = 5 -- seconds that what is left at the end may take to end
 local MOST_IN_HOST = 1 -- the same where the end blocks another program
 local AFTER_KILL = 1   -- seconds that KILL may take
@@ -319,7 +320,8 @@ function process.adopt(self, limit)
   end
   enlist(self)
   if not limit then return self end
-  self.deadline = timer.after(limit, time_over, self)
+  local code, _
+  self.deadline, _, code = timer.after(limit, time_over, self)
   if self.deadline then
     self.deadline:unref()
     return self
@@ -328,7 +330,7 @@ function process.adopt(self, limit)
   C.tl_handle_close(loop, self.slot, self.generation)
   anchors.clear(self.slot)
   discard(self)
-  return nil, NO_MEMORY
+  return nil, code == "ELIMIT" and LIMIT or NO_MEMORY
 end
 
 local function sweep(list)
