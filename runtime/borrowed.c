@@ -199,6 +199,7 @@ void tl__borrowed_close(tl_loop *loop, tl_id id)
             continue;
         restore(b);
         atomic_store(&b->fd, -1);
-        seal(i);
+        if (!loop->hosted) /* the number is the host's, and stays what it was */
+            seal(i);
     }
 }

@@ -244,6 +244,7 @@ static int configure(tl_runtime *rt)
     const tl_config *config = &rt->config;
     tl_loop *loop = rt->loop;
     tl_dispatcher *d = rt->d;
+    loop->hosted = true;
     d->runtime = rt;
     d->tell = tell;
     d->posts = &rt->posts;

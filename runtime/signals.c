@@ -212,12 +212,21 @@ static int drop(int number)
     return dropped;
 }
 
+/* sigisemptyset(3) of glibc 2.36 overlooks the signals above 32. */
+static bool is_empty(const sigset_t *set)
+{
+    for (int number = 1; number <= SIGRTMAX; number++)
+        if (sigismember(set, number) == 1)
+            return false;
+    return true;
+}
+
 /* The descriptor of a forked child is its parent's, too. */
 static void take_no_more(tl_loop *loop, int number)
 {
     tl_signals *signals = &loop->signals;
     (void)sigdelset(&signals->taken, number);
-    if (sigisemptyset(&signals->taken)) {
+    if (is_empty(&signals->taken)) {
         (void)close(signals->fd);
         signals->fd = -1;
     } else if (!tl_poller_forked(&loop->poller)) {

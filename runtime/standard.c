@@ -62,6 +62,20 @@ int tl_standard_open(tl_loop *loop, tl_id *id, int number, int options)
     return atomic_load(&b->flags) >= 0;
 }
 
+/* What is queued: all of it, or in a host what the kernel takes at once. */
+static int empty(tl_loop *loop, tl_id id)
+{
+    tl_handle *handle;
+    if (!loop->hosted)
+        return tl_stream_drain(loop, id.slot, id.generation, 0);
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    if (s == NULL || s->send_error || tl_buffer_length(&s->out) == 0)
+        return 0;
+    s->state &= ~(uint32_t)TL_IS_BLOCKED;
+    (void)tl__stream_send_queue(loop, id, handle, s);
+    return 0;
+}
+
 int tl_standard_end(tl_loop *loop)
 {
     int lost = 0;
@@ -71,7 +85,7 @@ int tl_standard_end(tl_loop *loop)
         const tl_borrowed *b = &loop->borrowed[i];
         if (i == STDIN_FILENO || atomic_load(&b->fd) < 0)
             continue;
-        int status = tl_stream_drain(loop, b->id.slot, b->id.generation, 0);
+        int status = empty(loop, b->id);
         if (status && i == STDOUT_FILENO)
             lost = status;
     }

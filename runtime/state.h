@@ -63,6 +63,8 @@ struct tl_loop {
     bool held;      /* counted in active: kept running by more than handles */
     bool away;      /* its host waits on the poller's descriptor: outside.h */
     bool signalled; /* the descriptor was made readable for that */
+    bool hosted;    /* descriptors 0 to 2 are another program's, and its end
+                       must not be waited for */
     int64_t wall_offset_ns; /* wall minus monotonic, when last looked at */
     double jump_s;          /* steps of the wall clock not told yet */
     size_t active;          /* handles that keep the loop running */

@@ -13,9 +13,9 @@
    all of them, and only tl_free does anything. Where NULL is given for a
    runtime they answer -EINVAL.
 
-   Nothing here installs a signal handler, changes a signal mask or the locale,
-   writes to standard error, ends the process or jumps out of a call. Times are
-   in nanoseconds. */
+   Nothing here changes the locale, writes to standard error, ends the process
+   or jumps out of a call; a signal's handler or mask is changed only for a
+   script that listens to it. Times are in nanoseconds. */
 #ifndef TIMERLUA_H
 #define TIMERLUA_H
 
@@ -50,7 +50,8 @@ TL_API const char *tl_error(tl_runtime *runtime);
 
 /* What scripts may not do. NO_FFI: no require "ffi", no bytecode, no modules in
    C, and of debug only traceback and getinfo. NO_JIT: nothing is compiled to
-   machine code. NO_IO: no files. NO_EXEC: no other programs.
+   machine code. NO_IO: no files and standard streams. NO_EXEC: no other
+   programs. What is forbidden raises an error that says so.
    VIRTUAL_CLOCK: time stands still while there is something to do and then
    goes to the next deadline, so that nothing is waited for.
    KEEP_RUNNING: tl_run waits for posts although nothing else is left. */
@@ -69,7 +70,8 @@ typedef struct tl_config {
     size_t size;
     uint32_t flags;
     /* The most that there may be at a time, 0 for no limit. timers: of C and
-       Lua. descriptors: sockets and watches. tasks: those that wait or are to
+       Lua. descriptors: that the loop waits for, those of sockets, watches,
+       pipes and child processes among them. tasks: those that wait or are to
        begin. Lua is answered nil, message, "ELIMIT", or where a task cannot
        begin or wait, an error. */
     uint32_t max_timers;
@@ -108,11 +110,13 @@ TL_API const char *tl_version(void);
    the program has functions of another Lua that stand before LuaJIT's (load
    this library with RTLD_DEEPBIND then). */
 TL_API tl_runtime *tl_new(const tl_config *config);
-/* End it: what was queued for sockets is sent as far as the kernel takes it,
-   everything is closed, tasks and timers are forgotten, finalizers run. -EBUSY
-   inside one of its callbacks. No other thread may be about to call it. In a
-   forked child its memory and its descriptors there are let go. Fine for
-   NULL. */
+/* End it: what was queued for sockets, pipes and standard output is sent as far
+   as the kernel takes it at once, everything is closed, tasks and timers are
+   forgotten, finalizers run, signals and standard streams are as they were.
+   Child processes of the script get TERM and after at most 1 s KILL, and are
+   reaped, within 2 s; not those that were detached. -EBUSY inside one of its
+   callbacks. No other thread may be about to call it. In a forked child its
+   memory and its descriptors there are let go. Fine for NULL. */
 TL_API int tl_free(tl_runtime *runtime);
 
 /* The Lua state, for lua.h: to register functions and userdata, to read and

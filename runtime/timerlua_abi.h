@@ -556,10 +556,12 @@ int tl_file_is_terminal(int fd);
    description, which other processes share, is non-blocking until the end, for
    want of another way. -EBADF: it is closed, or not open for its direction.
    -EEXIST, -EMFILE, -ENOMEM, -ECHILD. What stdio has read ahead is taken
-   over. The descriptor itself stays open until the connection is closed. */
+   over. The descriptor itself stays open until the connection is closed; in a
+   host, then too. */
 int tl_standard_open(tl_loop *loop, tl_id *id, int number, int options);
 /* At the end: send what is queued for 1 and 2, which blocks until there is
-   room or nobody who reads; and restore. 0, or why output was lost. */
+   room or nobody who reads, and in a host does not block; and restore. 0, or
+   why output was lost. */
 int tl_standard_end(tl_loop *loop);
 /* Have the descriptions and the terminal as they were before.
    Async-signal-safe. */

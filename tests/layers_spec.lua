@@ -49,8 +49,8 @@ local LUA_LAYERS = {
     "select_devpoll" },
   { "connect", "listener", "udp", "pipe", "standard", "socket", "select_poll",
     "select_select", "exec" },
-  { "collect", "inspect", "restrict", "select" },
-  { "init", "output" },
+  { "collect", "inspect", "select" },
+  { "init", "output", "restrict" },
   { "program", "embedding" }, -- what the host runs, beside the scripts
 }
 

@@ -126,6 +126,17 @@ describe("tl.signal", function()
     end)
   end)
 
+  it("goes on with realtime signals when the last other one is left", function()
+    sockets.run(function()
+      local heard = 0
+      local realtime = tl.signal("RTMIN+1", function() heard = heard + 1 end)
+      tl.signal("USR1", print):cancel()
+      send(realtime.numbers[1])
+      till(function() return heard == 1 end)
+      realtime:cancel()
+    end)
+  end)
+
   it("calls the next function although one waits", function()
     sockets.run(function()
       local order = {}

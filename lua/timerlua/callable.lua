@@ -1,11 +1,13 @@
 -- Callbacks: what may be called, and where it was defined.
 local misuse = require "timerlua.misuse"
 
+local getmetatable_of = debug.getmetatable -- a host may take it from scripts
+
 local callable = {}
 
 local function is_callable(value)
   if type(value) == "function" then return true end
-  local meta = debug.getmetatable(value)
+  local meta = getmetatable_of(value)
   return type(meta) == "table" and type(meta.__call) == "function"
 end
 
@@ -38,7 +40,7 @@ function callable.site(value)
   if type(value) == "thread" then
     return nil -- a task knows its own function
   end
-  if type(value) ~= "function" then value = debug.getmetatable(value).__call end
+  if type(value) ~= "function" then value = getmetatable_of(value).__call end
   local info = debug.getinfo(value, "S")
   if info.what == "C" then return "[C]" end
   if info.what == "main" then return info.short_src end

@@ -8,6 +8,7 @@ local anchors = require "timerlua.anchors"
 local callable = require "timerlua.callable"
 local duration = require "timerlua.duration"
 local errors = require "timerlua.errors"
+local fileno = require "timerlua.fileno"
 local misuse = require "timerlua.misuse"
 local options = require "timerlua.options"
 local timer = require "timerlua.timer"
@@ -853,6 +854,7 @@ end
 ---   (another connection has it), "EINVAL" (no stream), "ENOMEM"
 function connection.from_fd(where, fd, direction, opts)
   local settings = connection.settings(where, options.check(where, opts, OWN))
+  fileno.check_own(where, fd)
   local flags, status = inherit(fd, direction)
   local self
   if flags then self, status = connection.of_descriptor(fd, flags, settings) end

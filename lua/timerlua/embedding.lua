@@ -77,6 +77,12 @@ local function print_to_log(...)
 end
 
 wait.hosted = true
+-- what the program does with its own streams and command line
+for _, name in ipairs { "timerlua.program", "timerlua.output" } do
+  package.preload[name] = function()
+    error(("require '%s': it is for the program timerlua only"):format(name), 3)
+  end
+end
 os.exit, os.setlocale = exit, query_locale
 if dispatcher.has_log then print = print_to_log end
 restrict.apply(dispatcher.host_flags)

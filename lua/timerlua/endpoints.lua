@@ -2,6 +2,7 @@
 local ffi = require "ffi"
 local core = require "timerlua.ffi"
 local address = require "timerlua.address"
+local fileno = require "timerlua.fileno"
 local misuse = require "timerlua.misuse"
 local resolver = require "timerlua.resolver"
 
@@ -66,6 +67,7 @@ function endpoints.inherited(where, endpoint, text)
   local ok, message, code = check_process(where, text)
   if not ok then return nil, message, code end
   if endpoint.fd >= 0 then
+    fileno.check_own(where, endpoint.fd)
     if C.tl_descriptor_taken(core.loop, endpoint.fd) == 0 then return endpoint.fd end
     return nil, ("%s %s: another socket of this script has the descriptor")
       :format(where, text), "EEXIST"

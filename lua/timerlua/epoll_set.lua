@@ -79,7 +79,8 @@ end
 
 -- Interpreted, so that a signal's hook runs between two calls: that is how
 -- luajit ends a script at Ctrl-C.
-local function block(set, batch, most, delay)
+local function block(set, where, batch, most, delay)
+  wait.before_blocking(where, delay)
   local timeout_ns = new_timeout(delay and to_ns(delay) or -1)
   local count
   repeat count = C.tl_epoll_wait(set.fd, batch.bytes, most, timeout_ns) until count ~= EINTR
@@ -115,7 +116,7 @@ local function wait_long(set, where, batch, most, delay)
 end
 
 local function wait_count(set, where, batch, most, delay)
-  if not wait.can_suspend() then return block(set, batch, most, delay) end
+  if not wait.can_suspend() then return block(set, where, batch, most, delay) end
   if set.blind > 0 and delay ~= 0 then
     set.blind = set.blind - 1
   else

@@ -17,6 +17,7 @@ local errors = {
 
 -- Kept, since a script may replace io.stderr.
 local stdout, stderr = io.stdout, io.stderr
+local getmetatable_of = debug.getmetatable -- a host may take it from scripts
 
 -- A pattern for the names of timerlua's own files in tracebacks.
 local own_files = debug.getinfo(1, "S").short_src:gsub("errors%.lua$", "")
@@ -32,7 +33,7 @@ end
 local function describe(err)
   local kind = type(err)
   if kind == "string" or kind == "number" then return tostring(err) end
-  local meta = debug.getmetatable(err)
+  local meta = getmetatable_of(err)
   if type(meta) == "table" and meta.__tostring then
     local ok, text = pcall(tostring, err)
     if ok then return text end

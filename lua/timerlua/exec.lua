@@ -14,6 +14,7 @@ local process = require "timerlua.process"
 local wait = require "timerlua.wait"
 
 local C = core.C
+local stdout, type_of_file = io.stdout, io.type
 local GROUP, SESSION, NICE, GID, UID, BLOCKING = 1, 2, 4, 8, 16, 32 -- TL_SPAWN_...
 local FILE, SEND_ONLY, RECEIVE_ONLY = 4, 0x10000, 0x20000 -- TL_STREAM_...
 local PLACES = { inherit = -1, null = -2, stdout = -3 } -- TL_STDIO_...
@@ -21,7 +22,7 @@ local NO_MEMORY, BUSY = -12, -16
 local STREAMS = { "stdin", "stdout", "stderr" }
 local STEPS = { "stdin", "stdout", "stderr", "pgroup", "detached", "nice",
   [100] = "cwd", [101] = "groups", [102] = "gid", [103] = "uid" } -- TL_STEP_...
-local STEP_LIMIT, STEP_CWD = 7, 100
+local STEP_LIMIT, STEP_CWD, NO_STEP = 7, 100, 0
 local DEFAULT_PATH = "/usr/local/bin:/bin:/usr/bin" -- where PATH is not set
 local MOST_ID = 2 ^ 32 - 2
 local UNLIMITED = 2 ^ 64 - 1
@@ -257,7 +258,7 @@ local function prepare_stream(where, spawn, i, value, stdio)
     return 0
   end
   if is_connection(value) then return give_connection(where, spawn, i, value, stdio) end
-  if io.type(value) == "file" then value:flush() end
+  if type_of_file(value) == "file" then value:flush() end
   local fd = fileno.find(value)
   if not fd then
     misuse.got(where, ('option %s must be "pipe", "inherit", "null",%s a descriptor, '
@@ -369,8 +370,9 @@ local function start(where, self, opts, limit)
   local stdio, status, which = prepare_streams(where, opts, spawn)
   if not stdio then return failure(self, status, which, opts) end
   spawn.options = spawn.options + stdio.blocking
-  if spawn.stdio[1] < 0 or spawn.stdio[2] < 0 then io.stdout:flush() end
-  status = C.tl_process_spawn(spawn, spawned)
+  if spawn.stdio[1] < 0 or spawn.stdio[2] < 0 then stdout:flush() end
+  status, spawned.step = process.room(), NO_STEP
+  if status == 0 then status = C.tl_process_spawn(spawn, spawned) end
   if status == NO_MEMORY then status = spawn_once_more(order) end
   spare = order
   if status ~= 0 then

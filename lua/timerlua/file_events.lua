@@ -6,7 +6,8 @@ local watch = require "timerlua.watch"
 
 local C = core.C
 local band = require "bit".band
-local AGAIN, IGNORED, OVERFLOW = -11, 0x8000, 0x4000 -- EAGAIN, TL_FILE_...
+local AGAIN, CHILD = -11, -10 -- EAGAIN, ECHILD
+local IGNORED, OVERFLOW = 0x8000, 0x4000 -- TL_FILE_...
 local ROOM = 65536
 local MOST_READS = 16 -- in a turn, so that others get theirs
 
@@ -24,6 +25,7 @@ local file_events = {
 local fd, reader -- of inotify, and its watch
 local records = {} -- by number of the kernel's watch: its uses
 local serial = 0
+local process = C.tl_process_id() -- whose kernel's watches they are
 local users, holders = 0, 0 -- how many want events; and keep the loop running
 local buffer
 
@@ -111,11 +113,20 @@ local function open()
   return nil, message, status
 end
 
+local function close_descriptor()
+  if fd then C.tl_socket_close(fd) end
+  fd = nil
+end
+
 local function close()
   reader:cancel()
-  C.tl_socket_close(fd)
-  fd, reader, records = nil, nil, {}
+  close_descriptor()
+  reader, records = nil, {}
 end
+
+-- The state may end while some want events. Kept by the module's table.
+file_events.sentinel = newproxy(true)
+getmetatable(file_events.sentinel).__gc = close_descriptor
 
 --- Begin to want events. 0 or a negative errno; or nil, message, code.
 function file_events.enter()
@@ -145,6 +156,7 @@ end
 --- @return integer number of the kernel's watch, one for each file; or a
 ---   negative errno
 function file_events.add(use, mask)
+  if C.tl_process_id() ~= process then return CHILD end
   local number = C.tl_inotify_add(fd, use.path, mask)
   if number < 0 then return number end
   serial = serial + 1
@@ -161,7 +173,7 @@ function file_events.remove(use)
   record[use] = nil
   if next(record) == nil then
     records[use.number] = nil
-    C.tl_inotify_remove(fd, use.number)
+    if C.tl_process_id() == process then C.tl_inotify_remove(fd, use.number) end
   end
 end
 

@@ -4,6 +4,7 @@ local core = require "timerlua.ffi"
 local misuse = require "timerlua.misuse"
 
 local C = core.C
+local type_of_file = io.type
 local RULE = " must be a descriptor, an io file or have fileno()"
 
 local fileno = {}
@@ -16,10 +17,18 @@ end
 local is_number = fileno.is_number
 
 local function ask(value)
-  if io.type(value) == "file" then return C.tl_stream_fd(value) end
+  if type_of_file(value) == "file" then return C.tl_stream_fd(value) end
   if type(value) == "table" or type(value) == "userdata" then
     local has, method = pcall(function() return value.fileno end)
     if has and method then return method(value) end
+  end
+end
+
+--- Raise when a descriptor, which is about to be taken over or closed by its
+--- number, is a standard one of a host's, which would lose it.
+function fileno.check_own(where, fd)
+  if fd <= 2 and core.core.host_flags then
+    misuse.got(where, "descriptors 0 to 2 are the host program's own", fd)
   end
 end
 

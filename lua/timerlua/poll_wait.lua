@@ -71,6 +71,7 @@ end
 -- Interpreted, so that a signal's hook runs between two calls: that is how
 -- luajit ends a script at Ctrl-C.
 local function block(where, fds, count, delay, judge)
+  wait.before_blocking(where, delay)
   local timeout_ns = new_timeout(delay and to_ns(delay) or -1)
   local found
   repeat found = C.tl_poll_wait(fds, count, timeout_ns) until found ~= EINTR

@@ -18,14 +18,17 @@ local waiters = require "timerlua.waiters"
 
 local C, loop = core.C, core.loop
 local READ, EDGE = 1, 16 -- TL_READ ...
-local AGAIN, NO_SUCH, NO_MEMORY, STALE = -11, -3, -12, -116
+local AGAIN, NO_SUCH, NO_MEMORY, STALE, CHILD = -11, -3, -12, -116, -10
 local TERM, KILL = 15, 9
+local LIMIT = -4352    -- TL_LIMIT
 local MOST_AT_EXIT = 5 -- seconds that what is left at the end may take to end
+local MOST_IN_HOST = 1 -- the same where the end blocks another program
 local AFTER_KILL = 1   -- seconds that KILL may take
 local ended = ffi.new("tl_process_exit")
 local id = core.new_id()
 
 local process = {}
+local own_id = C.tl_process_id() -- another in a forked child
 
 --- @class timerlua.Process
 --- @field kind string "process"
@@ -292,6 +295,17 @@ local function discard(self)
   C.tl_socket_close(self.pidfd)
 end
 
+--- Whether one more can be looked after, in a forked child or within the host's
+--- limit: a status. One that is not started does nothing, while another would
+--- have to be killed.
+function process.room()
+  if C.tl_process_id() ~= own_id then return CHILD end
+  if not wait.hosted then return 0 end
+  local status = C.tl_readiness_open(loop, id, -1)
+  if status == 0 then C.tl_readiness_close(loop, id.slot, id.generation) end
+  return status
+end
+
 --- A process that has just been started.
 --- @param self table pid, pidfd, argv, and what else is known of it
 --- @param limit? number|ffi.cdata* how long it may run
@@ -306,7 +320,8 @@ function process.adopt(self, limit)
   end
   enlist(self)
   if not limit then return self end
-  self.deadline = timer.after(limit, time_over, self)
+  local code, _
+  self.deadline, _, code = timer.after(limit, time_over, self)
   if self.deadline then
     self.deadline:unref()
     return self
@@ -315,7 +330,7 @@ function process.adopt(self, limit)
   C.tl_handle_close(loop, self.slot, self.generation)
   anchors.clear(self.slot)
   discard(self)
-  return nil, NO_MEMORY
+  return nil, code == "ELIMIT" and LIMIT or NO_MEMORY
 end
 
 local function sweep(list)
@@ -326,9 +341,12 @@ local function sweep(list)
   return left
 end
 
---- The program ends: end and reap every process that is not detached. Waits,
---- without the loop, for a bounded time.
+--- The program ends, or the host lets the runtime go: end and reap every process
+--- that is not detached. Waits, without the loop, for a bounded time. In a forked
+--- child they are its parent's.
 function process.end_all()
+  if C.tl_process_id() ~= own_id then return end
+  local most = wait.hosted and MOST_IN_HOST or MOST_AT_EXIT
   local list, longest = {}, 0
   local each = last
   while each do
@@ -337,7 +355,7 @@ function process.end_all()
   end
   list = sweep(list)
   for _, self in ipairs(list) do
-    longest = math.max(longest, math.min(self.kill_after, MOST_AT_EXIT))
+    longest = math.max(longest, math.min(self.kill_after, most))
     send(self, TERM)
   end
   if #list > 0 then await(list, longest) end
@@ -347,8 +365,19 @@ function process.end_all()
   sweep(list)
 end
 
--- A plain luajit has no other end. Kept by the module's table.
+-- A plain luajit and a host's runtime have no other end. What is detached, and
+-- what not even KILL has ended, is nobody's then. Kept by the module's table.
+local end_all = process.end_all
+
 process.sentinel = newproxy(true)
-getmetatable(process.sentinel).__gc = function() process.end_all() end
+getmetatable(process.sentinel).__gc = function()
+  end_all()
+  while last do
+    local self = last
+    strike(self)
+    C.tl_process_reap(self.pid, ended)
+    unwatch(self)
+  end
+end
 
 return process

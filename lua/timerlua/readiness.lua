@@ -87,7 +87,8 @@ function readiness.block(fd, interest, delay)
 end
 jit.off(readiness.block)
 
-local function block(fd, interest, delay)
+local function block(where, fd, interest, delay)
+  wait.before_blocking(where, delay)
   return math.min(readiness.block(fd, interest, delay), 0)
 end
 
@@ -100,7 +101,7 @@ end
 --- @return integer status 0, or a negative errno: EBADF, EPERM (a regular
 ---   file, which is always ready), ENOMEM, EMFILE
 function Place:wait(where, interest, delay)
-  if not wait.can_suspend() then return block(self.fd, interest, delay) end
+  if not wait.can_suspend() then return block(where, self.fd, interest, delay) end
   local bits = INTEREST[interest]
   local status = suspend(self, where, bits, delay)
   if status == EBUSY or status == EEXIST then
@@ -120,7 +121,7 @@ end
 --- The same wait for a descriptor that has no place.
 --- @return integer status as Place:wait
 function readiness.wait(where, fd, interest, delay)
-  if not wait.can_suspend() then return block(fd, interest, delay) end
+  if not wait.can_suspend() then return block(where, fd, interest, delay) end
   local place, status = open(fd)
   if not place then return status end
   local ok, result = pcall(place.wait, place, where, interest, delay)

@@ -206,7 +206,9 @@ end
 --- @param fd integer
 --- @return timerlua.Epoll ep
 function epoll.fromfd(fd)
-  return object(epoll_set.of(number_of("select.epoll.fromfd", "fd", fd)))
+  local number = number_of("select.epoll.fromfd", "fd", fd)
+  fileno.check_own("select.epoll.fromfd", number)
+  return object(epoll_set.of(number))
 end
 
 return epoll

@@ -195,7 +195,8 @@ end
 
 -- Interpreted, so that a signal's hook runs between two calls: that is how
 -- luajit ends a script at Ctrl-C.
-local function block(queue, list, most, delay)
+local function block(queue, where, list, most, delay)
+  wait.before_blocking(where, delay)
   local timeout_ns = new_timeout(delay and to_ns(delay) or -1)
   repeat
     local status = C.tl_kqueue_block(queue.owned.pointer, timeout_ns)
@@ -241,7 +242,7 @@ local function wait_for_events(queue, where, list, most, delay)
   end
   if take(queue, list, most) > 0 or delay == 0 then return 0 end
   if suspends then return suspend(queue, where, list, most, delay) end
-  return block(queue, list, most, delay)
+  return block(queue, where, list, most, delay)
 end
 
 --- Change what is watched, then wait for events.

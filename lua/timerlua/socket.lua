@@ -93,7 +93,8 @@ end
 -- ---------------------------------------------------------------------------
 -- waiting
 
-local function block(self, interest, left)
+local function block(self, where, interest, left)
+  wait.before_blocking(where, left)
   local status = readiness.block(self.fd, interest, left)
   if status > 0 then return 0 end
   return status == 0 and TIME_OVER or status
@@ -115,7 +116,7 @@ local function await(self, where, interest, deadline)
     left = deadline - C.tl_now(loop, 0)
     if left <= 0 then return TIME_OVER end
   end
-  if not wait.can_suspend() then return block(self, interest, left) end
+  if not wait.can_suspend() then return block(self, where, interest, left) end
   local place, status = place_of(self)
   if not place then return status end
   return place:wait(where, interest, left)
@@ -266,6 +267,7 @@ end
 
 local function sleep(where, seconds)
   if not wait.can_suspend() then
+    wait.before_blocking(where, seconds)
     readiness.block(-1, nil, seconds)
     return
   end

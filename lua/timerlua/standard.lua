@@ -29,7 +29,7 @@ local function open(self, name)
   local conn = connection.pending(settings)
   conn.name = name
   rawset(self, name, conn)
-  if FILES[name] ~= io.stdin then FILES[name]:flush() end -- what was written before
+  if name ~= "stdin" then FILES[name]:flush() end -- what was written before
   local id = core.new_id()
   local status = C.tl_standard_open(loop, id, NUMBERS[name], settings.flags)
   if status == BAD_FD then return conn end -- all its verbs say so
@@ -46,7 +46,9 @@ end
 --- A connection of the process's own, in one direction. It is made when it is
 --- first asked for, and stays. Closing it puts /dev/null in the place of the
 --- descriptor. What is queued when the script ends is sent before the process
---- does.
+--- does. In a host's runtime the descriptor stays the host's: closed or not, it
+--- is as it was, and of what is queued at the end the kernel gets what it takes
+--- at once.
 --- @param self table where it is kept from then on
 --- @param name any "stdin", "stdout" or "stderr"; nil is returned for others
 --- @return timerlua.Connection?

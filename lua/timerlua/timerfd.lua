@@ -196,6 +196,7 @@ function timerfd.close(fd)
   local where = "timerfd.close"
   if getmetatable(fd) == Timerfd and fd.closed then return true end
   local number, self = descriptor(where, fd)
+  if not self then fileno.check_own(where, number) end
   local visitor = visitors[number]
   if self then give_up(self) end
   if visitor then

@@ -151,6 +151,12 @@ function wait.able(where)
   return waiter
 end
 
+--- Before the thread is blocked, since nothing can be suspended: in a host, whose
+--- loop would stand still, raises as begin does, unless delay is 0.
+function wait.before_blocking(where, delay)
+  if wait.hosted and delay ~= 0 then wait.able(where) end
+end
+
 local function raise_status(where, status)
   local _, message = errors.failed(where, status)
   error("timerlua." .. message, 0)
