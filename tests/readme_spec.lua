@@ -112,8 +112,9 @@ local function run_c(block)
   support.write(folder .. "/example.c", table.concat(block.lines, "\n") .. "\n")
   local lib = folder .. "/usr/local/lib"
   local command = ("PKG_CONFIG_PATH=%s/pkgconfig; export PKG_CONFIG_PATH; "
-    .. "cc -Wall -Wextra -Werror example.c $(pkg-config --cflags --libs timerlua) -o example "
-    .. "&& LD_LIBRARY_PATH=%s ./example"):format(lib, lib)
+    .. "cc -Wall -Wextra -Werror %s example.c $(pkg-config --cflags --libs timerlua) -o example "
+    .. "&& LD_LIBRARY_PATH=%s ./example"):format(lib,
+    support.sanitized and "-fsanitize=address,undefined" or "", lib)
   local result = support.shell(in_folder(command), { timeout = 60 })
   assert.equal("", result.err, block.where)
   assert.equal(0, result.code, block.where)
