@@ -80,6 +80,9 @@ void tl__stream_settle(tl_loop *loop, tl_id id, int ready, bool unwanted);
 void tl__streams_flush(tl_loop *loop);
 /* Back into a new poller. */
 void tl__stream_renew(tl_loop *loop, tl_id id, tl_handle *handle);
+/* Tell nothing more, send what is queued and close; but a standard stream
+   stays open. */
+void tl__stream_drop(tl_loop *loop, tl_id id);
 /* At the end of the loop. */
 void tl__stream_dispose(tl_loop *loop, tl_handle *handle);
 

@@ -140,6 +140,11 @@ int tl_handle_info_get(tl_loop *loop, uint32_t slot, uint32_t generation,
 /* The generation of the first live handle at or after *slot, which is set to
    its slot; 0 when there is none. Walks the table. */
 uint32_t tl_handle_walk(tl_loop *loop, uint32_t *slot);
+/* End every handle, of whatever kind. Nothing of them is told any more;
+   connections send what they have queued, and then close. The standard streams
+   stay open, for what is still to be written. Descriptors of watches stay
+   their owners'. */
+void tl_loop_drop(tl_loop *loop);
 /* Whether the handle keeps the loop running while it is active. */
 int tl_handle_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on);
 /* Its callback is over: the handle ends unless it is queued or paused.
