@@ -860,14 +860,18 @@ enum { TL_STDIO_INHERIT = -1, TL_STDIO_NULL = -2, TL_STDIO_STDOUT = -3 };
 
 /* What of a tl_spawn is to be done. GROUP: join the process group `group`, 0
    for one of its own. SESSION: begin a session. BLOCKING, for standard input,
-   times 2 and 4 for the other two: take O_NONBLOCK off the descriptor. */
+   times 2 and 4 for the other two: take O_NONBLOCK off the descriptor. FOLLOWS:
+   the kernel sends it TERM when the thread that starts it has ended, however
+   that happens, PR_SET_PDEATHSIG(2const); not to a program that gets other
+   rights by being run, as with a set-user-ID bit. */
 enum {
     TL_SPAWN_GROUP = 1,
     TL_SPAWN_SESSION = 2,
     TL_SPAWN_NICE = 4,
     TL_SPAWN_GID = 8,
     TL_SPAWN_UID = 16,
-    TL_SPAWN_BLOCKING = 32
+    TL_SPAWN_BLOCKING = 32,
+    TL_SPAWN_FOLLOWS = 256
 };
 
 /* Where it failed. */
@@ -884,7 +888,8 @@ enum {
     TL_STEP_GROUPS = 101,
     TL_STEP_GID = 102,
     TL_STEP_UID = 103,
-    TL_STEP_EXEC = 104
+    TL_STEP_FOLLOWS = 104,
+    TL_STEP_EXEC = 105
 };
 
 /* setrlimit(2); all bits set are no limit. */

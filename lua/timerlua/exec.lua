@@ -15,6 +15,7 @@ local wait = require "timerlua.wait"
 
 local C = core.C
 local GROUP, SESSION, NICE, GID, UID, BLOCKING = 1, 2, 4, 8, 16, 32 -- TL_SPAWN_...
+local FOLLOWS = 256
 local FILE, SEND_ONLY, RECEIVE_ONLY = 4, 0x10000, 0x20000 -- TL_STREAM_...
 local PLACES = { inherit = -1, null = -2, stdout = -3 } -- TL_STDIO_...
 local NO_MEMORY, BUSY = -12, -16
@@ -39,6 +40,10 @@ local new_pair = ffi.typeof("int32_t[2]")
 local exec = {
   options = "stdin stdout stderr cwd env setenv uid gid pgroup nice rlimits timeout "
     .. "kill_after detached on_exit name",
+
+  --- Whether children get TERM when this thread has ended in whatever way; for
+  --- a program whose only loop it runs. A host's threads may come and go.
+  follow = false,
 }
 local NONE = {}
 local KNOWN = options.names(exec.options)
@@ -185,6 +190,8 @@ local function attributes(where, opts, spawn)
   if options.flag(where, opts, "detached", false) then
     if pgroup ~= nil then misuse.raise(where, "options detached and pgroup exclude each other") end
     flags = flags + SESSION
+  elseif exec.follow then
+    flags = flags + FOLLOWS
   end
   local nice = whole(where, opts, "nice", -20, 19)
   if nice then flags, spawn.nice = flags + NICE, nice end

@@ -63,7 +63,7 @@ function wait.on_cut()
   state.stopping, state.reason = false, nil
 end
 
-local SIGNALS = { [2] = "SIGINT", [15] = "SIGTERM" }
+local SIGNALS = { [1] = "SIGHUP", [2] = "SIGINT", [15] = "SIGTERM" }
 
 local HOST_STOP = 256 -- a status from 0 to 255 is added: tl_stop in timerlua.h
 
