@@ -132,7 +132,7 @@ int main(int argc, char **argv)
     tl_host_close(host);
     if ((fflush(stdout) != 0 || ferror(stdout) || lost) && code == 0)
         code = EXIT_FAILURE; /* output was lost: disk full, pipe closed */
-    if (ended_by) { /* so that shells and service managers see it */
+    if (ended_by) {          /* so that shells and service managers see it */
         (void)fflush(NULL);
         end_by_signal(ended_by);
     }

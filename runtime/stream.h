@@ -30,7 +30,9 @@ enum {
     TL_IS_FATAL = 0x100000, /* a write without a reader raises SIGPIPE, which
                                would end the process */
     TL_IS_READY = 0x200000, /* always: epoll(7) refuses to watch it */
-    TL_IS_VAGUE = 0x400000 /* a short read does not say that there is no more */
+    TL_IS_VAGUE = 0x400000, /* a short read says not that there is no more */
+    TL_IS_LENT = 0x800000   /* its description blocks, for those who share it:
+                               asked before each call, and given little */
 };
 
 typedef struct tl_stream {

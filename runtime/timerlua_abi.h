@@ -563,6 +563,10 @@ int tl_file_is_terminal(int fd);
    -EEXIST, -EMFILE, -ENOMEM, -ECHILD. What stdio has read ahead is taken
    over. The descriptor itself stays open until the connection is closed. */
 int tl_standard_open(tl_loop *loop, tl_id *id, int number, int options);
+/* A child is to share some of them: take O_NONBLOCK off their descriptions
+   again, where it was set, for good. From then on these are asked first whether
+   they are ready, and written to by a page at most. */
+void tl_standard_lend(tl_loop *loop);
 /* At the end: send what is queued for 1 and 2, which blocks until there is
    room or nobody who reads; and restore. 0, or why output was lost. */
 int tl_standard_end(tl_loop *loop);
