@@ -20,12 +20,15 @@ describe("an error that ends the script", function()
       local client = tl.connect("127.0.0.1:" .. server.port, { handler = on })
       local plain = tl.connect("127.0.0.1:" .. server.port)
       local reader, writer = tl.pipe()
-      KEPT = { server, client, plain, writer, tl.udp("127.0.0.1:0"), tl.udp("127.0.0.1:0", { data = told }),
-        tl.exec { "sleep", "60" } }
+      KEPT = { server, client, plain, writer, tl.udp("127.0.0.1:0"),
+        tl.udp("127.0.0.1:0", { data = told }), tl.exec { "sleep", "60" } }
       tl.spawn(function() reader:receive() told() end)
       tl.spawn(function() tl.stdin:receive("*a") tl.sleep(9) told() end)
       local idle, other = tl.pipe()
-      tl.spawn(function() select.select({ idle:fileno() }, {}, {}) told(other) end)
+      tl.spawn(function()
+        select.select({ idle:fileno() }, {}, {})
+        told(other)
+      end)
       tl.sleep(0.01)
       tl.every(0.001, told)
       tl.on("stop", function(reason)
