@@ -278,18 +278,20 @@ local function send_before(number)
   if number == 1 then io.stdout:flush() end
 end
 
--- The child shares some of our streams, with the descriptions behind them.
+-- The child shares some of our streams, with the descriptions behind them. 1 and
+-- 2 often lead to the same place.
 local function share_streams(opts)
-  local shared = {}
+  local shares, writes = false, false
   for i, name in ipairs(STREAMS) do
     local number = standard_number(opts[name], i - 1)
-    if number then shared[number] = true end
+    if number then shares = true end
+    if number and number > 0 then writes = true end
   end
-  if next(shared) == nil then return end
-  for number = 1, 2 do
-    if shared[number] then send_before(number) end
+  if writes then
+    send_before(1)
+    send_before(2)
   end
-  C.tl_standard_lend(core.loop)
+  if shares then C.tl_standard_lend(core.loop) end
 end
 
 -- Prepare one stream: a status.
