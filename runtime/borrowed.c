@@ -51,10 +51,10 @@ static int duplicate(int number)
 }
 
 /* Make the shared description non-blocking until it is given back. */
-static int share(tl_borrowed *b, int number, int flags)
+static int share(tl_borrowed *b, int number, int flags, bool lent)
 {
     int fd = duplicate(number);
-    if (fd < 0 || flags & O_NONBLOCK)
+    if (fd < 0 || flags & O_NONBLOCK || lent)
         return fd;
     atomic_store(&b->fd, fd); /* a signal may come right after the next line */
     atomic_store(&b->flags, flags);
@@ -66,7 +66,7 @@ static int share(tl_borrowed *b, int number, int flags)
     return error;
 }
 
-static int open_own(tl_borrowed *b, int number, int *options)
+static int open_own(tl_borrowed *b, int number, int *options, bool lent)
 {
     struct stat kind;
     int flags = fcntl(number, F_GETFL);
@@ -84,7 +84,7 @@ static int open_own(tl_borrowed *b, int number, int *options)
     if (is_immediate(&kind))
         return duplicate(number);
     int fd = is_reopenable(&kind, number) ? reopen(number) : -1;
-    return fd >= 0 ? fd : share(b, number, flags);
+    return fd >= 0 ? fd : share(b, number, flags, lent);
 }
 
 /* The settings of the terminal that input comes from. Output alone says
@@ -118,13 +118,20 @@ int tl__borrow(tl_loop *loop, int number, int *fd, int *options)
     tl_borrowed *b = &loop->borrowed[number];
     if (atomic_load(&b->fd) >= 0)
         return -EEXIST;
-    *fd = open_own(b, number, options);
+    *fd = open_own(b, number, options, loop->lent);
     if (*fd < 0)
         return *fd;
     atomic_store(&b->fd, *fd);
     if (number == STDIN_FILENO)
         keep_terminal(b, *fd);
     return 0;
+}
+
+bool tl__borrowed_blocks(int fd)
+{
+    struct stat kind;
+    return fstat(fd, &kind) == 0 && !S_ISSOCK(kind.st_mode) &&
+           !is_immediate(&kind) && !(fcntl(fd, F_GETFL) & O_NONBLOCK);
 }
 
 /* --- giving back -------------------------------------------------------- */

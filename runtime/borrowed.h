@@ -28,6 +28,8 @@ typedef struct tl_borrowed {
    or a negative errno: -EBADF when it is closed or not open for that, -EEXIST
    when it is borrowed already, -EMFILE, -ENOMEM. */
 int tl__borrow(tl_loop *loop, int number, int *fd, int *options);
+/* Whether the description of our own is one that blocks. */
+bool tl__borrowed_blocks(int fd);
 /* It is not going to be used after all. */
 void tl__borrowed_undo(tl_loop *loop, int number);
 /* A connection's descriptor is closed next: if it is a borrowed one, give it

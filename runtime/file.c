@@ -8,7 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_WRITTEN = 1 << 20 };
+/* A pipe that is ready for writing has room for a page, pipe(7). */
+enum { MOST_WRITTEN = 1 << 20, PAGE = 4096 };
 
 ssize_t tl_file_read(int fd, void *bytes, size_t room)
 {
@@ -63,6 +64,28 @@ ssize_t tl_file_write_quietly(int fd, const struct iovec *parts, int count)
             ;
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return taken;
+}
+
+static bool is_ready(int fd, short events)
+{
+    struct pollfd one = {.fd = fd, .events = events};
+    return poll(&one, 1, 0) != 0;
+}
+
+ssize_t tl_file_read_lent(int fd, void *bytes, size_t room)
+{
+    return is_ready(fd, POLLIN) ? tl_file_read(fd, bytes, room) : -EAGAIN;
+}
+
+ssize_t tl_file_write_lent(int fd, const struct iovec *part, bool quietly)
+{
+    struct iovec little = *part;
+    if (little.iov_len > PAGE)
+        little.iov_len = PAGE;
+    if (!is_ready(fd, POLLOUT))
+        return -EAGAIN;
+    return quietly ? tl_file_write_quietly(fd, &little, 1)
+                   : tl_file_write(fd, &little, 1);
 }
 
 void tl_file_await_room(int fd)

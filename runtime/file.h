@@ -19,6 +19,11 @@ ssize_t tl_file_read(int fd, void *bytes, size_t room);
 ssize_t tl_file_write(int fd, const struct iovec *parts, int count);
 /* The same where SIGPIPE would end the process: two system calls more. */
 ssize_t tl_file_write_quietly(int fd, const struct iovec *parts, int count);
+/* For a descriptor that blocks: -EAGAIN while nothing is there or there is no
+   room, and a page at most is written. Somebody else who uses it may be faster;
+   then they block. */
+ssize_t tl_file_read_lent(int fd, void *bytes, size_t room);
+ssize_t tl_file_write_lent(int fd, const struct iovec *part, bool quietly);
 /* Blocks until it takes bytes or never will. */
 void tl_file_await_room(int fd);
 /* Whether SIGPIPE ends the process, signal(7): the program catches it, but a

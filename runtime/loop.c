@@ -57,6 +57,29 @@ static void dispose(tl_loop *loop, tl_handle *handle)
         tl_socket_close(handle->at.watch.fd);
 }
 
+static void drop_one(tl_loop *loop, tl_id id, const tl_handle *handle)
+{
+    if (handle->kind == TL_STREAM)
+        tl__stream_drop(loop, id);
+    else if (handle->kind == TL_DATAGRAM)
+        (void)tl_datagram_close(loop, id.slot, id.generation);
+    else if (handle->kind == TL_LISTENER)
+        (void)tl_listener_close(loop, id.slot, id.generation);
+    else if (handle->kind == TL_READINESS)
+        tl_readiness_close(loop, id.slot, id.generation);
+    else
+        tl_handle_close(loop, id.slot, id.generation);
+}
+
+void tl_loop_drop(tl_loop *loop)
+{
+    for (uint32_t slot = 0;
+         (slot = tl_handles_walk(&loop->handles, slot + 1)) != 0;) {
+        const tl_handle *handle = tl_handles_at(&loop->handles, slot);
+        drop_one(loop, (tl_id){slot, handle->generation}, handle);
+    }
+}
+
 void tl_loop_close(tl_loop *loop)
 {
     if (!tl_poller_forked(&loop->poller)) /* the parent sends what it queued */

@@ -1,4 +1,18 @@
-/* The program timerlua: signals and exit status around a host. */
+/* The program timerlua: signals and exit status around a host.
+
+   Ways to end, and what each owes:
+
+                              "stop"    children      queued  terminal,  PID
+                              handlers                output  O_NONBLOCK file
+     by itself, tl.stop, an
+     error, first HUP INT TERM  yes    TERM, KILL      yes      yes      yes
+     os.exit                    no     TERM, KILL      yes      yes      yes
+     second of these, QUIT,
+     ABRT, ALRM, USR1 ...       no     TERM: kernel    no       yes      no
+     KILL, a fault              no     TERM: kernel    no       no       no
+
+   Handlers and children are the loop's and program.lua's, the PID file exit's,
+   the rest is here. The kernel's TERM is that of TL_SPAWN_FOLLOWS. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -14,14 +28,19 @@
 static tl_loop *_Atomic signalled_loop;
 static atomic_bool stopping;
 
+static void end_by_signal(int number)
+{
+    (void)signal(number, SIG_DFL);
+    (void)raise(number);
+}
+
 /* End by a signal at once, but leave the terminal as it was. */
 static void on_fatal(int number)
 {
     tl_loop *loop = atomic_load(&signalled_loop);
     if (loop != NULL)
         tl_standard_restore(loop);
-    (void)signal(number, SIG_DFL);
-    (void)raise(number);
+    end_by_signal(number);
 }
 
 static void catch_signal(int number, void (*handler)(int), int flags)
@@ -46,18 +65,22 @@ static void catch_fatal(int number)
    when the script never returns to the loop. */
 static void on_signal(int number)
 {
-    if (atomic_exchange(&stopping, true))
+    tl_loop *loop = atomic_load(&signalled_loop);
+    if (atomic_exchange(&stopping, true) || loop == NULL)
         on_fatal(number);
     else
-        tl_loop_wake(atomic_load(&signalled_loop), number);
+        tl_loop_wake(loop, number);
 }
 
-/* os.exit leaves nothing queued behind. */
+/* os.exit leaves nothing queued behind. It does not return to the loop, so a
+   signal that comes while the last reader takes its time ends the process. */
 static void on_exit_called(void)
 {
-    tl_loop *loop = atomic_exchange(&signalled_loop, NULL);
+    atomic_store(&stopping, true);
+    tl_loop *loop = atomic_load(&signalled_loop);
     if (loop != NULL)
         (void)tl_standard_end(loop);
+    atomic_store(&signalled_loop, NULL);
 }
 
 /* Writing to a closed pipe is an error that the writer sees. A handler rather
@@ -65,15 +88,6 @@ static void on_exit_called(void)
 static void ignore_signal(int number)
 {
     (void)number;
-}
-
-/* End by the signal that ended the script, so that shells and service managers
-   see what happened. */
-static void end_by_signal(int number)
-{
-    (void)fflush(NULL);
-    (void)signal(number, SIG_DFL);
-    (void)raise(number);
 }
 
 /* Where one of the descriptors 0 to 2 is closed, the next file to be opened
@@ -86,6 +100,19 @@ static void hold_numbers(void)
             (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
+static const int orderly[] = {SIGHUP, SIGINT, SIGTERM};
+
+static void catch_signals(void)
+{
+    static const int fatal[] = {SIGQUIT, SIGABRT,   SIGALRM, SIGUSR1, SIGUSR2,
+                                SIGPWR,  SIGVTALRM, SIGPROF, SIGXCPU, SIGXFSZ};
+    for (size_t i = 0; i < sizeof orderly / sizeof *orderly; i++)
+        catch_signal(orderly[i], on_signal, 0);
+    for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++)
+        catch_fatal(fatal[i]);
+    catch_signal(SIGPIPE, ignore_signal, 0);
+}
+
 int main(int argc, char **argv)
 {
     hold_numbers();
@@ -94,24 +121,20 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     atomic_store(&signalled_loop, tl_host_loop(host));
     (void)atexit(on_exit_called);
-    static const int fatal[] = {SIGHUP,  SIGQUIT,   SIGABRT, SIGALRM, SIGUSR1,
-                                SIGUSR2, SIGVTALRM, SIGPROF, SIGXCPU, SIGXFSZ};
-    for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++)
-        catch_fatal(fatal[i]);
-    catch_signal(SIGPIPE, ignore_signal, 0);
-    catch_signal(SIGINT, on_signal, 0);
-    catch_signal(SIGTERM, on_signal, 0);
+    catch_signals();
     int ended_by = 0;
     int code = tl_host_run(host, argc, argv, &ended_by);
     /* one that comes now ends a process whose last output nobody reads */
-    catch_fatal(SIGINT);
-    catch_fatal(SIGTERM);
+    for (size_t i = 0; i < sizeof orderly / sizeof *orderly; i++)
+        catch_fatal(orderly[i]);
     int lost = tl_host_finish(host);
     atomic_store(&signalled_loop, NULL);
     tl_host_close(host);
     if ((fflush(stdout) != 0 || ferror(stdout) || lost) && code == 0)
         code = EXIT_FAILURE; /* output was lost: disk full, pipe closed */
-    if (ended_by)
+    if (ended_by) {          /* so that shells and service managers see it */
+        (void)fflush(NULL);
         end_by_signal(ended_by);
+    }
     return code;
 }

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -27,6 +28,7 @@ enum { STACK_BYTES = 32768, FIRST_FREE = 3, MOST_POLLED = 1024 };
 /* What a child is to do, and what became of it. */
 typedef struct {
     const tl_spawn *spawn;
+    int parent;     /* our process */
     int sources[3]; /* descriptors for its standard ones; negative: untouched */
     int step, error;
     char file[PATH_MAX];
@@ -154,6 +156,18 @@ static bool set_attributes(plan *p)
     return set_identity(p);
 }
 
+/* After the change of identity, which undoes it. */
+static bool follow(plan *p)
+{
+    if (!(p->spawn->options & TL_SPAWN_FOLLOWS))
+        return true;
+    p->step = TL_STEP_FOLLOWS;
+    if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0)
+        return false;
+    errno = EINTR;
+    return getppid() == p->parent; /* it was not killed meanwhile */
+}
+
 static void execute(const plan *p, const char *file)
 {
     const tl_spawn *s = p->spawn;
@@ -201,7 +215,7 @@ static int child(void *argument)
 {
     plan *p = argument;
     default_signals();
-    if (arrange_stdio(p) && set_attributes(p)) {
+    if (arrange_stdio(p) && set_attributes(p) && follow(p)) {
         p->step = TL_STEP_EXEC;
         sigset_t none;
         (void)sigemptyset(&none);
@@ -245,7 +259,7 @@ static void undo(const plan *p, const tl_spawned *spawned)
 
 int tl_process_spawn(const tl_spawn *spawn, tl_spawned *spawned)
 {
-    plan p = {.spawn = spawn, .step = TL_STEP_CLONE};
+    plan p = {.spawn = spawn, .step = TL_STEP_CLONE, .parent = getpid()};
     /* a signal's handler must run in one of the two only; libc's function
        would leave out the signals that it uses itself */
     uint64_t all = UINT64_MAX, before = 0;

@@ -53,6 +53,8 @@ static bool may_read(const tl_loop *loop, tl_stream *s)
 static ssize_t receive(const tl_handle *handle, const tl_stream *s, char *bytes,
                        size_t room)
 {
+    if (s->state & TL_IS_LENT)
+        return tl_file_read_lent(handle->at.watch.fd, bytes, room);
     if (s->state & TL_STREAM_FILE)
         return tl_file_read(handle->at.watch.fd, bytes, room);
     return tl_socket_receive(handle->at.watch.fd, bytes, room);

@@ -82,6 +82,8 @@ typedef struct load {
 static ssize_t send_parts(int fd, const tl_stream *s, const struct iovec *parts,
                           int count)
 {
+    if (s->state & TL_IS_LENT)
+        return tl_file_write_lent(fd, parts, (s->state & TL_IS_FATAL) != 0);
     if (s->state & TL_IS_FATAL)
         return tl_file_write_quietly(fd, parts, count);
     if (s->state & TL_STREAM_FILE)

@@ -1,5 +1,6 @@
 /* Standard input, output and error as connections: see timerlua_abi.h. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -37,6 +38,15 @@ static int take_over(tl_loop *loop, tl_stream *s)
     return error;
 }
 
+/* Have a stream ask first where its description blocks. */
+static void mark_lent(tl_loop *loop, const tl_borrowed *b)
+{
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, b->id, &handle);
+    if (s != NULL && tl__borrowed_blocks(handle->at.watch.fd))
+        s->state |= TL_IS_LENT;
+}
+
 int tl_standard_open(tl_loop *loop, tl_id *id, int number, int options)
 {
     int fd, flags = 0;
@@ -53,6 +63,8 @@ int tl_standard_open(tl_loop *loop, tl_id *id, int number, int options)
     tl_borrowed *b = &loop->borrowed[number];
     b->id = *id;
     tl_handle *handle;
+    if (loop->lent)
+        mark_lent(loop, b);
     if (number == STDIN_FILENO)
         error = take_over(loop, tl__stream_find(loop, *id, &handle));
     if (error) {
@@ -74,6 +86,22 @@ static int empty(tl_loop *loop, tl_id id)
     s->state &= ~(uint32_t)TL_IS_BLOCKED;
     (void)tl__stream_send_queue(loop, id, handle, s);
     return 0;
+}
+
+void tl_standard_lend(tl_loop *loop)
+{
+    if (tl_poller_forked(&loop->poller))
+        return;
+    loop->lent = true;
+    for (int i = 0; i < TL_BORROWED_COUNT && loop->borrowed != NULL; i++) {
+        int flags = atomic_exchange(&loop->borrowed[i].flags, -1);
+        if (flags < 0)
+            continue;
+        (void)fcntl(atomic_load(&loop->borrowed[i].fd), F_SETFL, flags);
+        for (int k = 0; k < TL_BORROWED_COUNT; k++)
+            if (atomic_load(&loop->borrowed[k].fd) >= 0)
+                mark_lent(loop, &loop->borrowed[k]);
+    }
 }
 
 int tl_standard_end(tl_loop *loop)

@@ -73,6 +73,7 @@ struct tl_loop {
     tl_agenda dirty; /* connections with bytes to send after the callback */
     size_t streams;
     struct tl_borrowed *borrowed; /* standard streams; NULL until one is used */
+    bool lent; /* a child has some of them: their descriptions stay blocking */
     tl_buffer_pool pool;
     char *scratch;              /* what was just received; TL_SCRATCH_BYTES */
     char from[TL_ADDRESS_TEXT]; /* where that came from, of a datagram */

@@ -472,6 +472,24 @@ int tl_stream_close(tl_loop *loop, uint32_t slot, uint32_t generation)
     return 1;
 }
 
+void tl__stream_drop(tl_loop *loop, tl_id id)
+{
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    if (s == NULL)
+        return;
+    s->state &= ~(uint32_t)TL_STREAM_FLOWING;
+    s->tell = 0;
+    handle->flags &= (uint8_t)~TL_FLAG_BUSY; /* its callback goes no further */
+    tl__set_active(loop, handle, false);
+    if (s->state & TL_IS_CLOSING && handle->at.watch.fd < 0)
+        tl__stream_free(loop, id, s); /* only that was to be told */
+    else if (s->state & TL_STREAM_SHARED)
+        tl__stream_update(loop, id, handle, s);
+    else
+        (void)tl_stream_close(loop, id.slot, id.generation);
+}
+
 void tl_stream_closing(tl_loop *loop, uint32_t slot, uint32_t generation,
                        uint32_t timer_slot, uint32_t timer_generation)
 {

@@ -30,7 +30,9 @@ enum {
     TL_IS_FATAL = 0x100000, /* a write without a reader raises SIGPIPE, which
                                would end the process */
     TL_IS_READY = 0x200000, /* always: epoll(7) refuses to watch it */
-    TL_IS_VAGUE = 0x400000 /* a short read does not say that there is no more */
+    TL_IS_VAGUE = 0x400000, /* a short read says not that there is no more */
+    TL_IS_LENT = 0x800000   /* its description blocks, for those who share it:
+                               asked before each call, and given little */
 };
 
 typedef struct tl_stream {
@@ -80,6 +82,9 @@ void tl__stream_settle(tl_loop *loop, tl_id id, int ready, bool unwanted);
 void tl__streams_flush(tl_loop *loop);
 /* Back into a new poller. */
 void tl__stream_renew(tl_loop *loop, tl_id id, tl_handle *handle);
+/* Tell nothing more, send what is queued and close; but a standard stream
+   stays open. */
+void tl__stream_drop(tl_loop *loop, tl_id id);
 /* At the end of the loop. */
 void tl__stream_dispose(tl_loop *loop, tl_handle *handle);
 

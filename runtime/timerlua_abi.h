@@ -140,6 +140,11 @@ int tl_handle_info_get(tl_loop *loop, uint32_t slot, uint32_t generation,
 /* The generation of the first live handle at or after *slot, which is set to
    its slot; 0 when there is none. Walks the table. */
 uint32_t tl_handle_walk(tl_loop *loop, uint32_t *slot);
+/* End every handle, of whatever kind. Nothing of them is told any more;
+   connections send what they have queued, and then close. The standard streams
+   stay open, for what is still to be written. Descriptors of watches stay
+   their owners'. */
+void tl_loop_drop(tl_loop *loop);
 /* Whether the handle keeps the loop running while it is active. */
 int tl_handle_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on);
 /* Its callback is over: the handle ends unless it is queued or paused.
@@ -559,6 +564,10 @@ int tl_file_is_terminal(int fd);
    over. The descriptor itself stays open until the connection is closed; in a
    host, then too. */
 int tl_standard_open(tl_loop *loop, tl_id *id, int number, int options);
+/* A child is to share some of them: take O_NONBLOCK off their descriptions
+   again, where it was set, for good. From then on these are asked first whether
+   they are ready, and written to by a page at most. */
+void tl_standard_lend(tl_loop *loop);
 /* At the end: send what is queued for 1 and 2, which blocks until there is
    room or nobody who reads, and in a host does not block; and restore. 0, or
    why output was lost. */
@@ -857,14 +866,18 @@ enum { TL_STDIO_INHERIT = -1, TL_STDIO_NULL = -2, TL_STDIO_STDOUT = -3 };
 
 /* What of a tl_spawn is to be done. GROUP: join the process group `group`, 0
    for one of its own. SESSION: begin a session. BLOCKING, for standard input,
-   times 2 and 4 for the other two: take O_NONBLOCK off the descriptor. */
+   times 2 and 4 for the other two: take O_NONBLOCK off the descriptor. FOLLOWS:
+   the kernel sends it TERM when the thread that starts it has ended, however
+   that happens, PR_SET_PDEATHSIG(2const); not to a program that gets other
+   rights by being run, as with a set-user-ID bit. */
 enum {
     TL_SPAWN_GROUP = 1,
     TL_SPAWN_SESSION = 2,
     TL_SPAWN_NICE = 4,
     TL_SPAWN_GID = 8,
     TL_SPAWN_UID = 16,
-    TL_SPAWN_BLOCKING = 32
+    TL_SPAWN_BLOCKING = 32,
+    TL_SPAWN_FOLLOWS = 256
 };
 
 /* Where it failed. */
@@ -881,7 +894,8 @@ enum {
     TL_STEP_GROUPS = 101,
     TL_STEP_GID = 102,
     TL_STEP_UID = 103,
-    TL_STEP_EXEC = 104
+    TL_STEP_FOLLOWS = 104,
+    TL_STEP_EXEC = 105
 };
 
 /* setrlimit(2); all bits set are no limit. */

@@ -50,6 +50,9 @@ local OWN = options.names(connection.own_options)
 local all = setmetatable({}, { __mode = "v" })
 connection.all = all
 
+--- Those of descriptors 0 to 2, by number, once they are open.
+connection.standard = {}
+
 function Connection.__index(self, key)
   if key == "site" then return callable.site(self.handler) end
   return Connection[key]

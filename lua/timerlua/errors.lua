@@ -11,6 +11,10 @@ local errors = {
   --- Where reports go, each without the line's end.
   write = nil,
 
+  --- Whether an error is what interrupts the task that runs: a limit around it
+  --- that has run out, or its cancelling; by wait.lua.
+  interrupts = function(_) return false end,
+
   --- By kind of source: what to do with it after an error of it was reported.
   follow_up = {},
 }
@@ -112,6 +116,15 @@ end
 function errors.guard(source, fn, ...)
   local ok, failure = xpcall(fn, with_traceback, ...)
   if not ok then errors.report(failure.err, failure.traceback, source) end
+end
+
+--- The same within a task that goes on afterwards, and is to hear of it when it
+--- is interrupted there: that is raised.
+function errors.guard_within(source, fn, ...)
+  local ok, failure = xpcall(fn, with_traceback, ...)
+  if ok then return end
+  if errors.interrupts(failure.err) then error(failure.err, 0) end
+  errors.report(failure.err, failure.traceback, source)
 end
 
 --- Call every handler of an event, each guarded.

@@ -16,6 +16,7 @@ local wait = require "timerlua.wait"
 local C = core.C
 local stdout, type_of_file = io.stdout, io.type
 local GROUP, SESSION, NICE, GID, UID, BLOCKING = 1, 2, 4, 8, 16, 32 -- TL_SPAWN_...
+local FOLLOWS = 256
 local FILE, SEND_ONLY, RECEIVE_ONLY = 4, 0x10000, 0x20000 -- TL_STREAM_...
 local PLACES = { inherit = -1, null = -2, stdout = -3 } -- TL_STDIO_...
 local NO_MEMORY, BUSY = -12, -16
@@ -40,6 +41,10 @@ local new_pair = ffi.typeof("int32_t[2]")
 local exec = {
   options = "stdin stdout stderr cwd env setenv uid gid pgroup nice rlimits timeout "
     .. "kill_after detached on_exit name",
+
+  --- Whether children get TERM when this thread has ended in whatever way; for
+  --- a program whose only loop it runs. A host's threads may come and go.
+  follow = false,
 }
 local NONE = {}
 local KNOWN = options.names(exec.options)
@@ -186,6 +191,8 @@ local function attributes(where, opts, spawn)
   if options.flag(where, opts, "detached", false) then
     if pgroup ~= nil then misuse.raise(where, "options detached and pgroup exclude each other") end
     flags = flags + SESSION
+  elseif exec.follow then
+    flags = flags + FOLLOWS
   end
   local nice = whole(where, opts, "nice", -20, 19)
   if nice then flags, spawn.nice = flags + NICE, nice end
@@ -236,7 +243,6 @@ local function give_connection(where, spawn, i, conn, stdio)
     misuse.raise(where, ("option %s must not be a closed connection"):format(STREAMS[i]))
   end
   spawn.stdio[i - 1] = fd
-  if fd <= 2 then return 0 end -- our own standard streams stay ours
   C.tl_stream_flush(core.loop, conn.slot, conn.generation)
   local stats = conn:stats()
   if stats.queued > 0 or stats.buffered > 0 then return BUSY end
@@ -249,6 +255,46 @@ local function is_connection(value)
   return type(value) == "table" and value.kind == "connection" and value.fileno ~= nil
 end
 
+-- Our own standard streams stay ours: the child shares the descriptor. Its
+-- number; nil for what is none of them.
+local function standard_number(value, own)
+  if value == nil or value == "inherit" then return own end
+  if type(value) == "string" then return nil end
+  if is_connection(value) then
+    for number = 0, 2 do
+      if connection.standard[number] == value and value:fileno() then return number end
+    end
+    return nil
+  end
+  local fd = fileno.find(value)
+  return fd and fd <= 2 and fd or nil
+end
+
+-- What we have written and the child is to come after is the kernel's when this
+-- returns. What needs time for that waits as a task, where it can.
+local function send_before(number)
+  local conn = connection.standard[number]
+  if conn and conn:queued() > 0 and wait.can_suspend() then conn:flush() end
+  if conn then C.tl_stream_drain(core.loop, conn.slot, conn.generation, 0) end
+  if number == 1 then stdout:flush() end
+end
+
+-- The child shares some of our streams, with the descriptions behind them. 1 and
+-- 2 often lead to the same place.
+local function share_streams(opts)
+  local shares, writes = false, false
+  for i, name in ipairs(STREAMS) do
+    local number = standard_number(opts[name], i - 1)
+    if number then shares = true end
+    if number and number > 0 then writes = true end
+  end
+  if writes then
+    send_before(1)
+    send_before(2)
+  end
+  if shares then C.tl_standard_lend(core.loop) end
+end
+
 -- Prepare one stream: a status.
 local function prepare_stream(where, spawn, i, value, stdio)
   local place = PLACES[value]
@@ -257,9 +303,12 @@ local function prepare_stream(where, spawn, i, value, stdio)
     spawn.stdio[i - 1] = place
     return 0
   end
-  if is_connection(value) then return give_connection(where, spawn, i, value, stdio) end
+  local number = standard_number(value)
+  if is_connection(value) and not number then
+    return give_connection(where, spawn, i, value, stdio)
+  end
   if type_of_file(value) == "file" then value:flush() end
-  local fd = fileno.find(value)
+  local fd = number or fileno.find(value)
   if not fd then
     misuse.got(where, ('option %s must be "pipe", "inherit", "null",%s a descriptor, '
       .. 'an io file or a connection'):format(STREAMS[i], i == 3 and ' "stdout",' or ""), value)
@@ -368,10 +417,10 @@ end
 local function start(where, self, opts, limit)
   local order = describe(where, self.argv, opts)
   local spawn, spawned = order.spawn, order.spawned
+  share_streams(opts)
   local stdio, status, which = prepare_streams(where, opts, spawn)
   if not stdio then return failure(self, status, which, opts) end
   spawn.options = spawn.options + stdio.blocking
-  if spawn.stdio[1] < 0 or spawn.stdio[2] < 0 then stdout:flush() end
   status, spawned.step = process.room(), NO_STEP
   if status == 0 then status = C.tl_process_spawn(spawn, spawned) end
   if status == NO_MEMORY then status = spawn_once_more(order) end
@@ -412,7 +461,8 @@ function exec.start(where, argv, opts, caller)
   return start(where, self, opts, settle(where, self, opts))
 end
 
---- Start a program, never a shell; waits for nothing. It belongs to the task,
+--- Start a program, never a shell; waits only where it shares standard output
+--- or error, until what is queued there is sent. It belongs to the task,
 --- scope or tl.timeout in which it was started: where that is cancelled or runs
 --- out, it gets TERM and, kill_after later, KILL. It keeps the loop running.
 --- @param argv string[] its name, looked for in PATH unless it has a slash, and

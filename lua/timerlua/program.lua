@@ -2,6 +2,7 @@
 local ffi = require "ffi"
 local core = require "timerlua.ffi"
 local errors = require "timerlua.errors"
+local exec = require "timerlua.exec"
 local tl = require "timerlua"
 local misuse = require "timerlua.misuse"
 local output = require "timerlua.output"
@@ -33,8 +34,8 @@ nothing is left to wait for.
   --                  end of options
 
 Exit status: 0; 1 after an uncaught error; 2 for wrong usage; or what tl.stop(n)
-or os.exit(n) was given. SIGINT and SIGTERM run the tl.on("stop") handlers, then
-the process ends by that signal; a second one ends it at once.
+or os.exit(n) was given. SIGHUP, SIGINT and SIGTERM run the tl.on("stop") handlers,
+then the process ends by that signal; a second one ends it at once.
 ]==]
 
 local program = {}
@@ -161,12 +162,21 @@ end
 -- ---------------------------------------------------------------------------
 -- running
 
--- The script's own end takes its children along, too.
-local function guard_exit()
+local function check_exit(code)
+  local kind = type(code)
+  if code == nil or kind == "boolean" or tonumber(code) then return end
+  error(("bad argument #1 to 'exit' (number expected, got %s)"):format(kind), 3)
+end
+
+-- Every end takes the children along: the script's own, and for what ends the
+-- process at once, the kernel does it.
+local function guard_children()
+  exec.follow = true
   local plain_exit = os.exit
-  os.exit = function(...) -- luacheck: ignore 122
+  os.exit = function(code, ...) -- luacheck: ignore 122
+    check_exit(code)
     process.end_all()
-    return plain_exit(...)
+    return plain_exit(code, ...)
   end
 end
 
@@ -256,7 +266,7 @@ function program.main(...)
   pid_file, status, message = hold_pid_file(options.pid_file)
   if status ~= 0 then return failure(message) end
   output.guard()
-  guard_exit()
+  guard_children()
   local main = task.spawn(function()
     run_steps(options.steps)
     if chunk then return chunk(unpack(args)) end

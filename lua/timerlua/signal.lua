@@ -244,7 +244,7 @@ end
 --- Listen no more; harmless when repeated. A run that is due does not happen.
 --- With the last subscription of a signal, the process does with it what it did
 --- before. One that came and was not told yet goes to the handler that the
---- process has then, as the program has for TERM and INT; without one it is
+--- process has then, as the program has for TERM, INT and HUP; without one it is
 --- dropped, so that it does not end the process.
 --- @return boolean cancelled
 --- @return integer untold how many had come for it that it is not told of

@@ -38,6 +38,7 @@ local function open(self, name)
     error(select(2, errors.failed("timerlua." .. name, status)), 0)
   end
   connection.equip(conn, id.slot, id.generation, settings, true)
+  connection.standard[NUMBERS[name]] = conn
   standard.on_open(FILES[name], conn)
   if status == 1 then open_others(self) end
   return conn

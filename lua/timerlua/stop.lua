@@ -63,7 +63,7 @@ function wait.on_cut()
   state.stopping, state.reason = false, nil
 end
 
-local SIGNALS = { [2] = "SIGINT", [15] = "SIGTERM" }
+local SIGNALS = { [1] = "SIGHUP", [2] = "SIGINT", [15] = "SIGTERM" }
 
 local HOST_STOP = 256 -- a status from 0 to 255 is added: tl_stop in timerlua.h
 
@@ -93,12 +93,11 @@ end
 local function drop_everything()
   signal.close() -- what the process did with them is on again
   local slot = ffi.new("uint32_t[1]", 1)
-  while true do
-    local generation = core.C.tl_handle_walk(core.loop, slot)
-    if slot[0] == 0 then break end
-    core.C.tl_handle_close(core.loop, slot[0], generation)
+  while core.C.tl_handle_walk(core.loop, slot) ~= 0 do
     anchors.clear(slot[0])
+    slot[0] = slot[0] + 1
   end
+  core.C.tl_loop_drop(core.loop)
 end
 
 -- Nothing is left to wait for, or an error asked for the end: what the

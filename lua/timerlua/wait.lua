@@ -101,6 +101,12 @@ function wait.current(where)
     .. "the script can resume; use tl.spawn")
 end
 
+function errors.interrupts(err)
+  if err == wait.cancelled then return true end
+  local self = tasks[running() or false] or outside
+  return err ~= nil and err == self.expired
+end
+
 --- Have `thing` belong to what runs here: its innermost limit, else its task, or
 --- what becomes of a callback if it becomes one; to nobody where there is none
 --- of these.
