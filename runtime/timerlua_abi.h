@@ -928,11 +928,17 @@ int tl_process_spawn(const tl_spawn *spawn, tl_spawned *spawned);
 /* How a child has ended; it is forgotten by this. -EAGAIN: it has not ended.
    -ECHILD: somebody else has asked before. */
 int tl_process_reap(int pid, tl_process_exit *ended);
+/* The same, but it is not forgotten: its number stays its own, and that of the
+   group that it led. */
+int tl_process_look(int pid, tl_process_exit *ended);
+/* Whether a process of a group runs, one that has ended being none. A look at
+   every process there is. -ENOENT: there is no /proc; -EMFILE, -ENFILE ... */
+int tl_group_lives(int group);
 /* Send a signal to a child that was not reaped; group: to its process group.
    -ESRCH: it has ended. */
 int tl_process_kill(int pid, int pidfd, int number, int group);
 /* Wait at most so many seconds until all have ended, whatever the clock of the
-   loop; pidfds of those that have become -1. How many have not; or -errno.
+   loop; pidfds of those that have become -1. 0 in either case, or -ENOMEM.
    The only function here that waits. */
 int tl_process_await(int32_t *pidfds, uint32_t count, double seconds);
 /* A child has the descriptor of a connection now: close it here, and do nothing
