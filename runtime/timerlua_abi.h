@@ -377,6 +377,9 @@ void tl_inotify_remove(int fd, int watch);
 int tl_inotify_read(int fd, char *bytes, int room);
 /* 0 or a negative errno; with a zero at the end. */
 int tl_working_directory(char *text, int room);
+/* What a symbolic link names, without a zero at the end: how many bytes, or
+   -EINVAL (it is none), -ENOENT ... */
+int tl_link_target(const char *path, char *text, int room);
 
 /* --- kqueue's carriers -------------------------------------------------- */
 

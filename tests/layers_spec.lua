@@ -34,7 +34,7 @@ local GENERATED = { abi_text = { module = true }, lua_modules = { bundle = true 
 local LUA_LAYERS = {
   { "ffi", "version" },
   { "misuse", "nearest", "owner" },
-  { "anchors", "waiters", "socket_file", "signame", "fileno", "signal_claims" },
+  { "anchors", "waiters", "socket_file", "file_links", "signame", "fileno", "signal_claims" },
   { "duration", "address" },
   { "callable", "instant" },
   { "events" },
