@@ -265,7 +265,8 @@ double tl_manager_clock(void);
    by flock(2) while the process lives. *holder: for -EEXIST, who holds it, 0
    when that cannot be read. It is removed by tl_pid_file_remove or exit(3),
    unless another file has its name by then; killed, the process leaves it, and
-   the next one replaces it. */
+   the next one replaces it. -ENOTUNIQ: the name is another file's, one with
+   something else than a number in it, which stays as it is. */
 typedef struct tl_pid_file tl_pid_file;
 int tl_pid_file_make(tl_pid_file **file, const char *path, int32_t *holder);
 void tl_pid_file_remove(tl_pid_file *file);
