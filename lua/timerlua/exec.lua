@@ -417,7 +417,7 @@ end
 --- @param opts? table stdin, stdout, stderr: "inherit" (the default), "pipe",
 ---   "null", a descriptor, an io file, a connection (handed over), for stderr
 ---   "stdout"; cwd; env (all variables) or setenv (changes; false takes one
----   away); uid, gid; pgroup (true: its own group, which then gets all signals);
+---   away); uid, gid (uid alone leaves it our group); pgroup (true: its own group, which then gets all signals);
 ---   nice; rlimits { nofile = n or { soft, hard } }; timeout; kill_after
 ---   (default 5 s); detached (a session of its own, nobody ends it); on_exit
 ---   fn(process, status); name
