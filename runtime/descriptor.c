@@ -99,8 +99,7 @@ int tl_descriptor_taken(tl_loop *loop, int fd)
 {
     if (fd < 0 || (uint32_t)fd >= loop->taker_count)
         return 0;
-    const tl_handle *handle =
-        tl_handles_peek(&loop->handles, loop->takers[fd]);
+    const tl_handle *handle = tl_handles_peek(&loop->handles, loop->takers[fd]);
     return handle != NULL && handle->kind >= TL_STREAM &&
            handle->kind <= TL_DATAGRAM && handle->at.watch.fd == fd;
 }

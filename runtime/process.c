@@ -326,47 +326,44 @@ int tl_process_kill(int pid, int pidfd, int number, int group)
 }
 
 /* One look at up to MOST_POLLED of them; those that have ended become -1.
-   Whether any is left, or -errno. */
-static int look(int32_t *pidfds, uint32_t count, const struct timespec *time)
+   Whether any is left to wait for: none where the kernel lacks memory. */
+static bool look(int32_t *pidfds, uint32_t count, const struct timespec *time)
 {
     struct pollfd polled[MOST_POLLED];
     for (uint32_t i = 0; i < count; i++)
         polled[i] = (struct pollfd){.fd = pidfds[i], .events = POLLIN};
     int ended = ppoll(polled, count, time, NULL);
     if (ended < 0 && errno != EINTR)
-        return -errno;
-    int left = 0;
+        return false;
+    bool left = false;
     for (uint32_t i = 0; i < count; i++) {
         if (ended > 0 && polled[i].revents != 0)
             pidfds[i] = -1;
-        left |= pidfds[i] >= 0;
+        left = left || pidfds[i] >= 0;
     }
     return left;
 }
 
-static int await_some(int32_t *pidfds, uint32_t count, int64_t *timeout_ns)
+static void await_some(int32_t *pidfds, uint32_t count, int64_t *timeout_ns)
 {
     const struct timespec none = {0, 0};
-    int left = look(pidfds, count, &none);
-    while (left > 0 && *timeout_ns > 0) {
+    bool left = look(pidfds, count, &none);
+    while (left && *timeout_ns > 0) {
         struct timespec time = {*timeout_ns / 1000000000,
                                 *timeout_ns % 1000000000};
         int64_t start_ns = tl__monotonic_ns();
         left = look(pidfds, count, &time);
         tl__take_elapsed(timeout_ns, start_ns);
     }
-    return left < 0 ? left : 0;
 }
 
-int tl_process_await(int32_t *pidfds, uint32_t count, double seconds)
+void tl_process_await(int32_t *pidfds, uint32_t count, double seconds)
 {
     int64_t timeout_ns = (int64_t)(seconds * 1e9) + 1;
-    int error = 0;
-    for (uint32_t i = 0; i < count && error == 0; i += MOST_POLLED) {
+    for (uint32_t i = 0; i < count; i += MOST_POLLED) {
         uint32_t some = count - i < MOST_POLLED ? count - i : MOST_POLLED;
-        error = await_some(pidfds + i, some, &timeout_ns);
+        await_some(pidfds + i, some, &timeout_ns);
     }
-    return error;
 }
 
 const char *const *tl_process_environment(void)

@@ -307,6 +307,8 @@ int tl_limits_nofile(double *soft, double *hard);
 /* Set the first, 0 <= soft <= 2^53, and the second with it where it is lower.
    -EPERM: more than the process may have. */
 int tl_limits_set_nofile(double soft);
+/* RLIMIT_NOFILE for "nofile" and so on; -EINVAL for what is none. */
+int tl_limits_resource(const char *name);
 
 /* --- epoll and poll for scripts ----------------------------------------- */
 
@@ -942,9 +944,9 @@ int tl_group_lives(int group);
    -ESRCH: it has ended. */
 int tl_process_kill(int pid, int pidfd, int number, int group);
 /* Wait at most so many seconds until all have ended, whatever the clock of the
-   loop; pidfds of those that have become -1. 0 in either case, or -ENOMEM.
-   The only function here that waits. */
-int tl_process_await(int32_t *pidfds, uint32_t count, double seconds);
+   loop; pidfds of those that have become -1. Without memory in the kernel it
+   does not wait. The only function here that waits. */
+void tl_process_await(int32_t *pidfds, uint32_t count, double seconds);
 /* A child has the descriptor of a connection now: close it here, and do nothing
    that the other side could notice. */
 void tl_stream_hand_over(tl_loop *loop, uint32_t slot, uint32_t generation);

@@ -131,7 +131,7 @@ end
 -- Nothing of it is left.
 local function forget(self)
   strike(self)
-  if self.owner then owner.remove(self) end
+  owner.remove(self)
   cancel_timer(self, "deadline")
   cancel_timer(self, "killer")
   cancel_timer(self, "looker")
