@@ -412,10 +412,10 @@ end
 --- @param opts? table stdin, stdout, stderr: "inherit" (the default), "pipe",
 ---   "null", a descriptor, an io file, a connection (handed over), for stderr
 ---   "stdout"; cwd; env (all variables) or setenv (changes; false takes one
----   away); uid, gid (uid alone leaves it our group); pgroup (true: its own group, which then gets all signals);
----   nice; rlimits { nofile = n or { soft, hard } }; timeout; kill_after
----   (default 5 s); detached (a session of its own, nobody ends it); on_exit
----   fn(process, status); name
+---   away); uid, gid (uid alone leaves it our group); pgroup (true: its own
+---   group, which then gets all signals); nice; rlimits { nofile = n or
+---   { soft, hard } }; timeout; kill_after (default 5 s); detached (a session of
+---   its own, nobody ends it); on_exit fn(process, status); name
 --- @return timerlua.Process? process
 --- @return string? message "exec nosuch: no such file or directory"
 --- @return string? code "ENOENT", "EACCES", "ENOEXEC", "E2BIG", "EMFILE",

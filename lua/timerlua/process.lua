@@ -25,7 +25,7 @@ local AGAIN, NO_SUCH, NO_MEMORY, STALE = -11, -3, -12, -116
 local TERM, KILL = 15, 9
 local MOST_AT_EXIT = 5 -- seconds that what is left at the end may take to end
 local AFTER_KILL = 1   -- seconds that KILL may take
-local LOOK_AGAIN, LOOK_SELDOM = 0.02, 1 -- seconds between looks at a group
+local LOOK_AGAIN, LOOK_SELDOM = 0.005, 1 -- seconds between looks at a group
 local ended = ffi.new("tl_process_exit")
 local id = core.new_id()
 

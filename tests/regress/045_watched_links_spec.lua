@@ -52,7 +52,8 @@ describe("a watched symbolic link", function()
   end)
 
   it("was not seen among the directories, as when a version is published", function()
-    check("file", "mkdir v1 v2; echo 1 >v1/file; echo 2 >v2/file; ln -s v1 data; ln -s data/file file",
+    check("file", "mkdir v1 v2; echo 1 >v1/file; echo 2 >v2/file; ln -s v1 data; "
+        .. "ln -s data/file file",
       "ln -s v2 new; mv -T new data", "create",
       "echo 3 >>v2/file", "modify",
       "echo 4 >>v1/file; rm -r v1", "")
