@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "outside.h"
 
@@ -76,15 +77,31 @@ void tl__descriptor_forget(tl_loop *loop, tl_id id, tl_handle *handle)
     leave(loop, handle);
 }
 
+int tl__descriptor_take(tl_loop *loop, int fd, uint32_t slot)
+{
+    if (fd < 0)
+        return 0;
+    if ((uint32_t)fd >= loop->taker_count) {
+        uint32_t count = 2 * ((uint32_t)fd + 1);
+        uint32_t *takers = realloc(loop->takers, count * sizeof *takers);
+        if (takers == NULL)
+            return -ENOMEM;
+        memset(takers + loop->taker_count, 0,
+               (count - loop->taker_count) * sizeof *takers);
+        loop->takers = takers;
+        loop->taker_count = count;
+    }
+    loop->takers[fd] = slot;
+    return 0;
+}
+
 int tl_descriptor_taken(tl_loop *loop, int fd)
 {
-    for (uint32_t slot = 0;
-         (slot = tl_handles_walk(&loop->handles, slot + 1)) != 0;) {
-        const tl_handle *handle = tl_handles_at(&loop->handles, slot);
-        if (handle->kind >= TL_STREAM && handle->at.watch.fd == fd)
-            return 1;
-    }
-    return 0;
+    if (fd < 0 || (uint32_t)fd >= loop->taker_count)
+        return 0;
+    const tl_handle *handle = tl_handles_peek(&loop->handles, loop->takers[fd]);
+    return handle != NULL && handle->kind >= TL_STREAM &&
+           handle->kind <= TL_DATAGRAM && handle->at.watch.fd == fd;
 }
 
 int tl__agenda_reserve(tl_agenda *agenda, size_t live)

@@ -20,6 +20,10 @@ void tl__hold(tl_loop *loop, tl_id id);
 /* It is about to be closed. */
 void tl__descriptor_forget(tl_loop *loop, tl_id id, tl_handle *handle);
 
+/* A connection, listener or datagram socket has this descriptor from now on.
+   -ENOMEM. Nothing is to be done when it has it no more. */
+int tl__descriptor_take(tl_loop *loop, int fd, uint32_t slot);
+
 /* Make sure that tl__agenda_add will find room for one more handle. */
 int tl__agenda_reserve(tl_agenda *agenda, size_t live);
 static inline void tl__agenda_add(tl_agenda *agenda, tl_id id)

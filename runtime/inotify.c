@@ -55,3 +55,9 @@ int tl_working_directory(char *text, int room)
 {
     return getcwd(text, (size_t)room) == NULL ? -errno : 0;
 }
+
+int tl_link_target(const char *path, char *text, int room)
+{
+    ssize_t length = readlink(path, text, (size_t)room);
+    return length < 0 ? -errno : (int)length;
+}

@@ -54,7 +54,9 @@ int tl_listener_start(tl_loop *loop, tl_id *id, int fd, int stream_options)
     handle->at.watch.interest = 0;
     handle->order = 1;
     *options(handle) = stream_options;
-    error = listen_again(loop, *id, handle);
+    error = tl__descriptor_take(loop, fd, id->slot);
+    if (error == 0)
+        error = listen_again(loop, *id, handle);
     if (error)
         tl_handles_close(&loop->handles, id->slot);
     return error;

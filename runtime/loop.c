@@ -94,6 +94,7 @@ void tl_loop_close(tl_loop *loop)
     free(loop->borrowed);
     free(loop->posted.ids);
     free(loop->dirty.ids);
+    free(loop->takers);
     free(loop->scratch);
     free(loop->taken);
     for (int c = 0; c < TL_CLOCKS; c++)

@@ -69,6 +69,23 @@ static int make_draft(tl_pid_file *file)
     return error ? error : write_number(file->fd);
 }
 
+/* Whether this is what a process like us has left: a number, or nothing at all.
+   Anything else is somebody's, and named by mistake. */
+static bool is_ours(int fd)
+{
+    char text[NUMBER_BYTES];
+    struct stat status;
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
+        return false;
+    ssize_t length = pread(fd, text, sizeof text, 0);
+    if (length < 0 || length == sizeof text)
+        return false;
+    text[length] = '\0';
+    size_t digits = strspn(text, "0123456789");
+    size_t blank = strspn(text + digits, " \t\r\n");
+    return digits + blank == (size_t)length;
+}
+
 /* Replace what has the name now, unless its owner lives: then -EEXIST. -EAGAIN:
    it is another file by now. */
 static int replace(const tl_pid_file *file, int32_t *holder)
@@ -76,7 +93,7 @@ static int replace(const tl_pid_file *file, int32_t *holder)
     int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return errno == ENOENT ? -EAGAIN : -errno;
-    int error = lock(fd);
+    int error = is_ours(fd) ? lock(fd) : -ENOTUNIQ;
     if (error == -EWOULDBLOCK) {
         *holder = read_number(fd);
         error = -EEXIST;

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "abi.h"
+#include "remaining.h"
 
 enum { STACK_BYTES = 32768, FIRST_FREE = 3, MOST_POLLED = 1024 };
 
@@ -280,6 +281,33 @@ static double seconds_of(struct timeval time)
     return (double)time.tv_sec + (double)time.tv_usec / 1e6;
 }
 
+static void add_usage(tl_process_exit *ended, const struct rusage *usage)
+{
+    ended->user_s = seconds_of(usage->ru_utime);
+    ended->system_s = seconds_of(usage->ru_stime);
+    ended->max_rss = (double)usage->ru_maxrss * 1024;
+}
+
+/* The system call itself, since libc's function has no rusage. */
+int tl_process_look(int pid, tl_process_exit *ended)
+{
+    siginfo_t info = {.si_pid = 0};
+    struct rusage usage;
+    if (syscall(SYS_waitid, P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT,
+                &usage) < 0)
+        return -errno;
+    if (info.si_pid == 0)
+        return -EAGAIN;
+    bool signalled = info.si_code != CLD_EXITED;
+    *ended = (tl_process_exit){
+        .code = signalled ? -1 : info.si_status,
+        .signal = signalled ? info.si_status : 0,
+        .core = info.si_code == CLD_DUMPED,
+    };
+    add_usage(ended, &usage);
+    return 0;
+}
+
 int tl_process_reap(int pid, tl_process_exit *ended)
 {
     int status;
@@ -291,13 +319,11 @@ int tl_process_reap(int pid, tl_process_exit *ended)
         return -EAGAIN;
     bool signalled = WIFSIGNALED(status);
     *ended = (tl_process_exit){
-        .user_s = seconds_of(usage.ru_utime),
-        .system_s = seconds_of(usage.ru_stime),
-        .max_rss = (double)usage.ru_maxrss * 1024,
         .code = signalled ? -1 : WEXITSTATUS(status),
         .signal = signalled ? WTERMSIG(status) : 0,
         .core = signalled && WCOREDUMP(status),
     };
+    add_usage(ended, &usage);
     return 0;
 }
 
@@ -313,58 +339,45 @@ int tl_process_kill(int pid, int pidfd, int number, int group)
     return result == 0 ? 0 : -errno;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* One look at up to MOST_POLLED of them. How many ended, or -errno. */
-static int look(int32_t *pidfds, uint32_t count, int timeout_ms)
+/* One look at up to MOST_POLLED of them; those that have ended become -1.
+   Whether any is left to wait for: none where the kernel lacks memory. */
+static bool look(int32_t *pidfds, uint32_t count, const struct timespec *time)
 {
     struct pollfd polled[MOST_POLLED];
     for (uint32_t i = 0; i < count; i++)
         polled[i] = (struct pollfd){.fd = pidfds[i], .events = POLLIN};
-    int ended = poll(polled, count, timeout_ms);
-    if (ended < 0)
-        return errno == EINTR ? 0 : -errno;
-    for (uint32_t i = 0; i < count; i++)
-        if (pidfds[i] >= 0 && polled[i].revents != 0)
+    int ended = ppoll(polled, count, time, NULL);
+    if (ended < 0 && errno != EINTR)
+        return false;
+    bool left = false;
+    for (uint32_t i = 0; i < count; i++) {
+        if (ended > 0 && polled[i].revents != 0)
             pidfds[i] = -1;
-    return ended;
-}
-
-static int await_some(int32_t *pidfds, uint32_t count, int64_t deadline)
-{
-    int left = 0;
-    for (uint32_t i = 0; i < count; i++)
-        left += pidfds[i] >= 0;
-    while (left > 0) {
-        int64_t time = deadline - now_ms();
-        int timeout = time <= 0 ? 0 : time > INT_MAX ? INT_MAX : (int)time;
-        int ended = look(pidfds, count, timeout);
-        if (ended < 0)
-            return ended;
-        left -= ended;
-        if (time <= 0)
-            break;
+        left = left || pidfds[i] >= 0;
     }
     return left;
 }
 
-int tl_process_await(int32_t *pidfds, uint32_t count, double seconds)
+static void await_some(int32_t *pidfds, uint32_t count, int64_t *timeout_ns)
 {
-    int64_t deadline = now_ms() + (int64_t)(seconds * 1000) + 1;
-    int left = 0;
+    const struct timespec none = {0, 0};
+    bool left = look(pidfds, count, &none);
+    while (left && *timeout_ns > 0) {
+        struct timespec time = {*timeout_ns / 1000000000,
+                                *timeout_ns % 1000000000};
+        int64_t start_ns = tl__monotonic_ns();
+        left = look(pidfds, count, &time);
+        tl__take_elapsed(timeout_ns, start_ns);
+    }
+}
+
+void tl_process_await(int32_t *pidfds, uint32_t count, double seconds)
+{
+    int64_t timeout_ns = (int64_t)(seconds * 1e9) + 1;
     for (uint32_t i = 0; i < count; i += MOST_POLLED) {
         uint32_t some = count - i < MOST_POLLED ? count - i : MOST_POLLED;
-        int result = await_some(pidfds + i, some, deadline);
-        if (result < 0)
-            return result;
-        left += result;
+        await_some(pidfds + i, some, &timeout_ns);
     }
-    return left;
 }
 
 const char *const *tl_process_environment(void)

@@ -75,6 +75,9 @@ struct tl_loop {
     struct tl_borrowed *borrowed; /* standard streams; NULL until one is used */
     bool lent; /* a child has some of them: their descriptions stay blocking */
     tl_buffer_pool pool;
+    uint32_t *takers; /* by descriptor: the slot of the socket that took it
+                         last, which may have ended */
+    uint32_t taker_count;
     char *scratch;              /* what was just received; TL_SCRATCH_BYTES */
     char from[TL_ADDRESS_TEXT]; /* where that came from, of a datagram */
     /* the same for what Lua itself asks for: a finalizer may do so while the

@@ -80,6 +80,8 @@ static int open_stream(tl_loop *loop, tl_id *id, int fd, int options,
     if (s == NULL)
         return -ENOMEM;
     error = tl_handles_open(&loop->handles, TL_STREAM, id);
+    if (error == 0 && (error = tl__descriptor_take(loop, fd, id->slot)) != 0)
+        tl_handles_close(&loop->handles, id->slot);
     if (error) {
         free(s);
         return error;

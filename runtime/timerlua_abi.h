@@ -270,7 +270,8 @@ double tl_manager_clock(void);
    by flock(2) while the process lives. *holder: for -EEXIST, who holds it, 0
    when that cannot be read. It is removed by tl_pid_file_remove or exit(3),
    unless another file has its name by then; killed, the process leaves it, and
-   the next one replaces it. */
+   the next one replaces it. -ENOTUNIQ: the name is another file's, one with
+   something else than a number in it, which stays as it is. */
 typedef struct tl_pid_file tl_pid_file;
 int tl_pid_file_make(tl_pid_file **file, const char *path, int32_t *holder);
 void tl_pid_file_remove(tl_pid_file *file);
@@ -311,6 +312,8 @@ int tl_limits_nofile(double *soft, double *hard);
 /* Set the first, 0 <= soft <= 2^53, and the second with it where it is lower.
    -EPERM: more than the process may have. */
 int tl_limits_set_nofile(double soft);
+/* RLIMIT_NOFILE for "nofile" and so on; -EINVAL for what is none. */
+int tl_limits_resource(const char *name);
 
 /* --- epoll and poll for scripts ----------------------------------------- */
 
@@ -382,6 +385,9 @@ void tl_inotify_remove(int fd, int watch);
 int tl_inotify_read(int fd, char *bytes, int room);
 /* 0 or a negative errno; with a zero at the end. */
 int tl_working_directory(char *text, int room);
+/* What a symbolic link names, without a zero at the end: how many bytes, or
+   -EINVAL (it is none), -ENOENT ... */
+int tl_link_target(const char *path, char *text, int room);
 
 /* --- kqueue's carriers -------------------------------------------------- */
 
@@ -944,13 +950,19 @@ int tl_process_spawn(const tl_spawn *spawn, tl_spawned *spawned);
 /* How a child has ended; it is forgotten by this. -EAGAIN: it has not ended.
    -ECHILD: somebody else has asked before. */
 int tl_process_reap(int pid, tl_process_exit *ended);
+/* The same, but it is not forgotten: its number stays its own, and that of the
+   group that it led. */
+int tl_process_look(int pid, tl_process_exit *ended);
+/* Whether a process of a group runs, one that has ended being none. A look at
+   every process there is. -ENOENT: there is no /proc; -EMFILE, -ENFILE ... */
+int tl_group_lives(int group);
 /* Send a signal to a child that was not reaped; group: to its process group.
    -ESRCH: it has ended. */
 int tl_process_kill(int pid, int pidfd, int number, int group);
 /* Wait at most so many seconds until all have ended, whatever the clock of the
-   loop; pidfds of those that have become -1. How many have not; or -errno.
-   The only function here that waits. */
-int tl_process_await(int32_t *pidfds, uint32_t count, double seconds);
+   loop; pidfds of those that have become -1. Without memory in the kernel it
+   does not wait. The only function here that waits. */
+void tl_process_await(int32_t *pidfds, uint32_t count, double seconds);
 /* A child has the descriptor of a connection now: close it here, and do nothing
    that the other side could notice. */
 void tl_stream_hand_over(tl_loop *loop, uint32_t slot, uint32_t generation);

@@ -14,6 +14,15 @@ local LIMITS = { nofile = 1024, core = 0 }
 local argv = { ... }
 local child, stopping
 
+local function give_up(message, status)
+  io.stderr:write("supervisor.lua: ", message, "\n")
+  os.exit(status)
+end
+
+if not argv[1] then
+  give_up("usage: timerlua scripts/supervisor.lua program [argument ...]", 2)
+end
+
 tl.on("stop", function()
   stopping = true
   if child and child:stop(2) then child:wait() end
@@ -23,7 +32,9 @@ end)
 local pause, failures = FIRST, 0
 while not stopping do
   local begun = tl.now()
-  child = assert(tl.exec(argv, { rlimits = LIMITS, pgroup = true }))
+  local message
+  child, message = tl.exec(argv, { rlimits = LIMITS, pgroup = true })
+  if not child then give_up(message, 1) end
   print(("started %s (%d)"):format(argv[1], child.pid))
   local status = child:wait()
   if stopping then break end

@@ -107,6 +107,10 @@ for _, play in ipairs { attributes, signals, pipeline } do
   if not ok then note("raised", message, tostring(message):match("%((E%w+)%)")) end
 end
 tl.run()
+for _ = 1, 100 do -- the rest of a group ends after its leader
+  if tl.stats().handles <= handles then break end
+  tl.sleep(0.01)
+end
 collect()
 tl.sleep(0.001)
 say("left", descriptors() - before, tl.stats().handles - handles)

@@ -27,7 +27,7 @@ local ERRORS = {
   wait4 = "EINTR ECHILD",
   pidfd_send_signal = "EPERM ESRCH",
   kill = "EPERM ESRCH",
-  poll = "EINTR ENOMEM",
+  ppoll = "EINTR ENOMEM",
   epoll_ctl = "ENOMEM ENOSPC",
   malloc = "ENOMEM", calloc = "ENOMEM", realloc = "ENOMEM",
 }

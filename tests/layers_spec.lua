@@ -7,7 +7,7 @@ local C_LAYERS = {
   { "abi", "check", "deadline", "remaining", "timerlua", "ring" },
   { "error", "duration", "address", "lookup", "histogram", "heap", "wheel", "clock",
     "buffer", "framing", "socket", "plain", "file", "manager", "pid_file", "epoll", "pollset",
-    "timerfd", "limits", "inotify", "process" },
+    "timerfd", "limits", "inotify", "process", "group" },
   { together = true, "kqueue", "kqueue_ready", "kqueue_vnode", "kqueue_carriers",
     "kqueue_taking" },
   { "handles", "poller", "resolver_ares", "resolver_thread", "values" },
@@ -34,7 +34,7 @@ local GENERATED = { abi_text = { module = true }, lua_modules = { bundle = true 
 local LUA_LAYERS = {
   { "ffi", "version" },
   { "misuse", "nearest", "owner" },
-  { "anchors", "waiters", "socket_file", "signame", "fileno", "signal_claims" },
+  { "anchors", "waiters", "socket_file", "file_links", "signame", "fileno", "signal_claims" },
   { "duration", "address" },
   { "callable", "instant" },
   { "events" },

@@ -813,6 +813,12 @@ function connection.equip(self, slot, generation, settings, stays)
   all[slot] = self
 end
 
+--- The connection of one end of a pipe of ours; otherwise as of_descriptor.
+--- @param sends boolean which end
+function connection.of_pipe(fd, sends, settings)
+  return connection.of_descriptor(fd, FILE + (sends and SEND_ONLY or RECEIVE_ONLY), settings)
+end
+
 local DIRECTIONS = { r = RECEIVE_ONLY, w = SEND_ONLY, rw = 0 }
 
 -- Make it non-blocking: the flags that the core is to be given for it, or nil

@@ -17,9 +17,8 @@ local C = core.C
 local stdout, type_of_file = io.stdout, io.type
 local GROUP, SESSION, NICE, GID, UID, BLOCKING = 1, 2, 4, 8, 16, 32 -- TL_SPAWN_...
 local FOLLOWS = 256
-local FILE, SEND_ONLY, RECEIVE_ONLY = 4, 0x10000, 0x20000 -- TL_STREAM_...
 local PLACES = { inherit = -1, null = -2, stdout = -3 } -- TL_STDIO_...
-local NO_MEMORY, BUSY = -12, -16
+local NO_MEMORY, BUSY, NO_RESOURCE = -12, -16, -22
 local STREAMS = { "stdin", "stdout", "stderr" }
 local STEPS = { "stdin", "stdout", "stderr", "pgroup", "detached", "nice",
   [100] = "cwd", [101] = "groups", [102] = "gid", [103] = "uid" } -- TL_STEP_...
@@ -28,10 +27,9 @@ local DEFAULT_PATH = "/usr/local/bin:/bin:/usr/bin" -- where PATH is not set
 local MOST_ID = 2 ^ 32 - 2
 local UNLIMITED = 2 ^ 64 - 1
 
--- RLIMIT_..., getrlimit(2), on x86 and ARM.
-local RESOURCES = { cpu = 0, fsize = 1, data = 2, stack = 3, core = 4, rss = 5, nproc = 6,
-  nofile = 7, memlock = 8, as = 9, locks = 10, sigpending = 11, msgqueue = 12, nice = 13,
-  rtprio = 14, rttime = 15 }
+-- getrlimit(2), as tl_limits_resource knows them.
+local RESOURCES = "as, core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, "
+  .. "rss, rtprio, rttime, sigpending, stack"
 
 local strings_of = ffi.typeof("const char *[?]")
 local limits_of = ffi.typeof("tl_spawn_limit[?]")
@@ -149,11 +147,9 @@ local function limit_value(where, name, value)
 end
 
 local function resource_of(where, name)
-  if RESOURCES[name] then return RESOURCES[name] end
-  local names = {}
-  for each in pairs(RESOURCES) do names[#names + 1] = each end
-  table.sort(names)
-  misuse.got(where, "a limit must be one of " .. table.concat(names, ", "), name)
+  local number = type(name) == "string" and C.tl_limits_resource(name) or NO_RESOURCE
+  if number >= 0 then return number end
+  misuse.got(where, "a limit must be one of " .. RESOURCES, name)
 end
 
 -- The limits as the core takes them, how many, and their names in that order.
@@ -172,7 +168,7 @@ local function limits(where, opts)
     local value = given[name]
     local pair = type(value) == "table" and value or { value, value }
     local entry = list[i - 1]
-    entry.resource = RESOURCES[name]
+    entry.resource = resource_of(where, name)
     entry.soft = limit_value(where, name, pair[1])
     entry.hard = limit_value(where, name, pair[2])
   end
@@ -221,8 +217,7 @@ local function make_pipe(spawn, i, stdio)
   local sends = i == 1
   local mine, theirs = fds[sends and 1 or 0], fds[sends and 0 or 1]
   local conn
-  conn, status = connection.of_descriptor(mine,
-    FILE + (sends and SEND_ONLY or RECEIVE_ONLY), pipe_settings)
+  conn, status = connection.of_pipe(mine, sends, pipe_settings)
   if not conn then
     C.tl_socket_close(mine)
     C.tl_socket_close(theirs)
@@ -470,10 +465,10 @@ end
 --- @param opts? table stdin, stdout, stderr: "inherit" (the default), "pipe",
 ---   "null", a descriptor, an io file, a connection (handed over), for stderr
 ---   "stdout"; cwd; env (all variables) or setenv (changes; false takes one
----   away); uid, gid; pgroup (true: its own group, which then gets all signals);
----   nice; rlimits { nofile = n or { soft, hard } }; timeout; kill_after
----   (default 5 s); detached (a session of its own, nobody ends it); on_exit
----   fn(process, status); name
+---   away); uid, gid (uid alone leaves it our group); pgroup (true: its own
+---   group, which then gets all signals); nice; rlimits { nofile = n or
+---   { soft, hard } }; timeout; kill_after (default 5 s); detached (a session of
+---   its own, nobody ends it); on_exit fn(process, status); name
 --- @return timerlua.Process? process
 --- @return string? message "exec nosuch: no such file or directory"
 --- @return string? code "ENOENT", "EACCES", "ENOEXEC", "E2BIG", "EMFILE",

@@ -6,12 +6,15 @@
 --   the nearest directory that is there   the next part of the path comes or goes
 --   all directories above but the root    they are moved or deleted; those that
 --                                         may not be read are not watched
+--   directories of symbolic links, and    they, and what they lead over, come
+--   on the way to what these name         or go
 local ffi = require "ffi"
 local bit = require "bit"
 local core = require "timerlua.ffi"
 local callable = require "timerlua.callable"
 local errors = require "timerlua.errors"
 local file_events = require "timerlua.file_events"
+local file_links = require "timerlua.file_links"
 local misuse = require "timerlua.misuse"
 local task = require "timerlua.task"
 
@@ -107,7 +110,7 @@ local function is_missing(status)
   return status == ENOENT or status == ENOTDIR
 end
 
-local on_way, on_target, on_hidden -- what the kinds of uses call
+local on_way, on_link, on_target, on_hidden -- what the kinds of uses call
 
 -- The nearest directory that is there: its index, or nil, status. One that came
 -- since the one below it was looked for is found in the next round.
@@ -134,11 +137,21 @@ local function add_nearest(self, uses)
   return index
 end
 
+-- Watch what the path leads over by links. What cannot be is not: its directory
+-- may not be read, or is gone, which is told by others.
+local function add_links(self, uses)
+  file_links.walk(self.names, function(directory, name)
+    local use = add(self, uses, directory, bor(ENTRIES, ONLY_DIRECTORY), on_link)
+    if use then use.name = name end
+  end)
+end
+
 -- Watch what there is of the path now, whatever was watched before. 0, or why
 -- it cannot be.
 local function attach(self)
   local uses, number, exists = {}, nil, false
   local index, status = add_nearest(self, uses)
+  if index then add_links(self, uses) end
   if index == #self.directories then
     local use
     use, status = add(self, uses, self.full, bor(ENTRIES, MODIFY), on_target)
@@ -190,13 +203,14 @@ local function reattach(self)
   return status == 0
 end
 
--- Something happened on the way: look at what is there now.
-local function compare(self, word)
+-- Something happened on the way: look at what is there now. New: what comes now
+-- takes the place of what was.
+local function compare(self, word, new)
   local existed, number = self.exists, self.number
   if not reattach(self) then return end
   if existed and not self.exists then tell(self, word or "delete", self.path) end
   if self.exists and not (existed and number == self.number) then
-    if existed then tell(self, word or "delete", self.path) end
+    if existed and not new then tell(self, word or "delete", self.path) end
     tell(self, "create", self.path)
   end
 end
@@ -206,6 +220,7 @@ local function appeared(self)
   local existed, number = self.exists, self.number
   if not reattach(self) then return end
   if existed and number and number == self.number then return end -- known already
+  if not self.exists and file_links.is_link(self.full) then return end -- to nothing
   self.exists = true -- if only for a moment: its end is told too
   tell(self, "create", self.path)
 end
@@ -231,6 +246,13 @@ function on_way(use, event)
   elseif band(mask, MOVED_FROM) ~= 0 then
     vanished(self, "move", event.to)
   end
+end
+
+function on_link(use, event)
+  if event.name ~= use.name then return end
+  local mask = event.mask
+  return compare(use.watch, band(mask, MOVED_FROM) ~= 0 and "move" or nil,
+    band(mask, APPEARS) ~= 0)
 end
 
 -- A file that may not be read is told of by its directory.
@@ -340,7 +362,7 @@ end
 --- @return timerlua.FileWatch? watch
 --- @return string? message
 --- @return string? code "ENOSPC", "EMFILE" (limits of inotify), "EACCES" (of a
----   directory), "ENAMETOOLONG", "ENOMEM"
+---   directory), "ELOOP", "ENAMETOOLONG", "ENOMEM"
 function file_watch.on_file(path, fn)
   if type(path) ~= "string" or path == "" or path:find("\0", 1, true) then
     misuse.got("on_file", "path must be a string, not empty and without zeroes", path)

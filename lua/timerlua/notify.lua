@@ -170,7 +170,7 @@ function notify.notify(what)
   what = check(what)
   local lines = lines_of(what)
   if lines == "" and what.watchdog == nil then return false end
-  local told, status, path = true, nil, nil
+  local told, status, path = address() ~= nil, nil, nil
   if lines ~= "" then
     told, status, path = send(lines)
     for _ = 1, RETRIES do
@@ -181,7 +181,7 @@ function notify.notify(what)
   end
   if status then return errors.failed("notify " .. path, status) end
   if told and what.ready then state.ready = true end
-  if told then start_pinger(what) end
+  if told or what.watchdog == false then start_pinger(what) end
   return told
 end
 

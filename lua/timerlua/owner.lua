@@ -20,14 +20,21 @@ function owner.add(to, thing)
   to.owned = thing
 end
 
+-- What a callback that is no task, or not yet, began last. Each such thing has
+-- its number, and leads to what it began before.
+local last_begun
+
 --- It has ended, or belongs to nobody any more.
 function owner.remove(thing)
+  if last_begun == thing then
+    local before = thing.begun_before
+    last_begun = before and before.begun_by and before or nil
+  end
+  if thing.begun_by then thing.begun_by, thing.begun_before = nil, nil end
   local from = thing.owner
   if not from then return end
   local before, after = thing.owned_before, thing.owned_after
-  thing.owner, thing.owned_before = nil, nil
-  if type(from) == "number" then return end -- a callback's, which keeps no list
-  thing.owned_after = nil
+  thing.owner, thing.owned_before, thing.owned_after = nil, nil, nil
   if before then before.owned_after = after end
   if after then after.owned_before = before else from.owned = before end
 end
@@ -51,14 +58,10 @@ function owner.break_off(from)
   end
 end
 
--- What a callback that is no task, or not yet, began last. Its things hold its
--- number in place of an owner.
-local last_begun
-
 --- The running callback began it, the one with this number.
 function owner.begun(thing, number)
-  thing.owner = number
-  thing.owned_before = last_begun and last_begun.owner == number and last_begun or nil
+  thing.begun_by = number
+  thing.begun_before = last_begun and last_begun.begun_by == number and last_begun or nil
   last_begun = thing
 end
 
@@ -66,9 +69,9 @@ end
 function owner.adopt(task, number)
   local thing = last_begun
   last_begun = nil
-  while thing and thing.owner == number do
-    local before = thing.owned_before
-    owner.remove(thing)
+  while thing and thing.begun_by == number do
+    local before = thing.begun_before
+    thing.begun_by, thing.begun_before = nil, nil
     owner.add(task, thing)
     thing = before
   end

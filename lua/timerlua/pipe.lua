@@ -6,21 +6,25 @@ local errors = require "timerlua.errors"
 local options = require "timerlua.options"
 
 local C = core.C
-local FILE, SEND_ONLY, RECEIVE_ONLY = 4, 0x10000, 0x20000 -- TL_STREAM_...
 local KNOWN = options.names(connection.own_options)
 
 local pipe = {}
 
--- Two connections of what `open` makes, or none of them.
-local function two(where, opts, open, first_flags, second_flags)
+local function of_socket(fd, _, settings)
+  return connection.of_descriptor(fd, 0, settings)
+end
+
+-- Two connections of what `open` makes, or none of them. connect(fd, sends,
+-- settings) makes one.
+local function two(where, opts, open, connect)
   local settings = connection.settings(where, options.check(where, opts, KNOWN))
   local fds = ffi.new("int32_t[2]")
   local status = open(fds)
   if status ~= 0 then return errors.failed(where, status) end
   local first, second
-  first, status = connection.of_descriptor(fds[0], first_flags, settings)
+  first, status = connect(fds[0], false, settings)
   if first then
-    second, status = connection.of_descriptor(fds[1], second_flags, settings)
+    second, status = connect(fds[1], true, settings)
     if second then return first, second end
     first:close()
   else
@@ -38,7 +42,7 @@ end
 ---   "ENFILE", "ENOMEM"
 --- @return timerlua.Connection? writer
 function pipe.pipe(opts)
-  return two("pipe", opts, C.tl_file_pipe, FILE + RECEIVE_ONLY, FILE + SEND_ONLY)
+  return two("pipe", opts, C.tl_file_pipe, connection.of_pipe)
 end
 
 --- A pair of connected Unix stream sockets, socketpair(2).
@@ -46,7 +50,7 @@ end
 --- @return timerlua.Connection? one or nil, message, code as for tl.pipe
 --- @return timerlua.Connection? other
 function pipe.socketpair(opts)
-  return two("socketpair", opts, C.tl_socket_pair, 0, 0)
+  return two("socketpair", opts, C.tl_socket_pair, of_socket)
 end
 
 return pipe

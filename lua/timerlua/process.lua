@@ -3,6 +3,9 @@
 --
 -- The kernel makes a process's pidfd readable when it has ended; then it is
 -- reaped, by nobody but this module. The handle of the watch is the process's.
+-- One that led a group of its own is told of at once, too, but reaped only when
+-- the rest of the group has ended or got KILL: until then the group's number
+-- cannot become another's, so that TERM and KILL reach it and nothing else.
 local ffi = require "ffi"
 local core = require "timerlua.ffi"
 local anchors = require "timerlua.anchors"
@@ -24,6 +27,7 @@ local LIMIT = -4352    -- TL_LIMIT
 local MOST_AT_EXIT = 5 -- seconds that what is left at the end may take to end
 local MOST_IN_HOST = 1 -- the same where the end blocks another program
 local AFTER_KILL = 1   -- seconds that KILL may take
+local LOOK_AGAIN, LOOK_SELDOM = 0.005, 1 -- seconds between looks at a group
 local ended = ffi.new("tl_process_exit")
 local id = core.new_id()
 
@@ -41,6 +45,8 @@ local own_id = C.tl_process_id() -- another in a forked child
 --- @field status timerlua.Status? how it ended; nil while it runs
 --- @field kill_after number seconds from TERM to KILL
 --- @field leads_group boolean of a group of its own, which gets its signals
+--- @field rest boolean? it has ended, but not the rest of its group
+--- @field killed boolean? it, and its group, got KILL
 --- @field detached boolean nobody ends it
 local Process = { kind = "process", kill_after = 5, leads_group = false, detached = false }
 
@@ -69,6 +75,7 @@ end
 
 -- Every process that has not been reaped: a list through them.
 local last
+local ending = false -- end_all looks after them
 
 local function enlist(self)
   self.before = last
@@ -116,8 +123,11 @@ end
 -- Its handle may have been taken from it, after an error that ended the script.
 local function unwatch(self)
   local slot = self.slot
+  local pidfd = self.pidfd
+  self.pidfd = -1
+  if pidfd < 0 then return end
   local _, object = anchors.get(slot)
-  if object ~= self then return C.tl_socket_close(self.pidfd) end
+  if object ~= self then return C.tl_socket_close(pidfd) end
   C.tl_watch_close(loop, slot, self.generation)
   anchors.clear(slot)
 end
@@ -128,16 +138,69 @@ local function cancel_timer(self, name)
   self[name] = nil
 end
 
--- Reap it, if it has ended: true. Everything that waits for its end is told.
-local function reap(self)
-  local result = C.tl_process_reap(self.pid, ended)
-  if result == AGAIN then return false end
-  self.status = status_of(self, result)
+-- Nothing of it is left.
+local function forget(self)
   strike(self)
-  unwatch(self)
-  if self.owner then owner.remove(self) end
+  owner.remove(self)
   cancel_timer(self, "deadline")
   cancel_timer(self, "killer")
+  cancel_timer(self, "looker")
+end
+
+-- Whether some of the group that it led still runs. Where that cannot be told,
+-- only what is to be ended is taken to.
+local function has_rest(self)
+  if not self.leads_group or self.killed then return false end
+  local lives = C.tl_group_lives(self.pid)
+  return lives > 0 or lives < 0 and self.killer ~= nil
+end
+
+local function end_rest(self)
+  self.rest = nil
+  C.tl_process_reap(self.pid, ended)
+  forget(self)
+end
+
+-- Look whether the rest of its group has ended: true.
+local function is_over(self)
+  if self.rest and not has_rest(self) then end_rest(self) end
+  return not self.rest
+end
+
+local look_again
+
+local function look_later(self, pause)
+  if ending then return end
+  local looker = timer.after(pause, look_again, self, math.min(2 * pause, LOOK_SELDOM))
+  self.looker = looker and looker:unref() -- nil: the end of the program looks
+end
+
+function look_again(_, self, pause)
+  self.looker = nil
+  if not is_over(self) then look_later(self, pause) end
+end
+
+-- Reap it, or, while the rest of its group runs, see how it ended.
+local function take_result(self)
+  if self.leads_group and not self.killed then
+    local result = C.tl_process_look(self.pid, ended)
+    if result == AGAIN then return AGAIN end
+    if result == 0 and has_rest(self) then
+      self.rest = true
+      return 0
+    end
+  end
+  return C.tl_process_reap(self.pid, ended)
+end
+
+-- Take its result, if it has ended: true. Everything that waits for its end is
+-- told.
+local function reap(self)
+  local result = take_result(self)
+  if result == AGAIN then return false end
+  self.status = status_of(self, result)
+  unwatch(self)
+  if self.rest then look_later(self, LOOK_AGAIN) else forget(self) end
   local waiting = self.waiting
   self.waiting = nil
   if waiting then
@@ -176,15 +239,20 @@ end
 -- signals
 
 local function send(self, number)
-  if self.status then return NO_SUCH end
-  return C.tl_process_kill(self.pid, self.pidfd, number, self.leads_group and 1 or 0)
+  if self.status and is_over(self) then return NO_SUCH end
+  local status = C.tl_process_kill(self.pid, self.pidfd, number, self.leads_group and 1 or 0)
+  if number == KILL and status == 0 then
+    self.killed = true
+    if self.rest then end_rest(self) end
+  end
+  return status
 end
 
 local function failed(self, what, status)
   return errors.failed(("%s %s (%d)"):format(what, self.argv[1], self.pid), status)
 end
 
---- Send a signal; with pgroup = true, to all of its group.
+--- Send a signal; with pgroup = true, to all of its group, or what is left of it.
 --- @param signal? string|integer "TERM" (the default), "SIGTERM" or 15
 --- @return boolean? sent
 --- @return string? message
@@ -232,20 +300,37 @@ end
 -- What owns it was broken off: the loop goes on until it has ended.
 function Process:disowned()
   begin_end(self)
+  self.unreferenced = nil
   if not self.status then C.tl_handle_ref(loop, self.slot, self.generation, 1) end
 end
 
 local function time_over(_, self)
   self.deadline = nil
-  self.timed_out = true
+  if not self.status then self.timed_out = true end
   begin_end(self)
 end
 
 -- ---------------------------------------------------------------------------
 -- waiting
 
+-- Who waits for it. When the last of them leaves before it has ended, it is
+-- unreferenced again if it was.
+local function remove_waiter(queue, waiter)
+  waiters.remove(queue, waiter)
+  local self = queue.process
+  if queue.count == 0 and self.unreferenced and not self.status then
+    C.tl_handle_ref(loop, self.slot, self.generation, 0)
+  end
+end
+
+local function new_queue(self)
+  local queue = waiters.new()
+  queue.process, queue.remove = self, remove_waiter
+  return queue
+end
+
 --- Wait until it has ended; any number of tasks may. What was unreferenced
---- keeps the loop running again.
+--- keeps the loop running meanwhile.
 --- @param limit? number|string|ffi.cdata* at most so long
 --- @return timerlua.Status? status
 --- @return string? message
@@ -263,7 +348,7 @@ function Process:wait(limit)
       return failed(self, "wait", status)
     end
   end
-  self.waiting = self.waiting or waiters.new()
+  self.waiting = self.waiting or new_queue(self)
   self.waiting:add(waiter)
   local result = wait.suspend(waiter)
   if self.status then return self.status end
@@ -275,12 +360,16 @@ end
 --- it, unless it is detached.
 function Process:unref()
   check_self(self, "unref")
-  C.tl_handle_ref(loop, self.slot, self.generation, 0)
+  self.unreferenced = true
+  if not (self.waiting and self.waiting.count > 0) then
+    C.tl_handle_ref(loop, self.slot, self.generation, 0)
+  end
   return self
 end
 
 function Process:ref()
   check_self(self, "ref")
+  self.unreferenced = nil
   C.tl_handle_ref(loop, self.slot, self.generation, 1)
   return self
 end
@@ -340,17 +429,40 @@ function process.adopt(self, limit)
   return nil, code == "ELIMIT" and LIMIT or NO_MEMORY
 end
 
+-- What of them has not ended, of groups too.
 local function sweep(list)
   local left = {}
   for _, self in ipairs(list) do
-    if not self.status and not reap(self) then left[#left + 1] = self end
+    if not self.status then reap(self) end
+    if not self.status or not is_over(self) then left[#left + 1] = self end
   end
   return left
 end
 
+local function leads_group(list)
+  for _, self in ipairs(list) do
+    if self.leads_group then return true end
+  end
+  return false
+end
+
+-- Wait until they have ended, at most so long: what has not. The kernel tells
+-- nobody of the end of a group, so that is looked for.
+local function outlast(list, seconds)
+  local over = C.tl_manager_clock() + seconds * 1e6
+  while leads_group(list) and C.tl_manager_clock() < over do
+    local pause = ffi.new("int64_t[1]", LOOK_AGAIN * 1e9)
+    C.tl_readiness_block(-1, 0, pause)
+    list = sweep(list)
+  end
+  local left = (over - C.tl_manager_clock()) / 1e6
+  if #list > 0 and left > 0 then await(list, left) end
+  return sweep(list)
+end
+
 --- The program ends, or the host lets the runtime go: end and reap every process
---- that is not detached. Waits, without the loop, for a bounded time. In a forked
---- child they are its parent's.
+--- that is not detached, and what is left of their groups. Waits, without the loop,
+--- for a bounded time. In a forked child they are its parent's.
 function process.end_all()
   if C.tl_process_id() ~= own_id then return end
   local most = wait.hosted and MOST_IN_HOST or MOST_AT_EXIT
@@ -360,16 +472,17 @@ function process.end_all()
     if not each.detached then list[#list + 1] = each end
     each = each.before
   end
+  ending = true
   list = sweep(list)
   for _, self in ipairs(list) do
     longest = math.max(longest, math.min(self.kill_after, most))
     send(self, TERM)
   end
-  if #list > 0 then await(list, longest) end
-  list = sweep(list)
+  if #list > 0 then list = outlast(list, longest) end
   for _, self in ipairs(list) do send(self, KILL) end
   if #list > 0 then await(list, AFTER_KILL) end
   sweep(list)
+  ending = false
 end
 
 -- A plain luajit and a host's runtime have no other end. What is detached, and

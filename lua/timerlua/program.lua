@@ -233,6 +233,9 @@ local function hold_pid_file(path)
   if status == -17 then -- EEXIST
     return nil, status, ("--pid-file: process %d holds %s"):format(holder[0], path)
   end
+  if status == -76 then -- ENOTUNIQ
+    return nil, status, ("--pid-file %s: there is something else of that name"):format(path)
+  end
   local _, message = errors.failed("--pid-file " .. path, status)
   return nil, status, message
 end

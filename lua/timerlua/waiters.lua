@@ -29,7 +29,8 @@ function Waiters:add(waiter, value)
   end
 end
 
---- Leave, from anywhere in the list.
+--- Leave, from anywhere in the list. A list may have a field `remove` of its own,
+--- which calls this one.
 function Waiters:remove(waiter)
   local before, after = waiter.before, waiter.after
   if before then before.after = after else self.first = after end
@@ -49,5 +50,7 @@ function Waiters:take()
   self:remove(waiter)
   return waiter, value
 end
+
+waiters.remove = Waiters.remove
 
 return waiters

@@ -74,7 +74,7 @@ function watch.watch(fd, interest, fn)
     misuse.got("watch", 'interest must be "r", "w", "rw" or "edge"', interest)
   end
   callable.check("watch", "fn", fn)
-  if type(fd) == "table" and C.tl_descriptor_taken(loop, number) ~= 0 then
+  if C.tl_descriptor_taken(loop, number) ~= 0 then
     return errors.failed("watch fd " .. number, ALREADY)
   end
   local self = setmetatable({ kind = "watch", fd = number, interest = interest,

@@ -1,0 +1,13 @@
+-- Not said anywhere: what virtual time does to children, which live in real time.
+-- The documents say it now, and this holds it.
+local support = require "tests.support"
+
+describe("a child in virtual time", function()
+  it("has real time without a limit, and none within one", function()
+    support.assert_says({ "timeout", "4", "true" }, [[
+      local p = tl.exec { "sh", "-c", "sleep 0.1; exit 4" }
+      say((select(2, p:wait("1h"))))
+      say(p:wait().code)
+      say(tl.exec({ "sleep", "5" }, { timeout = "1d" }):wait().timed_out)]])
+  end)
+end)
