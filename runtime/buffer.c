@@ -2,6 +2,7 @@
 #include "buffer.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,16 @@ void tl_buffer_pool_free(tl_buffer_pool *pool)
         free(piece);
     }
     pool->count = 0;
+    free(pool->large);
+    pool->large = NULL;
+}
+
+/* Malloc would give its pages back to the system each time. */
+static void *take_large(tl_buffer_pool *pool)
+{
+    char *large = pool->large;
+    pool->large = NULL;
+    return large != NULL ? large : malloc(TL_LARGE_BYTES);
 }
 
 static void *take_piece(tl_buffer_pool *pool)
@@ -29,7 +40,10 @@ static void *take_piece(tl_buffer_pool *pool)
 
 static void give_memory(tl_buffer *buffer, tl_buffer_pool *pool)
 {
-    if (buffer->capacity != TL_PIECE_BYTES || pool->count >= TL_PIECES_KEPT) {
+    if (buffer->capacity == TL_LARGE_BYTES && pool->large == NULL) {
+        pool->large = buffer->memory;
+    } else if (buffer->capacity != TL_PIECE_BYTES ||
+               pool->count >= TL_PIECES_KEPT) {
         free(buffer->memory);
     } else {
         *(void **)buffer->memory = pool->free;
@@ -57,10 +71,14 @@ int tl_buffer_reserve(tl_buffer *buffer, tl_buffer_pool *pool, size_t count)
     size_t length = tl_buffer_length(buffer), needed;
     if (__builtin_add_overflow(length, count, &needed))
         return -ENOMEM;
-    if (buffer->memory == NULL && needed <= TL_PIECE_BYTES) {
-        buffer->memory = take_piece(pool);
-        buffer->capacity = buffer->memory != NULL ? TL_PIECE_BYTES : 0;
-        return buffer->memory != NULL ? 0 : -ENOMEM;
+    if (buffer->memory == NULL &&
+        (needed <= TL_PIECE_BYTES || needed == TL_LARGE_BYTES)) {
+        bool large = needed == TL_LARGE_BYTES;
+        buffer->memory = large ? take_large(pool) : take_piece(pool);
+        if (buffer->memory == NULL)
+            return -ENOMEM;
+        buffer->capacity = large ? TL_LARGE_BYTES : TL_PIECE_BYTES;
+        return 0;
     }
     /* a move costs no more than the bytes that were consumed before it */
     if (buffer->memory != NULL && buffer->start >= length &&

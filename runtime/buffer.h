@@ -1,6 +1,7 @@
 /* A queue of bytes in one piece of memory: what a socket has received and
    nobody took yet, or what is to be sent. Empty, it holds no memory; the
-   usual small pieces come from a pool and go back to it.
+   usual small pieces come from a pool and go back to it, and so does one large
+   one, for those who receive much.
 
    Pure: no system call but malloc. */
 #ifndef TL_BUFFER_H
@@ -10,12 +11,14 @@
 
 enum {
     TL_PIECE_BYTES = 4096, /* of the pooled pieces */
-    TL_PIECES_KEPT = 64
+    TL_PIECES_KEPT = 64,
+    TL_LARGE_BYTES = 65536 /* a pipe's capacity, pipe(7) */
 };
 
 typedef struct tl_buffer_pool {
     void *free; /* list of pieces, each begins with the next one's address */
     int count;
+    char *large; /* TL_LARGE_BYTES, or NULL */
 } tl_buffer_pool;
 
 typedef struct tl_buffer {

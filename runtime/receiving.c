@@ -58,6 +58,15 @@ static ssize_t receive(const tl_handle *handle, const tl_stream *s, char *bytes,
     return tl_socket_receive(handle->at.watch.fd, bytes, room);
 }
 
+/* How many bytes a receive for a reader should have room for, when `held` are
+   buffered: for whatever comes, as much as is usual at once. */
+static size_t room_for(const tl_want *want, size_t held)
+{
+    if (want->kind != TL_WANT_SOME)
+        return tl_framing_missing(want, held);
+    return want->count < TL_LARGE_BYTES ? want->count : TL_LARGE_BYTES;
+}
+
 /* Receive once, behind what is buffered already. */
 static ssize_t receive_behind(tl_loop *loop, const tl_handle *handle,
                               tl_stream *s, size_t missing)
@@ -170,8 +179,8 @@ int tl_stream_take(tl_loop *loop, uint32_t slot, uint32_t generation, int kind,
             return over;
         if (s->state & (TL_IS_DRAINED | TL_IS_CONNECTING) || !may_read(loop, s))
             return -EAGAIN;
-        size_t missing = tl_framing_missing(&want, tl_buffer_length(&s->in));
-        if (receive_behind(loop, handle, s, missing) == -ENOMEM)
+        size_t room = room_for(&want, tl_buffer_length(&s->in));
+        if (receive_behind(loop, handle, s, room) == -ENOMEM)
             return -ENOMEM;
     }
 }

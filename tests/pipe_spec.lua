@@ -38,6 +38,22 @@ describe("a pipe", function()
     end)
   end)
 
+  it("gives all that it holds to one receive_some, in one call to the kernel", function()
+    sockets.run(function()
+      local reader, writer = assert(tl.pipe())
+      local much = ("x"):rep(65536)
+      for _ = 1, 3 do
+        assert(writer:send(much))
+        assert(writer:flush())
+        local before = tl.stats().receives
+        assert.equal(#much, #assert(reader:receive_some()))
+        assert.equal(before + 1, tl.stats().receives)
+      end
+      writer:close()
+      reader:close()
+    end)
+  end)
+
   for _, edge in ipairs { false, true } do
     it("carries much, while its writer waits for room" .. (edge and ", edge-triggered" or ""),
       function()

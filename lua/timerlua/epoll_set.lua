@@ -95,7 +95,7 @@ local function wait_for_place(set, where, delay)
     owned.place = place
   end
   fair.waits()
-  return owned.place:wait(where, "r", delay)
+  return owned.place:suspend(where, "r", delay)
 end
 
 -- Another task, or another process that has the set, may take what this one

@@ -316,10 +316,11 @@ end
 --- @class timerlua.Order what the core is told, and what that points to
 --- @field spawn ffi.cdata* tl_spawn
 --- @field spawned ffi.cdata* tl_spawned
---- @field names string[]? of the limits; the others only keep alive
+--- @field names string[]|false of the limits; the others only keep alive. False
+---   and never nil: a table makes room for a key that is nil again and again
 local function new_order()
-  return { spawn = new_spawn(), spawned = new_spawned(), words = nil, env = nil, entries = nil,
-    path = nil, limits = nil, names = nil }
+  return { spawn = new_spawn(), spawned = new_spawned(), words = false, env = false,
+    entries = false, path = false, limits = false, names = false }
 end
 
 local spare = new_order() -- used again and again
@@ -339,8 +340,8 @@ local function describe(where, argv, opts)
   local spawn = order.spawn
   spawn.argv, spawn.env, spawn.path, spawn.cwd = words, entries, path, cwd
   spawn.limits, spawn.limit_count = list, count
-  order.words, order.env, order.entries, order.path = words, env, entries, path
-  order.limits, order.names = list, names
+  order.words, order.path, order.env = words, path or false, env or false
+  order.entries, order.limits, order.names = entries or false, list or false, names or false
   spawn.options = attributes(where, opts, spawn)
   return order
 end

@@ -90,17 +90,24 @@ end
 -- ---------------------------------------------------------------------------
 -- ending
 
+-- Made of constants first: then it has its size from the beginning, also in a
+-- program that carries this as bytecode.
 local function status_of(self, result)
-  local timed_out = self.timed_out or false
+  local status = { code = 0, core = false, timed_out = false, user = 0, system = 0,
+    max_rss = 0 }
+  if self.timed_out then status.timed_out = true end
   if result < 0 then
-    return { core = false, timed_out = timed_out, user = 0, system = 0, max_rss = 0,
-      lost = ffi.string(C.tl_error_name(result)) }
+    status.code, status.lost = nil, ffi.string(C.tl_error_name(result))
+    return status
   end
-  local code, signal = ended.code, ended.signal
-  return { code = signal == 0 and code or nil,
-    signal = signal ~= 0 and signame.name(signal) or nil,
-    core = ended.core ~= 0, timed_out = timed_out, user = ended.user_s,
-    system = ended.system_s, max_rss = ended.max_rss }
+  local signal = ended.signal
+  if signal == 0 then
+    status.code = ended.code
+  else
+    status.code, status.signal, status.core = nil, signame.name(signal), ended.core ~= 0
+  end
+  status.user, status.system, status.max_rss = ended.user_s, ended.system_s, ended.max_rss
+  return status
 end
 
 -- Its handle may have been taken from it, after an error that ended the script.

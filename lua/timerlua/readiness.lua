@@ -100,7 +100,12 @@ end
 --- @return integer status 0, or a negative errno: EBADF, EPERM (a regular
 ---   file, which is always ready), ENOMEM, EMFILE
 function Place:wait(where, interest, delay)
-  if not wait.can_suspend() then return block(self.fd, interest, delay) end
+  if wait.can_suspend() then return self:suspend(where, interest, delay) end
+  return block(self.fd, INTEREST[interest], delay)
+end
+
+--- The same for who knows that what runs can be suspended.
+function Place:suspend(where, interest, delay)
   local bits = INTEREST[interest]
   local status = suspend(self, where, bits, delay)
   if status == EBUSY or status == EEXIST then

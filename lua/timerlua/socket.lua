@@ -118,7 +118,7 @@ local function await(self, where, interest, deadline)
   if not wait.can_suspend() then return block(self, interest, left) end
   local place, status = place_of(self)
   if not place then return status end
-  return place:wait(where, interest, left)
+  return place:suspend(where, interest, left)
 end
 
 local function deadline_of(self)

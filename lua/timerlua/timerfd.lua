@@ -35,10 +35,16 @@ for name, number in pairs(timerfd) do
   if name:find("^CLOCK_") then CLOCKS[number] = name end
 end
 
+-- Few fields, so that one of ten thousand is read in few lines of the
+-- processor's cache: most have the common values of the class.
 --- @class timerlua.Timerfd
+--- @field fd integer
 --- @field closed boolean
 --- @field clockid integer
-local Timerfd = {}
+--- @field look integer 1: a read might block, so the kernel is asked before
+--- @field guard ffi.cdata* closes the descriptor of what is garbage
+--- @field place timerlua.Place? once a task has waited
+local Timerfd = { closed = false }
 Timerfd.__index = Timerfd
 
 -- Objects by their descriptors; and what stands for one while tasks read a
@@ -166,9 +172,11 @@ function timerfd.create(clockid, flags)
   if fd < 0 then
     return errors.failed(("%s(%s)"):format(where, CLOCKS[clockid]), fd)
   end
-  local self = setmetatable({ fd = fd, clockid = clockid, closed = false,
-    look = bit.band(given, timerfd.TFD_NONBLOCK) == 0 and 1 or 0,
-    guard = ffi.gc(new_guard(fd), collected) }, Timerfd)
+  -- of constants first: it has its size from the beginning
+  local self = { fd = -1, clockid = -1, look = 0, guard = false }
+  self.fd, self.clockid, self.guard = fd, clockid, ffi.gc(new_guard(fd), collected)
+  if bit.band(given, timerfd.TFD_NONBLOCK) == 0 then self.look = 1 end
+  setmetatable(self, Timerfd)
   owners[fd] = self
   return self
 end
@@ -362,6 +370,24 @@ local function not_read(number, status)
   return errors.failed("timerfd.read fd " .. number, status)
 end
 
+-- The first read has brought nothing. A function of its own: where a read
+-- brings something there is no loop, and a loop of the script's is compiled.
+local function read_late(number, self, result)
+  while result == EAGAIN do
+    local nonblocking = C.tl_timerfd_nonblocking(number)
+    if nonblocking == 1 then return nil, "would block", "EAGAIN" end
+    if nonblocking < 0 then return not_read(number, nonblocking) end
+    local status, closed = await(number, self)
+    if closed then
+      return nil, ("timerfd.read fd %d: the descriptor was closed"):format(number), "EBADF"
+    end
+    if status < 0 then return not_read(number, status) end
+    result = C.tl_timerfd_read(number, self and self.look or 1)
+  end
+  if result < 0 then return not_read(number, result) end
+  return result
+end
+
 --- How often the timer has expired since it was last read or set. Waits until
 --- it has: in a task while the loop goes on, elsewhere blocking. The
 --- counterpart of Python's os.read(fd, 8).
@@ -373,20 +399,9 @@ end
 ---   TFD_TIMER_CANCEL_ON_SET; "EBADF", also when it is closed meanwhile; "EINVAL"
 function timerfd.read(fd)
   local number, self = descriptor("timerfd.read", fd)
-  local look = self and self.look or 1
-  while true do
-    local result = C.tl_timerfd_read(number, look)
-    if result > 0 then return result end
-    if result ~= EAGAIN then return not_read(number, result) end
-    local nonblocking = C.tl_timerfd_nonblocking(number)
-    if nonblocking == 1 then return nil, "would block", "EAGAIN" end
-    if nonblocking < 0 then return not_read(number, nonblocking) end
-    local status, closed = await(number, self)
-    if closed then
-      return nil, ("timerfd.read fd %d: the descriptor was closed"):format(number), "EBADF"
-    end
-    if status < 0 then return not_read(number, status) end
-  end
+  local result = C.tl_timerfd_read(number, self and self.look or 1)
+  if result > 0 then return result end
+  return read_late(number, self, result)
 end
 
 Timerfd.close, Timerfd.read = timerfd.close, timerfd.read

@@ -63,7 +63,7 @@ static void append(queue *q)
 
 static void reserve(queue *q)
 {
-    size_t count = random_size(MOST);
+    size_t count = random64() % 4 ? random_size(MOST) : TL_LARGE_BYTES;
     TL_CHECK(tl_buffer_reserve(&q->buffer, &pool, count) == 0, "memory");
     TL_CHECK(tl_buffer_room(&q->buffer) >= count, "less room than asked for");
     TL_CHECK(q->buffer.capacity <= 8 * (q->length + count) + TL_PIECE_BYTES ||
@@ -133,7 +133,8 @@ int main(int argc, char **argv)
         free(queues[i].bytes);
     }
     tl_buffer_pool_free(&pool);
-    TL_CHECK(pool.free == NULL && pool.count == 0, "the pool is not empty");
+    TL_CHECK(pool.free == NULL && pool.count == 0 && pool.large == NULL,
+             "the pool is not empty");
     printf("ok: %ld steps\n", steps);
     return 0;
 }
