@@ -78,13 +78,17 @@ void tl__descriptor_forget(tl_loop *loop, tl_id id, tl_handle *handle)
 
 int tl_descriptor_taken(tl_loop *loop, int fd)
 {
+    int taken = 0;
     for (uint32_t slot = 0;
          (slot = tl_handles_walk(&loop->handles, slot + 1)) != 0;) {
         const tl_handle *handle = tl_handles_at(&loop->handles, slot);
-        if (handle->kind >= TL_STREAM && handle->at.watch.fd == fd)
+        if (handle->kind < TL_STREAM || handle->at.watch.fd != fd)
+            continue;
+        if (handle->kind != TL_READINESS)
             return 1;
+        taken = 2;
     }
-    return 0;
+    return taken;
 }
 
 int tl__agenda_reserve(tl_agenda *agenda, size_t live)

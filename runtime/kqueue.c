@@ -87,7 +87,6 @@ static void dispose(tl_kqueue *queue, tl_knote *knote)
 {
     tl__kqueue_deactivate(queue, knote);
     knote->does->detach(queue, knote);
-    free(knote);
 }
 
 void tl__kqueue_end(tl_kqueue *queue, tl_knote *knote)
@@ -98,6 +97,34 @@ void tl__kqueue_end(tl_kqueue *queue, tl_knote *knote)
     *place = knote->next;
     queue->count--;
     dispose(queue, knote);
+    knote->next = queue->ended;
+    queue->ended = knote;
+}
+
+int tl_kqueue_ended(tl_kqueue *queue, tl_kevent *event)
+{
+    tl_knote *knote = queue->ended;
+    if (knote == NULL)
+        return 0;
+    *event = (tl_kevent){.ident = (double)knote->ident,
+                         .filter = knote->filter};
+    queue->ended = knote->next;
+    free(knote);
+    return 1;
+}
+
+/* Linux does not say when a descriptor is closed, so each take looks at those
+   of one bucket. */
+void tl__kqueue_sweep(tl_kqueue *queue)
+{
+    uint32_t at = queue->swept++ & (queue->bucket_count - 1);
+    for (tl_knote *knote = queue->buckets[at], *next; knote != NULL;
+         knote = next) {
+        struct stat now;
+        next = knote->next;
+        if (knote->does->by_descriptor && !tl__kqueue_is_open(knote, &now))
+            tl__kqueue_end(queue, knote);
+    }
 }
 
 /* --- the active --------------------------------------------------------- */
@@ -210,8 +237,11 @@ void tl_kqueue_close(tl_kqueue *queue)
              knote = next) {
             next = knote->next;
             dispose(queue, knote);
+            free(knote);
         }
     }
+    for (tl_kevent unused; tl_kqueue_ended(queue, &unused);)
+        continue;
     const int fds[] = {queue->sets[0], queue->sets[1], queue->bell,
                        queue->inotify, queue->fd};
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
@@ -264,6 +294,7 @@ static int begin(tl_kqueue *queue, const tl_knote_filter *does,
             tl__kqueue_enable(queue, knote, !(change->flags & TL_KQ_DISABLE));
     if (error) {
         dispose(queue, knote);
+        free(knote);
         return error;
     }
     insert(queue, knote);
@@ -309,6 +340,16 @@ static int change_existing(tl_kqueue *queue, tl_knote *knote,
     return error;
 }
 
+/* BSD has forgotten it. */
+static int closed(tl_kqueue *queue, const tl_kevent *change, int error)
+{
+    tl_knote *knote =
+        tl__kqueue_find(queue, (int64_t)change->ident, change->filter);
+    if (knote != NULL)
+        tl__kqueue_end(queue, knote);
+    return error;
+}
+
 int tl_kqueue_change(tl_kqueue *queue, const tl_kevent *change)
 {
     const tl_knote_filter *does = filter_of(change->filter);
@@ -320,7 +361,7 @@ int tl_kqueue_change(tl_kqueue *queue, const tl_kevent *change)
         if (!(change->ident >= 0 && change->ident <= INT_MAX))
             return -EBADF;
         if (fstat((int)change->ident, &status) != 0)
-            return -errno;
+            return closed(queue, change, -errno);
         if ((int)change->ident == queue->fd)
             return -EINVAL;
     }

@@ -5,6 +5,7 @@ local ffi = require "ffi"
 local core = require "timerlua.ffi"
 local duration = require "timerlua.duration"
 local errors = require "timerlua.errors"
+local fair = require "timerlua.fair"
 local fileno = require "timerlua.fileno"
 local misuse = require "timerlua.misuse"
 local readiness = require "timerlua.readiness"
@@ -334,7 +335,7 @@ local function await_place(self)
     self.place = place
     if self.guard then self.guard.place = place.id end
   end
-  return self.place:wait("timerfd.read", "r")
+  return self.place:suspend("timerfd.read", "r")
 end
 
 -- A descriptor that is no object's has its place while somebody reads it.
@@ -359,7 +360,7 @@ end
 -- closed meanwhile.
 local function await(number, self)
   if not wait.can_suspend() then
-    return readiness.wait("timerfd.read", number, "r"), false
+    return math.min(readiness.block(number, "r"), 0), false
   elseif self then
     return await_place(self), self.closed
   end
@@ -398,6 +399,7 @@ end
 --- @return string? code "EAGAIN"; "ECANCELED" after a step of the clock, with
 ---   TFD_TIMER_CANCEL_ON_SET; "EBADF", also when it is closed meanwhile; "EINVAL"
 function timerfd.read(fd)
+  fair.step("timerfd.read")
   local number, self = descriptor("timerfd.read", fd)
   local result = C.tl_timerfd_read(number, self and self.look or 1)
   if result > 0 then return result end

@@ -66,7 +66,8 @@ local watch = {}
 --- @return timerlua.Watch? watch
 --- @return string? message
 --- @return string? code "EBADF", "EPERM" (a regular file: it is always ready),
----   "EEXIST" (watched already, or a connection's: watch a duplicate),
+---   "EEXIST" (watched already, or a connection's: watch a duplicate; tasks that
+---   wait for it do no harm),
 ---   "ENOSPC", "ENOMEM"; epoll_ctl(2)
 function watch.watch(fd, interest, fn)
   local number = fileno.of("watch", "fd", fd)
@@ -74,7 +75,7 @@ function watch.watch(fd, interest, fn)
     misuse.got("watch", 'interest must be "r", "w", "rw" or "edge"', interest)
   end
   callable.check("watch", "fn", fn)
-  if type(fd) == "table" and C.tl_descriptor_taken(loop, number) ~= 0 then
+  if type(fd) == "table" and C.tl_descriptor_taken(loop, number) == 1 then
     return errors.failed("watch fd " .. number, ALREADY)
   end
   local self = setmetatable({ kind = "watch", fd = number, interest = interest,
