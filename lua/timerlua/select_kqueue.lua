@@ -261,8 +261,9 @@ function Kqueue:control(changelist, max_events, timeout)
   check_most(where, max_events)
   local delay = timeout ~= nil and duration.of(where, "timeout", timeout) or nil
   local changes = changes_of(where, changelist)
-  fair.step(where)
   open_queue(self, "control") -- still: the iterator is the script's
+  fair.step(where)
+  if not queue.owned.pointer then return errors.failed("kqueue.control", EBADF) end
   local list, message, code = apply_all(queue, changes, max_events)
   if not list or #list > 0 or max_events == 0 then return list, message, code end
   local status = wait_for_events(queue, where, list, max_events, delay)

@@ -17,7 +17,7 @@ local to_string = ffi.string
 local new_bytes, new_address = ffi.typeof("char[?]"), ffi.typeof("tl_address")
 local new_cell = ffi.typeof("struct { int32_t fd; tl_id place; }")
 
-local AGAIN, IN_PROGRESS, ALREADY = -11, -115, -114
+local AGAIN, IN_PROGRESS, ALREADY, IS_CONNECTED = -11, -115, -114, -106
 local TIME_OVER = -4096      -- settimeout's; TCP has an ETIMEDOUT of its own
 local ENDPOINT_ADDRESS, ENDPOINT_ANY = 1, 3 -- TL_ENDPOINT_...
 local MOST = 2 ^ 30          -- bytes of one recv
@@ -286,6 +286,7 @@ local function finish_connect(self, to, status)
   -- kernel leaves one that blocks
   return persist(self, "socket:connect", "w", function()
     local result = C.tl_socket_connect(self.fd, to)
+    if result == IS_CONNECTED then return 0 end
     return (result == ALREADY or result == IN_PROGRESS) and AGAIN or result
   end, deadline)
 end

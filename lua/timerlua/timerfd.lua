@@ -367,6 +367,10 @@ local function await(number, self)
   return await_visit(number)
 end
 
+local function closed_meanwhile(number)
+  return nil, ("timerfd.read fd %d: the descriptor was closed"):format(number), "EBADF"
+end
+
 local function not_read(number, status)
   return errors.failed("timerfd.read fd " .. number, status)
 end
@@ -379,9 +383,7 @@ local function read_late(number, self, result)
     if nonblocking == 1 then return nil, "would block", "EAGAIN" end
     if nonblocking < 0 then return not_read(number, nonblocking) end
     local status, closed = await(number, self)
-    if closed then
-      return nil, ("timerfd.read fd %d: the descriptor was closed"):format(number), "EBADF"
-    end
+    if closed then return closed_meanwhile(number) end
     if status < 0 then return not_read(number, status) end
     result = C.tl_timerfd_read(number, self and self.look or 1)
   end
@@ -399,8 +401,9 @@ end
 --- @return string? code "EAGAIN"; "ECANCELED" after a step of the clock, with
 ---   TFD_TIMER_CANCEL_ON_SET; "EBADF", also when it is closed meanwhile; "EINVAL"
 function timerfd.read(fd)
-  fair.step("timerfd.read")
   local number, self = descriptor("timerfd.read", fd)
+  fair.step("timerfd.read")
+  if self and self.closed then return closed_meanwhile(number) end
   local result = C.tl_timerfd_read(number, self and self.look or 1)
   if result > 0 then return result end
   return read_late(number, self, result)
