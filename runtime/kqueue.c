@@ -106,25 +106,11 @@ int tl_kqueue_ended(tl_kqueue *queue, tl_kevent *event)
     tl_knote *knote = queue->ended;
     if (knote == NULL)
         return 0;
-    *event = (tl_kevent){.ident = (double)knote->ident,
-                         .filter = knote->filter};
+    *event =
+        (tl_kevent){.ident = (double)knote->ident, .filter = knote->filter};
     queue->ended = knote->next;
     free(knote);
     return 1;
-}
-
-/* Linux does not say when a descriptor is closed, so each take looks at those
-   of one bucket. */
-void tl__kqueue_sweep(tl_kqueue *queue)
-{
-    uint32_t at = queue->swept++ & (queue->bucket_count - 1);
-    for (tl_knote *knote = queue->buckets[at], *next; knote != NULL;
-         knote = next) {
-        struct stat now;
-        next = knote->next;
-        if (knote->does->by_descriptor && !tl__kqueue_is_open(knote, &now))
-            tl__kqueue_end(queue, knote);
-    }
 }
 
 /* --- the active --------------------------------------------------------- */

@@ -104,8 +104,6 @@ int tl__kqueue_enable(tl_kqueue *queue, tl_knote *knote, bool on);
 tl_knote *tl__kqueue_find(const tl_kqueue *queue, int64_t ident, int filter);
 /* End a knote, in whatever state. */
 void tl__kqueue_end(tl_kqueue *queue, tl_knote *knote);
-/* End some whose descriptors were closed. */
-void tl__kqueue_sweep(tl_kqueue *queue);
 
 /* Its descriptor's inode from now on, through the queue's inotify. */
 int tl__kqueue_watch(tl_kqueue *queue, tl_knote *knote);

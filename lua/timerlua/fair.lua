@@ -9,7 +9,7 @@ local C, loop = core.C, core.loop
 local MOST = 16
 
 -- Of calls that never wait as long as they succeed, so many between two turns.
-local STEPS = 256
+local STEPS = 512
 
 local asked, steps = 0, 0 -- since a turn of the loop
 
@@ -35,7 +35,7 @@ end
 
 --- Before a descriptor is read or written, anywhere: what has been read cannot get
 --- lost by a task's being cancelled. Lets a turn pass when one is due at every
---- 16th call, and at every 256th in any case; where nothing can be suspended,
+--- 16th call, and at every 512th in any case; where nothing can be suspended,
 --- nothing happens.
 --- @param where string the public function, for errors and lists
 --- Raises as turn does.

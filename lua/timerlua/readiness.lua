@@ -92,8 +92,9 @@ end
 jit.off(readiness.block)
 
 --- Suspend what runs, where wait.can_suspend, until the descriptor may be ready,
---- or the time is over; the caller looks which. Returns at once when another task that waits too was served
---- meanwhile, or tl.watch begins, so the caller always asks the kernel again.
+--- or the time is over; the caller looks which. Returns at once when another task
+--- that waits too was served meanwhile, or tl.watch begins, so the caller always
+--- asks the kernel again.
 --- @param where string the public function, for errors and lists
 --- @param interest "r"|"w"|"rw"
 --- @param delay? number|ffi.cdata* seconds or int64 nanoseconds; nil: no end
