@@ -87,7 +87,6 @@ static void dispose(tl_kqueue *queue, tl_knote *knote)
 {
     tl__kqueue_deactivate(queue, knote);
     knote->does->detach(queue, knote);
-    free(knote);
 }
 
 void tl__kqueue_end(tl_kqueue *queue, tl_knote *knote)
@@ -98,6 +97,20 @@ void tl__kqueue_end(tl_kqueue *queue, tl_knote *knote)
     *place = knote->next;
     queue->count--;
     dispose(queue, knote);
+    knote->next = queue->ended;
+    queue->ended = knote;
+}
+
+int tl_kqueue_ended(tl_kqueue *queue, tl_kevent *event)
+{
+    tl_knote *knote = queue->ended;
+    if (knote == NULL)
+        return 0;
+    *event =
+        (tl_kevent){.ident = (double)knote->ident, .filter = knote->filter};
+    queue->ended = knote->next;
+    free(knote);
+    return 1;
 }
 
 /* --- the active --------------------------------------------------------- */
@@ -210,8 +223,11 @@ void tl_kqueue_close(tl_kqueue *queue)
              knote = next) {
             next = knote->next;
             dispose(queue, knote);
+            free(knote);
         }
     }
+    for (tl_kevent unused; tl_kqueue_ended(queue, &unused);)
+        continue;
     const int fds[] = {queue->sets[0], queue->sets[1], queue->bell,
                        queue->inotify, queue->fd};
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
@@ -264,6 +280,7 @@ static int begin(tl_kqueue *queue, const tl_knote_filter *does,
             tl__kqueue_enable(queue, knote, !(change->flags & TL_KQ_DISABLE));
     if (error) {
         dispose(queue, knote);
+        free(knote);
         return error;
     }
     insert(queue, knote);
@@ -309,6 +326,16 @@ static int change_existing(tl_kqueue *queue, tl_knote *knote,
     return error;
 }
 
+/* BSD has forgotten it. */
+static int closed(tl_kqueue *queue, const tl_kevent *change, int error)
+{
+    tl_knote *knote =
+        tl__kqueue_find(queue, (int64_t)change->ident, change->filter);
+    if (knote != NULL)
+        tl__kqueue_end(queue, knote);
+    return error;
+}
+
 int tl_kqueue_change(tl_kqueue *queue, const tl_kevent *change)
 {
     const tl_knote_filter *does = filter_of(change->filter);
@@ -320,7 +347,7 @@ int tl_kqueue_change(tl_kqueue *queue, const tl_kevent *change)
         if (!(change->ident >= 0 && change->ident <= INT_MAX))
             return -EBADF;
         if (fstat((int)change->ident, &status) != 0)
-            return -errno;
+            return closed(queue, change, -errno);
         if ((int)change->ident == queue->fd)
             return -EINVAL;
     }

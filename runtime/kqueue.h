@@ -77,6 +77,8 @@ struct tl_kqueue {
     tl_knote **buckets;
     uint32_t bucket_count, count;
     tl_knote *first, *last; /* the active */
+    tl_knote *ended;        /* until tl_kqueue_ended has told of them */
+    uint32_t swept;
     tl_knote *watches[TL_KQUEUE_WATCH_BUCKETS];
 };
 

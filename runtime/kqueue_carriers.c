@@ -131,6 +131,8 @@ const tl_knote_filter tl__kqueue_timer = {
 
 /* --- signals ------------------------------------------------------------ */
 
+enum { FIRST_RT = 32 }; /* up to SIGRTMIN they are the C library's own */
+
 static sigset_t only(const tl_knote *knote)
 {
     sigset_t set;
@@ -154,6 +156,7 @@ static int attach_signal(tl_kqueue *queue, tl_knote *knote)
 {
     (void)queue;
     if (knote->ident <= 0 || knote->ident > SIGRTMAX ||
+        (knote->ident >= FIRST_RT && knote->ident < SIGRTMIN) ||
         knote->ident == SIGKILL || knote->ident == SIGSTOP)
         return -EINVAL;
     sigset_t set = only(knote), before;

@@ -5,7 +5,7 @@
 
 #include "kqueue.h"
 
-enum { BATCH = 64 };
+enum { BATCH = 256 };
 
 typedef struct list {
     tl_kevent *events;
@@ -27,8 +27,7 @@ static void report(tl_kqueue *queue, tl_knote *knote, tl_kevent *event,
 {
     taken->count++;
     knote->round = queue->round;
-    event->ended = (event->flags & TL_KQ_ONESHOT) != 0;
-    if (event->ended)
+    if (event->flags & TL_KQ_ONESHOT)
         tl__kqueue_end(queue, knote);
     else if (knote->flags & TL_KQ_DISPATCH)
         (void)tl__kqueue_enable(queue, knote,
@@ -128,11 +127,26 @@ static void take_carriers(tl_kqueue *queue, list *taken)
     }
 }
 
+/* Linux does not say when a descriptor is closed, so each take looks at those
+   of one bucket. */
+static void sweep(tl_kqueue *queue)
+{
+    uint32_t at = queue->swept++ & (queue->bucket_count - 1);
+    for (tl_knote *knote = queue->buckets[at], *next; knote != NULL;
+         knote = next) {
+        struct stat now;
+        next = knote->next;
+        if (knote->does->by_descriptor && !tl__kqueue_is_open(knote, &now))
+            tl__kqueue_end(queue, knote);
+    }
+}
+
 int tl_kqueue_take(tl_kqueue *queue, tl_kevent *events, int most)
 {
     list taken = {events, 0, most};
     queue->round++;
     queue->active_first = !queue->active_first;
+    sweep(queue);
     tl__kqueue_hear(queue);
     if (queue->active_first)
         take_active(queue, &taken);

@@ -41,10 +41,7 @@ void tl__listener_renew(tl_loop *loop, tl_id id, tl_handle *handle)
 
 int tl_listener_start(tl_loop *loop, tl_id *id, int fd, int stream_options)
 {
-    /* when descriptors are lacking, accepting is tried again by a timer */
-    int error = tl_poller_reserve(&loop->poller, TL_MONOTONIC);
-    if (error == 0)
-        error = tl__agenda_reserve(&loop->posted, loop->handles.live);
+    int error = tl__agenda_reserve(&loop->posted, loop->handles.live);
     if (error == 0)
         error = tl_handles_open(&loop->handles, TL_LISTENER, id);
     if (error)

@@ -73,6 +73,23 @@ static int add_own(tl_poller *poller, int fd, uint32_t name)
                    (tl_id){0, name});
 }
 
+static int open_timer(tl_poller *poller, int clock)
+{
+    int fd = timerfd_create(kernel_clocks[clock], TFD_CLOEXEC | TFD_NONBLOCK);
+    if (fd < 0)
+        return -errno;
+    int error = add_own(poller, fd, (uint32_t)clock);
+    if (error)
+        close_fd(&fd);
+    poller->timer_fds[clock] = fd;
+    return error;
+}
+
+static int reserve(tl_poller *poller, int clock)
+{
+    return poller->timer_fds[clock] < 0 ? open_timer(poller, clock) : 0;
+}
+
 int tl_poller_open(tl_poller *poller)
 {
     *poller = (tl_poller){.epoll_fd = -1, .event_fd = -1};
@@ -89,6 +106,9 @@ int tl_poller_open(tl_poller *poller)
     }
     if (error == 0)
         error = add_own(poller, poller->event_fd, OWN_EVENT);
+    /* a wait must not fail later for want of a descriptor */
+    if (error == 0)
+        error = reserve(poller, TL_MONOTONIC);
     if (error)
         tl_poller_close(poller);
     return error;
@@ -208,30 +228,13 @@ void tl_poller_forget(tl_poller *poller, int fd, tl_id id)
         poller->owners[fd] = 0;
 }
 
-static int open_timer(tl_poller *poller, int clock)
-{
-    int fd = timerfd_create(kernel_clocks[clock], TFD_CLOEXEC | TFD_NONBLOCK);
-    if (fd < 0)
-        return -errno;
-    int error = add_own(poller, fd, (uint32_t)clock);
-    if (error)
-        close_fd(&fd);
-    poller->timer_fds[clock] = fd;
-    return error;
-}
-
-int tl_poller_reserve(tl_poller *poller, int clock)
-{
-    return poller->timer_fds[clock] < 0 ? open_timer(poller, clock) : 0;
-}
-
 int tl_poller_set_deadline(tl_poller *poller, int clock, int64_t deadline_ns)
 {
     if (deadline_ns == poller->deadline_ns[clock])
         return 0;
     if (tl_poller_forked(poller))
         return -ECHILD;
-    int error = tl_poller_reserve(poller, clock);
+    int error = reserve(poller, clock);
     if (error)
         return error;
     struct itimerspec when = {

@@ -61,9 +61,6 @@ void tl_poller_forget(tl_poller *poller, int fd, tl_id id);
    of it lives on, epoll(7). -EMFILE, -ENFILE, -ENOMEM leave all as it was. */
 int tl_poller_renew(tl_poller *poller);
 
-/* Have what a deadline on this clock needs, so that none can fail for want of
-   it. -EMFILE ... */
-int tl_poller_reserve(tl_poller *poller, int clock);
 /* Have a wait end at deadline_ns of a clock; 0 for none. For TL_REALTIME also
    when the clock is stepped. No system call when it is set so already. */
 int tl_poller_set_deadline(tl_poller *poller, int clock, int64_t deadline_ns);

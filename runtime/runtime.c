@@ -261,9 +261,7 @@ static int configure(tl_runtime *rt)
     if (config->flags & TL_KEEP_RUNNING)
         tl_loop_hold(loop, 1);
     limit_memory(rt);
-    /* so that no timer can fail for want of a descriptor later */
-    int error = tl_poller_reserve(&loop->poller, TL_MONOTONIC);
-    return error ? error : tl__outside_begin(loop);
+    return tl__outside_begin(loop);
 }
 
 static int read_config(tl_runtime *rt, const tl_config *config)

@@ -439,7 +439,7 @@ typedef struct tl_kevent {
     int32_t filter;
     uint32_t flags;
     uint32_t fflags;
-    int32_t ended; /* taken: the queue knows it no more */
+    int32_t ended; /* the queue's own: its descriptor was closed */
 } tl_kevent;
 
 /* NULL with *error: -ENOMEM, -EMFILE, -ENFILE. */
@@ -458,6 +458,10 @@ int tl_kqueue_fd(const tl_kqueue *queue);
 int tl_kqueue_change(tl_kqueue *queue, const tl_kevent *change);
 /* What there is now, at most `most` (at least 1); how many. */
 int tl_kqueue_take(tl_kqueue *queue, tl_kevent *events, int most);
+/* Once for each that has ended since: deleted, reported for the last time, or
+   because its descriptor was closed or a change of it failed. Sets ident and
+   filter. 0: no more. */
+int tl_kqueue_ended(tl_kqueue *queue, tl_kevent *event);
 /* Blocks until its descriptor is readable, at most *timeout_ns, negative for
    ever; what is left of it is put there, 0 when it is over. 1: readable; 0; or
    -EINTR. */

@@ -7,6 +7,9 @@
 
 /* Whether what waits at this handle does so still. */
 bool tl__waits(const tl_loop *loop, tl_id waiter);
+/* Whether a place for waits has this descriptor in the poller, which it leaves:
+   who waits there is resumed, and waits beside what comes instead. */
+bool tl__give_way(tl_loop *loop, int fd);
 /* Wake who waits there, if anybody does, and forget it. */
 void tl__wake_waiter(tl_loop *loop, tl_id *waiter);
 

@@ -1,17 +1,28 @@
 /* Watched descriptors: see timerlua_abi.h. */
 #include "watch.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "descriptor.h"
 #include "handle.h"
+#include "waiter.h"
 
 /* What the script wants, while the poller's interest may be less: a watch
    reports nothing while its callback waits. */
 static uint32_t *wanted(tl_handle *handle)
 {
     return &handle->order; /* not needed for order: no timer */
+}
+
+/* A place where tasks wait for the same descriptor gives way. */
+static int enter(tl_loop *loop, tl_id id, tl_handle *handle, int interest)
+{
+    int error = tl__descriptor_interest(loop, id, handle, interest);
+    if (error == -EEXIST && tl__give_way(loop, handle->at.watch.fd))
+        error = tl__descriptor_interest(loop, id, handle, interest);
+    return error;
 }
 
 int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest)
@@ -25,7 +36,7 @@ int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest)
     handle->at.watch.fd = fd;
     handle->at.watch.interest = 0;
     *wanted(handle) = (uint32_t)interest;
-    error = tl__descriptor_interest(loop, *id, handle, interest);
+    error = enter(loop, *id, handle, interest);
     if (error)
         tl_handles_close(&loop->handles, id->slot);
     else
@@ -47,7 +58,7 @@ int tl__watch_renew(tl_loop *loop, tl_id id, tl_handle *handle)
     if (!(handle->flags & TL_FLAG_ACTIVE) || handle->flags & TL_FLAG_BUSY)
         return 0;
     int interest = (int)*wanted(handle);
-    if (tl__descriptor_interest(loop, id, handle, interest) == 0)
+    if (enter(loop, id, handle, interest) == 0)
         return 0;
     tl__set_active(loop, handle, false); /* nothing will ever come */
     return TL_ERROR;

@@ -25,35 +25,35 @@ describe("a failure of", function()
   it("timerfd_create is told with the clock", function()
     for _, code in ipairs { "EMFILE", "ENFILE", "ENODEV", "ENOMEM", "EPERM" } do
       says(("nil\ttimerfd.create(CLOCK_MONOTONIC): %s\t%s"):format(faults.text(code), code),
-        "print(t, message, code)", "timerfd_create", 1, code)
+        "print(t, message, code)", "timerfd_create", 2, code)
     end
     says("nil\ttimerfd.create(CLOCK_BOOTTIME_ALARM): operation not permitted\tEPERM",
-      "print(timerfd.create(timerfd.CLOCK_BOOTTIME_ALARM))", "timerfd_create", 2, "EPERM")
+      "print(timerfd.create(timerfd.CLOCK_BOOTTIME_ALARM))", "timerfd_create", 3, "EPERM")
   end)
 
   it("timerfd_settime is told, and the timer is as it was", function()
     for name, number in pairs { settime = "0", settime_ns = "0LL" } do
       for _, code in ipairs { "ECANCELED", "EINVAL", "EPERM" } do
         local fails = ("print(t:%s { initial = 1000 })"):format(name)
-        says(("nil\ttimerfd.%s fd 5: %s\t%s\n%s\t%s"):format(name, faults.text(code), code,
+        says(("nil\ttimerfd.%s fd 6: %s\t%s\n%s\t%s"):format(name, faults.text(code), code,
           number, number), fails .. "\n" .. fails, "timerfd_settime", 1, code)
       end
     end
   end)
 
   it("timerfd_gettime is told", function()
-    says("nil\ttimerfd.gettime fd 5: bad file descriptor\tEBADF\n0LL\t0LL",
+    says("nil\ttimerfd.gettime fd 6: bad file descriptor\tEBADF\n0LL\t0LL",
       "print(t:gettime()) print(t:gettime_ns())", "timerfd_gettime", 1, "EBADF")
-    says("nil\ttimerfd.gettime_ns fd 5: bad file descriptor\tEBADF\n0\t0",
+    says("nil\ttimerfd.gettime_ns fd 6: bad file descriptor\tEBADF\n0\t0",
       "print(t:gettime_ns()) print(t:gettime())", "timerfd_gettime", 1, "EBADF")
   end)
 
   it("read is told, a step of the clock as ECANCELED, and the next one goes on", function()
     for _, flags in ipairs { "", ", { nonblock = true }" } do
       for _, code in ipairs { "ECANCELED", "EBADF", "ENOMEM" } do
-        says(("nil\ttimerfd.read fd 5: %s\t%s\n1"):format(faults.text(code), code), [[
+        says(("nil\ttimerfd.read fd 6: %s\t%s\n1"):format(faults.text(code), code), [[
           t:settime { initial = 0.001 }
-          require("timerlua.readiness").wait("test", t:fileno(), "r")
+          require("timerlua.readiness").block(t:fileno(), "r")
           print(t:read()) print(t:read())]], "read", 1, code, { flags = flags })
       end
     end
@@ -65,24 +65,24 @@ describe("a failure of", function()
   end)
 
   it("poll is told, and with EINTR it is repeated", function()
-    says("nil\ttimerfd.read fd 5: cannot allocate memory\tENOMEM\n1",
+    says("nil\ttimerfd.read fd 6: cannot allocate memory\tENOMEM\n1",
       "t:settime { initial = 0.001 } print(t:read()) print(t:read())", "poll", 1, "ENOMEM")
     says("1", "t:settime { initial = 0.001 } print(t:read())", "poll", 1, "EINTR")
   end)
 
   it("fcntl is told", function()
     local before = faults.run("", "fcntl", 0, "EBADF").calls -- of the program's start
-    says("nil\ttimerfd.read fd 5: bad file descriptor\tEBADF", "print(t:read())", "fcntl",
+    says("nil\ttimerfd.read fd 6: bad file descriptor\tEBADF", "print(t:read())", "fcntl",
       before + 1, "EBADF")
   end)
 
   it("epoll_ctl ends a task's read, and the next one goes on", function()
     for _, of in ipairs { "t", "t:detach()" } do
-      says("nil\ttimerfd.read fd 5: no space left on device\tENOSPC\n1", ([[
+      says("nil\ttimerfd.read fd 6: no space left on device\tENOSPC\n1", ([[
         local fd = %s
         timerfd.settime(fd, 0, 0.001)
         print(tl.spawn(timerfd.read, fd):join()) print(timerfd.read(fd))]]):format(of),
-        "epoll_ctl", 2, "ENOSPC")
+        "epoll_ctl", 3, "ENOSPC")
     end
   end)
 

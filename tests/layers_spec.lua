@@ -45,10 +45,10 @@ local LUA_LAYERS = {
   { "clock", "resolver", "scope", "signal", "notify", "epoll_set", "timerfd", "limits",
     "file_events", "select_kevent", "process" },
   { "stop", "reload", "file_watch" },
-  { "connection", "endpoints", "select_epoll", "poll_wait", "timerstack", "select_kqueue",
-    "select_devpoll" },
+  { "connection", "endpoints", "select_epoll", "poll_wait", "timerstack", "select_kqueue" },
   { "connect", "listener", "udp", "pipe", "standard", "socket", "select_poll",
     "select_select", "exec" },
+  { "select_devpoll" },
   { "collect", "inspect", "select" },
   { "init", "output", "restrict" },
   { "program", "embedding" }, -- what the host runs, beside the scripts

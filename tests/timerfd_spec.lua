@@ -356,10 +356,12 @@ describe("timerfd.read", function()
       local t = create()
       local ticks = 0
       local ticking = tl.every(0.001, function() ticks = ticks + 1 end)
-      t:settime { initial = 0.01 }
-      assert.equal(1, t:read())
+      t:settime { initial = 0.01, interval = 0.01 }
+      repeat -- a busy machine skips ticks
+        local before = ticks
+        assert.is_true(t:read() >= 1)
+      until ticks - before >= 3
       ticking:cancel()
-      assert.is_true(ticks >= 5)
       t:close()
     end)
   end)

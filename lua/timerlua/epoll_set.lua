@@ -8,6 +8,7 @@ local readiness = require "timerlua.readiness"
 local wait = require "timerlua.wait"
 
 local C, loop = core.C, core.loop
+local to_ns = readiness.to_ns
 local EINTR, EBADF = -4, -9
 
 -- The kernel is asked before a wait, which is four times cheaper when something
@@ -34,6 +35,7 @@ Ready.__index = Ready
 --- @class timerlua.EpollSet
 --- @field fd integer
 --- @field closed boolean
+--- @field wakes integer how often wake was called
 --- @field blind integer how many waits are not to be preceded by a look
 local Set = {}
 Set.__index = Set
@@ -73,10 +75,6 @@ local function ask(set, batch, most)
   return count
 end
 
-local function to_ns(delay)
-  return type(delay) == "number" and C.tl_seconds_to_ns(delay) or delay
-end
-
 -- Interpreted, so that a signal's hook runs between two calls: that is how
 -- luajit ends a script at Ctrl-C.
 local function block(set, where, batch, most, delay)
@@ -88,28 +86,18 @@ local function block(set, where, batch, most, delay)
 end
 jit.off(block)
 
-local function wait_for_place(set, where, delay)
-  local owned = set.owned
-  if not owned.place then
-    local place, status = readiness.place(set.fd)
-    if not place then return status end
-    owned.place = place
-  end
-  fair.waits()
-  return owned.place:suspend(where, "r", delay)
-end
-
 -- Another task, or another process that has the set, may take what this one
 -- was woken for.
 local function wait_long(set, where, batch, most, delay)
   local start_ns = delay and C.tl_now_ns(loop, MONOTONIC)
-  local left = delay
+  local left, wakes = delay, set.wakes
   repeat
-    local status = wait_for_place(set, where, left)
+    fair.waits()
+    local status = readiness.suspend(set.owned, where, left)
     if status ~= 0 then return status end
     if set.closed then return EBADF end
     local count = ask(set, batch, most)
-    if count ~= 0 then return count end
+    if count ~= 0 or set.wakes ~= wakes then return count end
     if delay then left = to_ns(delay) - (C.tl_now_ns(loop, MONOTONIC) - start_ns) end
   until left and left <= 0
   return 0
@@ -162,18 +150,18 @@ local function release(owned)
   owned.fd = -1
 end
 
+--- Have tasks that wait return, as if the time was over.
+function Set:wake()
+  self.wakes = self.wakes + 1
+  local place = self.owned.place
+  self.owned.place = nil
+  if place then place:close() end
+end
+
 --- Harmless when repeated. Tasks that wait are resumed.
 function Set:close()
   self.closed = true
   release(self.owned)
-end
-
--- A userdata and not ffi.gc: when the state is closed, userdata are finalized
--- while the loop is still there, the latest first.
-local function guard(owned)
-  local proxy = newproxy(true)
-  getmetatable(proxy).__gc = function() release(owned) end
-  return proxy
 end
 
 --- Take over an epoll descriptor, which is closed with the set, or when nobody
@@ -182,8 +170,8 @@ end
 --- @return timerlua.EpollSet set
 function epoll_set.of(fd)
   local owned = { fd = fd }
-  return setmetatable({ fd = fd, closed = false, blind = 0, owned = owned,
-    guard = guard(owned) }, Set)
+  return setmetatable({ fd = fd, closed = false, blind = 0, wakes = 0, owned = owned,
+    guard = readiness.guard(owned, release) }, Set)
 end
 
 --- A new one, close-on-exec.

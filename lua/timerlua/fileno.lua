@@ -16,11 +16,16 @@ end
 
 local is_number = fileno.is_number
 
+local function can_call(value)
+  local meta = debug.getmetatable(value)
+  return type(value) == "function" or (type(meta) == "table" and meta.__call ~= nil)
+end
+
 local function ask(value)
   if type_of_file(value) == "file" then return C.tl_stream_fd(value) end
   if type(value) == "table" or type(value) == "userdata" then
     local has, method = pcall(function() return value.fileno end)
-    if has and method then return method(value) end
+    if has and can_call(method) then return method(value) end
   end
 end
 

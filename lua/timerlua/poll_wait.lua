@@ -5,10 +5,12 @@ local ffi = require "ffi"
 local core = require "timerlua.ffi"
 local epoll_set = require "timerlua.epoll_set"
 local fair = require "timerlua.fair"
+local readiness = require "timerlua.readiness"
 local rethrow = require "timerlua.rethrow"
 local wait = require "timerlua.wait"
 
 local C, loop = core.C, core.loop
+local to_ns = readiness.to_ns
 local EINTR = -4
 local MONOTONIC = 0
 local NEWS_MOST = 64
@@ -21,10 +23,6 @@ local poll_wait = {
   --- An array of so many tl_poll_fd, all zero.
   array = new_fds,
 }
-
-local function to_ns(delay)
-  return type(delay) == "number" and C.tl_seconds_to_ns(delay) or delay
-end
 
 local function ask(fds, count, judge)
   local found

@@ -11,12 +11,16 @@ local EINTR, EBUSY, EEXIST = -4, -16, -17
 
 local new_timeout = ffi.typeof("int64_t[1]")
 
-local function to_ns(delay)
+local readiness = {}
+
+--- A delay in nanoseconds.
+--- @param delay number|ffi.cdata* seconds or int64 nanoseconds
+function readiness.to_ns(delay)
   return type(delay) == "number" and C.tl_seconds_to_ns(math.min(delay, core.max_seconds))
     or delay
 end
 
-local readiness = {}
+local to_ns = readiness.to_ns
 
 --- @class timerlua.Place where tasks wait for one descriptor
 --- @field fd integer
@@ -87,25 +91,15 @@ function readiness.block(fd, interest, delay)
 end
 jit.off(readiness.block)
 
-local function block(where, fd, interest, delay)
-  wait.before_blocking(where, delay)
-  return math.min(readiness.block(fd, interest, delay), 0)
-end
-
---- Wait until the descriptor may be ready, or the time is over; the caller
---- looks which. Returns at once when another task that waits too was served
---- meanwhile, so the caller always asks the kernel again.
+--- Suspend what runs, where wait.can_suspend, until the descriptor may be ready,
+--- or the time is over; the caller looks which. Returns at once when another task
+--- that waits too was served meanwhile, or tl.watch begins, so the caller always
+--- asks the kernel again.
 --- @param where string the public function, for errors and lists
 --- @param interest "r"|"w"|"rw"
 --- @param delay? number|ffi.cdata* seconds or int64 nanoseconds; nil: no end
 --- @return integer status 0, or a negative errno: EBADF, EPERM (a regular
 ---   file, which is always ready), ENOMEM, EMFILE
-function Place:wait(where, interest, delay)
-  if wait.can_suspend() then return self:suspend(where, interest, delay) end
-  return block(where, self.fd, interest, delay)
-end
-
---- The same for who knows that what runs can be suspended.
 function Place:suspend(where, interest, delay)
   local bits = INTEREST[interest]
   local status = suspend(self, where, bits, delay)
@@ -123,16 +117,25 @@ function readiness.place(fd)
   return open(fd)
 end
 
---- The same wait for a descriptor that has no place.
---- @return integer status as Place:wait
-function readiness.wait(where, fd, interest, delay)
-  if not wait.can_suspend() then return block(where, fd, interest, delay) end
-  local place, status = open(fd)
-  if not place then return status end
-  local ok, result = pcall(place.wait, place, where, interest, delay)
-  place:close()
-  if not ok then error(result, 0) end
-  return result
+--- Suspend until the descriptor of `owner`, which keeps the place, can be read.
+--- @param owner table fields fd and, from the first wait on, place
+--- @return integer status as Place:suspend
+function readiness.suspend(owner, where, delay)
+  if not owner.place then
+    local place, status = open(owner.fd)
+    if not place then return status end
+    owner.place = place
+  end
+  return owner.place:suspend(where, "r", delay)
+end
+
+--- What calls `release(owned)` when it is garbage. A userdata and not ffi.gc: when
+--- the state is closed, userdata are finalized while the loop is still there, the
+--- latest first.
+function readiness.guard(owned, release)
+  local proxy = newproxy(true)
+  getmetatable(proxy).__gc = function() release(owned) end
+  return proxy
 end
 
 return readiness

@@ -1,5 +1,6 @@
 -- select.devpoll: the object of Solaris's /dev/poll as Python's select module
--- has it, on epoll(7).
+-- has it. What is ready is what poll(2) says; an epoll set with the same
+-- descriptors tells a task when to ask, and makes the object's own descriptor.
 local bit = require "bit"
 local core = require "timerlua.ffi"
 local duration = require "timerlua.duration"
@@ -7,20 +8,24 @@ local epoll_set = require "timerlua.epoll_set"
 local errors = require "timerlua.errors"
 local fileno = require "timerlua.fileno"
 local misuse = require "timerlua.misuse"
+local poll = require "timerlua.select_poll"
+local readiness = require "timerlua.readiness"
+local wait = require "timerlua.wait"
 
-local C = core.C
-local EPERM, ENOENT, EEXIST = -1, -2, -17
-local MOST_EVER = 65536 -- of one poll; the kernel gives the rest the next time
+local C, loop, to_ns = core.C, core.loop, readiness.to_ns
+local EPERM, ENOENT, EBADF, EEXIST = -1, -2, -9, -17
+local MONOTONIC = 0
 local MOST_MASK, MOST_MS = 0xffff, 2 ^ 31 - 1
-
--- poll.h; the masks of poll and epoll are the same.
-local IN, PRI, OUT, NVAL, RDNORM, WRNORM = 0x001, 0x002, 0x004, 0x020, 0x040, 0x100
-local EVERYTHING = IN + PRI + OUT
--- What files, which epoll does not take, are always ready for.
-local OF_FILES = IN + OUT + RDNORM + WRNORM
+local EVERYTHING = 0x001 + 0x002 + 0x004 -- POLLIN, POLLPRI, POLLOUT
 
 --- @class timerlua.Devpoll
 --- @field closed boolean
+--- @field list timerlua.Poll what is registered
+--- @field masks table<integer, integer>
+--- @field set timerlua.EpollSet with nothing in it but `inner`
+--- @field inner timerlua.EpollSet with what is registered, but for files. It is
+---   made anew when it reports what can no longer be named: a descriptor that
+---   was closed while a duplicate of it lives, epoll(7)
 local Devpoll = {}
 Devpoll.__index = Devpoll
 
@@ -43,39 +48,55 @@ local function check_mask(where, mask)
 end
 
 local function put(self, fd, mask)
-  self.count = self.count + (self.masks[fd] and 0 or 1)
   self.masks[fd] = mask
+  self.list:register(fd, mask)
 end
 
 local function drop(self, fd)
-  self.count = self.count - (self.masks[fd] and 1 or 0)
-  self.masks[fd], self.files[fd] = nil, nil
+  if not self.masks[fd] then return end
+  self.masks[fd] = nil
+  self.list:unregister(fd)
 end
 
+-- As for poll(2), a file is always ready: who waits has to look.
 local function add(self, fd, mask)
   drop(self, fd)
-  local status = self.set:control("add", fd, mask)
-  if status == EEXIST then -- put in through fileno(), or by another object
-    status = self.set:control("modify", fd, mask)
-  end
+  local status = self.inner:control("add", fd, mask)
+  if status == EEXIST then status = self.inner:control("modify", fd, mask) end
   if status == EPERM then
-    self.files[fd] = mask
+    self.set:wake()
     status = 0
   end
   if status == 0 then put(self, fd, mask) end
   return status
 end
 
--- ENOENT: the number was closed, and what is registered now is another one.
+-- ENOENT: a file; or the number was closed, and what is registered now is
+-- another one.
 local function add_to(self, fd, mask)
   local before = self.masks[fd]
   if not before then return add(self, fd, mask) end
   local both = bit.bor(before, mask)
-  if self.files[fd] then return add(self, fd, both) end
-  local status = self.set:control("modify", fd, both)
+  local status = self.inner:control("modify", fd, both)
   if status == ENOENT then return add(self, fd, mask) end
+  if status == EPERM then return add(self, fd, both) end
   if status == 0 then put(self, fd, both) end
   return status
+end
+
+local function renew(self)
+  local inner, status = epoll_set.new()
+  if not inner then return status end
+  status = self.set:control("add", inner.fd, 0x001)
+  if status ~= 0 then
+    inner:close()
+    return status
+  end
+  self.set:control("remove", self.inner.fd, 0)
+  self.inner:close()
+  self.inner = inner
+  for fd, mask in pairs(self.masks) do inner:control("add", fd, mask) end
+  return 0
 end
 
 local function result(method, fd, status)
@@ -110,11 +131,11 @@ end
 --- @return string? message
 --- @return string? code as for register
 function Devpoll:modify(fd, eventmask)
-  local set = open_set(self, "modify")
+  open_set(self, "modify")
   local where = "select.devpoll:modify"
   local number = fileno.of(where, "fd", fd)
   local mask = eventmask == nil and EVERYTHING or check_mask(where, eventmask)
-  set:control("remove", number, 0)
+  self.inner:control("remove", number, 0)
   return result("modify", number, add(self, number, mask))
 end
 
@@ -123,9 +144,9 @@ end
 --- @param fd integer|table|file*
 --- @return true done
 function Devpoll:unregister(fd)
-  local set = open_set(self, "unregister")
+  open_set(self, "unregister")
   local number = fileno.of("select.devpoll:unregister", "fd", fd)
-  set:control("remove", number, 0)
+  self.inner:control("remove", number, 0)
   drop(self, number)
   return true
 end
@@ -141,39 +162,52 @@ local function delay_of(where, timeout)
   return duration.of_ms(where, "timeout", timeout)
 end
 
-local function is_open(fd)
-  local duplicate = C.tl_descriptor_duplicate(fd)
-  if duplicate >= 0 then C.tl_socket_close(duplicate) end
-  return duplicate >= 0
+-- In a task: the set says when to look. Another task may have taken what there
+-- was; said twice in vain, it is time for a new one.
+local function wait_in(self, where, delay)
+  local start_ns = delay and C.tl_now_ns(loop, MONOTONIC)
+  local left, vain = delay, 0
+  repeat
+    local news, status = self.set:wait(where, 1, left)
+    if self.closed then return nil, EBADF end
+    if not news then return nil, status end
+    vain = news.count > 0 and vain + 1 or vain
+    repeat until not news:next()
+    local list
+    list, status = poll.wait(self.list, where, 0)
+    if self.closed then return nil, EBADF end
+    if not list or #list > 0 then return list, status end
+    if vain > 1 then
+      status, vain = renew(self), 0
+      if status ~= 0 then return nil, status end
+    end
+    if delay then left = to_ns(delay) - (C.tl_now_ns(loop, MONOTONIC) - start_ns) end
+  until left and left <= 0
+  return {}
 end
 
-local function ready_files(self)
-  local list = {}
-  for fd, mask in pairs(self.files) do
-    local event = is_open(fd) and bit.band(mask, OF_FILES) or NVAL
-    if event ~= 0 then list[#list + 1] = { fd, event } end
-  end
-  return list
+local function ready_list(self, where, delay)
+  if not wait.can_suspend() then return poll.wait(self.list, where, delay) end
+  local list, status = poll.wait(self.list, where, 0)
+  if self.closed then return nil, EBADF end
+  if not list or #list > 0 or delay == 0 then return list, status end
+  return wait_in(self, where, delay)
 end
 
 --- Wait until descriptors are ready.
 --- @param timeout? number|string|ffi.cdata* milliseconds, 0 to 2147483647; or "250ms"
 ---   or int64 nanoseconds; 0: only look; nil or -1: no end. Never over too early
---- @return table[]? ready pairs {fd, event}; empty when the time is over
+--- @return table[]? ready pairs {fd, event} in the order of registration, POLLNVAL
+---   for a descriptor that is not open; empty when the time is over
 --- @return string? message
 --- @return string? code "EBADF" (closed meanwhile by another task), "EMFILE",
 ---   "ENOMEM"
 --- Raises when the object is closed, or timeout is none of these.
 function Devpoll:poll(timeout)
-  local set = open_set(self, "poll")
+  open_set(self, "poll")
   local where = "select.devpoll:poll"
-  local delay = delay_of(where, timeout)
-  local list = ready_files(self)
-  if #list > 0 then delay = 0 end
-  local most = math.min(math.max(self.count, 1), MOST_EVER)
-  local batch, status = set:wait(where, most, delay)
-  if not batch then return errors.failed("devpoll.poll", status) end
-  for fd, event in batch.next, batch do list[#list + 1] = { fd, event } end
+  local list, status = ready_list(self, where, delay_of(where, timeout))
+  if not list then return errors.failed("devpoll.poll", status) end
   return list
 end
 
@@ -189,7 +223,12 @@ end
 function Devpoll:close()
   if getmetatable(self) ~= Devpoll then open_set(self, "close") end -- raises
   self.closed = true
+  self.inner:close()
   self.set:close()
+end
+
+function Devpoll:__tostring()
+  return "timerlua.Devpoll: " .. (self.closed and "closed" or "fd " .. self.set.fd)
 end
 
 local devpoll = {}
@@ -201,7 +240,16 @@ local devpoll = {}
 function devpoll.new()
   local set, status = epoll_set.new()
   if not set then return errors.failed("devpoll", status) end
-  return setmetatable({ set = set, closed = false, masks = {}, files = {}, count = 0 }, Devpoll)
+  local inner
+  inner, status = epoll_set.new()
+  if inner then status = set:control("add", inner.fd, 0x001) end
+  if status and status ~= 0 then
+    if inner then inner:close() end
+    set:close()
+    return errors.failed("devpoll", status)
+  end
+  return setmetatable({ set = set, inner = inner, closed = false, masks = {},
+    list = poll.new() }, Devpoll)
 end
 
 return devpoll

@@ -61,7 +61,7 @@ local function control(self, method, operation, fd, mask)
   local set = open_set(self, method)
   local where = "select.epoll:" .. method
   local number = number_of(where, "fd", fd)
-  local status = set:control(operation, number, mask and check_mask(where, mask) or 0)
+  local status = set:control(operation, number, mask ~= nil and check_mask(where, mask) or 0)
   if status ~= 0 then
     return errors.failed(("epoll.%s fd %d"):format(method, number), status)
   end
@@ -79,7 +79,8 @@ end
 ---   "ELOOP", "ENOSPC", "ENOMEM"; epoll_ctl(2)
 --- Raises when the object is closed, or fd or mask are none.
 function Epoll:register(fd, mask)
-  return control(self, "register", "add", fd, mask or EVERYTHING)
+  if mask == nil then mask = EVERYTHING end
+  return control(self, "register", "add", fd, mask)
 end
 
 --- Change what a descriptor is waited for, and enable one that was registered
@@ -171,6 +172,10 @@ function Epoll:close()
   if getmetatable(self) ~= Epoll then open_set(self, "close") end -- raises
   self.closed = true
   self.set:close()
+end
+
+function Epoll:__tostring()
+  return "timerlua.Epoll: " .. (self.closed and "closed" or "fd " .. self.set.fd)
 end
 
 local function object(set)

@@ -14,6 +14,7 @@ local claims = require "timerlua.signal_claims"
 local wait = require "timerlua.wait"
 
 local C, loop = core.C, core.loop
+local to_ns = readiness.to_ns
 local EBADF, EINTR, ENOTSUP, MONOTONIC = -9, -4, -95, 0
 local MOST = 256 -- events that are taken from the core at once
 
@@ -127,15 +128,24 @@ local function forget(queue, filter, ident)
   if by_ident then by_ident[ident] = nil end
 end
 
+-- What the core has ended, of itself too, such as a closed descriptor's.
+local function forget_ended(queue)
+  local pointer, ended = queue.owned.pointer, queue.ended or new_events(1)
+  queue.ended = nil -- a finalizer may come here, too
+  while C.tl_kqueue_ended(pointer, ended) ~= 0 do
+    forget(queue, ended[0].filter, ended[0].ident)
+  end
+  queue.ended = ended
+end
+
 -- 0 or a negative errno.
 local function apply(queue, change)
   if change.filter == 0 then return 0 end -- BSD passes over it
   local flags = change.flags % EV_SYSTEM
   local status = C.tl_kqueue_change(queue.owned.pointer, new_change(change.ident, change.data,
     change.filter, flags, change.fflags % 2 ^ 32, 0))
-  if has(flags, EV_DELETE) then
-    forget(queue, change.filter, change.ident)
-  elseif status == 0 and has(flags, EV_ADD) then
+  forget_ended(queue)
+  if status == 0 and has(flags, EV_ADD) and not has(flags, EV_DELETE) then
     remember(queue, change)
   end
   return status
@@ -174,7 +184,6 @@ end
 local function event_of(queue, raw)
   local by_ident = queue.udata[raw.filter]
   local udata = by_ident and by_ident[raw.ident]
-  if raw.ended ~= 0 then forget(queue, raw.filter, raw.ident) end
   if udata == nil then udata = 0 end
   return kevent.make(raw.ident, raw.filter, raw.flags, raw.fflags, raw.data, udata)
 end
@@ -186,11 +195,8 @@ local function take(queue, list, most)
   local count = C.tl_kqueue_take(queue.owned.pointer, buffer, math.min(most, MOST))
   for i = 0, count - 1 do list[i + 1] = event_of(queue, buffer[i]) end
   queue.buffer = buffer
+  forget_ended(queue)
   return count
-end
-
-local function to_ns(delay)
-  return type(delay) == "number" and C.tl_seconds_to_ns(delay) or delay
 end
 
 -- Interpreted, so that a signal's hook runs between two calls: that is how
@@ -208,24 +214,14 @@ local function block(queue, where, list, most, delay)
 end
 jit.off(block)
 
-local function wait_for_place(queue, where, delay)
-  local owned = queue.owned
-  if not owned.place then
-    local place, status = readiness.place(queue.fd)
-    if not place then return status end
-    owned.place = place
-  end
-  fair.waits()
-  return owned.place:wait(where, "r", delay)
-end
-
 -- Another task may take what this one was woken for, or what is ready may turn
 -- out not to be enough.
 local function suspend(queue, where, list, most, delay)
   local start_ns = delay and C.tl_now_ns(loop, MONOTONIC)
   local left = delay
   repeat
-    local status = wait_for_place(queue, where, left)
+    fair.waits()
+    local status = readiness.suspend(queue.owned, where, left)
     if status ~= 0 then return status end
     if not queue.owned.pointer then return EBADF end
     if take(queue, list, most) > 0 then return 0 end
@@ -267,6 +263,8 @@ function Kqueue:control(changelist, max_events, timeout)
   local delay = timeout ~= nil and duration.of(where, "timeout", timeout) or nil
   local changes = changes_of(where, changelist)
   open_queue(self, "control") -- still: the iterator is the script's
+  fair.step(where)
+  if not queue.owned.pointer then return errors.failed("kqueue.control", EBADF) end
   local list, message, code = apply_all(queue, changes, max_events)
   if not list or #list > 0 or max_events == 0 then return list, message, code end
   local status = wait_for_events(queue, where, list, max_events, delay)
@@ -299,12 +297,8 @@ function Kqueue:close()
   release(queue.owned)
 end
 
--- A userdata and not ffi.gc: when the state is closed, userdata are finalized
--- while the loop is still there, the latest first.
-local function guard(owned)
-  local proxy = newproxy(true)
-  getmetatable(proxy).__gc = function() release(owned) end
-  return proxy
+function Kqueue:__tostring()
+  return "timerlua.Kqueue: " .. (self.closed and "closed" or "fd " .. rawget(self, "queue").fd)
 end
 
 local function object(queue)
@@ -321,8 +315,8 @@ function kqueue.new()
   local status = new_error()
   local pointer = C.tl_kqueue_open(status)
   if pointer == nil then return errors.failed("kqueue", status[0]) end
-  local owned = { pointer = pointer }
-  local queue = { owned = owned, fd = C.tl_kqueue_fd(pointer), udata = {}, guard = guard(owned),
+  local owned = { pointer = pointer, fd = C.tl_kqueue_fd(pointer) }
+  local queue = { owned = owned, fd = owned.fd, udata = {}, guard = readiness.guard(owned, release),
     process = C.tl_process_id() }
   queues[queue.fd] = queue
   return object(queue)

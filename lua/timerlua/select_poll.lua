@@ -74,7 +74,8 @@ end
 function Poll:register(fd, mask)
   check_self(self, "register")
   local number = number_of("select.poll:register", "fd", fd)
-  local events = check_mask("select.poll:register", mask or EVERYTHING)
+  local events = mask == nil and EVERYTHING
+    or check_mask("select.poll:register", mask)
   local at = self.index[number]
   if not at then
     if self.count == self.size then resize(self) end
@@ -140,6 +141,15 @@ local function list_of(fds, count, found)
   return list
 end
 
+-- The list of those that are ready, or nil and a negative errno.
+local function wait(self, where, delay)
+  poll_wait.turn(where)
+  local count = self.count
+  local found, fds = poll_wait.wait(where, self.fds, count, delay)
+  if found < 0 then return nil, found end
+  return list_of(fds, count, found)
+end
+
 --- Wait until descriptors are ready.
 --- @param timeout? number|string|ffi.cdata* milliseconds, rounded up to whole
 ---   ones; or "250ms" or int64 nanoseconds; 0: only look; nil or negative: no end
@@ -151,15 +161,16 @@ end
 function Poll:poll(timeout)
   check_self(self, "poll")
   local where = "select.poll:poll"
-  local delay = delay_of(where, timeout)
-  poll_wait.turn(where)
-  local count = self.count
-  local found, fds = poll_wait.wait(where, self.fds, count, delay)
-  if found < 0 then return errors.failed("poll", found) end
-  return list_of(fds, count, found)
+  local list, status = wait(self, where, delay_of(where, timeout))
+  if not list then return errors.failed("poll", status) end
+  return list
 end
 
-local poll = { constants = constants }
+function Poll:__tostring()
+  return ("timerlua.Poll: %d registered"):format(self.count - self.holes)
+end
+
+local poll = { constants = constants, wait = wait }
 
 --- A new poll object, with nothing registered.
 --- @return timerlua.Poll

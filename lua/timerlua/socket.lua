@@ -6,6 +6,7 @@ local core = require "timerlua.ffi"
 local address = require "timerlua.address"
 local duration = require "timerlua.duration"
 local errors = require "timerlua.errors"
+local fair = require "timerlua.fair"
 local misuse = require "timerlua.misuse"
 local readiness = require "timerlua.readiness"
 local resolver = require "timerlua.resolver"
@@ -16,7 +17,7 @@ local to_string = ffi.string
 local new_bytes, new_address = ffi.typeof("char[?]"), ffi.typeof("tl_address")
 local new_cell = ffi.typeof("struct { int32_t fd; tl_id place; }")
 
-local AGAIN, IN_PROGRESS = -11, -115
+local AGAIN, IN_PROGRESS, ALREADY, IS_CONNECTED = -11, -115, -114, -106
 local TIME_OVER = -4096      -- settimeout's; TCP has an ETIMEDOUT of its own
 local ENDPOINT_ADDRESS, ENDPOINT_ANY = 1, 3 -- TL_ENDPOINT_...
 local MOST = 2 ^ 30          -- bytes of one recv
@@ -259,6 +260,7 @@ end
 ---   accept(2)
 function Socket:accept()
   check_self(self, "accept")
+  fair.step("socket:accept")
   local fd = C.tl_socket_accept(self.fd, accepted_from)
   if fd == AGAIN and self.timeout ~= 0 then fd = accept_later(self) end
   if fd < 0 then return refused("socket:accept", fd) end
@@ -282,8 +284,12 @@ local function finish_connect(self, to, status)
     status = C.tl_socket_connect(self.fd, to)
   end
   if status ~= IN_PROGRESS then return status end
+  -- connect(2) again, and not SO_ERROR: a socket that was refused is then as the
+  -- kernel leaves one that blocks
   return persist(self, "socket:connect", "w", function()
-    return C.tl_socket_error(self.fd)
+    local result = C.tl_socket_connect(self.fd, to)
+    if result == IS_CONNECTED then return 0 end
+    return (result == ALREADY or result == IN_PROGRESS) and AGAIN or result
   end, deadline)
 end
 
@@ -295,6 +301,7 @@ end
 ---   until it can be written, then ask for SO_ERROR; "ETIMEDOUT", ...: connect(2)
 function Socket:connect(host, port)
   check_self(self, "connect")
+  fair.step("socket:connect")
   local to, text, code = target(self, "socket:connect", host, port, true)
   if not to then return nil, text, code end
   local status = C.tl_socket_connect(self.fd, to)
@@ -329,6 +336,7 @@ end
 --- @return string? code "EAGAIN", "ETIMEDOUT", "ECONNRESET", "EBADF" (closed)
 function Socket:recv(count, flags)
   check_self(self, "recv")
+  fair.step("socket:recv")
   local bytes = room_for("socket:recv", count)
   flags = flags == nil and 0 or int("socket:recv", "flags", flags)
   if count == 0 and self.fd >= 0 then return "" end
@@ -346,6 +354,7 @@ end
 --- @return string? code
 function Socket:recvfrom(count, flags)
   check_self(self, "recvfrom")
+  fair.step("socket:recvfrom")
   local bytes, from = room_for("socket:recvfrom", count), new_address()
   flags = int("socket:recvfrom", "flags", flags or 0)
   local got = C.tl_plain_receive(self.fd, bytes, count, flags, from)
@@ -377,6 +386,7 @@ end
 --- @return string? code "EAGAIN", "ETIMEDOUT", "EPIPE", "ECONNRESET", "EBADF"
 function Socket:send(bytes, start, flags)
   check_self(self, "send")
+  fair.step("socket:send")
   local from = check_bytes("socket:send", bytes, start)
   flags = flags == nil and 0 or int("socket:send", "flags", flags)
   local sent = C.tl_plain_send(self.fd, bytes, from, #bytes, flags, nil)
@@ -399,6 +409,7 @@ function Socket:sendall(bytes, start)
   local first = check_bytes("socket:sendall", bytes, start)
   local from, deadline = first, nil
   while from < #bytes do
+    fair.step("socket:sendall")
     local sent = C.tl_plain_send(self.fd, bytes, from, #bytes, 0, nil)
     if sent == AGAIN and self.timeout ~= 0 then
       deadline = deadline or deadline_of(self)
@@ -422,6 +433,7 @@ end
 --- @return string? code
 function Socket:sendto(bytes, host, port)
   check_self(self, "sendto")
+  fair.step("socket:sendto")
   check_bytes("socket:sendto", bytes)
   local to, text, code = target(self, "socket:sendto", host, port, true)
   if not to then return nil, text, code end

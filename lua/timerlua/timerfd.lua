@@ -5,6 +5,7 @@ local ffi = require "ffi"
 local core = require "timerlua.ffi"
 local duration = require "timerlua.duration"
 local errors = require "timerlua.errors"
+local fair = require "timerlua.fair"
 local fileno = require "timerlua.fileno"
 local misuse = require "timerlua.misuse"
 local readiness = require "timerlua.readiness"
@@ -335,7 +336,7 @@ local function await_place(self)
     self.place = place
     if self.guard then self.guard.place = place.id end
   end
-  return self.place:wait("timerfd.read", "r")
+  return self.place:suspend("timerfd.read", "r")
 end
 
 -- A descriptor that is no object's has its place while somebody reads it.
@@ -360,11 +361,16 @@ end
 -- closed meanwhile.
 local function await(number, self)
   if not wait.can_suspend() then
-    return readiness.wait("timerfd.read", number, "r"), false
+    wait.before_blocking("timerfd.read")
+    return math.min(readiness.block(number, "r"), 0), false
   elseif self then
     return await_place(self), self.closed
   end
   return await_visit(number)
+end
+
+local function closed_meanwhile(number)
+  return nil, ("timerfd.read fd %d: the descriptor was closed"):format(number), "EBADF"
 end
 
 local function not_read(number, status)
@@ -379,9 +385,7 @@ local function read_late(number, self, result)
     if nonblocking == 1 then return nil, "would block", "EAGAIN" end
     if nonblocking < 0 then return not_read(number, nonblocking) end
     local status, closed = await(number, self)
-    if closed then
-      return nil, ("timerfd.read fd %d: the descriptor was closed"):format(number), "EBADF"
-    end
+    if closed then return closed_meanwhile(number) end
     if status < 0 then return not_read(number, status) end
     result = C.tl_timerfd_read(number, self and self.look or 1)
   end
@@ -400,6 +404,8 @@ end
 ---   TFD_TIMER_CANCEL_ON_SET; "EBADF", also when it is closed meanwhile; "EINVAL"
 function timerfd.read(fd)
   local number, self = descriptor("timerfd.read", fd)
+  fair.step("timerfd.read")
+  if self and self.closed then return closed_meanwhile(number) end
   local result = C.tl_timerfd_read(number, self and self.look or 1)
   if result > 0 then return result end
   return read_late(number, self, result)

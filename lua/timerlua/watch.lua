@@ -66,7 +66,8 @@ local watch = {}
 --- @return timerlua.Watch? watch
 --- @return string? message
 --- @return string? code "EBADF", "EPERM" (a regular file: it is always ready),
----   "EEXIST" (watched already, or a connection's: watch a duplicate),
+---   "EEXIST" (watched already, or a connection's: watch a duplicate; tasks that
+---   wait for it do no harm),
 ---   "ENOSPC", "ENOMEM"; epoll_ctl(2)
 function watch.watch(fd, interest, fn)
   local number = fileno.of("watch", "fd", fd)
