@@ -16,7 +16,8 @@
 
 enum {
     DEFAULT_POST_BYTES = 65536,
-    HOOK_RESERVE = 256 * 1024 /* for reporting that memory is used up */
+    RESERVE = 256 * 1024, /* for reporting that memory is used up */
+    SMALL = 4096          /* what the dispatcher takes at a time */
 };
 
 /* --- errors ------------------------------------------------------------- */
@@ -55,16 +56,34 @@ static void tell(tl_runtime *rt, int what, const char *text, size_t length)
 
 /* --- memory ------------------------------------------------------------- */
 
-/* The limit is for the script: the dispatcher's own needs, a few hundred bytes
-   for a coroutine, are met beyond it, so that no event is lost half-way. */
-static size_t limit_now(const tl_runtime *rt)
+static size_t add(size_t a, size_t b)
+{
+    return a < SIZE_MAX - b ? a + b : SIZE_MAX;
+}
+
+/* The limit is for the script. The dispatcher's own needs, mostly a few hundred
+   bytes for a coroutine, are met beyond it, so that no event is lost half-way;
+   but only so far, since finalizers and __tostring may run there. */
+static size_t limit_now(const tl_runtime *rt, size_t wanted)
 {
     const tl_dispatcher *d = rt->d;
-    if (d != NULL && d->in_hook)
-        return rt->memory.limit + HOOK_RESERVE;
-    if (rt->loading || (d != NULL && d->current != NULL))
-        return rt->memory.limit;
-    return SIZE_MAX;
+    size_t limit = rt->memory.limit;
+    if (d->bare)
+        return SIZE_MAX; /* there is no script, and the modules are loaded */
+    if (!d->in_hook && (rt->loading || d->current != NULL))
+        return limit;
+    if (!d->in_hook && !rt->closing && wanted <= SMALL)
+        limit = add(limit, limit / 2);
+    return add(limit, RESERVE);
+}
+
+/* The last thing of a state that is closed is to give it back to LuaJIT's own
+   allocator. Finalizers have run when the dispatcher's memory is let go, which
+   the registry holds until then. */
+static bool is_over(const tl_runtime *rt, const void *block, size_t old)
+{
+    const char *first = block, *d = (const void *)rt->d;
+    return rt->closing && first != NULL && d >= first && d < first + old;
 }
 
 static void *allocate(void *data, void *block, size_t old, size_t size)
@@ -72,10 +91,12 @@ static void *allocate(void *data, void *block, size_t old, size_t size)
     tl_runtime *rt = data;
     tl_memory *memory = &rt->memory;
     if (size > old) {
-        size_t limit = limit_now(rt);
+        size_t limit = limit_now(rt, size - old);
         if (memory->used > limit || size - old > limit - memory->used)
             return NULL;
     }
+    if (size == 0 && is_over(rt, block, old))
+        lua_setallocf(rt->L, memory->allocate, memory->arena);
     void *result = memory->allocate(memory->arena, block, old, size);
     if (result != NULL || size == 0)
         memory->used = memory->used + size - old;
@@ -168,6 +189,8 @@ static int load_modules(lua_State *L)
     lua_getglobal(L, "require");
     lua_pushliteral(L, "timerlua.embedding");
     lua_call(L, 1, 1);
+    lua_getfield(L, -1, "restrict");
+    lua_call(L, 0, 0);
     lua_getfield(L, -1, "cancelled");
     rt->cancelled_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     rt->embedding_ref = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -268,7 +291,7 @@ static int configure(tl_runtime *rt)
 
 static int read_config(tl_runtime *rt, const tl_config *config)
 {
-    enum { KNOWN = 2 * TL_KEEP_RUNNING - 1 };
+    enum { KNOWN = 2 * TL_SIGNALS - 1 };
     if (config == NULL)
         return 0;
     if (config->size < offsetof(tl_config, max_timers) ||
@@ -288,8 +311,11 @@ static int read_config(tl_runtime *rt, const tl_config *config)
 static void release(tl_runtime *rt)
 {
     if (rt->L != NULL) {
-        lua_setallocf(rt->L, rt->memory.allocate, rt->memory.arena);
-        /* finalizers of the script may still ask the loop for the time */
+        /* finalizers of the script may still ask the loop for the time, and
+           have no more memory than it had */
+        rt->closing = true;
+        if (rt->d == NULL)
+            lua_setallocf(rt->L, rt->memory.allocate, rt->memory.arena);
         lua_close(rt->L);
     }
     if (rt->d != NULL) /* its memory was the state's */
@@ -376,8 +402,8 @@ int tl_stats(tl_runtime *runtime, tl_runtime_stats *stats, size_t size)
                       runtime->posts.ring.capacity + sizeof *runtime,
         .status = runtime->status,
     };
-    if (size > sizeof all)
-        return -EINVAL;
+    if (size > sizeof all || (stats == NULL && size > 0))
+        return tl__runtime_fail(runtime, -EINVAL, "tl_stats: no such figures");
     memcpy(stats, &all, size);
     return 0;
 }
