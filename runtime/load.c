@@ -51,7 +51,7 @@ int tl__body_load(lua_State *L)
             tl__runtime_fail(rt, -ENOEXEC, "bytecode is not allowed here");
         return 0;
     }
-    rt->loading = true;
+    rt->memory.loading = true;
     int status = luaL_loadbuffer(L, f->code, f->length, f->chunkname);
     if (status != 0) {
         f->outcome =
@@ -60,7 +60,7 @@ int tl__body_load(lua_State *L)
         return 0;
     }
     call_embedding(rt, L, "prepare", 1, 2);
-    rt->loading = false;
+    rt->memory.loading = false;
     tl_id id = {(uint32_t)lua_tonumber(L, -2), (uint32_t)lua_tonumber(L, -1)};
     lua_settop(L, TL_ANCHORS_INDEX);
     tl__dispatch_begin(rt->d, L, id, TL_TASK);
@@ -88,7 +88,7 @@ int tl_load_string(tl_runtime *runtime, const char *code, size_t length,
     int64_t began_ns = tl__hosted_begin();
     if (error == 0)
         error = tl__runtime_protected(rt, TL_BODY_LOAD, &f, NULL);
-    rt->loading = false;
+    rt->memory.loading = false;
     if (rt->d->warn_ns > 0)
         tl__hosted_over(rt->d, began_ns, "the main task, until it waited,");
     rt->told_done = false;

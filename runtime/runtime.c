@@ -14,11 +14,7 @@
 #include "module.h"
 #include "outside.h"
 
-enum {
-    DEFAULT_POST_BYTES = 65536,
-    RESERVE = 256 * 1024, /* for reporting that memory is used up */
-    SMALL = 4096          /* what the dispatcher takes at a time */
-};
+enum { DEFAULT_POST_BYTES = 65536 };
 
 /* --- errors ------------------------------------------------------------- */
 
@@ -52,71 +48,6 @@ static void tell(tl_runtime *rt, int what, const char *text, size_t length)
     else
         (void)tl__runtime_fail(
             rt, 0, "%.*s", length < INT32_MAX ? (int)length : INT32_MAX, text);
-}
-
-/* --- memory ------------------------------------------------------------- */
-
-static size_t add(size_t a, size_t b)
-{
-    return a < SIZE_MAX - b ? a + b : SIZE_MAX;
-}
-
-/* The limit is for the script. The dispatcher's own needs, mostly a few hundred
-   bytes for a coroutine, are met beyond it, so that no event is lost half-way;
-   but only so far, since finalizers and __tostring may run there. */
-static size_t limit_now(const tl_runtime *rt, size_t wanted)
-{
-    const tl_dispatcher *d = rt->d;
-    size_t limit = rt->memory.limit;
-    if (d->bare)
-        return SIZE_MAX; /* there is no script, and the modules are loaded */
-    if (!d->in_hook && (rt->loading || d->current != NULL))
-        return limit;
-    if (!d->in_hook && !rt->closing && wanted <= SMALL)
-        limit = add(limit, limit / 2);
-    return add(limit, RESERVE);
-}
-
-/* The last thing of a state that is closed is to give it back to LuaJIT's own
-   allocator. Finalizers have run when the dispatcher's memory is let go, which
-   the registry holds until then. */
-static bool is_over(const tl_runtime *rt, const void *block, size_t old)
-{
-    const char *first = block, *d = (const void *)rt->d;
-    return rt->closing && first != NULL && d >= first && d < first + old;
-}
-
-static void *allocate(void *data, void *block, size_t old, size_t size)
-{
-    tl_runtime *rt = data;
-    tl_memory *memory = &rt->memory;
-    if (size > old) {
-        size_t limit = limit_now(rt, size - old);
-        if (memory->used > limit || size - old > limit - memory->used)
-            return NULL;
-    }
-    if (size == 0 && is_over(rt, block, old))
-        lua_setallocf(rt->L, memory->allocate, memory->arena);
-    void *result = memory->allocate(memory->arena, block, old, size);
-    if (result != NULL || size == 0)
-        memory->used = memory->used + size - old;
-    return result;
-}
-
-/* LuaJIT's allocator stays beneath, and gets the state back before it is
-   closed: it returns its memory to the system as a whole then. */
-static void limit_memory(tl_runtime *rt)
-{
-    tl_memory *memory = &rt->memory;
-    memory->allocate = lua_getallocf(rt->L, &memory->arena);
-    if (rt->config.max_memory == 0)
-        return;
-    memory->limit = rt->config.max_memory;
-    memory->used = (size_t)lua_gc(rt->L, LUA_GCCOUNT, 0) * 1024;
-    lua_setallocf(rt->L, allocate, rt);
-    /* begin to collect again at once, since garbage counts */
-    (void)lua_gc(rt->L, LUA_GCSETPAUSE, 100);
-    (void)lua_gc(rt->L, LUA_GCSETSTEPMUL, 400);
 }
 
 /* --- protected calls ---------------------------------------------------- */
@@ -283,7 +214,7 @@ static int configure(tl_runtime *rt)
         (void)tl_clock_virtual(loop, -1);
     if (config->flags & TL_KEEP_RUNNING)
         tl_loop_hold(loop, 1);
-    limit_memory(rt);
+    tl__memory_limit(&rt->memory, rt->L, d, config->max_memory);
     /* so that no timer can fail for want of a descriptor later */
     int error = tl_poller_reserve(&loop->poller, TL_MONOTONIC);
     return error ? error : tl__outside_begin(loop);
@@ -313,9 +244,7 @@ static void release(tl_runtime *rt)
     if (rt->L != NULL) {
         /* finalizers of the script may still ask the loop for the time, and
            have no more memory than it had */
-        rt->closing = true;
-        if (rt->d == NULL)
-            lua_setallocf(rt->L, rt->memory.allocate, rt->memory.arena);
+        rt->memory.closing = true;
         lua_close(rt->L);
     }
     if (rt->d != NULL) /* its memory was the state's */
@@ -334,7 +263,6 @@ static int open_runtime(tl_runtime *rt)
     rt->L = luaL_newstate();
     if (rt->L == NULL)
         return -ENOMEM;
-    rt->memory.allocate = lua_getallocf(rt->L, &rt->memory.arena);
     errno = 0;
     int status = lua_cpcall(rt->L, open_state, rt);
     rt->loop = rt->d != NULL ? rt->d->loop : NULL;
@@ -402,7 +330,7 @@ int tl_stats(tl_runtime *runtime, tl_runtime_stats *stats, size_t size)
                       runtime->posts.ring.capacity + sizeof *runtime,
         .status = runtime->status,
     };
-    if (size > sizeof all || (stats == NULL && size > 0))
+    if (size > sizeof all || stats == NULL)
         return tl__runtime_fail(runtime, -EINVAL, "tl_stats: no such figures");
     memcpy(stats, &all, size);
     return 0;

@@ -8,6 +8,7 @@
 
 #include "callbacks.h"
 #include "loop.h"
+#include "memory.h"
 #include "posts.h"
 #include "timerlua.h"
 
@@ -22,13 +23,6 @@ enum {
     TL_BODY_ENDED,
     TL_BODIES
 };
-
-/* What the Lua state may use. */
-typedef struct tl_memory {
-    lua_Alloc allocate; /* LuaJIT's own */
-    void *arena;
-    size_t used, limit;
-} tl_memory;
 
 struct tl_runtime {
     lua_State *L;
@@ -45,8 +39,6 @@ struct tl_runtime {
     char named[64];        /* the global that tl_call was for last */
     int named_ref;         /* ... as a string of Lua's */
     int results_ref;       /* texts that tl_call gave out */
-    bool loading;          /* the script is being loaded or called */
-    bool closing;          /* the Lua state is at its end */
     bool calling;          /* inside tl_run or tl_step */
     bool told_done;        /* the host knows that nothing is left */
     int status;

@@ -46,16 +46,16 @@ enum { TL_ELIMIT = -4352, TL_ERAISED = -4353, TL_EWRONGTHREAD = -4354 };
 
 /* The text of the last failure of a call for this runtime, and of the last
    error of the script that no on_error hook was told; "" when there was none,
-   and for another thread. tl_stop, tl_post and tl_post_event keep no text, since
-   any thread and signal handlers may call them. Valid until the next call. */
+   and for another thread. tl_stop, tl_post and tl_post_event, which any thread
+   and signal handlers may call, keep no text. Valid until the next call. */
 TL_API const char *tl_error(tl_runtime *runtime);
 
 /* --- configuration ------------------------------------------------------ */
 
-/* What scripts may not do, and, in SIGNALS, may. NO_FFI: no require "ffi", no bytecode, no modules in
-   C, and of debug only traceback and getinfo. NO_JIT: nothing is compiled to
-   machine code. NO_IO: no files and standard streams. NO_EXEC: no other
-   programs. What is forbidden raises an error that says so.
+/* What scripts may not do, and, with SIGNALS, may. NO_FFI: no require "ffi", no
+   bytecode, no modules in C, and of debug only traceback and getinfo. NO_JIT:
+   nothing is compiled to machine code. NO_IO: no files and standard streams.
+   NO_EXEC: no other programs. What is forbidden raises an error that says so.
    VIRTUAL_CLOCK: time stands still while there is something to do and then
    goes to the next deadline, so that nothing is waited for.
    KEEP_RUNNING: tl_run waits for posts although nothing else is left.
@@ -98,7 +98,8 @@ typedef struct tl_config {
        wait, may take half of the limit besides. */
     size_t max_memory;
     /* Room for posts in bytes, rounded up to a power of two; 0 for 65536, at
-       most 2^30. A post of a function takes 32, one of an event 16 and its name and data. */
+       most 2^30. A post of a function takes 32, one of an event 16 and its
+       name and data. */
     size_t post_bytes;
     /* Tell on_log of a callback that took longer; 0 for never. */
     int64_t warn_callback_ns;
