@@ -242,6 +242,21 @@ static void test_inside(void)
              "end") == 0);
 }
 
+static void test_levels(void)
+{
+    make(TL_NO_FFI, 0);
+    REQUIRE(
+        load("local function line() return debug.getinfo(2, 'l').currentline "
+             "end\n"
+             "assert(line() == 2)\n"
+             "assert(debug.getinfo(1, 'l').currentline == 3)\n"
+             "assert(debug.getinfo(line, 'S').linedefined == 1)\n"
+             "local co = coroutine.create(function()\n"
+             "  coroutine.yield() end)\n"
+             "coroutine.resume(co)\n"
+             "assert(debug.getinfo(co, 1, 'l').currentline == 6)") == 0);
+}
+
 static void test_programs(void)
 {
     make(TL_NO_EXEC, 0);
@@ -258,11 +273,12 @@ static const struct {
     const char *name;
     void (*run)(void);
 } cases[] = {
-    {"numbers", test_numbers}, {"memory", test_memory},
-    {"tasks", test_tasks},     {"range", test_range},
-    {"errors", test_errors},   {"posts", test_posts},
-    {"signals", test_signals}, {"stops", test_stops},
-    {"inside", test_inside},   {"programs", test_programs},
+    {"numbers", test_numbers},   {"memory", test_memory},
+    {"tasks", test_tasks},       {"range", test_range},
+    {"errors", test_errors},     {"posts", test_posts},
+    {"signals", test_signals},   {"stops", test_stops},
+    {"inside", test_inside},     {"levels", test_levels},
+    {"programs", test_programs},
 };
 
 int main(int argc, char **argv)

@@ -53,6 +53,8 @@ end)
 
 describe("TL_NO_FFI", function()
   it("left timerlua.embedding to be required", function() passes "inside" end)
+
+  it("made debug.getinfo count a level too many", function() passes "levels" end)
 end)
 
 describe("TL_NO_EXEC", function()
