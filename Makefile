@@ -56,7 +56,7 @@ SOURCES := $(filter-out runtime/resolver_$(OTHER_RESOLVER).c, \
 OBJECTS := $(SOURCES:runtime/%.c=$(BUILD)/obj/%.o)
 object = $(1:%=$(BUILD)/obj/%.o)
 PROGRAM_ONLY := $(call object,main host)
-LIBRARY_ONLY := $(call object,runtime running load call values handlers)
+LIBRARY_ONLY := $(call object,runtime memory running load call values handlers)
 CORE_OBJECTS := $(filter-out $(PROGRAM_ONLY) $(LIBRARY_ONLY) \
   $(call object,bundle),$(OBJECTS))
 LIBRARY_OBJECTS := $(filter-out $(PROGRAM_ONLY),$(OBJECTS))

@@ -149,6 +149,14 @@ static int take_results(tl_runtime *rt, lua_State *L, int first, frame *f)
 
 /* --- the call ----------------------------------------------------------- */
 
+/* The text of an error value, which its __tostring may give. */
+static int text_of(lua_State *L)
+{
+    if (luaL_callmeta(L, 1, "__tostring") == 0)
+        lua_pushvalue(L, 1);
+    return 1;
+}
+
 /* The error value and a traceback are on top of L. */
 static int failed(tl_runtime *rt, lua_State *L, int status)
 {
@@ -158,9 +166,11 @@ static int failed(tl_runtime *rt, lua_State *L, int status)
     if (cancelled)
         return tl__runtime_fail(rt, -ECANCELED, "cancelled");
     const char *traceback = lua_tostring(L, -1);
-    if (luaL_callmeta(L, -2, "__tostring") == 0)
-        lua_pushvalue(L, -2);
-    const char *text = lua_tostring(L, -1);
+    lua_pushcfunction(L, text_of);
+    lua_pushvalue(L, -3);
+    const char *text = NULL;
+    if (lua_pcall(L, 1, 1, 0) == 0)
+        text = lua_tostring(L, -1);
     if (text == NULL)
         text = "(error object is not a string)";
     return tl__runtime_fail(rt, status == LUA_ERRMEM ? -ENOMEM : TL_ERAISED,

@@ -45,6 +45,8 @@ install-library: $(LIBRARIES)
 	$(filled) runtime/timerlua.pc.in > "$(LIBDIR)/pkgconfig/timerlua.pc"
 	$(filled) runtime/timerlua-config.cmake.in \
 	  > "$(LIBDIR)/cmake/timerlua/timerlua-config.cmake"
+	$(filled) runtime/timerlua-config-version.cmake.in \
+	  > "$(LIBDIR)/cmake/timerlua/timerlua-config-version.cmake"
 	$(filled) docs/timerlua.3 > "$(MAN3)/timerlua.3"
 
 uninstall-library:

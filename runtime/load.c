@@ -51,7 +51,7 @@ int tl__body_load(lua_State *L)
             tl__runtime_fail(rt, -ENOEXEC, "bytecode is not allowed here");
         return 0;
     }
-    rt->loading = true;
+    rt->memory.loading = true;
     int status = luaL_loadbuffer(L, f->code, f->length, f->chunkname);
     if (status != 0) {
         f->outcome =
@@ -60,7 +60,7 @@ int tl__body_load(lua_State *L)
         return 0;
     }
     call_embedding(rt, L, "prepare", 1, 2);
-    rt->loading = false;
+    rt->memory.loading = false;
     tl_id id = {(uint32_t)lua_tonumber(L, -2), (uint32_t)lua_tonumber(L, -1)};
     lua_settop(L, TL_ANCHORS_INDEX);
     tl__dispatch_begin(rt->d, L, id, TL_TASK);
@@ -77,9 +77,9 @@ int tl_load_string(tl_runtime *runtime, const char *code, size_t length,
     int error = tl__runtime_check(runtime);
     if (error)
         return error;
-    if (code == NULL && length > 0)
-        return -EINVAL;
     tl_runtime *rt = runtime;
+    if (code == NULL && length > 0)
+        return tl__runtime_fail(rt, -EINVAL, "tl_load_string: no code");
     if (tl__runtime_nested(rt))
         return tl__runtime_fail(rt, -EBUSY, "called inside a callback");
     frame f = {code != NULL ? code : "", length,
@@ -88,7 +88,7 @@ int tl_load_string(tl_runtime *runtime, const char *code, size_t length,
     int64_t began_ns = tl__hosted_begin();
     if (error == 0)
         error = tl__runtime_protected(rt, TL_BODY_LOAD, &f, NULL);
-    rt->loading = false;
+    rt->memory.loading = false;
     if (rt->d->warn_ns > 0)
         tl__hosted_over(rt->d, began_ns, "the main task, until it waited,");
     rt->told_done = false;
@@ -144,7 +144,8 @@ static int load_text(tl_runtime *rt, const char *path, const char *text,
     size_t size = strlen(path) + 2;
     char *name = malloc(size);
     if (name == NULL)
-        return -ENOMEM;
+        return tl__runtime_fail(rt, -ENOMEM, "%s: %s", path,
+                                tl_error_text(-ENOMEM));
     name[0] = '@';
     memcpy(name + 1, path, size - 1);
     size_t skipped = skip_first(text, length);
@@ -159,7 +160,7 @@ int tl_load_file(tl_runtime *runtime, const char *path)
     if (error)
         return error;
     if (path == NULL)
-        return -EINVAL;
+        return tl__runtime_fail(runtime, -EINVAL, "tl_load_file: no path");
     char *text = NULL;
     size_t length = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC);

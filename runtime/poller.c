@@ -199,10 +199,15 @@ uint32_t tl_poller_owner(const tl_poller *poller, int fd)
 
 int tl_poller_add(tl_poller *poller, int fd, int interest, tl_id id)
 {
-    int error = fd < 0 ? -EBADF : make_owners(poller, (size_t)fd + 1);
-    if (error == 0)
-        error = control(poller, EPOLL_CTL_ADD, fd, epoll_events(interest), id);
-    if (error == 0)
+    /* the kernel first: it knows whether there is such a descriptor, so no
+       number out of the air decides how much memory the owners take */
+    int error = control(poller, EPOLL_CTL_ADD, fd, epoll_events(interest), id);
+    if (error)
+        return error;
+    error = make_owners(poller, (size_t)fd + 1);
+    if (error)
+        (void)control(poller, EPOLL_CTL_DEL, fd, 0, (tl_id){0, 0});
+    else
         poller->owners[fd] = id.slot;
     return error;
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEAST = 512, MOST_BITS = 30, PADDING = UINT32_MAX, GIVE_BACK_PART = 8 };
+enum { LEAST = 512, PADDING = UINT32_MAX, GIVE_BACK_PART = 8 };
 
 /* Before each record, aligned to 8 bytes; size is 0 until it is published, and
    counts this header and what is added for alignment. */
@@ -19,7 +19,9 @@ typedef struct header {
 int tl_ring_open(tl_ring *ring, size_t capacity)
 {
     size_t rounded = LEAST;
-    while (rounded < capacity && rounded < (size_t)1 << MOST_BITS)
+    if (capacity > TL_RING_MOST)
+        return -EINVAL;
+    while (rounded < capacity)
         rounded *= 2;
     *ring = (tl_ring){.capacity = rounded};
     ring->bytes = calloc(1, rounded);

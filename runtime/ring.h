@@ -15,6 +15,8 @@
 /* Padding between what adders write and what the taker does. */
 enum { TL_CACHE_LINE = 64 };
 
+enum { TL_RING_MOST = 1 << 30 }; /* bytes: records count theirs in 32 bits */
+
 typedef struct tl_ring {
     char *bytes; /* owned; cleared but for records */
     size_t capacity;
@@ -28,7 +30,8 @@ typedef struct tl_ring {
     char taken_line[TL_CACHE_LINE];
 } tl_ring;
 
-/* Of capacity bytes, rounded up to a power of two, at least 512. -ENOMEM. */
+/* Of capacity bytes, rounded up to a power of two, at least 512. -ENOMEM;
+   -EINVAL beyond TL_RING_MOST. */
 int tl_ring_open(tl_ring *ring, size_t capacity);
 void tl_ring_free(tl_ring *ring);
 

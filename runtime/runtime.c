@@ -14,10 +14,7 @@
 #include "module.h"
 #include "outside.h"
 
-enum {
-    DEFAULT_POST_BYTES = 65536,
-    HOOK_RESERVE = 256 * 1024 /* for reporting that memory is used up */
-};
+enum { DEFAULT_POST_BYTES = 65536 };
 
 /* --- errors ------------------------------------------------------------- */
 
@@ -51,51 +48,6 @@ static void tell(tl_runtime *rt, int what, const char *text, size_t length)
     else
         (void)tl__runtime_fail(
             rt, 0, "%.*s", length < INT32_MAX ? (int)length : INT32_MAX, text);
-}
-
-/* --- memory ------------------------------------------------------------- */
-
-/* The limit is for the script: the dispatcher's own needs, a few hundred bytes
-   for a coroutine, are met beyond it, so that no event is lost half-way. */
-static size_t limit_now(const tl_runtime *rt)
-{
-    const tl_dispatcher *d = rt->d;
-    if (d != NULL && d->in_hook)
-        return rt->memory.limit + HOOK_RESERVE;
-    if (rt->loading || (d != NULL && d->current != NULL))
-        return rt->memory.limit;
-    return SIZE_MAX;
-}
-
-static void *allocate(void *data, void *block, size_t old, size_t size)
-{
-    tl_runtime *rt = data;
-    tl_memory *memory = &rt->memory;
-    if (size > old) {
-        size_t limit = limit_now(rt);
-        if (memory->used > limit || size - old > limit - memory->used)
-            return NULL;
-    }
-    void *result = memory->allocate(memory->arena, block, old, size);
-    if (result != NULL || size == 0)
-        memory->used = memory->used + size - old;
-    return result;
-}
-
-/* LuaJIT's allocator stays beneath, and gets the state back before it is
-   closed: it returns its memory to the system as a whole then. */
-static void limit_memory(tl_runtime *rt)
-{
-    tl_memory *memory = &rt->memory;
-    memory->allocate = lua_getallocf(rt->L, &memory->arena);
-    if (rt->config.max_memory == 0)
-        return;
-    memory->limit = rt->config.max_memory;
-    memory->used = (size_t)lua_gc(rt->L, LUA_GCCOUNT, 0) * 1024;
-    lua_setallocf(rt->L, allocate, rt);
-    /* begin to collect again at once, since garbage counts */
-    (void)lua_gc(rt->L, LUA_GCSETPAUSE, 100);
-    (void)lua_gc(rt->L, LUA_GCSETSTEPMUL, 400);
 }
 
 /* --- protected calls ---------------------------------------------------- */
@@ -168,6 +120,8 @@ static int load_modules(lua_State *L)
     lua_getglobal(L, "require");
     lua_pushliteral(L, "timerlua.embedding");
     lua_call(L, 1, 1);
+    lua_getfield(L, -1, "restrict");
+    lua_call(L, 0, 0);
     lua_getfield(L, -1, "cancelled");
     rt->cancelled_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     rt->embedding_ref = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -260,13 +214,13 @@ static int configure(tl_runtime *rt)
         (void)tl_clock_virtual(loop, -1);
     if (config->flags & TL_KEEP_RUNNING)
         tl_loop_hold(loop, 1);
-    limit_memory(rt);
+    tl__memory_limit(&rt->memory, rt->L, d, config->max_memory);
     return tl__outside_begin(loop);
 }
 
 static int read_config(tl_runtime *rt, const tl_config *config)
 {
-    enum { KNOWN = 2 * TL_KEEP_RUNNING - 1 };
+    enum { KNOWN = 2 * TL_SIGNALS - 1 };
     if (config == NULL)
         return 0;
     if (config->size < offsetof(tl_config, max_timers) ||
@@ -286,8 +240,9 @@ static int read_config(tl_runtime *rt, const tl_config *config)
 static void release(tl_runtime *rt)
 {
     if (rt->L != NULL) {
-        lua_setallocf(rt->L, rt->memory.allocate, rt->memory.arena);
-        /* finalizers of the script may still ask the loop for the time */
+        /* finalizers of the script may still ask the loop for the time, and
+           have no more memory than it had */
+        rt->memory.closing = true;
         lua_close(rt->L);
     }
     if (rt->d != NULL) /* its memory was the state's */
@@ -306,7 +261,6 @@ static int open_runtime(tl_runtime *rt)
     rt->L = luaL_newstate();
     if (rt->L == NULL)
         return -ENOMEM;
-    rt->memory.allocate = lua_getallocf(rt->L, &rt->memory.arena);
     errno = 0;
     int status = lua_cpcall(rt->L, open_state, rt);
     rt->loop = rt->d != NULL ? rt->d->loop : NULL;
@@ -374,8 +328,8 @@ int tl_stats(tl_runtime *runtime, tl_runtime_stats *stats, size_t size)
                       runtime->posts.ring.capacity + sizeof *runtime,
         .status = runtime->status,
     };
-    if (size > sizeof all)
-        return -EINVAL;
+    if (size > sizeof all || stats == NULL)
+        return tl__runtime_fail(runtime, -EINVAL, "tl_stats: no such figures");
     memcpy(stats, &all, size);
     return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "callbacks.h"
 #include "loop.h"
+#include "memory.h"
 #include "posts.h"
 #include "timerlua.h"
 
@@ -22,13 +23,6 @@ enum {
     TL_BODY_ENDED,
     TL_BODIES
 };
-
-/* What the Lua state may use. */
-typedef struct tl_memory {
-    lua_Alloc allocate; /* LuaJIT's own */
-    void *arena;
-    size_t used, limit;
-} tl_memory;
 
 struct tl_runtime {
     lua_State *L;
@@ -45,7 +39,6 @@ struct tl_runtime {
     char named[64];        /* the global that tl_call was for last */
     int named_ref;         /* ... as a string of Lua's */
     int results_ref;       /* texts that tl_call gave out */
-    bool loading;          /* the script is being loaded or called */
     bool calling;          /* inside tl_run or tl_step */
     bool told_done;        /* the host knows that nothing is left */
     int status;
@@ -53,6 +46,9 @@ struct tl_runtime {
     char error[2048];
 };
 
+/* Keep a text for tl_error, and return the error. */
+int tl__runtime_fail(tl_runtime *rt, int error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* 0 when the caller may use it. */
 static inline int tl__runtime_check(tl_runtime *rt)
 {
@@ -60,7 +56,9 @@ static inline int tl__runtime_check(tl_runtime *rt)
         return -EINVAL;
     if (!pthread_equal(rt->owner, pthread_self()))
         return TL_EWRONGTHREAD;
-    return tl_poller_forked(&rt->loop->poller) ? -ECHILD : 0;
+    if (!tl_poller_forked(&rt->loop->poller))
+        return 0;
+    return tl__runtime_fail(rt, -ECHILD, "it is another process's");
 }
 
 /* Whether a function of the script runs further out. */
@@ -76,9 +74,6 @@ static inline bool tl__runtime_busy(const tl_runtime *rt)
            tl__runtime_nested(rt);
 }
 
-/* Keep a text for tl_error, and return the error. */
-int tl__runtime_fail(tl_runtime *rt, int error, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
 /* Call a body with a frame of its own: 0; -ENOMEM or TL_ERAISED with a text
    kept. The body's value, if it has one, is *answer. */
 int tl__runtime_protected(tl_runtime *rt, int body, void *frame, int *answer);

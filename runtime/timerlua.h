@@ -14,8 +14,11 @@
    runtime they answer -EINVAL.
 
    Nothing here changes the locale, writes to standard error, ends the process
-   or jumps out of a call; a signal's handler or mask is changed only for a
-   script that listens to it. Times are in nanoseconds. */
+   or jumps out of a call; a signal's handler or mask is changed only with
+   TL_SIGNALS, and for a script that listens to it. An exception of C++ must not
+   leave a callback: where it is thrown through Lua's frames, it becomes the
+   error "C++ exception", TL_ERAISED, and what was being done is not completed.
+   Times are in nanoseconds. */
 #ifndef TIMERLUA_H
 #define TIMERLUA_H
 
@@ -42,26 +45,34 @@ struct lua_State; /* of LuaJIT: lua.h, lauxlib.h */
 enum { TL_ELIMIT = -4352, TL_ERAISED = -4353, TL_EWRONGTHREAD = -4354 };
 
 /* The text of the last failure of a call for this runtime, and of the last
-   error of the script that no on_error hook was told; "" when there was none.
-   Valid until the next call. */
+   error of the script that no on_error hook was told; "" when there was none,
+   and for another thread. tl_stop, tl_post and tl_post_event, which any thread
+   and signal handlers may call, keep no text. Valid until the next call. */
 TL_API const char *tl_error(tl_runtime *runtime);
 
 /* --- configuration ------------------------------------------------------ */
 
-/* What scripts may not do. NO_FFI: no require "ffi", no bytecode, no modules in
-   C, and of debug only traceback and getinfo. NO_JIT: nothing is compiled to
-   machine code. NO_IO: no files and standard streams. NO_EXEC: no other
-   programs. What is forbidden raises an error that says so.
+/* What scripts may not do, and, with SIGNALS, may. NO_FFI: no require "ffi", no
+   bytecode, no modules in C, and of debug only traceback and getinfo. NO_JIT:
+   nothing is compiled to machine code. NO_IO: no files and standard streams.
+   NO_EXEC: no other programs. What is forbidden raises an error that says so.
    VIRTUAL_CLOCK: time stands still while there is something to do and then
    goes to the next deadline, so that nothing is waited for.
-   KEEP_RUNNING: tl_run waits for posts although nothing else is left. */
+   KEEP_RUNNING: tl_run waits for posts although nothing else is left.
+   SIGNALS: scripts may take signals by tl.signal and a kqueue, which raise an
+   error without it. A signal that is taken is blocked in the runtime's thread
+   until it is taken no more, at the latest by tl_free; threads that are started
+   meanwhile inherit that. The kernel gives a signal of the process to any
+   thread that does not block it, and does there what it did before: so block it
+   in all others, best before they are started. */
 enum {
     TL_NO_FFI = 1,
     TL_NO_JIT = 2,
     TL_NO_IO = 4,
     TL_NO_EXEC = 8,
     TL_VIRTUAL_CLOCK = 16,
-    TL_KEEP_RUNNING = 32
+    TL_KEEP_RUNNING = 32,
+    TL_SIGNALS = 64
 };
 
 /* How a runtime is to be. Set size to sizeof(tl_config) and all else that is
@@ -80,10 +91,15 @@ typedef struct tl_config {
     /* The most memory of the Lua state in bytes, 0 for no limit. Beyond it the
        script sees "not enough memory". With a limit scripts are interpreted, as
        by TL_NO_JIT, since LuaJIT's compiled code does not survive a lack of
-       memory. Of what is not Lua's, only the limits above bound the size. */
+       memory. Of what is not Lua's, only the limits above bound the size.
+       The limit holds for all of the script, finalizers at tl_free and
+       __tostring of errors among it. 256 KiB beyond it are kept to tell of
+       errors; the runtime's own small needs, a KiB for a task that comes to
+       wait, may take half of the limit besides. */
     size_t max_memory;
-    /* Room for posts in bytes, rounded up to a power of two; 0 for 65536. A
-       post of a function takes 32, one of an event 16 and its name and data. */
+    /* Room for posts in bytes, rounded up to a power of two; 0 for 65536, at
+       most 2^30. A post of a function takes 32, one of an event 16 and its
+       name and data. */
     size_t post_bytes;
     /* Tell on_log of a callback that took longer; 0 for never. */
     int64_t warn_callback_ns;
@@ -169,8 +185,8 @@ TL_API int tl_call(tl_runtime *runtime, const char *function,
 TL_API int tl_run(tl_runtime *runtime);
 
 /* End tl_run, or have tl_step answer TL_DONE, with a status from 0 to 255,
-   after the tl.on("stop") handlers have run, at most 5 s. Any thread, signal
-   handlers. */
+   after the tl.on("stop") handlers have run, at most 5 s. Of several before
+   that the last one's status counts. Any thread, signal handlers. */
 TL_API int tl_stop(tl_runtime *runtime, int status);
 
 /* A descriptor, the same for life, to be waited for and not to be read: it is
@@ -251,7 +267,8 @@ typedef struct tl_runtime_stats {
     uint64_t core_bytes; /* memory of timers, sockets and posts */
     int status;          /* exit status of the last run that ended */
 } tl_runtime_stats;
-/* Fill the first `size` bytes, sizeof(tl_runtime_stats). */
+/* Fill the first `size` bytes, sizeof(tl_runtime_stats). -EINVAL: NULL, or
+   more than there are. */
 TL_API int tl_stats(tl_runtime *runtime, tl_runtime_stats *stats, size_t size);
 
 #ifdef __cplusplus

@@ -31,7 +31,8 @@ static void push_text(lua_State *L, const char *text, bool counted,
 static int push_integer(lua_State *L, int64_t value)
 {
     lua_pushnumber(L, (double)value);
-    return (double)value <= most_exact && (double)value >= -most_exact
+    /* compared as an integer: made a double, 2^53 + 1 is 2^53 */
+    return value <= (int64_t)most_exact && value >= -(int64_t)most_exact
                ? 0
                : -ERANGE;
 }

@@ -21,7 +21,7 @@ local C_LAYERS = {
   { "stats", "sending", "receiving", "listener", "datagram", "standard" },
   { "loop" },
   { "callbacks" },
-  { "deliver", "hosted" },
+  { "deliver", "hosted", "memory" },
   { "dispatch" },
   { "module" },
   { "bundle" },
@@ -56,7 +56,7 @@ local LUA_LAYERS = {
 
 local USES_LUA = { host = true, callbacks = true, dispatch = true,
   module = true, bundle = true, runtime = true, running = true, load = true, call = true,
-  values = true }
+  values = true, memory = true }
 local LUA_HEADERS = { lua = true, lauxlib = true, lualib = true, luajit = true, luaconf = true }
 local PURE = { "handles", "heap", "wheel", "timers", "histogram", "duration",
   "buffer", "framing", "ring", "natives" }

@@ -22,6 +22,10 @@ local embedding = {
 
   --- Run to the end.
   run = stop.run,
+
+  --- Take from scripts what the host forbids: when this module is loaded, since
+  --- it may be among that.
+  restrict = function() restrict.apply(dispatcher.host_flags) end,
 }
 
 local main -- the task that was loaded last
@@ -85,6 +89,5 @@ for _, name in ipairs { "timerlua.program", "timerlua.output" } do
 end
 os.exit, os.setlocale = exit, query_locale
 if dispatcher.has_log then print = print_to_log end
-restrict.apply(dispatcher.host_flags)
 
 return embedding

@@ -3,9 +3,9 @@
 -- runtime's own modules keep what they have taken.
 local bit = require "bit"
 
-local NO_FFI, NO_JIT, NO_IO, NO_EXEC = 1, 2, 4, 8
+local NO_FFI, NO_JIT, NO_IO, NO_EXEC, SIGNALS = 1, 2, 4, 8, 64
 local MEMORY, COMPILER = "reach its memory", "use the compiler"
-local FILES, PROGRAMS = "use files", "start others"
+local FILES, PROGRAMS, TAKE = "use files", "start others", "take signals"
 
 local restrict = {}
 
@@ -172,9 +172,17 @@ local function no_exec()
   tl.exec = refuse("timerlua.exec", PROGRAMS)
 end
 
+-- Without the host's word: masks are its threads' own.
+local function no_signals()
+  local refused = refuse("timerlua.signal", TAKE)
+  require "timerlua.signal".signal, package.loaded.timerlua.signal = refused, refused
+  require "timerlua.signal_claims".refusal = refusal("KQ_FILTER_SIGNAL", TAKE)
+end
+
 --- Take away what these flags forbid.
 --- @param flags integer of TL_NO_FFI and so on
 function restrict.apply(flags)
+  if bit.band(flags, SIGNALS) == 0 then no_signals() end
   if bit.band(flags, NO_FFI) ~= 0 then no_ffi() end
   if bit.band(flags, NO_JIT) ~= 0 then close_compiler(COMPILER) end
   if bit.band(flags, NO_IO) ~= 0 then no_io() end

@@ -93,6 +93,7 @@ local function changes_of(where, changelist)
       misuse.got(where, ("changelist[%d] must be a kevent object"):format(i), list[i])
     end
     kevent.check(where, list[i])
+    if list[i].filter == SIGNAL and claims.refusal then misuse.raise(where, claims.refusal) end
     changes[i] = list[i]
   end
   return changes

@@ -1,7 +1,10 @@
 -- Signals that a kqueue of the script's takes: each could go to it or to tl.signal
 -- only, so who comes second is refused. The core tells a kqueue what is blocked
 -- already; the other way goes through here.
-local claims = {}
+local claims = {
+  --- @type string? why a kqueue may take none
+  refusal = nil,
+}
 
 -- Whoever is closed, or garbage, claims nothing.
 local owners = setmetatable({}, { __mode = "v" })

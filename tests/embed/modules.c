@@ -161,6 +161,7 @@ int main(int argc, char **argv)
     state before;
     look(&before);
     tl_config config = {.size = sizeof config,
+                        .flags = TL_SIGNALS,
                         .max_descriptors = (uint32_t)descriptors,
                         .max_timers = (uint32_t)timers,
                         .on_error = on_error,

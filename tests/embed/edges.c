@@ -1,0 +1,294 @@
+/* Edges of timerlua.h that broke its promises once: edges CASE. */
+#include <errno.h>
+#include <fcntl.h>
+#include <lauxlib.h>
+#include <limits.h>
+#include <lua.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <timerlua.h>
+#include <unistd.h>
+
+static tl_runtime *rt;
+
+#define REQUIRE(condition)                                                     \
+    do {                                                                       \
+        if (!(condition)) {                                                    \
+            fprintf(stderr, "%d: %s: %s\n", __LINE__, #condition,              \
+                    tl_error(rt));                                             \
+            exit(1);                                                           \
+        }                                                                      \
+    } while (0)
+
+static void make(uint32_t flags, size_t max_memory)
+{
+    tl_config config = {
+        .size = sizeof config, .flags = flags, .max_memory = max_memory};
+    tl_free(rt);
+    REQUIRE((rt = tl_new(&config)) != NULL);
+}
+
+static int load(const char *code)
+{
+    return tl_load_string(rt, code, strlen(code), "=edges");
+}
+
+static void on_watch(tl_runtime *runtime, uint64_t id, int fd, int ready,
+                     void *argument)
+{
+    (void)runtime, (void)id, (void)fd, (void)ready, (void)argument;
+}
+
+static void on_post(tl_runtime *runtime, void *argument)
+{
+    (void)runtime, (void)argument;
+}
+
+/* A number that is no descriptor takes no memory. */
+static void test_numbers(void)
+{
+    tl_runtime_stats before, after;
+    make(0, 0);
+    REQUIRE(load("tl = require 'timerlua'") == 0);
+    REQUIRE(tl_stats(rt, &before, sizeof before) == 0);
+    REQUIRE(tl_watch(rt, INT_MAX, TL_WATCH_READ, on_watch, NULL, NULL) ==
+            -EBADF);
+    REQUIRE(load("local w, message, code = tl.watch(1e8, 'r', print)\n"
+                 "assert(w == nil and code == 'EBADF', code)") == 0);
+    REQUIRE(tl_stats(rt, &after, sizeof after) == 0);
+    REQUIRE(after.core_bytes < before.core_bytes + 100000);
+    struct rusage usage;
+    REQUIRE(getrusage(RUSAGE_SELF, &usage) == 0);
+    REQUIRE(usage.ru_maxrss < 300 * 1024); /* KiB */
+}
+
+/* The limit of memory holds wherever the script's code can run. */
+static void test_memory(void)
+{
+    static const char script[] =
+        "tl, tried = require 'timerlua', 0\n"
+        "function try()\n"
+        "  tried = tried + 1\n"
+        "  local ok = pcall(string.rep, 'x', 1e8)\n"
+        "  if ok then io.stderr:write('beyond the limit\\n') end\n"
+        "  return 'tried'\n"
+        "end\n"
+        "function fail() error(setmetatable({}, { __tostring = try })) end\n"
+        "function fail_more() error(setmetatable({}, { __tostring =\n"
+        "  function() return ('x'):rep(1e8) end })) end\n"
+        "function drop() getmetatable(newproxy(true)).__gc = try end\n"
+        "function last()\n"
+        "  kept = newproxy(true)\n"
+        "  getmetatable(kept).__gc = function()\n"
+        "    collectgarbage() try() io.stderr:write 'finalized\\n' end\n"
+        "end\n"
+        "function count() return tried end";
+    int tried = 0;
+    make(0, 4000000);
+    REQUIRE(load(script) == 0);
+    REQUIRE(tl_call(rt, "fail", "") == TL_ERAISED);
+    REQUIRE(strncmp(tl_error(rt), "tried\n", 6) == 0);
+    REQUIRE(tl_call(rt, "fail_more", "") == TL_ERAISED);
+    REQUIRE(strncmp(tl_error(rt), "(error object is", 16) == 0);
+    REQUIRE(load("fail()") == TL_ERAISED);
+    REQUIRE(load("tl.after(0, fail) tl.spawn(fail)") == 0);
+    REQUIRE(tl_step(rt, 0) >= 0);
+    REQUIRE(tl_call(rt, "drop", "") == 0);
+    (void)lua_gc(tl_lua(rt), LUA_GCCOLLECT, 0);
+    REQUIRE(tl_call(rt, "count", ">i", &tried) == 0 && tried >= 5);
+    REQUIRE(tl_call(rt, "last", "") == 0);
+}
+
+/* Callbacks that come to wait when memory is used up: each does, or fails. */
+static void test_tasks(void)
+{
+    static const char script[] =
+        "local tl = require 'timerlua'\n"
+        "woken = 0\n"
+        "function count() return woken end\n"
+        "for i = 1, 1000 do\n"
+        "  tl.after(0.001, function() tl.sleep(0.001) woken = woken + 1 end)\n"
+        "end\n"
+        "local kept = {}\n"
+        "for size = 16, 0, -1 do\n"
+        "  while pcall(function() kept[#kept + 1] = ('x'):rep(2 ^ size) ..\n"
+        "    #kept end) do end\n"
+        "end\n"
+        "kept = nil";
+    int woken = 0;
+    make(TL_VIRTUAL_CLOCK, 4000000);
+    (void)load(script);
+    for (int result = TL_IDLE; result != TL_DONE;)
+        REQUIRE((result = tl_step(rt, 0)) >= 0);
+    tl_runtime_stats stats;
+    REQUIRE(tl_stats(rt, &stats, sizeof stats) == 0);
+    REQUIRE(stats.tasks == 0 && stats.timers == 0);
+    REQUIRE(tl_call(rt, "count", ">i", &woken) == 0);
+    REQUIRE((uint64_t)woken + stats.errors >= 1000);
+}
+
+static void test_range(void)
+{
+    static const int64_t most = (int64_t)1 << 53;
+    int64_t result;
+    make(0, 0);
+    REQUIRE(load("function id(n) return n end") == 0);
+    REQUIRE(tl_call(rt, "id", "I>I", most, &result) == 0 && result == most);
+    REQUIRE(tl_call(rt, "id", "I>I", -most, &result) == 0 && result == -most);
+    REQUIRE(tl_call(rt, "id", "I", most + 1) == -ERANGE);
+    REQUIRE(tl_call(rt, "id", "I", -most - 1) == -ERANGE);
+    REQUIRE(tl_call(rt, "id", "I", INT64_MIN) == -ERANGE);
+}
+
+static int says(const char *text)
+{
+    int found = strstr(tl_error(rt), text) != NULL;
+    (void)tl_call(rt, "none", ""); /* another text */
+    return found;
+}
+
+static void test_errors(void)
+{
+    tl_runtime_stats stats;
+    make(0, 0);
+    REQUIRE(tl_load_string(rt, NULL, 5, NULL) == -EINVAL);
+    REQUIRE(says("tl_load_string"));
+    REQUIRE(tl_load_file(rt, NULL) == -EINVAL && says("tl_load_file"));
+    REQUIRE(tl_stats(rt, &stats, sizeof stats + 1) == -EINVAL);
+    REQUIRE(says("tl_stats"));
+    REQUIRE(tl_stats(rt, NULL, sizeof stats) == -EINVAL && says("tl_stats"));
+    REQUIRE(tl_stats(rt, NULL, 0) == -EINVAL && says("tl_stats"));
+    REQUIRE(tl_stats(rt, &stats, 8) == 0);
+    REQUIRE(tl_stop(rt, 256) == -EINVAL && tl_stop(rt, -1) == -EINVAL);
+    REQUIRE(tl_post(rt, NULL, NULL) == -EINVAL);
+    REQUIRE(tl_post_event(rt, "x", "y", 9000) == -EMSGSIZE);
+    REQUIRE(says("none")); /* these keep no text, as the header says */
+}
+
+static void test_posts(void)
+{
+    tl_config config = {.size = sizeof config};
+    static const size_t too_many[] = {((size_t)1 << 30) + 1, SIZE_MAX,
+                                      SIZE_MAX / 2 + 2};
+    for (int i = 0; i < 3; i++) {
+        config.post_bytes = too_many[i];
+        REQUIRE(tl_new(&config) == NULL && errno == EINVAL);
+    }
+    config.post_bytes = 513;
+    REQUIRE((rt = tl_new(&config)) != NULL);
+    int posted = 0;
+    while (tl_post(rt, on_post, NULL) == 0)
+        posted++;
+    REQUIRE(posted == 1024 / 32);
+}
+
+static int is_blocked(int number)
+{
+    sigset_t mask;
+    sigemptyset(&mask);
+    pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    return sigismember(&mask, number);
+}
+
+static void test_signals(void)
+{
+    static const char refused[] =
+        "local tl, select = require 'timerlua', require 'timerlua.select'\n"
+        "local function try(fn, ...)\n"
+        "  local ok, message = pcall(fn, ...)\n"
+        "  assert(not ok and message:find('does not allow scripts to take '\n"
+        "    .. 'signals', 1, true), message)\n"
+        "end\n"
+        "try(tl.signal, 'USR1', print)\n"
+        "try(require 'timerlua.signal'.signal, 'USR1', print)\n"
+        "local kq = select.kqueue()\n"
+        "try(kq.control, kq, { select.kevent { ident = 10,\n"
+        "  filter = select.KQ_FILTER_SIGNAL } }, 0)\n"
+        "assert(kq:control({ select.kevent { ident = 1, data = 1000,\n"
+        "  filter = select.KQ_FILTER_TIMER } }, 0))\n"
+        "io.popen('true'):close()";
+    make(0, 0);
+    REQUIRE(load(refused) == 0);
+    REQUIRE(!is_blocked(SIGUSR1));
+    make(TL_SIGNALS, 0);
+    REQUIRE(load("require 'timerlua'.signal('USR1', print)") == 0);
+    REQUIRE(is_blocked(SIGUSR1));
+    REQUIRE(tl_free(rt) == 0);
+    rt = NULL;
+    REQUIRE(!is_blocked(SIGUSR1));
+}
+
+static void test_stops(void)
+{
+    make(0, 0);
+    REQUIRE(load("require 'timerlua'.every(1, print)") == 0);
+    REQUIRE(tl_stop(rt, 3) == 0 && tl_stop(rt, 4) == 0);
+    REQUIRE(tl_run(rt) == 4);
+}
+
+static void test_inside(void)
+{
+    make(TL_NO_FFI, 0);
+    REQUIRE(
+        load("for _, name in ipairs { 'ffi', 'timerlua.embedding',\n"
+             "  'timerlua.ffi', 'timerlua.core' } do\n"
+             "  local ok, message = pcall(require, name)\n"
+             "  assert(not ok and message:find('reach its memory', 1, true),\n"
+             "    name)\n"
+             "end") == 0);
+}
+
+static void test_levels(void)
+{
+    make(TL_NO_FFI, 0);
+    REQUIRE(
+        load("local function line() return debug.getinfo(2, 'l').currentline "
+             "end\n"
+             "assert(line() == 2)\n"
+             "assert(debug.getinfo(1, 'l').currentline == 3)\n"
+             "assert(debug.getinfo(line, 'S').linedefined == 1)\n"
+             "local co = coroutine.create(function()\n"
+             "  coroutine.yield() end)\n"
+             "coroutine.resume(co)\n"
+             "assert(debug.getinfo(co, 1, 'l').currentline == 6)") == 0);
+}
+
+static void test_programs(void)
+{
+    make(TL_NO_EXEC, 0);
+    REQUIRE(load("package.path = './lua/?.lua'\n"
+                 "local tl = require 'timerlua'\n"
+                 "for _, fn in ipairs { require 'timerlua.exec'.exec,\n"
+                 "  tl.exec, require 'timerlua.collect'.run } do\n"
+                 "  local ok, message = pcall(fn, { 'true' })\n"
+                 "  assert(not ok and message:find('start others', 1, true))\n"
+                 "end") == 0);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} cases[] = {
+    {"numbers", test_numbers},   {"memory", test_memory},
+    {"tasks", test_tasks},       {"range", test_range},
+    {"errors", test_errors},     {"posts", test_posts},
+    {"signals", test_signals},   {"stops", test_stops},
+    {"inside", test_inside},     {"levels", test_levels},
+    {"programs", test_programs},
+};
+
+int main(int argc, char **argv)
+{
+    for (size_t i = 0; argc > 1 && i < sizeof cases / sizeof *cases; i++) {
+        if (strcmp(argv[1], cases[i].name) != 0)
+            continue;
+        cases[i].run();
+        REQUIRE(tl_free(rt) == 0);
+        return 0;
+    }
+    return 1;
+}
