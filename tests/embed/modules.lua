@@ -124,7 +124,9 @@ local function quiet()
   local before = wakeups()
   tl.sleep(0.03)
   act = act_outside
-  assert(wakeups() - before <= 2, wakeups() - before)
+  -- its own sleep, and what the acts left under way; one that spins wakes for
+  -- each of 30 ms many times
+  assert(wakeups() - before <= 6, wakeups() - before)
 end
 -- Called by the host when nothing has happened for long.
 function stuck()
