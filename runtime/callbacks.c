@@ -8,6 +8,7 @@
 #include "callbacks.h"
 
 #include <lauxlib.h>
+#include <luajit.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,8 +21,125 @@ enum {
 };
 
 /* Lua functions that are called, in core.hooks by these names. */
-static const char *const hook_names[] = {"finish", "signal", "jump",
-                                         "idle",   "output", "post"};
+static const char *const hook_names[] = {
+    "finish", "signal", "jump", "idle", "output", "post", "raised", "broken"};
+
+/* --- memory ------------------------------------------------------------- */
+
+/* Where memory is asked for the collector may run, and with it finalizers of
+   the script; LuaJIT raises their errors there. Half-way between an event and
+   its end that would lose the event, so the dispatcher asks protected, keeps
+   what was raised, and asks again: a finalizer runs once, so there is an end
+   to it. */
+
+static int ask_thread(lua_State *L)
+{
+    (void)lua_newthread(L);
+    return 1;
+}
+
+static int ask_string(lua_State *L)
+{
+    const tl_dispatcher *d = lua_touserdata(L, lua_upvalueindex(1));
+    lua_pushlstring(L, d->asked.bytes, (size_t)d->asked.length);
+    return 1;
+}
+
+static int ask_traceback(lua_State *L)
+{
+    const tl_dispatcher *d = lua_touserdata(L, lua_upvalueindex(1));
+    luaL_traceback(L, d->asked_of, NULL, 0);
+    return 1;
+}
+
+static int ask_collect(lua_State *L)
+{
+    lua_gc(L, LUA_GCCOLLECT, 0);
+    return 0;
+}
+
+void tl__callbacks_init(tl_dispatcher *d, lua_State *L)
+{
+    static const lua_CFunction asks[TL_ASKS] = {
+        [TL_ASK_THREAD] = ask_thread,
+        [TL_ASK_STRING] = ask_string,
+        [TL_ASK_TRACEBACK] = ask_traceback,
+        [TL_ASK_COLLECT] = ask_collect,
+    };
+    for (int i = 0; i < TL_ASKS; i++) {
+        lua_pushlightuserdata(L, d);
+        lua_pushcclosure(L, asks[i], 1);
+        d->asks_ref[i] = luaL_ref(L, LUA_REGISTRYINDEX);
+    }
+    lua_newtable(L);
+    d->raised_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+/* Where a finalizer raises an error while compiled code is left, LuaJIT 2.1
+   itself crashes, as plain luajit shows. A script that has done so once is
+   interpreted from then on. */
+static void stop_compiling(lua_State *L)
+{
+    (void)luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
+    (void)luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_FLUSH);
+}
+
+/* Keep the error value on top of L; pops it. */
+static void keep_raised(tl_dispatcher *d, lua_State *L)
+{
+    stop_compiling(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, d->raised_ref);
+    lua_insert(L, -2);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        lua_pushboolean(L, 0);
+    }
+    lua_rawseti(L, -2, ++d->raised);
+    lua_pop(L, 1);
+}
+
+/* Push what is asked for. */
+static void ask(tl_dispatcher *d, lua_State *L, int what)
+{
+    enum { PATIENCE = 1000 }; /* memory may be lacking for good */
+    for (int lacking = 0;;) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, d->asks_ref[what]);
+        int status = lua_pcall(L, 0, 1, 0);
+        if (status == 0)
+            return;
+        if (status == LUA_ERRMEM && ++lacking > PATIENCE)
+            (void)lua_error(L);
+        keep_raised(d, L);
+    }
+}
+
+void tl__push_bytes(tl_dispatcher *d, lua_State *L, const char *bytes,
+                    size_t length)
+{
+    tl_view outer = d->asked; /* a finalizer may have the loop used */
+    d->asked = (tl_view){bytes, (double)length};
+    ask(d, L, TL_ASK_STRING);
+    d->asked = outer;
+}
+
+static void push_traceback(tl_dispatcher *d, lua_State *L, lua_State *co)
+{
+    d->asked_of = co;
+    ask(d, L, TL_ASK_TRACEBACK);
+}
+
+static void collect(tl_dispatcher *d, lua_State *L)
+{
+    ask(d, L, TL_ASK_COLLECT);
+    lua_pop(L, 1);
+}
+
+static void push_misplaced_yield(tl_dispatcher *d, lua_State *L)
+{
+    static const char text[] = "coroutine.yield outside a coroutine of the "
+                               "script's own: to wait, use tl.sleep";
+    tl__push_bytes(d, L, text, sizeof text - 1);
+}
 
 /* --- coroutines --------------------------------------------------------- */
 
@@ -34,7 +152,7 @@ static void replace_idle(tl_dispatcher *d, lua_State *L)
         lua_pushnil(L);
         lua_rawseti(L, -3, d->spares--);
     } else {
-        (void)lua_newthread(L);
+        ask(d, L, TL_ASK_THREAD);
     }
     d->idle = lua_tothread(L, -1);
     lua_rawseti(L, LUA_REGISTRYINDEX, d->idle_ref);
@@ -90,7 +208,7 @@ bool tl__push_anchor(lua_State *L, uint32_t slot)
 void tl__collect_after(tl_dispatcher *d, lua_State *L)
 {
     d->collect = false;
-    lua_gc(L, LUA_GCCOLLECT, 0);
+    collect(d, L);
 }
 
 static void set_current(tl_dispatcher *d, tl_id id, bool adopted)
@@ -134,6 +252,30 @@ static void broken_hook(tl_dispatcher *d, const char *what)
     tl__tell(d, TL_TELL_OF_ERROR, text, strlen(text));
 }
 
+/* A text on top of L: no conversion, which needs memory. */
+static const char *text_of(lua_State *L)
+{
+    return lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+}
+
+/* A hook has raised the error on top of co, the coroutine on top of L: the
+   hooks themselves raise none, but a finalizer may do so within one. Lua is to
+   complete what it was in the midst of, now without the collector. */
+static void hook_failed(tl_dispatcher *d, lua_State *L, lua_State *co, int hook)
+{
+    if (hook == TL_HOOK_BROKEN || d->bare) {
+        broken_hook(d, text_of(co));
+        return;
+    }
+    lua_pushvalue(L, -1);
+    lua_pushvalue(co, -1);
+    lua_xmove(co, L, 1);
+    stop_compiling(L);
+    (void)lua_gc(L, LUA_GCSTOP, 0);
+    tl__call_hook(d, L, TL_HOOK_BROKEN, 2);
+    (void)lua_gc(L, LUA_GCRESTART, 0);
+}
+
 static void finish(tl_dispatcher *d, lua_State *L, int obj_index, int status);
 
 /* Call a hook, in a coroutine so that it may wait, with the nargs values on
@@ -173,9 +315,35 @@ void tl__call_hook(tl_dispatcher *d, lua_State *L, int hook, int nargs)
         return;
     }
     if (status != LUA_YIELD)
-        broken_hook(d, lua_tostring(co, -1));
+        hook_failed(d, L, co, hook);
     lua_settop(co, 0);
     lua_pop(L, 1);
+}
+
+void tl__tell_raised(tl_dispatcher *d, lua_State *L)
+{
+    int count = d->raised; /* telling may raise more: after the next callback */
+    for (int i = 1; i <= count; i++) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, d->raised_ref);
+        lua_rawgeti(L, -1, i);
+        lua_replace(L, -2);
+        if (d->bare) {
+            broken_hook(d, text_of(L));
+            lua_pop(L, 1);
+        } else {
+            tl__call_hook(d, L, TL_HOOK_RAISED, 1);
+        }
+    }
+    lua_rawgeti(L, LUA_REGISTRYINDEX, d->raised_ref);
+    for (int i = 1; i <= d->raised; i++) {
+        if (i + count <= d->raised)
+            lua_rawgeti(L, -1, i + count);
+        else
+            lua_pushnil(L);
+        lua_rawseti(L, -2, i);
+    }
+    lua_pop(L, 1);
+    d->raised -= count;
 }
 
 /* The coroutine on the top of L is over, or has failed (status, with the error
@@ -198,13 +366,12 @@ static void finish(tl_dispatcher *d, lua_State *L, int obj_index, int status)
     } else {
         if (status == LUA_ERRMEM) {
             /* what it had made is garbage now, but for what its stack holds */
-            lua_gc(L, LUA_GCCOLLECT, 0);
+            collect(d, L);
             d->collect = true;
         }
-        luaL_traceback(L, co, NULL, 0);
+        push_traceback(d, L, co);
         if (status == LUA_YIELD)
-            lua_pushliteral(L, "coroutine.yield outside a coroutine of the "
-                               "script's own: to wait, use tl.sleep");
+            push_misplaced_yield(d, L);
         else
             lua_xmove(co, L, 1);
         lua_insert(L, -2);
@@ -239,17 +406,16 @@ static void push_failure(tl_dispatcher *d, lua_State *L, lua_State *co,
                          int status)
 {
     if (status == LUA_ERRMEM) {
-        lua_gc(L, LUA_GCCOLLECT, 0);
+        collect(d, L);
         d->collect = true;
     }
     if (status == LUA_YIELD) {
-        lua_pushliteral(L, "coroutine.yield outside a coroutine of the "
-                           "script's own: to wait, use tl.sleep");
+        push_misplaced_yield(d, L);
     } else {
         lua_pushvalue(co, -1);
         lua_xmove(co, L, 1);
     }
-    luaL_traceback(L, co, NULL, 0);
+    push_traceback(d, L, co);
 }
 
 int tl__enter_for_host(tl_dispatcher *d, int nargs)
@@ -439,8 +605,10 @@ void tl__wake_with(tl_dispatcher *d, lua_State *L, tl_id waiter,
         lua_pushvalue(L, -1);
         lua_xmove(L, co, 1);
     }
-    for (int i = 0; i < count; i++)
-        lua_pushlstring(co, views[i].bytes, (size_t)views[i].length);
+    for (int i = 0; i < count; i++) {
+        tl__push_bytes(d, L, views[i].bytes, (size_t)views[i].length);
+        lua_xmove(L, co, 1);
+    }
     if (co == d->idle)
         tl__call(d, L, waiter, TL_SLEEP, top + 1, count);
     else if (lua_status(co) == LUA_YIELD)

@@ -113,6 +113,8 @@ static bool run_batch(tl_dispatcher *d, lua_State *L)
             tl__streams_flush(d->loop);
         if (d->collect)
             tl__collect_after(d, L);
+        if (d->raised > 0)
+            tl__tell_raised(d, L);
     }
     return false;
 }
@@ -146,6 +148,8 @@ static bool go_between(tl_dispatcher *d, lua_State *L)
     tell_news(d, L);
     if (d->posts != NULL)
         tl__hosted_posts(d, L);
+    if (d->raised > 0)
+        tl__tell_raised(d, L);
     reclaim_pages(d, L);
     tl__streams_flush(d->loop); /* of handlers, and from outside the run */
     return !d->loop->shared.interrupt && !d->loop->shared.stopped;
@@ -226,13 +230,19 @@ int tl_dispatch_step(lua_State *L)
     return 1;
 }
 
+void tl__dispatch_init(tl_dispatcher *d, lua_State *L)
+{
+    lua_pushcfunction(L, turns);
+    d->turns_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
 int tl_dispatch_run(lua_State *L)
 {
     tl_dispatcher *d = tl_dispatcher_of(L);
     if (d->running)
         return luaL_error(L, "timerlua.run: the loop is running already");
     lua_settop(L, 0);
-    lua_pushcfunction(L, turns);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, d->turns_ref);
     d->running = true;
     int status = lua_pcall(L, 0, 1, 0);
     d->running = false;

@@ -46,8 +46,8 @@ static void run_post(tl_dispatcher *d, lua_State *L, const tl_record *record)
         call.function(d->runtime, call.argument);
         return;
     }
-    lua_pushlstring(L, record->first, record->first_length);
-    lua_pushlstring(L, record->second, record->second_length);
+    tl__push_bytes(d, L, record->first, record->first_length);
+    tl__push_bytes(d, L, record->second, record->second_length);
     tl_ring_drop(&d->posts->ring);
     if (d->bare) {
         static const char text[] = "an event was posted, but no script runs";

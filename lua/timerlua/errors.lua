@@ -63,7 +63,7 @@ end
 --- The text of a report.
 function errors.text(err, traceback, source)
   return who(source) .. describe(err)
-    .. (traceback and "\n" .. script_frames(traceback) or "")
+    .. (traceback and traceback ~= "" and "\n" .. script_frames(traceback) or "")
 end
 
 local function with_traceback(err)
@@ -119,6 +119,11 @@ function errors.call_handlers(event, ...)
   for handler in events.each(event) do
     errors.guard({ kind = ('tl.on("%s") handler'):format(event) }, handler, ...)
   end
+end
+
+--- A finalizer, a __gc, raised an error while nothing of the script ran.
+function core.core.hooks.raised(err)
+  errors.report(err, "", { kind = "finalizer" })
 end
 
 return errors

@@ -287,6 +287,24 @@ function dispatcher.hooks.finish(co, object, ok, ...)
   end
 end
 
+-- Called by the dispatcher when one of the hooks, which ran in this coroutine,
+-- was cut short by an error of a finalizer: what is left of a task is completed.
+function dispatcher.hooks.broken(co, err)
+  errors.report(err, "", { kind = "finalizer" })
+  local self = tasks[co]
+  tasks[co] = nil
+  if not self then return end
+  if not live[self] and ENDED[self.status] then
+    wake_joiners(self)
+    if self.scope then self.scope:child_ended(self) end
+  else
+    settle_in(self, running())
+    complete(self, false, err, "")
+    tasks[self.coroutine] = nil
+  end
+  self.coroutine = nil
+end
+
 local function result_of(self)
   if not ENDED[self.status] then
     misuse.raise("task:join", "the loop ended before the task did")
