@@ -59,7 +59,7 @@ typedef struct tl_dispatcher {
     bool collect;         /* memory has run out: what used it is garbage */
     bool in_hook;         /* it may use memory that is kept for it */
     int64_t warn_ns;      /* a callback longer than this is told of; 0: none */
-    int64_t step_ends_ns; /* no batch begins after this */
+    int64_t step_ends_ns; /* nothing begins after this; 0: no such time */
     uint64_t slow;
     int stop_reason; /* of a stop while bare */
 } tl_dispatcher;

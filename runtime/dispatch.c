@@ -9,6 +9,7 @@
 #include "hosted.h"
 #include "jumps.h"
 #include "loop.h"
+#include "posts.h"
 #include "stream.h"
 
 enum { WARM_EVENTS = 16 };
@@ -93,7 +94,8 @@ static void warm(const tl_dispatcher *d, lua_State *L)
     lua_settop(L, TL_ANCHORS_INDEX);
 }
 
-/* Run what is left of the batch. False when a callback ended the run. */
+/* Run what is left of the batch. False when a callback ended the run, or the
+   step's time is over. */
 static bool run_batch(tl_dispatcher *d, lua_State *L)
 {
     tl_event event;
@@ -115,6 +117,8 @@ static bool run_batch(tl_dispatcher *d, lua_State *L)
             tl__collect_after(d, L);
         if (d->raised > 0)
             tl__tell_raised(d, L);
+        if (tl__hosted_late(d))
+            return false;
     }
     return false;
 }
@@ -207,7 +211,8 @@ static bool is_done(tl_dispatcher *d, lua_State *L)
 {
     const tl_loop *loop = d->loop;
     if (loop->active > 0 || loop->posted.count > 0 ||
-        loop->batch_next < loop->batch_count || loop->shared.stopped)
+        loop->batch_next < loop->batch_count || loop->shared.stopped ||
+        (d->posts != NULL && tl__posts_has(d->posts)))
         return false;
     tell_idle(d, L);
     return loop->active == 0;
@@ -221,7 +226,7 @@ int tl_dispatch_step(lua_State *L)
     bool found = true;
     while (found && run_batch(d, L) && go_between(d, L)) {
         check_outcome(L, tl_loop_look(d->loop));
-        found = d->loop->batch_count > 0;
+        found = d->loop->batch_count > 0 || tl__posts_has(d->posts);
         if (!run_batch(d, L) || tl__hosted_begin() >= d->step_ends_ns)
             break;
     }

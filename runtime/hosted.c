@@ -71,6 +71,8 @@ void tl__hosted_posts(tl_dispatcher *d, lua_State *L)
         run_post(d, L, &record);
         if (d->warn_ns > 0)
             tl__hosted_over(d, began_ns, "a post");
+        if (tl__hosted_late(d))
+            break;
     }
     tl_ring_give_back(&d->posts->ring);
 }

@@ -47,6 +47,7 @@ struct tl_runtime {
     int results_ref;       /* texts that tl_call gave out */
     bool loading;          /* the script is being loaded or called */
     bool calling;          /* inside tl_run or tl_step */
+    bool ending;           /* tl_free runs finalizers */
     bool told_done;        /* the host knows that nothing is left */
     int status;
     void *frame; /* of the body that is called */
@@ -60,6 +61,8 @@ static inline int tl__runtime_check(tl_runtime *rt)
         return -EINVAL;
     if (!pthread_equal(rt->owner, pthread_self()))
         return TL_EWRONGTHREAD;
+    if (rt->ending)
+        return -ECANCELED;
     return tl_poller_forked(&rt->loop->poller) ? -ECHILD : 0;
 }
 

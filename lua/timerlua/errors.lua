@@ -77,7 +77,7 @@ end
 
 local function count_and_write(err, traceback, source)
   errors.count()
-  if errors.stop_on_error then core.shared.stopped = 1 end
+  if errors.stop_on_error then core.C.tl_loop_stop(core.loop) end
   errors.write(errors.text(err, traceback, source))
 end
 

@@ -162,7 +162,7 @@ function task.defer(fn, ...)
   if not self then
     misuse.raise("defer", "called outside a task or callback")
   end
-  self.deferred = { previous = self.deferred, call = anchors.bind(fn, ...) }
+  self.deferred = { previous = self.deferred, call = anchors.bind(fn, ...), late = self.ending }
 end
 
 -- ---------------------------------------------------------------------------
@@ -175,10 +175,19 @@ local function call_bound(what)
   return what[1](unpack(what, 2, what[0]))
 end
 
+-- Functions that are deferred by deferred ones, one by the other for ever maybe,
+-- let others have their turn.
+local LATE_IN_A_TURN = 100
+
 local function run_deferred(self)
+  local late = 0
   while self.deferred do
     local entry = self.deferred
     self.deferred = entry.previous
+    if entry.late then
+      late = late + 1
+      if late % LATE_IN_A_TURN == 0 then errors.guard(self, task.sleep, 0) end
+    end
     errors.guard(self, call_bound, entry.call)
   end
 end
