@@ -8,11 +8,11 @@
 #include "callbacks.h"
 
 #include <lauxlib.h>
-#include <luajit.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "descriptor.h"
+#include "finalizers.h"
 #include "watch.h"
 
 enum {
@@ -23,116 +23,6 @@ enum {
 /* Lua functions that are called, in core.hooks by these names. */
 static const char *const hook_names[] = {
     "finish", "signal", "jump", "idle", "output", "post", "raised", "broken"};
-
-/* --- memory ------------------------------------------------------------- */
-
-/* Where memory is asked for the collector may run, and with it finalizers of
-   the script; LuaJIT raises their errors there. Half-way between an event and
-   its end that would lose the event, so the dispatcher asks protected, keeps
-   what was raised, and asks again: a finalizer runs once, so there is an end
-   to it. */
-
-static int ask_thread(lua_State *L)
-{
-    (void)lua_newthread(L);
-    return 1;
-}
-
-static int ask_string(lua_State *L)
-{
-    const tl_dispatcher *d = lua_touserdata(L, lua_upvalueindex(1));
-    lua_pushlstring(L, d->asked.bytes, (size_t)d->asked.length);
-    return 1;
-}
-
-static int ask_traceback(lua_State *L)
-{
-    const tl_dispatcher *d = lua_touserdata(L, lua_upvalueindex(1));
-    luaL_traceback(L, d->asked_of, NULL, 0);
-    return 1;
-}
-
-static int ask_collect(lua_State *L)
-{
-    lua_gc(L, LUA_GCCOLLECT, 0);
-    return 0;
-}
-
-void tl__callbacks_init(tl_dispatcher *d, lua_State *L)
-{
-    static const lua_CFunction asks[TL_ASKS] = {
-        [TL_ASK_THREAD] = ask_thread,
-        [TL_ASK_STRING] = ask_string,
-        [TL_ASK_TRACEBACK] = ask_traceback,
-        [TL_ASK_COLLECT] = ask_collect,
-    };
-    for (int i = 0; i < TL_ASKS; i++) {
-        lua_pushlightuserdata(L, d);
-        lua_pushcclosure(L, asks[i], 1);
-        d->asks_ref[i] = luaL_ref(L, LUA_REGISTRYINDEX);
-    }
-    lua_newtable(L);
-    d->raised_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-}
-
-/* Where a finalizer raises an error while compiled code is left, LuaJIT 2.1
-   itself crashes, as plain luajit shows. A script that has done so once is
-   interpreted from then on. */
-static void stop_compiling(lua_State *L)
-{
-    (void)luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
-    (void)luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_FLUSH);
-}
-
-/* Keep the error value on top of L; pops it. */
-static void keep_raised(tl_dispatcher *d, lua_State *L)
-{
-    stop_compiling(L);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, d->raised_ref);
-    lua_insert(L, -2);
-    if (lua_isnil(L, -1)) {
-        lua_pop(L, 1);
-        lua_pushboolean(L, 0);
-    }
-    lua_rawseti(L, -2, ++d->raised);
-    lua_pop(L, 1);
-}
-
-/* Push what is asked for. */
-static void ask(tl_dispatcher *d, lua_State *L, int what)
-{
-    enum { PATIENCE = 1000 }; /* memory may be lacking for good */
-    for (int lacking = 0;;) {
-        lua_rawgeti(L, LUA_REGISTRYINDEX, d->asks_ref[what]);
-        int status = lua_pcall(L, 0, 1, 0);
-        if (status == 0)
-            return;
-        if (status == LUA_ERRMEM && ++lacking > PATIENCE)
-            (void)lua_error(L);
-        keep_raised(d, L);
-    }
-}
-
-void tl__push_bytes(tl_dispatcher *d, lua_State *L, const char *bytes,
-                    size_t length)
-{
-    tl_view outer = d->asked; /* a finalizer may have the loop used */
-    d->asked = (tl_view){bytes, (double)length};
-    ask(d, L, TL_ASK_STRING);
-    d->asked = outer;
-}
-
-static void push_traceback(tl_dispatcher *d, lua_State *L, lua_State *co)
-{
-    d->asked_of = co;
-    ask(d, L, TL_ASK_TRACEBACK);
-}
-
-static void collect(tl_dispatcher *d, lua_State *L)
-{
-    ask(d, L, TL_ASK_COLLECT);
-    lua_pop(L, 1);
-}
 
 static void push_misplaced_yield(tl_dispatcher *d, lua_State *L)
 {
@@ -152,7 +42,7 @@ static void replace_idle(tl_dispatcher *d, lua_State *L)
         lua_pushnil(L);
         lua_rawseti(L, -3, d->spares--);
     } else {
-        ask(d, L, TL_ASK_THREAD);
+        tl__ask(d, L, TL_ASK_THREAD);
     }
     d->idle = lua_tothread(L, -1);
     lua_rawseti(L, LUA_REGISTRYINDEX, d->idle_ref);
@@ -208,7 +98,7 @@ bool tl__push_anchor(lua_State *L, uint32_t slot)
 void tl__collect_after(tl_dispatcher *d, lua_State *L)
 {
     d->collect = false;
-    collect(d, L);
+    tl__collect(d, L);
 }
 
 static void set_current(tl_dispatcher *d, tl_id id, bool adopted)
@@ -270,7 +160,7 @@ static void hook_failed(tl_dispatcher *d, lua_State *L, lua_State *co, int hook)
     lua_pushvalue(L, -1);
     lua_pushvalue(co, -1);
     lua_xmove(co, L, 1);
-    stop_compiling(L);
+    tl__stop_compiling(L);
     (void)lua_gc(L, LUA_GCSTOP, 0);
     tl__call_hook(d, L, TL_HOOK_BROKEN, 2);
     (void)lua_gc(L, LUA_GCRESTART, 0);
@@ -366,10 +256,10 @@ static void finish(tl_dispatcher *d, lua_State *L, int obj_index, int status)
     } else {
         if (status == LUA_ERRMEM) {
             /* what it had made is garbage now, but for what its stack holds */
-            collect(d, L);
+            tl__collect(d, L);
             d->collect = true;
         }
-        push_traceback(d, L, co);
+        tl__push_traceback(d, L, co);
         if (status == LUA_YIELD)
             push_misplaced_yield(d, L);
         else
@@ -406,7 +296,7 @@ static void push_failure(tl_dispatcher *d, lua_State *L, lua_State *co,
                          int status)
 {
     if (status == LUA_ERRMEM) {
-        collect(d, L);
+        tl__collect(d, L);
         d->collect = true;
     }
     if (status == LUA_YIELD) {
@@ -415,7 +305,7 @@ static void push_failure(tl_dispatcher *d, lua_State *L, lua_State *co,
         lua_pushvalue(co, -1);
         lua_xmove(co, L, 1);
     }
-    push_traceback(d, L, co);
+    tl__push_traceback(d, L, co);
 }
 
 int tl__enter_for_host(tl_dispatcher *d, int nargs)

@@ -38,7 +38,7 @@ typedef struct tl_dispatcher {
     int spares;
     int ready_ref; /* texts of readiness, "rw" and so on */
     int hooks_ref; /* Lua functions: finish, signal, jump, idle, output */
-    int asks_ref[TL_ASKS]; /* see ask() in callbacks.c */
+    int asks_ref[TL_ASKS]; /* see tl__ask */
     int turns_ref;
     int raised_ref; /* array of what finalizers raised, to be told */
     int raised;
@@ -91,11 +91,6 @@ void tl__forget_anchor(lua_State *L, uint32_t slot);
 /* Tell the program that embeds the loop; on standard error when there is
    none. */
 void tl__tell(tl_dispatcher *d, int what, const char *text, size_t length);
-/* Prepare for the functions below: once, where errors may still be raised. */
-void tl__callbacks_init(tl_dispatcher *d, lua_State *L);
-/* lua_pushlstring that raises nothing that a finalizer raises. */
-void tl__push_bytes(tl_dispatcher *d, lua_State *L, const char *bytes,
-                    size_t length);
 /* Tell Lua of what finalizers raised meanwhile: between two callbacks. */
 void tl__tell_raised(tl_dispatcher *d, lua_State *L);
 /* When d->collect says so and nothing holds the coroutine any more. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "finalizers.h"
 #include "port.h"
 #include "readiness.h"
 #include "stream.h"

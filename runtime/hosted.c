@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "finalizers.h"
 #include "posts.h"
 
 /* Real time, also while the loop's is virtual. */

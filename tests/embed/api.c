@@ -616,7 +616,7 @@ static void test_late(void)
         REQUIRE(tl_after(rt, 0, load_late, argument, NULL) == 0);
         REQUIRE(tl_run(rt) == status && stats().errors == 0);
         REQUIRE(tl_call(rt, "what", ">s", &heard) == 0);
-        REQUIRE(strcmp(heard, status > 0 ? "stop" : "timerdone") == 0);
+        REQUIRE(strstr(heard, status > 0 ? "stop" : "timerdone") != NULL);
         REQUIRE(tl_free(rt) == 0);
         rt = outer;
     }
