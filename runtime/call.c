@@ -238,6 +238,8 @@ int tl__body_call(lua_State *L)
     f->outcome = settle(rt, L, f);
     if (rt->d->collect)
         tl__collect_after(rt->d, L);
+    if (rt->d->raised > 0)
+        tl__tell_raised(rt->d, L);
     return 0;
 }
 

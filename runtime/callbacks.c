@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "descriptor.h"
+#include "finalizers.h"
 #include "watch.h"
 
 enum {
@@ -20,8 +21,15 @@ enum {
 };
 
 /* Lua functions that are called, in core.hooks by these names. */
-static const char *const hook_names[] = {"finish", "signal", "jump",
-                                         "idle",   "output", "post"};
+static const char *const hook_names[] = {
+    "finish", "signal", "jump", "idle", "output", "post", "raised", "broken"};
+
+static void push_misplaced_yield(tl_dispatcher *d, lua_State *L)
+{
+    static const char text[] = "coroutine.yield outside a coroutine of the "
+                               "script's own: to wait, use tl.sleep";
+    tl__push_bytes(d, L, text, sizeof text - 1);
+}
 
 /* --- coroutines --------------------------------------------------------- */
 
@@ -34,7 +42,7 @@ static void replace_idle(tl_dispatcher *d, lua_State *L)
         lua_pushnil(L);
         lua_rawseti(L, -3, d->spares--);
     } else {
-        (void)lua_newthread(L);
+        tl__ask(d, L, TL_ASK_THREAD);
     }
     d->idle = lua_tothread(L, -1);
     lua_rawseti(L, LUA_REGISTRYINDEX, d->idle_ref);
@@ -90,7 +98,7 @@ bool tl__push_anchor(lua_State *L, uint32_t slot)
 void tl__collect_after(tl_dispatcher *d, lua_State *L)
 {
     d->collect = false;
-    lua_gc(L, LUA_GCCOLLECT, 0);
+    tl__collect(d, L);
 }
 
 static void set_current(tl_dispatcher *d, tl_id id, bool adopted)
@@ -134,6 +142,30 @@ static void broken_hook(tl_dispatcher *d, const char *what)
     tl__tell(d, TL_TELL_OF_ERROR, text, strlen(text));
 }
 
+/* A text on top of L: no conversion, which needs memory. */
+static const char *text_of(lua_State *L)
+{
+    return lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+}
+
+/* A hook has raised the error on top of co, the coroutine on top of L: the
+   hooks themselves raise none, but a finalizer may do so within one. Lua is to
+   complete what it was in the midst of, now without the collector. */
+static void hook_failed(tl_dispatcher *d, lua_State *L, lua_State *co, int hook)
+{
+    if (hook == TL_HOOK_BROKEN || d->bare) {
+        broken_hook(d, text_of(co));
+        return;
+    }
+    lua_pushvalue(L, -1);
+    lua_pushvalue(co, -1);
+    lua_xmove(co, L, 1);
+    tl__stop_compiling(L);
+    (void)lua_gc(L, LUA_GCSTOP, 0);
+    tl__call_hook(d, L, TL_HOOK_BROKEN, 2);
+    (void)lua_gc(L, LUA_GCRESTART, 0);
+}
+
 static void finish(tl_dispatcher *d, lua_State *L, int obj_index, int status);
 
 /* Call a hook, in a coroutine so that it may wait, with the nargs values on
@@ -173,9 +205,35 @@ void tl__call_hook(tl_dispatcher *d, lua_State *L, int hook, int nargs)
         return;
     }
     if (status != LUA_YIELD)
-        broken_hook(d, lua_tostring(co, -1));
+        hook_failed(d, L, co, hook);
     lua_settop(co, 0);
     lua_pop(L, 1);
+}
+
+void tl__tell_raised(tl_dispatcher *d, lua_State *L)
+{
+    int count = d->raised; /* telling may raise more: after the next callback */
+    for (int i = 1; i <= count; i++) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, d->raised_ref);
+        lua_rawgeti(L, -1, i);
+        lua_replace(L, -2);
+        if (d->bare) {
+            broken_hook(d, text_of(L));
+            lua_pop(L, 1);
+        } else {
+            tl__call_hook(d, L, TL_HOOK_RAISED, 1);
+        }
+    }
+    lua_rawgeti(L, LUA_REGISTRYINDEX, d->raised_ref);
+    for (int i = 1; i <= d->raised; i++) {
+        if (i + count <= d->raised)
+            lua_rawgeti(L, -1, i + count);
+        else
+            lua_pushnil(L);
+        lua_rawseti(L, -2, i);
+    }
+    lua_pop(L, 1);
+    d->raised -= count;
 }
 
 /* The coroutine on the top of L is over, or has failed (status, with the error
@@ -198,13 +256,12 @@ static void finish(tl_dispatcher *d, lua_State *L, int obj_index, int status)
     } else {
         if (status == LUA_ERRMEM) {
             /* what it had made is garbage now, but for what its stack holds */
-            lua_gc(L, LUA_GCCOLLECT, 0);
+            tl__collect(d, L);
             d->collect = true;
         }
-        luaL_traceback(L, co, NULL, 0);
+        tl__push_traceback(d, L, co);
         if (status == LUA_YIELD)
-            lua_pushliteral(L, "coroutine.yield outside a coroutine of the "
-                               "script's own: to wait, use tl.sleep");
+            push_misplaced_yield(d, L);
         else
             lua_xmove(co, L, 1);
         lua_insert(L, -2);
@@ -239,17 +296,16 @@ static void push_failure(tl_dispatcher *d, lua_State *L, lua_State *co,
                          int status)
 {
     if (status == LUA_ERRMEM) {
-        lua_gc(L, LUA_GCCOLLECT, 0);
+        tl__collect(d, L);
         d->collect = true;
     }
     if (status == LUA_YIELD) {
-        lua_pushliteral(L, "coroutine.yield outside a coroutine of the "
-                           "script's own: to wait, use tl.sleep");
+        push_misplaced_yield(d, L);
     } else {
         lua_pushvalue(co, -1);
         lua_xmove(co, L, 1);
     }
-    luaL_traceback(L, co, NULL, 0);
+    tl__push_traceback(d, L, co);
 }
 
 int tl__enter_for_host(tl_dispatcher *d, int nargs)
@@ -439,8 +495,10 @@ void tl__wake_with(tl_dispatcher *d, lua_State *L, tl_id waiter,
         lua_pushvalue(L, -1);
         lua_xmove(L, co, 1);
     }
-    for (int i = 0; i < count; i++)
-        lua_pushlstring(co, views[i].bytes, (size_t)views[i].length);
+    for (int i = 0; i < count; i++) {
+        tl__push_bytes(d, L, views[i].bytes, (size_t)views[i].length);
+        lua_xmove(L, co, 1);
+    }
     if (co == d->idle)
         tl__call(d, L, waiter, TL_SLEEP, top + 1, count);
     else if (lua_status(co) == LUA_YIELD)

@@ -19,6 +19,15 @@ struct tl_posts;
 /* What a program that embeds the loop is told. */
 enum { TL_TELL_OF_ERROR, TL_TELL_OF_LOG, TL_TELL_OF_SLOWNESS };
 
+/* What the dispatcher needs memory for. */
+enum {
+    TL_ASK_THREAD,
+    TL_ASK_STRING,
+    TL_ASK_TRACEBACK,
+    TL_ASK_COLLECT,
+    TL_ASKS
+};
+
 typedef struct tl_dispatcher {
     tl_loop *loop;
     lua_State *idle;    /* the coroutine for the next callback, anchored */
@@ -29,6 +38,12 @@ typedef struct tl_dispatcher {
     int spares;
     int ready_ref; /* texts of readiness, "rw" and so on */
     int hooks_ref; /* Lua functions: finish, signal, jump, idle, output */
+    int asks_ref[TL_ASKS]; /* see tl__ask */
+    int turns_ref;
+    int raised_ref; /* array of what finalizers raised, to be told */
+    int raised;
+    tl_view asked; /* the bytes of a string, or ... */
+    lua_State *asked_of;
     uint32_t pages_reclaimed;
     bool running;
     bool hosted;        /* the host closes the loop, after the state */
@@ -44,7 +59,7 @@ typedef struct tl_dispatcher {
     bool collect;         /* memory has run out: what used it is garbage */
     bool in_hook;         /* it may use memory that is kept for it */
     int64_t warn_ns;      /* a callback longer than this is told of; 0: none */
-    int64_t step_ends_ns; /* no batch begins after this */
+    int64_t step_ends_ns; /* nothing begins after this; 0: no such time */
     uint64_t slow;
     int stop_reason; /* of a stop while bare */
 } tl_dispatcher;
@@ -59,7 +74,9 @@ enum {
     TL_HOOK_JUMP,
     TL_HOOK_IDLE,
     TL_HOOK_OUTPUT,
-    TL_HOOK_POST
+    TL_HOOK_POST,
+    TL_HOOK_RAISED,
+    TL_HOOK_BROKEN
 };
 
 /* The dispatcher of a state that has loaded timerlua.core, or NULL. */
@@ -74,6 +91,8 @@ void tl__forget_anchor(lua_State *L, uint32_t slot);
 /* Tell the program that embeds the loop; on standard error when there is
    none. */
 void tl__tell(tl_dispatcher *d, int what, const char *text, size_t length);
+/* Tell Lua of what finalizers raised meanwhile: between two callbacks. */
+void tl__tell_raised(tl_dispatcher *d, lua_State *L);
 /* When d->collect says so and nothing holds the coroutine any more. */
 void tl__collect_after(tl_dispatcher *d, lua_State *L);
 /* Call a hook, in a coroutine so that it may wait, with the nargs values on

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "finalizers.h"
 #include "port.h"
 #include "readiness.h"
 #include "stream.h"
@@ -28,7 +29,7 @@ static void tell(tl_dispatcher *d, lua_State *L, tl_id id, int what,
         int nargs = 1;
         lua_pushvalue(L, top + 1);
         if (what == TL_TELL_DATA)
-            lua_pushlstring(L, view->bytes, (size_t)view->length), nargs++;
+            tl__push_bytes(d, L, view->bytes, (size_t)view->length), nargs++;
         else if (what == TL_TELL_ERROR || what == TL_TELL_CLOSE)
             lua_pushinteger(L, status), nargs++;
         lua_xmove(L, d->idle, nargs + 1);
@@ -158,7 +159,7 @@ static void tell_datagram(tl_dispatcher *d, lua_State *L, tl_id id, int what,
     lua_pushvalue(L, top + 1);
     if (what == TL_TELL_DATA) {
         for (int i = 0; i < 2; i++)
-            lua_pushlstring(L, views[i].bytes, (size_t)views[i].length);
+            tl__push_bytes(d, L, views[i].bytes, (size_t)views[i].length);
     } else {
         lua_pushinteger(L, status);
         lua_pushnumber(L, views[0].length);

@@ -9,6 +9,7 @@
 #include "hosted.h"
 #include "jumps.h"
 #include "loop.h"
+#include "posts.h"
 #include "stream.h"
 
 enum { WARM_EVENTS = 16 };
@@ -93,7 +94,8 @@ static void warm(const tl_dispatcher *d, lua_State *L)
     lua_settop(L, TL_ANCHORS_INDEX);
 }
 
-/* Run what is left of the batch. False when a callback ended the run. */
+/* Run what is left of the batch. False when a callback ended the run, or the
+   step's time is over. */
 static bool run_batch(tl_dispatcher *d, lua_State *L)
 {
     tl_event event;
@@ -113,6 +115,10 @@ static bool run_batch(tl_dispatcher *d, lua_State *L)
             tl__streams_flush(d->loop);
         if (d->collect)
             tl__collect_after(d, L);
+        if (d->raised > 0)
+            tl__tell_raised(d, L);
+        if (tl__hosted_late(d))
+            return false;
     }
     return false;
 }
@@ -146,6 +152,8 @@ static bool go_between(tl_dispatcher *d, lua_State *L)
     tell_news(d, L);
     if (d->posts != NULL)
         tl__hosted_posts(d, L);
+    if (d->raised > 0)
+        tl__tell_raised(d, L);
     reclaim_pages(d, L);
     tl__streams_flush(d->loop); /* of handlers, and from outside the run */
     return !d->loop->shared.interrupt && !d->loop->shared.stopped;
@@ -203,7 +211,8 @@ static bool is_done(tl_dispatcher *d, lua_State *L)
 {
     const tl_loop *loop = d->loop;
     if (loop->active > 0 || loop->posted.count > 0 ||
-        loop->batch_next < loop->batch_count || loop->shared.stopped)
+        loop->batch_next < loop->batch_count || loop->shared.stopped ||
+        (d->posts != NULL && tl__posts_has(d->posts)))
         return false;
     tell_idle(d, L);
     return loop->active == 0;
@@ -217,7 +226,7 @@ int tl_dispatch_step(lua_State *L)
     bool found = true;
     while (found && run_batch(d, L) && go_between(d, L)) {
         check_outcome(L, tl_loop_look(d->loop));
-        found = d->loop->batch_count > 0;
+        found = d->loop->batch_count > 0 || tl__posts_has(d->posts);
         if (!run_batch(d, L) || tl__hosted_begin() >= d->step_ends_ns)
             break;
     }
@@ -226,13 +235,19 @@ int tl_dispatch_step(lua_State *L)
     return 1;
 }
 
+void tl__dispatch_init(tl_dispatcher *d, lua_State *L)
+{
+    lua_pushcfunction(L, turns);
+    d->turns_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
 int tl_dispatch_run(lua_State *L)
 {
     tl_dispatcher *d = tl_dispatcher_of(L);
     if (d->running)
         return luaL_error(L, "timerlua.run: the loop is running already");
     lua_settop(L, 0);
-    lua_pushcfunction(L, turns);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, d->turns_ref);
     d->running = true;
     int status = lua_pcall(L, 0, 1, 0);
     d->running = false;

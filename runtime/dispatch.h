@@ -15,4 +15,7 @@ int tl_dispatch_step(lua_State *L);
    TL_ANCHORS_INDEX. */
 void tl__dispatch_begin(tl_dispatcher *d, lua_State *L, tl_id id, int kind);
 
+/* Prepare for these, once, where errors may still be raised. */
+void tl__dispatch_init(tl_dispatcher *d, lua_State *L);
+
 #endif

@@ -3,14 +3,17 @@
 
 #include "descriptor.h"
 #include "handle.h"
+#include "outside.h"
 
 void tl__set_active(tl_loop *loop, tl_handle *handle, bool active)
 {
     if (active == !!(handle->flags & TL_FLAG_ACTIVE))
         return;
     handle->flags ^= TL_FLAG_ACTIVE;
-    if (!(handle->flags & TL_FLAG_UNREF))
-        loop->active += active ? 1 : (size_t)-1;
+    if (handle->flags & TL_FLAG_UNREF)
+        return;
+    loop->active += active ? 1 : (size_t)-1;
+    tl__outside_less(loop);
 }
 
 void tl__leave_queue(tl_loop *loop, uint32_t slot, tl_handle *handle)
@@ -83,6 +86,7 @@ int tl_handle_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on)
     handle->flags ^= TL_FLAG_UNREF;
     if (handle->flags & TL_FLAG_ACTIVE)
         loop->active += on ? 1 : (size_t)-1;
+    tl__outside_less(loop);
     return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "finalizers.h"
 #include "posts.h"
 
 /* Real time, also while the loop's is virtual. */
@@ -46,8 +47,8 @@ static void run_post(tl_dispatcher *d, lua_State *L, const tl_record *record)
         call.function(d->runtime, call.argument);
         return;
     }
-    lua_pushlstring(L, record->first, record->first_length);
-    lua_pushlstring(L, record->second, record->second_length);
+    tl__push_bytes(d, L, record->first, record->first_length);
+    tl__push_bytes(d, L, record->second, record->second_length);
     tl_ring_drop(&d->posts->ring);
     if (d->bare) {
         static const char text[] = "an event was posted, but no script runs";
@@ -71,6 +72,8 @@ void tl__hosted_posts(tl_dispatcher *d, lua_State *L)
         run_post(d, L, &record);
         if (d->warn_ns > 0)
             tl__hosted_over(d, began_ns, "a post");
+        if (tl__hosted_late(d))
+            break;
     }
     tl_ring_give_back(&d->posts->ring);
 }

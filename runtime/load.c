@@ -67,6 +67,8 @@ int tl__body_load(lua_State *L)
     tl__streams_flush(rt->loop);
     if (rt->d->collect)
         tl__collect_after(rt->d, L);
+    if (rt->d->raised > 0)
+        tl__tell_raised(rt->d, L);
     f->outcome = outcome_of(rt, L);
     return 0;
 }

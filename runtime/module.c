@@ -10,6 +10,7 @@
 
 #include "abi_text.h" /* generated: timerlua_abi.h as a string */
 #include "dispatch.h"
+#include "finalizers.h"
 #include "loop.h"
 
 static const char registry_key; /* its address */
@@ -131,6 +132,8 @@ static tl_dispatcher *new_dispatcher(lua_State *L)
     d->anchors_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_newtable(L);
     d->hooks_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    tl__finalizers_init(d, L);
+    tl__dispatch_init(d, L);
     return d;
 }
 

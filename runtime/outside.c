@@ -105,4 +105,11 @@ void tl_loop_hold(tl_loop *loop, int on)
         return;
     loop->held = !!on;
     loop->active += on ? 1 : (size_t)-1;
+    tl__outside_less(loop);
+}
+
+void tl_loop_stop(tl_loop *loop)
+{
+    loop->shared.stopped = 1;
+    tl__outside_work(loop);
 }

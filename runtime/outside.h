@@ -28,4 +28,11 @@ static inline void tl__outside_work(tl_loop *loop)
         tl__outside_signal(loop);
 }
 
+/* Less keeps the loop running: that nothing is left is told by a turn. */
+static inline void tl__outside_less(tl_loop *loop)
+{
+    if (loop->active == 0)
+        tl__outside_work(loop);
+}
+
 #endif

@@ -1,5 +1,6 @@
 /* A runtime at work: runs, steps, stops, posts. See timerlua.h. */
 #include <lauxlib.h>
+#include <poll.h>
 #include <string.h>
 
 #include "dispatch.h"
@@ -66,14 +67,31 @@ int tl__body_run(lua_State *L)
 static int take_status(tl_runtime *rt)
 {
     int error = 0;
-    rt->status = rt->loop->shared.errors > 0;
+    tl_shared *shared = &rt->loop->shared;
+    rt->status = shared->errors > shared->errors_told;
     if (!rt->d->bare)
         error = tl__runtime_protected(rt, TL_BODY_ENDED, NULL, &rt->status);
     else if (rt->d->stop_reason >= STOP_REASON)
         rt->status = rt->d->stop_reason - STOP_REASON;
+    shared->errors_told = shared->errors;
     rt->d->stop_reason = 0;
     rt->loop->shared.stopped = 0;
     return error;
+}
+
+/* A run that was begun without the Lua modules, and in which a callback loaded
+   them, is Lua's to end. */
+static int run(tl_runtime *rt)
+{
+    bool bare = rt->d->bare;
+    int finished = 0, error;
+    error = tl__runtime_protected(rt, TL_BODY_RUN, NULL,
+                                  bare ? &finished : &rt->status);
+    if (error || !bare)
+        return error;
+    return rt->d->bare
+               ? take_status(rt)
+               : tl__runtime_protected(rt, TL_BODY_RUN, NULL, &rt->status);
 }
 
 int tl_run(tl_runtime *runtime)
@@ -82,10 +100,9 @@ int tl_run(tl_runtime *runtime)
     if (error)
         return error;
     tl_runtime *rt = runtime;
-    error = tl__runtime_protected(rt, TL_BODY_RUN, NULL, &rt->status);
+    rt->d->step_ends_ns = 0;
+    error = run(rt);
     rt->d->running = false;
-    if (error == 0 && rt->d->bare)
-        error = take_status(rt);
     rt->loop->shared.stopped = 0;
     rt->calling = false;
     int left = tl__runtime_leave(rt);
@@ -117,7 +134,9 @@ int tl_step(tl_runtime *runtime, int64_t budget_ns)
     rt->d->running = false;
     rt->d->current = NULL;
     bool stopped = rt->loop->shared.stopped;
-    if (error == 0 && (stopped || done))
+    bool news = !rt->told_done || /* or a status that was told before stays */
+                rt->loop->shared.errors > rt->loop->shared.errors_told;
+    if (error == 0 && (stopped || (done && news)))
         error = take_status(rt);
     rt->calling = false;
     int more = tl__runtime_leave(rt);
@@ -135,6 +154,8 @@ int tl_stop(tl_runtime *runtime, int status)
         return -EINVAL;
     if (tl_poller_forked(&runtime->loop->poller))
         return -ECHILD;
+    if (runtime->ending)
+        return -ECANCELED;
     tl_loop_wake(runtime->loop, STOP_REASON + status);
     return 0;
 }
@@ -150,7 +171,12 @@ int64_t tl_next(tl_runtime *runtime)
     int error = tl__runtime_check(runtime);
     if (error)
         return error;
-    return tl__posts_has(&runtime->posts) ? 0 : tl__outside_next(runtime->loop);
+    struct pollfd fd = {.fd = runtime->loop->poller.epoll_fd, .events = POLLIN};
+    if (tl__posts_has(&runtime->posts))
+        return 0;
+    if (!tl__runtime_busy(runtime) && poll(&fd, 1, 0) > 0)
+        return 0;
+    return tl__outside_next(runtime->loop);
 }
 
 /* --- posts -------------------------------------------------------------- */
@@ -159,6 +185,8 @@ int tl_post(tl_runtime *runtime, tl_post_function *function, void *argument)
 {
     if (runtime == NULL || function == NULL)
         return -EINVAL;
+    if (runtime->ending)
+        return -ECANCELED;
     tl_post_call call = {function, argument};
     return tl__posts_add(&runtime->posts, runtime->loop, TL_POST_FUNCTION,
                          &call, sizeof call, NULL, 0);
@@ -169,6 +197,8 @@ int tl_post_event(tl_runtime *runtime, const char *name, const void *bytes,
 {
     if (runtime == NULL || name == NULL || (bytes == NULL && length > 0))
         return -EINVAL;
+    if (runtime->ending)
+        return -ECANCELED;
     return tl__posts_add(&runtime->posts, runtime->loop, TL_POST_EVENT, name,
                          strlen(name), bytes, length);
 }

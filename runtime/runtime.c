@@ -237,9 +237,12 @@ static int read_config(tl_runtime *rt, const tl_config *config)
     return 0;
 }
 
+/* In a forked child the state stays as it is: its finalizers would run there
+   too, and what its files have buffered would be written twice. */
 static void release(tl_runtime *rt)
 {
-    if (rt->L != NULL) {
+    if (rt->L != NULL &&
+        (rt->loop == NULL || !tl_poller_forked(&rt->loop->poller))) {
         /* finalizers of the script may still ask the loop for the time, and
            have no more memory than it had */
         rt->memory.closing = true;
@@ -293,10 +296,13 @@ int tl_free(tl_runtime *runtime)
     if (runtime == NULL)
         return 0;
     int error = tl__runtime_check(runtime);
-    if (error && error != -ECHILD)
+    if (error && error != -ECHILD && error != -ECANCELED)
         return error;
-    if (tl__runtime_busy(runtime))
+    lua_Debug frame; /* a function of the host's, called by the Lua API */
+    if (runtime->ending || tl__runtime_busy(runtime) ||
+        lua_getstack(runtime->L, 0, &frame))
         return tl__runtime_fail(runtime, -EBUSY, "called inside a callback");
+    runtime->ending = true;
     tl_natives_free(&runtime->d->natives);
     release(runtime);
     return 0;

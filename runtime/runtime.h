@@ -40,6 +40,7 @@ struct tl_runtime {
     int named_ref;         /* ... as a string of Lua's */
     int results_ref;       /* texts that tl_call gave out */
     bool calling;          /* inside tl_run or tl_step */
+    bool ending;           /* tl_free runs finalizers */
     bool told_done;        /* the host knows that nothing is left */
     int status;
     void *frame; /* of the body that is called */
@@ -56,6 +57,8 @@ static inline int tl__runtime_check(tl_runtime *rt)
         return -EINVAL;
     if (!pthread_equal(rt->owner, pthread_self()))
         return TL_EWRONGTHREAD;
+    if (rt->ending)
+        return -ECANCELED;
     if (!tl_poller_forked(&rt->loop->poller))
         return 0;
     return tl__runtime_fail(rt, -ECHILD, "it is another process's");

@@ -131,8 +131,10 @@ TL_API tl_runtime *tl_new(const tl_config *config);
    forgotten, finalizers run, signals and standard streams are as they were.
    Child processes of the script get TERM and after at most 1 s KILL, and are
    reaped, within 2 s; not those that were detached. -EBUSY inside one of its
-   callbacks. No other thread may be about to call it. In a forked child its
-   memory and its descriptors there are let go. Fine for NULL. */
+   callbacks, in a function that tl_lua's state runs, and in a finalizer, where
+   all others answer -ECANCELED. No other thread may be about to call it. In a
+   forked child its descriptors there and the memory outside Lua are let go; no
+   finalizer runs, and the Lua state's memory stays. Fine for NULL. */
 TL_API int tl_free(tl_runtime *runtime);
 
 /* The Lua state, for lua.h: to register functions and userdata, to read and
@@ -180,8 +182,8 @@ TL_API int tl_call(tl_runtime *runtime, const char *function,
 
 /* Run until nothing is left to wait for, or until stopped: the exit status, 0
    or what was given to tl_stop, tl.stop or os.exit, 1 after an error that
-   nobody caught. The script's tl.on("stop") handlers have run then. Blocks.
-   -EBUSY inside a callback. */
+   nobody caught, since the status before. The script's tl.on("stop") handlers
+   have run then. Blocks. -EBUSY inside a callback. */
 TL_API int tl_run(tl_runtime *runtime);
 
 /* End tl_run, or have tl_step answer TL_DONE, with a status from 0 to 255,
@@ -199,14 +201,15 @@ enum {
     TL_MORE = 1, /* there is work left; tl_fd is readable */
     TL_DONE = 2  /* nothing is left to wait for, or it was stopped */
 };
-/* Handle what is ready: one batch, and further ones while less than budget_ns
-   has passed. Never blocks. After TL_DONE it can go on: with what is posted,
-   started or loaded later, or, when it was stopped, with what was left.
-   -EBUSY inside a callback; -ENOMEM ... */
+/* Handle what is ready: for budget_ns 0 one batch; else for as long as there is
+   work and less than that has passed, which is looked at after each callback
+   and post, the first of which runs in any case. Never blocks. After TL_DONE it
+   can go on: with what is posted, started or loaded later, or, when it was
+   stopped, with what was left. -EBUSY inside a callback; -ENOMEM ... */
 TL_API int tl_step(tl_runtime *runtime, int64_t budget_ns);
 
-/* Nanoseconds until the next timer is due; 0 when tl_step has work; -1 when
-   there is no timer. */
+/* Nanoseconds until the next timer is due; 0 when tl_fd is readable, or inside
+   a callback when work is left that is known of; -1 when there is no timer. */
 TL_API int64_t tl_next(tl_runtime *runtime);
 
 /* --- posts from anywhere ------------------------------------------------ */

@@ -95,6 +95,7 @@ typedef struct tl_shared {
     int32_t errors;    /* uncaught errors, for the exit status */
     uint32_t resumes;  /* of coroutines so far: tells one callback from the next
                           on the same handle */
+    int32_t errors_told; /* those that an exit status has told of */
 } tl_shared;
 
 /* Families of addresses; the numbers of Linux, address_families(7). */
@@ -826,6 +827,8 @@ void tl_loop_want_jumps(tl_loop *loop, int on);
 void tl_loop_wake(tl_loop *loop, int reason);
 /* Keep the loop running although no handle does, or no more. */
 void tl_loop_hold(tl_loop *loop, int on);
+/* Leave the run for good, after this callback. */
+void tl_loop_stop(tl_loop *loop);
 /* Whether a timer is due by now. */
 int tl_loop_due(tl_loop *loop);
 void tl_loop_stats_get(tl_loop *loop, tl_loop_stats *stats);

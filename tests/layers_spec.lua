@@ -20,7 +20,7 @@ local C_LAYERS = {
   { "timer", "watch", "signals", "time", "stream", "port", "readiness" },
   { "stats", "sending", "receiving", "listener", "datagram", "standard" },
   { "loop" },
-  { "callbacks" },
+  { together = true, "callbacks", "finalizers" },
   { "deliver", "hosted", "memory" },
   { "dispatch" },
   { "module" },
@@ -54,7 +54,7 @@ local LUA_LAYERS = {
   { "program", "embedding" }, -- what the host runs, beside the scripts
 }
 
-local USES_LUA = { host = true, callbacks = true, dispatch = true,
+local USES_LUA = { host = true, callbacks = true, finalizers = true, dispatch = true,
   module = true, bundle = true, runtime = true, running = true, load = true, call = true,
   values = true, memory = true }
 local LUA_HEADERS = { lua = true, lauxlib = true, lualib = true, luajit = true, luaconf = true }

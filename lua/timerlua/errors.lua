@@ -67,7 +67,7 @@ end
 --- The text of a report.
 function errors.text(err, traceback, source)
   return who(source) .. describe(err)
-    .. (traceback and "\n" .. script_frames(traceback) or "")
+    .. (traceback and traceback ~= "" and "\n" .. script_frames(traceback) or "")
 end
 
 local function with_traceback(err)
@@ -81,7 +81,7 @@ end
 
 local function count_and_write(err, traceback, source)
   errors.count()
-  if errors.stop_on_error then core.shared.stopped = 1 end
+  if errors.stop_on_error then core.C.tl_loop_stop(core.loop) end
   errors.write(errors.text(err, traceback, source))
 end
 
@@ -132,6 +132,11 @@ function errors.call_handlers(event, ...)
   for handler in events.each(event) do
     errors.guard({ kind = ('tl.on("%s") handler'):format(event) }, handler, ...)
   end
+end
+
+--- A finalizer, a __gc, raised an error while nothing of the script ran.
+function core.core.hooks.raised(err)
+  errors.report(err, "", { kind = "finalizer" })
 end
 
 return errors

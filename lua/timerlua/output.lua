@@ -28,7 +28,8 @@ local routes, routed = {}, false
 local told = false
 
 local function lost_output()
-  core.shared.stopped, told = 1, true
+  told = true
+  core.C.tl_loop_stop(core.loop)
   error("standard output cannot be written: it is full or closed", 0)
 end
 

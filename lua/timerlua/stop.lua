@@ -22,7 +22,7 @@ local stop = {
 local state = { stopping = false, code = nil, reason = nil }
 
 local function halt()
-  shared.stopped = 1
+  core.C.tl_loop_stop(core.loop)
 end
 
 local function give_up()
@@ -117,7 +117,8 @@ function stop.ended()
   local code, number = state.code, state.signal
   state.stopping, state.code, state.reason, state.signal = false, nil, nil, nil
   shared.stopped = 0
-  if code == nil and shared.errors > 0 then code = 1 end
+  if code == nil and shared.errors > shared.errors_told then code = 1 end
+  shared.errors_told = shared.errors
   return code or 0, code == nil and number or nil
 end
 

@@ -162,7 +162,7 @@ function task.defer(fn, ...)
   if not self then
     misuse.raise("defer", "called outside a task or callback")
   end
-  self.deferred = { previous = self.deferred, call = anchors.bind(fn, ...) }
+  self.deferred = { previous = self.deferred, call = anchors.bind(fn, ...), late = self.ending }
 end
 
 -- ---------------------------------------------------------------------------
@@ -175,10 +175,19 @@ local function call_bound(what)
   return what[1](unpack(what, 2, what[0]))
 end
 
+-- Functions that are deferred by deferred ones, one by the other for ever maybe,
+-- let others have their turn.
+local LATE_IN_A_TURN = 100
+
 local function run_deferred(self)
+  local late = 0
   while self.deferred do
     local entry = self.deferred
     self.deferred = entry.previous
+    if entry.late then
+      late = late + 1
+      if late % LATE_IN_A_TURN == 0 then errors.guard(self, task.sleep, 0) end
+    end
     errors.guard(self, call_bound, entry.call)
   end
 end
@@ -285,6 +294,24 @@ function dispatcher.hooks.finish(co, object, ok, ...)
   elseif not ok then
     callback_failed(object, ...)
   end
+end
+
+-- Called by the dispatcher when one of the hooks, which ran in this coroutine,
+-- was cut short by an error of a finalizer: what is left of a task is completed.
+function dispatcher.hooks.broken(co, err)
+  errors.report(err, "", { kind = "finalizer" })
+  local self = tasks[co]
+  tasks[co] = nil
+  if not self then return end
+  if not live[self] and ENDED[self.status] then
+    wake_joiners(self)
+    if self.scope then self.scope:child_ended(self) end
+  else
+    settle_in(self, running())
+    complete(self, false, err, "")
+    tasks[self.coroutine] = nil
+  end
+  self.coroutine = nil
 end
 
 local function result_of(self)

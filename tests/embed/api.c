@@ -347,11 +347,30 @@ static void test_threads(void)
     REQUIRE(tl_error(NULL)[0] == 0 && tl_post(NULL, add_post, NULL) == -EINVAL);
 }
 
+static int forked;
+
+static int exit_child(lua_State *L)
+{
+    (void)L;
+    if (forked)
+        _exit(3);
+    return 0;
+}
+
 static void test_fork(void)
 {
     REQUIRE(tl_after(rt, 2000000, count, NULL, NULL) == 0);
+    lua_State *L = tl_lua(rt);
+    lua_newuserdata(L, 1); /* its finalizer is the parent's to run */
+    lua_newtable(L);
+    lua_pushcfunction(L, exit_child);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    lua_setglobal(L, "last");
+    forked = 0;
     pid_t child = fork();
     if (child == 0) {
+        forked = 1;
         REQUIRE(tl_step(rt, 0) == -ECHILD && tl_run(rt) == -ECHILD);
         REQUIRE(tl_post(rt, add_post, NULL) == -ECHILD);
         REQUIRE(tl_stop(rt, 0) == -ECHILD && tl_fd(rt) == -ECHILD);
@@ -531,21 +550,249 @@ static void test_process(void)
     REQUIRE(strcmp(tl_version(), "0.1.0") == 0);
 }
 
+/* By the Lua API alone, which the library is not told of. */
+static void do_lua(const char *code)
+{
+    REQUIRE(luaL_dostring(tl_lua(rt), code) == 0);
+    lua_settop(tl_lua(rt), 0);
+}
+
+static void test_outside(void)
+{
+    REQUIRE(load("tl = require 'timerlua' k = tl.every(100, print)") == 0);
+    REQUIRE(tl_step(rt, 0) == TL_IDLE && readable(0) == 0);
+    do_lua("tl.stop(3)");
+    REQUIRE(readable(0) == 1 && tl_next(rt) == 0);
+    REQUIRE(tl_step(rt, 0) == TL_DONE && stats().status == 3);
+    REQUIRE(tl_step(rt, 0) == TL_IDLE && readable(0) == 0);
+    do_lua("pcall(os.exit, 4)");
+    REQUIRE(readable(0) == 1 && tl_step(rt, 0) == TL_DONE);
+    REQUIRE(stats().status == 4 && tl_step(rt, 0) == TL_IDLE);
+    do_lua("k:unref()");
+    REQUIRE(readable(0) == 1 && tl_next(rt) == 0);
+    REQUIRE(tl_step(rt, 0) == TL_DONE);
+    do_lua("k:ref()");
+    REQUIRE(tl_step(rt, 0) == TL_IDLE && readable(0) == 0);
+    do_lua("k:cancel()");
+    REQUIRE(readable(0) == 1 && tl_next(rt) == 0);
+    REQUIRE(tl_step(rt, 0) == TL_DONE && readable(0) == 0);
+    REQUIRE(tl_next(rt) == -1);
+}
+
+/* tl_next knows of a descriptor that is ready. */
+static void test_next_ready(void)
+{
+    int ends[2];
+    uint64_t id;
+    REQUIRE(pipe(ends) == 0);
+    REQUIRE(tl_watch(rt, ends[0], TL_WATCH_READ, on_watch, ends, &id) == 0);
+    REQUIRE(tl_step(rt, 0) == TL_IDLE && tl_next(rt) == -1);
+    REQUIRE(write(ends[1], "x", 1) == 1 && tl_next(rt) == 0);
+    REQUIRE(tl_step(rt, 0) == TL_IDLE && ran == 1 && tl_next(rt) == -1);
+    REQUIRE(tl_cancel(rt, id) == 1);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void load_late(tl_runtime *runtime, uint64_t id, void *argument)
+{
+    (void)runtime, (void)id;
+    REQUIRE(load("tl = require 'timerlua' tl.after(0.001, function()\n"
+                 "  heard = (heard or '') .. 'timer' end)\n"
+                 "tl.on('stop', function(why) heard = (heard or '') .. why end)"
+                 "function what() return heard end") == 0);
+    if (argument != NULL)
+        REQUIRE(tl_stop(rt, *(int *)argument) == 0);
+}
+
+/* The script comes while tl_run is under way. */
+static void test_late(void)
+{
+    for (int status = 0; status < 8; status += 7) {
+        tl_runtime *outer = rt;
+        const char *heard;
+        REQUIRE((rt = tl_new(NULL)) != NULL);
+        void *argument = status > 0 ? &status : NULL;
+        REQUIRE(tl_after(rt, 0, load_late, argument, NULL) == 0);
+        REQUIRE(tl_run(rt) == status && stats().errors == 0);
+        REQUIRE(tl_call(rt, "what", ">s", &heard) == 0);
+        REQUIRE(strstr(heard, status > 0 ? "stop" : "timerdone") != NULL);
+        REQUIRE(tl_free(rt) == 0);
+        rt = outer;
+    }
+}
+
+/* A status tells of the errors since the one before. */
+static void test_status(void)
+{
+    REQUIRE(tl_post_event(rt, "nobody", "", 0) == 0 && tl_run(rt) == 1);
+    REQUIRE(tl_after(rt, 0, count, NULL, NULL) == 0 && tl_run(rt) == 0);
+    REQUIRE(load("error 'x'") == TL_ERAISED && tl_run(rt) == 1);
+    REQUIRE(load("y = 1") == 0 && tl_run(rt) == 0 && stats().errors == 2);
+    REQUIRE(load("error 'x'") == TL_ERAISED && tl_step(rt, 0) == TL_DONE);
+    REQUIRE(tl_step(rt, 0) == TL_DONE && stats().status == 1);
+    REQUIRE(load("y = 1") == 0 && finish() == TL_DONE && stats().status == 0);
+}
+
+static void dawdle(tl_runtime *runtime, uint64_t id, void *argument)
+{
+    struct timespec ms = {0, 1000000};
+    (void)runtime, (void)id, (void)argument;
+    nanosleep(&ms, NULL);
+    ran++;
+}
+
+static void post_again(tl_runtime *runtime, void *argument)
+{
+    ran++;
+    REQUIRE(tl_post(runtime, post_again, argument) == 0);
+}
+
+static void test_budget(void)
+{
+    for (int i = 0; i < 20; i++)
+        REQUIRE(tl_after(rt, 0, dawdle, NULL, NULL) == 0);
+    REQUIRE(tl_step(rt, 1) == TL_MORE && ran == 1);
+    REQUIRE(tl_step(rt, 3500000) == TL_MORE && ran > 1 && ran < 6);
+    REQUIRE(readable(0) == 1 && tl_step(rt, 0) >= 0 && ran == 20);
+    ran = 0;
+    REQUIRE(tl_after(rt, 1000000, dawdle, NULL, NULL) == 0);
+    REQUIRE(tl_post(rt, post_again, NULL) == 0);
+    REQUIRE(tl_step(rt, 3000000) == TL_MORE && ran > 10);
+    ran = 0;
+    REQUIRE(load("tl = require 'timerlua' n = 0\n"
+                 "local function again() n = n + 1 tl.defer(again) end\n"
+                 "tl.after(0, again)\n"
+                 "function count() return n end") == 0);
+    int deferred = 0;
+    for (int i = 0; i < 5; i++)
+        REQUIRE(tl_step(rt, 0) == TL_MORE);
+    REQUIRE(tl_call(rt, "count", ">i", &deferred) == 0);
+    REQUIRE(deferred > 100 && deferred < 1000);
+}
+
+static int answers[8];
+
+static int on_collect(lua_State *L)
+{
+    (void)L;
+    answers[0] = tl_after(rt, 1, count, NULL, NULL);
+    answers[1] = tl_call(rt, "print", "");
+    answers[2] = tl_step(rt, 0);
+    answers[3] = tl_post(rt, add_post, NULL);
+    answers[4] = tl_post_event(rt, "a", "", 0);
+    answers[5] = tl_stop(rt, 0);
+    answers[6] = load("x = 1");
+    answers[7] = tl_free(rt);
+    return 0;
+}
+
+static int free_inside(lua_State *L)
+{
+    lua_pushinteger(L, tl_free(rt));
+    return 1;
+}
+
+/* tl_free is called where it cannot be answered. */
+static void test_ending(void)
+{
+    tl_runtime *outer = rt;
+    REQUIRE((rt = tl_new(NULL)) != NULL);
+    lua_State *L = tl_lua(rt);
+    lua_pushcfunction(L, free_inside);
+    REQUIRE(lua_pcall(L, 0, 1, 0) == 0 && lua_tointeger(L, -1) == -EBUSY);
+    lua_settop(L, 0);
+    lua_newuserdata(L, 1);
+    lua_newtable(L);
+    lua_pushcfunction(L, on_collect);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    lua_setglobal(L, "last");
+    REQUIRE(tl_free(rt) == 0);
+    rt = outer;
+    for (int i = 0; i < 7; i++)
+        REQUIRE(answers[i] == -ECANCELED);
+    REQUIRE(answers[7] == -EBUSY);
+}
+
+static int spoilt(lua_State *L)
+{
+    return luaL_error(L, "spoilt");
+}
+
+static void note_error(tl_runtime *runtime, const char *text, size_t length,
+                       void *data)
+{
+    (void)runtime, (void)length;
+    *(int *)data += strstr(text, "spoilt") != NULL;
+}
+
+static int make_spoilt(lua_State *L)
+{
+    lua_newuserdata(L, 1);
+    lua_newtable(L);
+    lua_pushcfunction(L, spoilt);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    return 1;
+}
+
+/* Errors of finalizers are told, and end nothing else. */
+static void test_finalizers(void)
+{
+    tl_runtime *outer = rt;
+    int told = 0, ticks = 0;
+    tl_config config = {.size = sizeof config,
+                        .flags = TL_NO_JIT | TL_VIRTUAL_CLOCK,
+                        .data = &told,
+                        .on_error = note_error};
+    REQUIRE((rt = tl_new(&config)) != NULL);
+    lua_register(tl_lua(rt), "spoil", make_spoilt);
+    REQUIRE(load("local tl = require 'timerlua' local n = 0\n"
+                 "function ticks() return n end\n"
+                 "tl.every(0.001, function() for i = 1, 20 do spoil() end end)"
+                 "tl.every(0.001, function() tl.spawn(tl.sleep, 0.001) end)"
+                 "tl.every(0.01, function() n = n + 1 end)") == 0);
+    for (int i = 0; i < 2000; i++)
+        REQUIRE(tl_step(rt, 0) >= 0);
+    while (tl_call(rt, "ticks", ">i", &ticks) != 0)
+        ;
+    REQUIRE(told > 100 && stats().errors >= (uint64_t)told && ticks > 50);
+    REQUIRE(stats().timers == 3 && tl_free(rt) == 0);
+    rt = outer;
+}
+
 /* --- main --------------------------------------------------------------- */
 
 static const struct {
     const char *name;
     void (*run)(void);
 } cases[] = {
-    {"timers", test_timers},   {"cancel", test_cancel_inside},
-    {"batches", test_batches}, {"next", test_next},
-    {"watch", test_watch},     {"call", test_call},
-    {"nested", test_nested},   {"posts", test_posts},
-    {"signals", test_signals}, {"threads", test_threads},
-    {"stop", test_stop},       {"load", test_load},
-    {"config", test_config},   {"virtual", test_virtual},
-    {"free", test_free},       {"fork", test_fork},
-    {"memory", test_memory},   {"process", test_process},
+    {"timers", test_timers},
+    {"cancel", test_cancel_inside},
+    {"batches", test_batches},
+    {"next", test_next},
+    {"watch", test_watch},
+    {"call", test_call},
+    {"nested", test_nested},
+    {"posts", test_posts},
+    {"signals", test_signals},
+    {"threads", test_threads},
+    {"stop", test_stop},
+    {"load", test_load},
+    {"config", test_config},
+    {"virtual", test_virtual},
+    {"free", test_free},
+    {"fork", test_fork},
+    {"memory", test_memory},
+    {"process", test_process},
+    {"outside", test_outside},
+    {"nextready", test_next_ready},
+    {"late", test_late},
+    {"status", test_status},
+    {"budget", test_budget},
+    {"ending", test_ending},
+    {"finalizers", test_finalizers},
 };
 
 static int count_fds(void)
