@@ -95,7 +95,7 @@ typedef struct tl_shared {
     int32_t errors;    /* uncaught errors, for the exit status */
     uint32_t resumes;  /* of coroutines so far: tells one callback from the next
                           on the same handle */
-    int32_t errors_told;  /* those that an exit status has told of */
+    int32_t errors_told; /* those that an exit status has told of */
 } tl_shared;
 
 /* Families of addresses; the numbers of Linux, address_families(7). */
