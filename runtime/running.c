@@ -64,13 +64,29 @@ int tl__body_run(lua_State *L)
     return 1;
 }
 
+/* Only a finalizer can raise an error in there: once more without the
+   collector, since the run has ended in any case. */
+static int call_ended(tl_runtime *rt)
+{
+    int error = tl__runtime_protected(rt, TL_BODY_ENDED, NULL, &rt->status);
+    if (error == 0)
+        return 0;
+    char text[sizeof rt->error]; /* telling may write there */
+    memcpy(text, rt->error, sizeof text);
+    tl__tell(rt->d, TL_TELL_OF_ERROR, text, strlen(text));
+    (void)lua_gc(rt->L, LUA_GCSTOP, 0);
+    error = tl__runtime_protected(rt, TL_BODY_ENDED, NULL, &rt->status);
+    (void)lua_gc(rt->L, LUA_GCRESTART, 0);
+    return error;
+}
+
 static int take_status(tl_runtime *rt)
 {
     int error = 0;
     tl_shared *shared = &rt->loop->shared;
     rt->status = shared->errors > shared->errors_told;
     if (!rt->d->bare)
-        error = tl__runtime_protected(rt, TL_BODY_ENDED, NULL, &rt->status);
+        error = call_ended(rt);
     else if (rt->d->stop_reason >= STOP_REASON)
         rt->status = rt->d->stop_reason - STOP_REASON;
     shared->errors_told = shared->errors;
