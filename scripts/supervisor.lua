@@ -7,21 +7,16 @@ local tl = require "timerlua"
 io.stdout:setvbuf("line")
 
 local FIRST, LONGEST = 0.05, 30 -- seconds of pause
-local STEADY = 10               -- seconds: who ran so long had a good start
-local MOST_FAILURES = 5         -- in a row
-local LIMITS = { nofile = 1024, core = 0 }
+local STEADY, MOST = 10, 5 -- seconds that are a good start; bad ones in a row
+local OPTIONS = { rlimits = { nofile = 1024, core = 0 }, pgroup = true }
 
-local argv = { ... }
-local child, stopping
+local argv, child, stopping = { ... }, nil, false
 
 local function give_up(message, status)
   io.stderr:write("supervisor.lua: ", message, "\n")
   os.exit(status)
 end
-
-if not argv[1] then
-  give_up("usage: timerlua scripts/supervisor.lua program [argument ...]", 2)
-end
+if not argv[1] then give_up("usage: timerlua scripts/supervisor.lua program [argument ...]", 2) end
 
 tl.on("stop", function()
   stopping = true
@@ -30,21 +25,16 @@ tl.on("stop", function()
 end)
 
 local pause, failures = FIRST, 0
-while not stopping do
-  local begun = tl.now()
-  local message
-  child, message = tl.exec(argv, { rlimits = LIMITS, pgroup = true })
+repeat
+  local begun, started, message = tl.now(), tl.exec(argv, OPTIONS)
+  child = started
   if not child then give_up(message, 1) end
   print(("started %s (%d)"):format(argv[1], child.pid))
   local status = child:wait()
   if stopping then break end
   print("ended by " .. (status.signal or "status " .. status.code))
   if tl.now() - begun >= STEADY then pause, failures = FIRST, 0 end
-  failures = failures + 1
-  if failures == MOST_FAILURES then
-    print "given up"
-    return tl.stop(1)
-  end
   tl.sleep(pause)
-  pause = math.min(2 * pause, LONGEST)
-end
+  pause, failures = math.min(2 * pause, LONGEST), failures + 1
+until failures == MOST or stopping
+if failures == MOST then print "given up" tl.stop(1) end

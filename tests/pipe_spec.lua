@@ -184,7 +184,7 @@ describe("a pipe", function()
       for _, make in ipairs { tl.pipe, tl.socketpair } do
         local one, message, code = make()
         print(one, message, code)
-      end]] }, { before = "ulimit -n 5; " })
+      end]] }, { before = "ulimit -n 6; " })
     assert.equal("nil\tpipe: too many open files\tEMFILE\n"
       .. "nil\tsocketpair: too many open files\tEMFILE\n", r.out)
     assert.equal(0, r.code)

@@ -236,7 +236,8 @@ describe("a plain socket in blocking mode", function()
         tl.spawn(b.send, b, "z")
         assert.equal("z", a:recv(1))
       end
-      assert.equal(before, sockets.stats().controls)
+      -- but for a turn that is let pass every so often while nobody waits
+      assert.is_true(sockets.stats().controls - before <= 2)
       close(a, b)
     end)
   end)
