@@ -92,7 +92,12 @@ describe("waiting", function()
       for n = 1, calls do
         local r = run(script, call, n, "ENOMEM")
         local opens = call == "timerfd_create" and n == 1
-        assert_fails((opens and "opening the loop" or "waiting") .. ": .* %(ENOMEM%)$", r)
+        if r.calls < n then -- timers that came due together this time
+          assert.is_true(n > 3)
+          assert.same({ "", 0 }, { r.err, r.code })
+        else
+          assert_fails((opens and "opening the loop" or "waiting") .. ": .* %(ENOMEM%)$", r)
+        end
       end
     end
   end)
