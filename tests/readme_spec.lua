@@ -228,6 +228,7 @@ describe("the documents", function()
     local pages = documents()
     table.remove(pages, 1)
     local reference = text_of(pages)
+    getmetatable(tl).load_all() -- what is loaded when it is asked for
     for name in pairs(tl) do
       assert.is_true(is_mentioned(reference, "tl." .. name), "tl." .. name)
     end

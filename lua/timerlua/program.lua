@@ -2,7 +2,6 @@
 local ffi = require "ffi"
 local core = require "timerlua.ffi"
 local errors = require "timerlua.errors"
-local exec = require "timerlua.exec"
 local tl = require "timerlua"
 local misuse = require "timerlua.misuse"
 local output = require "timerlua.output"
@@ -171,7 +170,7 @@ end
 -- Every end takes the children along: the script's own, and for what ends the
 -- process at once, the kernel does it.
 local function guard_children()
-  exec.follow = true
+  process.follow = true
   local plain_exit = os.exit
   os.exit = function(code, ...) -- luacheck: ignore 122
     check_exit(code)

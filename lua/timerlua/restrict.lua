@@ -182,6 +182,9 @@ end
 --- Take away what these flags forbid.
 --- @param flags integer of TL_NO_FFI and so on
 function restrict.apply(flags)
+  if bit.band(flags, NO_FFI + NO_IO + NO_EXEC) ~= 0 then
+    getmetatable(package.loaded.timerlua).load_all() -- while it may be loaded
+  end
   if bit.band(flags, SIGNALS) == 0 then no_signals() end
   if bit.band(flags, NO_FFI) ~= 0 then no_ffi() end
   if bit.band(flags, NO_JIT) ~= 0 then close_compiler(COMPILER) end
