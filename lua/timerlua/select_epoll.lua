@@ -57,9 +57,13 @@ local function check_mask(where, mask)
   return mask % 2 ^ 32
 end
 
+-- Ready made: connections come and go often.
+local WHERE = { register = "select.epoll:register", modify = "select.epoll:modify",
+  unregister = "select.epoll:unregister" }
+
 local function control(self, method, operation, fd, mask)
   local set = open_set(self, method)
-  local where = "select.epoll:" .. method
+  local where = WHERE[method]
   local number = number_of(where, "fd", fd)
   local status = set:control(operation, number, mask ~= nil and check_mask(where, mask) or 0)
   if status ~= 0 then

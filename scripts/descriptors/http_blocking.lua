@@ -30,7 +30,7 @@ end
 local server = http.listen(address or "127.0.0.1:8080")
 server:setblocking(true)
 while true do
-  local conn, peer = server:accept()
+  local conn, peer = http.accept(server, "quiet")
   if conn then
     conn:settimeout(5) -- for each wait: who says nothing holds up the others
     print("end of " .. peer, serve(conn))
