@@ -14,6 +14,19 @@ local timeout = require "timerlua.timeout"
 local timer = require "timerlua.timer"
 local watch = require "timerlua.watch"
 
+local PREFIX, require = "timerlua.", require
+
+-- Load one of our modules, which require others: scripts may have put another
+-- function in the place of require by then.
+local function load_later(name)
+  local theirs = rawget(_G, "require")
+  rawset(_G, "require", require)
+  local ok, module = pcall(require, PREFIX .. name)
+  rawset(_G, "require", theirs)
+  if not ok then error(module, 0) end
+  return module
+end
+
 local tl = {
   _VERSION = require "timerlua.version",
 
@@ -44,7 +57,7 @@ local tl = {
   on = events.on,
   stop = stop.stop,
   run = function(argv, opts)
-    if argv ~= nil then return require("timerlua.collect").run(argv, opts) end
+    if argv ~= nil then return load_later("collect").run(argv, opts) end
     if task.current() then return task.wait_idle() end
     return stop.run()
   end,
@@ -59,19 +72,17 @@ local LATER = {
   handles = "inspect", stats = "inspect",
 }
 
-local PREFIX = "timerlua."
-
 local function get(self, name)
   local module = LATER[name]
   if not module then return standard.get(self, name) end -- tl.stdin and its kin
-  local value = require(PREFIX .. module)[name]
+  local value = load_later(module)[name]
   rawset(self, name, value)
   return value
 end
 
 local function load_all()
   for name in pairs(LATER) do get(tl, name) end
-  require "timerlua.collect"
+  load_later "collect"
 end
 
 setmetatable(tl, { __index = get, load_all = load_all })
