@@ -63,10 +63,10 @@ LIBRARY_OBJECTS := $(filter-out $(PROGRAM_ONLY),$(OBJECTS))
 MODULES := $(sort $(wildcard lua/timerlua/*.lua))
 PROGRAM := $(BUILD)/timerlua
 CORE := $(BUILD)/lib/timerlua/core.so
-TESTERS := $(patsubst tests/c/%.c,$(BUILD)/tests/%,$(wildcard tests/c/*.c))
-FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/*_fuzz.c))
+TESTERS := $(patsubst tests/c/%.c,$(BUILD)/tests/%,$(wildcard tests/c/*/*_test.c))
+FUZZERS := $(patsubst tests/c/fuzz/%.c,$(BUILD)/%,$(wildcard tests/c/fuzz/*_fuzz.c))
 
-include runtime/library.mk
+include packaging/library.mk
 
 .DEFAULT_GOAL := all
 .PHONY: all run test check check-asan fuzz fuzzers lint format format-check bench install \
@@ -77,7 +77,7 @@ all: deps-build $(PROGRAM) $(CORE) $(LIBRARIES)
 
 help:
 	@echo "make run            build and run SCRIPT=$(SCRIPT)"
-	@echo "make test           build and run every test (SPECS=tests/x_spec.lua)"
+	@echo "make test           build and run every test (SPECS=tests/lua/loop)"
 	@echo "                    JOBS=n files at a time, by default one for each"
 	@echo "                    processor, 4 at most; JOBS=1 all in one process"
 	@echo "make check          test, lint, and the tests again with sanitizers"
@@ -139,7 +139,7 @@ $(BUILD)/tests/%: tests/c/%.c $(CORE_OBJECTS)
 	$(Q)$(CC) $(filter-out -fPIC -fvisibility=hidden $(LTO),$(ALL_CFLAGS)) \
 	  $(if $(LTO),-fno-lto) $< $(CORE_OBJECTS) $(LUAJIT_LIBS) $(RESOLVER_LIBS) -Wl,-E -lm -ldl -o $@
 
-$(BUILD)/%_fuzz: tests/fuzz/%_fuzz.c $(CORE_OBJECTS)
+$(BUILD)/%_fuzz: tests/c/fuzz/%_fuzz.c $(CORE_OBJECTS)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  cc $<")
 	$(Q)$(CC) $(filter-out -fPIC -fvisibility=hidden,$(ALL_CFLAGS)) \
@@ -163,7 +163,7 @@ check-asan:
 fuzz:
 	@.ci/install fuzz
 	@$(MAKE) --no-print-directory fuzzers BUILD=$(BUILD)/fuzz FUZZ=1
-	@BUILD=$(BUILD)/fuzz tests/fuzz/run $(FUZZERS:$(BUILD)/%=$(BUILD)/fuzz/%)
+	@BUILD=$(BUILD)/fuzz tests/c/fuzz/run $(FUZZERS:$(BUILD)/%=$(BUILD)/fuzz/%)
 
 fuzzers: deps-build $(FUZZERS)
 
@@ -179,8 +179,8 @@ lint: all format-check
 format format-check: deps-build
 	@.ci/install lint
 	$(Q)clang-format $(if $(filter format,$@),-i,--dry-run --Werror) \
-	  runtime/*.c runtime/*.h tests/c/*.c tests/embed/*.c \
-	  tests/fuzz/*.c tests/preload/*.c bench/*.c scripts/embed/*.[ch]
+	  runtime/*.c runtime/*.h tests/c/*/*.c tests/embed/*.c \
+	  tests/faults/*.c tests/support/*.c bench/*.c scripts/embed/*.[ch]
 
 bench: all
 	@.ci/install bench

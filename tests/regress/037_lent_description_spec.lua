@@ -2,7 +2,7 @@
 -- was made non-blocking, a child that shared it lost what it wrote ("Resource
 -- temporarily unavailable") or could not read.
 local support = require "tests.support"
-local faults = require "tests.faults"
+local faults = require "tests.support.faults"
 
 describe("a description that cannot be opened anew", function()
   setup(faults.setup)

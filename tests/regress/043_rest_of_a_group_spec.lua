@@ -1,7 +1,7 @@
 -- A process group went on without its leader: the leader obeyed TERM, and that
 -- called KILL off. At the end of the program only leaders got KILL.
-local processes = require "tests.processes"
-local sockets = require "tests.sockets"
+local processes = require "tests.support.processes"
+local sockets = require "tests.support.sockets"
 local support = require "tests.support"
 local tl = require "timerlua"
 

@@ -1,6 +1,6 @@
 -- A watched path that is a symbolic link was lost with the file that the link
 -- named at first, and a link among its directories was not watched at all.
-local sockets = require "tests.sockets"
+local sockets = require "tests.support.sockets"
 local support = require "tests.support"
 local tl = require "timerlua"
 

@@ -1,7 +1,7 @@
 -- A watch of a connection's descriptor, given as a number, was made while the
 -- connection rested, and then the connection's own wait failed.
-require "tests.processes" -- declares dup and close
-local sockets = require "tests.sockets"
+require "tests.support.processes" -- declares dup and close
+local sockets = require "tests.support.sockets"
 local tl = require "timerlua"
 
 describe("the number of a connection's descriptor", function()

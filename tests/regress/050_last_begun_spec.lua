@@ -1,5 +1,5 @@
 -- The last process that a callback had started was kept alive for ever.
-local sockets = require "tests.sockets"
+local sockets = require "tests.support.sockets"
 local support = require "tests.support"
 local tl = require "timerlua"
 

@@ -1,9 +1,9 @@
 -- A descriptor for which a task had once waited could not be watched any more:
 -- "file exists". And a watch whose callback waited for its own descriptor ended.
-local fds = require "tests.descriptors"
+local fds = require "tests.support.descriptors"
 local select = require "timerlua.select"
 local socket = require "timerlua.socket"
-local sockets = require "tests.sockets"
+local sockets = require "tests.support.sockets"
 local timerfd = require "timerlua.timerfd"
 local tl = require "timerlua"
 

@@ -3,7 +3,7 @@
 -- waiting, and neither a limit nor being cancelled reached it.
 local select = require "timerlua.select"
 local socket = require "timerlua.socket"
-local sockets = require "tests.sockets"
+local sockets = require "tests.support.sockets"
 local timerfd = require "timerlua.timerfd"
 local tl = require "timerlua"
 

@@ -1,6 +1,6 @@
 -- A kqueue told of at most 64 descriptors that can be read, 64 that can be
 -- written and 64 timers in one call, where 256 were promised.
-local fds = require "tests.descriptors"
+local fds = require "tests.support.descriptors"
 local select = require "timerlua.select"
 local support = require "tests.support"
 

@@ -3,9 +3,9 @@
 -- lived, also when it was unregistered; and a task that polled did not see a
 -- file that was registered meanwhile.
 local ffi = require "ffi"
-local fds = require "tests.descriptors"
+local fds = require "tests.support.descriptors"
 local select = require "timerlua.select"
-local sockets = require "tests.sockets"
+local sockets = require "tests.support.sockets"
 local tl = require "timerlua"
 
 local IN, NVAL = select.POLLIN, select.POLLNVAL

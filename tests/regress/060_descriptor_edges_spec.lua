@@ -1,7 +1,7 @@
 -- Small things of the descriptors' interfaces, each as its spec says.
 local select = require "timerlua.select"
 local socket = require "timerlua.socket"
-local sockets = require "tests.sockets"
+local sockets = require "tests.support.sockets"
 local support = require "tests.support"
 local timerfd = require "timerlua.timerfd"
 local tl = require "timerlua"

@@ -1,6 +1,6 @@
 -- Found by reading the library for other programs; each case of
 -- tests/embed/edges.c failed then.
-local hosts = require "tests.hosts"
+local hosts = require "tests.support.hosts"
 local support = require "tests.support"
 
 local folder, edges

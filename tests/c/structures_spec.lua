@@ -1,0 +1,74 @@
+-- The core's data structures, each against a model in C with random steps.
+-- TEST_SEED=n repeats a run that failed.
+local support = require "tests.support"
+
+local function command(program, seed, arguments)
+  return ("%s/tests/%s %d %s"):format(support.build, program, seed, arguments)
+end
+
+local function expect_ok(line, options)
+  local r = support.shell(line, options)
+  assert.equal("", r.err, line)
+  assert.equal(0, r.code, line)
+  assert.truthy(r.out:find("ok: ", 1, true), line)
+end
+
+local RUNS = {
+  { "store/handles_test", "matches no name that has ended, and gives pages back",
+    "100000 1000000 random" },
+  { "store/handles_test", "never uses a worn-out slot again", "1 1 worn" },
+  { "base/heap_test", "yields its entries in exact order", "20000" },
+  { "base/wheel_test", "keeps every entry in the bucket of its deadline", "100000" },
+  { "store/timers_test", "fires exactly what an oracle says, in its order", "20000 10" },
+  { "base/histogram_test", "knows quantiles to within a sixteenth", "5000" },
+  { "base/duration_test", "takes decimal seconds exactly", "100000 decimals" },
+  { "base/duration_test", "takes each nanosecond exactly", "1000000 nanoseconds" },
+  { "base/duration_test", "never makes a delay shorter", "100000 any" },
+  { "base/duration_test", "is exact for years, too", "100000 long" },
+  { "base/duration_test", "reads texts as they are meant", "20000 parsing" },
+  { "base/duration_test", "counts a number's value, not its digits", "1 digits" },
+  { "base/buffer_test", "holds what was put into it", "20000" },
+  { "base/ring_test", "gives back what was put in, whole and in order", "500000" },
+  { "net/stream_test", "moves every byte, in order", "20000" },
+  { "loop/loop_test", "runs what a model says, when and in which order", "10000 random" },
+  { "loop/loop_test", "moves virtual time only", "1 clocks" },
+  { "loop/loop_test", "is woken without time going by", "1 wake" },
+  { "loop/loop_test", "reports descriptors beside due timers", "1 watch" },
+  { "loop/loop_test", "starves no clock when another is always due", "1 fairness" },
+  { "loop/loop_test", "tells a run of the ticks skipped while it waited", "1 busy" },
+}
+
+describe("the structure", function()
+  for _, run in ipairs(RUNS) do
+    local program, promise, arguments = unpack(run)
+    for _, seed in ipairs(support.seeds(arguments:match("^1 ") and 1 or 3)) do
+      it(("of %s %s (seed %d)"):format(program:match("(%w+)_test$"), promise, seed), function()
+        expect_ok(command(program, seed, arguments), { timeout = 60 })
+      end)
+    end
+  end
+end)
+
+describe("the store at scale", function()
+  it("holds ten million timers exactly and gives their memory back", function()
+    local count = support.sanitized and 1000000 or 10000000
+    expect_ok(command("store/scale_test", support.seeds(1)[1], count), { timeout = 120 })
+  end)
+end)
+
+if not support.sanitized then
+  describe("memory, seen by valgrind,", function()
+    local VALGRIND = "valgrind -q --error-exitcode=9 --leak-check=full "
+    local SHORT = {
+      { "store/handles_test", "5000 5000 random" }, { "store/timers_test", "2000 50" },
+      { "base/buffer_test", "2000" }, { "net/stream_test", "1000" },
+      { "loop/loop_test", "300 random" }, { "loop/loop_test", "1 watch" },
+    }
+    for _, run in ipairs(SHORT) do
+      local seed = support.seeds(1)[1]
+      it(("is clean in %s %s (seed %d)"):format(run[1], run[2], seed), function()
+        expect_ok(VALGRIND .. command(run[1], seed, run[2]), { timeout = 120 })
+      end)
+    end
+  end)
+end

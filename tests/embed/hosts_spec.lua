@@ -1,0 +1,298 @@
+-- The programs of scripts/embed: each is built by the command in its comment,
+-- from the installed library, and run.
+local redis_client = require "tests.support.redis_client"
+local server = require "tests.support.server"
+local sockets = require "tests.support.sockets"
+local support = require "tests.support"
+local tl = require "timerlua"
+
+-- A copy of the folder beside the installed library; both stay under build/.
+local home = support.build .. "/hosts"
+local prefix = home .. "/prefix"
+local FLAGS = support.sanitized
+  and "-g -fsanitize=address,undefined -fno-sanitize-recover=undefined" or ""
+
+local function shell(command, options)
+  local result = support.shell(([[
+    cd %s/embed || exit
+    export PKG_CONFIG_PATH=%s/lib/pkgconfig LD_LIBRARY_PATH=%s/lib
+    cc() { command cc -Wall -Wextra -Werror %s "$@"; }
+    %s]]):format(home, prefix, prefix, FLAGS, command), options)
+  assert.equal("", result.err)
+  assert.equal(0, result.code)
+  return result.out
+end
+
+local function install()
+  support.shell(("rm -rf %s && mkdir -p %s && cp -r scripts/embed %s"):format(home, home, home))
+  local result = support.shell(
+    ("make NO_INSTALL=1 BUILD=%s SANITIZE=%s PREFIX=%s install-library"):format(
+      support.build, support.sanitized and 1 or 0, prefix), { timeout = 300 })
+  assert.equal(0, result.code, result.err)
+end
+
+-- The commands of the comment that call the compiler.
+local function build_commands(path)
+  local comment = support.read(path):match("^/%*.-%*/"):gsub("\\\n%s*", "")
+  local commands = {}
+  for line in comment:gmatch("[^\n]+") do
+    commands[#commands + 1] = line:match("^%s+(cc .*)$")
+  end
+  return commands
+end
+
+local function build(name)
+  local commands = build_commands("scripts/embed/" .. name .. ".c")
+  assert.is_true(#commands > 0, name)
+  shell(table.concat(commands, " && "))
+end
+
+local function lines_of(text)
+  local lines = {}
+  for line in text:gmatch("([^\n]*)\n") do lines[#lines + 1] = line end
+  return lines
+end
+
+setup(install)
+
+describe("the programs in scripts/embed", function()
+  it("are short, and say what they show and how they are built and run", function()
+    local count = 0
+    for path in support.shell("ls scripts/embed/*.c").out:gmatch("%S+") do
+      local lines = lines_of(support.read(path))
+      local longest = path:find("redis_module") and 110 or path:find("weechat") and 100
+        or path:find("threads") and 90 or 60
+      assert.is_true(#lines <= longest, path .. " has " .. #lines .. " lines")
+      local name = path:match("(%w+)%.c$")
+      assert.is_true(#build_commands(path) > 0 or name == "deepbind", path)
+      count = count + 1
+    end
+    assert.is_true(count >= 9)
+  end)
+end)
+
+describe("a host whose own loop polls the runtime's descriptor:", function()
+  local EXPECTED = { "LINE 1", "LINE 2", "LINE 3", "LINE 4", "LINE 5", "all ticks, 0 early" }
+
+  local function with(...)
+    local lines = { unpack(EXPECTED) }
+    for _, line in ipairs { ... } do lines[#lines + 1] = line end
+    return lines
+  end
+
+  it("epoll", function()
+    build "epoll_host"
+    local said = lines_of(shell("echo hello | ./epoll_host hosted.lua"))
+    local inputs = 0
+    for i = #said, 1, -1 do
+      if said[i] == "input: hello" then
+        table.remove(said, i)
+        inputs = inputs + 1
+      end
+    end
+    assert.equal(1, inputs)
+    assert.same(EXPECTED, said)
+  end)
+
+  it("GLib", function()
+    build "glib_host"
+    assert.same(with("the loop beat meanwhile"), lines_of(shell("./glib_host hosted.lua")))
+  end)
+
+  it("libuv", function()
+    build "libuv_host"
+    assert.same(with("the loop beat meanwhile"), lines_of(shell("./libuv_host hosted.lua")))
+  end)
+
+  it("none waits: frames of a game", function()
+    build "game_host"
+    local said = lines_of(shell("./game_host hosted.lua"))
+    local last = table.remove(said)
+    assert.same(EXPECTED, said)
+    assert.is_true(tonumber(last:match("^(%d+) frames, %d+ of them full$")) >= 90, last)
+  end)
+
+  it("and work beyond a frame's budget is left for the next frames", function()
+    support.write(home .. "/embed/busy.lua", [[
+      local tl = require "timerlua"
+      for i = 1, 60 do
+        local till = tl.now() + 0.001 -- as long as the budget
+        while tl.now() < till do end
+        io.write(i, i < 60 and " " or "\n")
+        tl.sleep(0)
+      end]])
+    local said = lines_of(shell("./game_host busy.lua"))
+    local order = {}
+    for i = 1, 60 do order[i] = i end
+    assert.equal(table.concat(order, " "), said[1])
+    local frames, full = said[2]:match("^(%d+) frames, (%d+) of them full$")
+    assert.is_true(tonumber(full) >= 30, said[2])
+    assert.is_true(tonumber(frames) > tonumber(full), said[2])
+  end)
+end)
+
+describe("a host that gives its thread away:", function()
+  it("timers from C", function()
+    build "timers_host"
+    -- where the machine stalls, ticks are skipped and come after others
+    local said, ticks = shell("./timers_host"), {}
+    for tick in said:gmatch("tick (%d)\n") do ticks[#ticks + 1] = tick end
+    assert.same({ "1", "2", "3", "4" }, ticks)
+    assert.truthy(said:find("^after 5 ms\n.*after 25 ms\n"))
+    assert.is_nil(said:find("never", 1, true))
+    assert.truthy(said:find("6 timers fired, 0 left\n$"))
+  end)
+
+  it("four threads that post to one another", function()
+    build "threads_host"
+    local said = lines_of(shell("./threads_host"))
+    table.sort(said)
+    local expected = {}
+    for i = 1, 4 do expected[i] = ("thread %d: 250 posts, status 0"):format(i - 1) end
+    assert.same(expected, said)
+  end)
+end)
+
+-- Programs of others are not built with the sanitizers, so they cannot load what is.
+if support.sanitized then return end
+
+local ENVIRONMENT = ("env LD_LIBRARY_PATH=%s/lib "):format(prefix)
+
+describe("redis-server with a module", function()
+  local folder = home .. "/redis"
+
+  local function start()
+    build "redis_module"
+    os.execute("mkdir -p " .. folder)
+    local redis = server.command(ENVIRONMENT ..
+      ("redis-server --port 0 --unixsocket %s/socket --dir %s --save '' --loadmodule"
+      .. " %s/embed/redis_deepbind.so %s/embed/redis_module.so %s/embed/redis_keys.lua"):format(
+      folder, folder, home, home, home))
+    redis:await("eady to accept connections")
+    return redis
+  end
+
+  local function connect()
+    return redis_client.new(assert(tl.connect("unix:" .. folder .. "/socket")))
+  end
+
+  it("runs a script's timers on keys, and its server, while it serves clients", function()
+    local redis = start()
+    sockets.run(function()
+      local client = connect()
+      assert.equal("OK", client:call("SET", "limit:mail", "3"))
+      server.await("refill", function() return client:call("GET", "tokens:mail") == "3" end)
+
+      local taker = assert(tl.connect(client:call("GET", "server")))
+      local function take(line)
+        assert(taker:send(line .. "\n"))
+        return taker:receive("*l")
+      end
+      assert.equal("what?", take("give"))
+      assert.equal("yes", take("take mail"))
+      -- no budget is left in the end, and then there is one again
+      server.await("end of the budget", function() return take("take mail") == "no" end)
+      server.await("new budget", function() return take("take mail") == "yes" end)
+      taker:close()
+
+      server.await("message", function() return client:call("GET", "message") end)
+      assert.equal("ERR value is not an integer or out of range", client:call("GET", "message"))
+      client:close()
+    end)
+    assert.equal(0, redis:stop().code)
+  end)
+
+  it("keeps the timers' grid under load, and when it forks", function()
+    local redis = start()
+    sockets.run(function()
+      local client = connect()
+      local function refills() return tonumber(client:call("GET", "refills") or 0) end
+      local first, start_at = refills(), tl.now()
+      assert.truthy(client:call("BGSAVE"))
+      local calls = 0
+      while tl.now() < start_at + 0.5 do
+        client:call("SET", "key:" .. calls % 100, calls)
+        calls = calls + 1
+      end
+      local ticks, seconds = refills() - first, tl.now() - start_at
+      assert.is_true(math.abs(ticks - seconds / 0.05) <= 3,
+        ("%d ticks in %.3f s"):format(ticks, seconds))
+      assert.is_true(calls > 100)
+      server.await("end of the fork", function()
+        return client:call("INFO", "persistence"):find("rdb_bgsave_in_progress:0", 1, true)
+      end)
+      client:close()
+    end)
+    assert.equal(0, redis:stop().code)
+  end)
+
+  it("is told of a script's errors, and lives on", function()
+    local path = home .. "/embed/redis_keys.lua"
+    local script = support.read(path)
+    support.write(path, [[
+      local tl = require "timerlua"
+      tl.every("5ms", function() error("no luck") end)
+      tl.after("50ms", function() os.exit(3) end)
+      redis.call("SET")
+      redis.call("NONE", 1)
+      redis.call("SET", "here", "yes")]])
+    local redis = start()
+    support.write(path, script)
+    redis:await("no luck.*no luck.*no luck.*the script ended")
+    sockets.run(function()
+      local client = connect()
+      assert.equal("yes", client:call("GET", "here"))
+      client:close()
+    end)
+    assert.equal(0, redis:stop().code)
+  end)
+end)
+
+describe("WeeChat with a plugin", function()
+  local folder = home .. "/weechat"
+  local address = "unix:" .. folder .. "/clock"
+
+  local function start()
+    build "weechat_plugin"
+    os.execute(("rm -rf %s; mkdir -p %s"):format(folder, folder))
+    local chat = server.command(ENVIRONMENT ..
+      ("TIMERLUA_SCRIPT=%s/embed/weechat_clock.lua CLOCK_ADDRESS=%s weechat-headless --stdout"
+      .. " -d %s -p -r '/plugin load %s/embed/timerlua.so'"):format(home, address, folder, home))
+    server.await("socket", function() return support.shell("test -S " .. folder
+      .. "/clock").code == 0 end)
+    return chat
+  end
+
+  it("has a script's timers and sockets among its own", function()
+    local chat = start()
+    sockets.run(function()
+      local clock = assert(tl.connect(address))
+      local function ask(line)
+        assert(clock:send(line .. "\n"))
+        local ticks, early, seconds, said =
+          clock:receive("*l"):match("^(%d+) ticks, (%d+) early, ([%d.]+) s, said (.*)$")
+        assert.equal("0", early)
+        assert.is_true(math.abs(tonumber(ticks) - tonumber(seconds) / 0.01) <= 20, ticks)
+        return said, tonumber(seconds)
+      end
+      assert.equal("nothing", (ask "hello"))
+      -- WeeChat's own timer, its command, and back into the script
+      local _, asked = ask "/wait 200ms /timerlua it works"
+      local said, seconds
+      server.await("answer", function()
+        said, seconds = ask "so?"
+        return said ~= "nothing"
+      end)
+      assert.equal("it works", said)
+      assert.is_true(seconds - asked >= 0.199)
+
+      -- the script's own end, and the host's
+      assert(clock:send("/plugin unload timerlua\n"))
+      assert.truthy(clock:receive("*l"))
+      assert.equal("closed", (select(2, clock:receive("*l"))))
+      clock:close()
+    end)
+    assert.equal(0, support.shell("kill -0 " .. chat.pid).code)
+    assert.equal(0, chat:stop().code)
+  end)
+end)
