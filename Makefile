@@ -49,16 +49,15 @@ Q := $(if $(V),,@)
 
 WARN += -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden $(WARN) \
-  -Iruntime -I$(BUILD) $(LUAJIT_CFLAGS) $(CFLAGS) $(LTO) $(CPPFLAGS)
+  -iquote runtime -iquote $(BUILD) $(LUAJIT_CFLAGS) $(CFLAGS) $(LTO) $(CPPFLAGS)
 
-SOURCES := $(filter-out runtime/resolver_$(OTHER_RESOLVER).c, \
-  $(wildcard runtime/*.c))
+SOURCES := $(filter-out runtime/sys/resolver_$(OTHER_RESOLVER).c, \
+  $(wildcard runtime/*/*.c runtime/*/*/*.c))
 OBJECTS := $(SOURCES:runtime/%.c=$(BUILD)/obj/%.o)
-object = $(1:%=$(BUILD)/obj/%.o)
-PROGRAM_ONLY := $(call object,main host)
-LIBRARY_ONLY := $(call object,runtime memory running load call values handlers)
+PROGRAM_ONLY := $(filter $(BUILD)/obj/app/%,$(OBJECTS))
+LIBRARY_ONLY := $(filter $(BUILD)/obj/embed/%,$(OBJECTS))
 CORE_OBJECTS := $(filter-out $(PROGRAM_ONLY) $(LIBRARY_ONLY) \
-  $(call object,bundle),$(OBJECTS))
+  $(BUILD)/obj/lua/bundle.o,$(OBJECTS))
 LIBRARY_OBJECTS := $(filter-out $(PROGRAM_ONLY),$(OBJECTS))
 MODULES := $(sort $(wildcard lua/timerlua/*.lua))
 PROGRAM := $(BUILD)/timerlua
@@ -98,19 +97,19 @@ deps-build:
 # Everything that is compiled waits for the packages to be there.
 $(OBJECTS) $(BUILD)/abi_text.h $(BUILD)/lua_modules.h: | deps-build
 
-$(BUILD)/abi_text.h: runtime/embed.lua runtime/timerlua_abi.h
+$(BUILD)/abi_text.h: runtime/lua/embed.lua runtime/timerlua_abi.h
 	@mkdir -p $(@D)
-	$(Q)$(LUAJIT) runtime/embed.lua abi runtime/timerlua_abi.h > $@
+	$(Q)$(LUAJIT) runtime/lua/embed.lua abi runtime/timerlua_abi.h > $@
 
-$(BUILD)/lua_modules.h: runtime/embed.lua $(MODULES)
+$(BUILD)/lua_modules.h: runtime/lua/embed.lua $(MODULES)
 	@mkdir -p $(@D)
-	$(Q)$(LUAJIT) runtime/embed.lua modules $(MODULES) > $@
+	$(Q)$(LUAJIT) runtime/lua/embed.lua modules $(MODULES) > $@
 
-$(BUILD)/obj/module.o: $(BUILD)/abi_text.h
-$(BUILD)/obj/bundle.o: $(BUILD)/lua_modules.h
+$(BUILD)/obj/lua/module.o: $(BUILD)/abi_text.h
+$(BUILD)/obj/lua/bundle.o: $(BUILD)/lua_modules.h
 
 # Another resolver than in the last build: link again.
-$(BUILD)/obj/lookup.o: $(BUILD)/resolver-$(RESOLVER)
+$(BUILD)/obj/sys/lookup.o: $(BUILD)/resolver-$(RESOLVER)
 $(BUILD)/resolver-$(RESOLVER):
 	@mkdir -p $(@D)
 	@rm -f $(BUILD)/resolver-*
@@ -169,8 +168,9 @@ fuzzers: deps-build $(FUZZERS)
 
 lint: all format-check
 	@.ci/install lint
-	$(Q)printf '%s\n' $(sort $(SOURCES) runtime/resolver_thread.c) | xargs -P "$$(nproc)" -I{} \
-	  clang-tidy --quiet {} -- $(filter -std% -D% -I%,$(ALL_CFLAGS))
+	$(Q)printf '%s\n' $(sort $(SOURCES) runtime/sys/resolver_thread.c) | xargs -P "$$(nproc)" -I{} \
+	  clang-tidy --quiet {} -- $(filter -std% -D%,$(ALL_CFLAGS)) \
+	  -iquote runtime -iquote $(BUILD) $(LUAJIT_CFLAGS)
 	$(Q)cppcheck --quiet --error-exitcode=1 --std=c11 \
 	  --enable=warning,performance,portability --inline-suppr \
 	  -Iruntime -I$(BUILD) runtime
@@ -179,7 +179,7 @@ lint: all format-check
 format format-check: deps-build
 	@.ci/install lint
 	$(Q)clang-format $(if $(filter format,$@),-i,--dry-run --Werror) \
-	  runtime/*.c runtime/*.h tests/c/*/*.c tests/embed/*.c \
+	  runtime/*.h runtime/*/*.[ch] runtime/*/*/*.[ch] tests/c/*/*.c tests/embed/*.c \
 	  tests/faults/*.c tests/support/*.c bench/*.c scripts/embed/*.[ch]
 
 bench: all

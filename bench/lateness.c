@@ -1,10 +1,10 @@
-/* What recording one lateness costs: runtime/histogram.h on values as they
+/* What recording one lateness costs: runtime/base/histogram.h on values as they
    occur, microseconds to milliseconds. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-#include "../runtime/histogram.h"
+#include "../runtime/base/histogram.h"
 
 enum { VALUES = 4096, ROUNDS = 5000 };
 

@@ -4,7 +4,7 @@ VERSION := $(shell sed 's/return "\(.*\)"/\1/' lua/timerlua/version.lua)
 SONAME := libtimerlua.so.0
 SHARED := $(BUILD)/$(SONAME)
 STATIC := $(BUILD)/libtimerlua.a
-LIBRARIES := $(SHARED) $(BUILD)/libtimerlua.so $(STATIC)
+LIBRARIES := $(SHARED) $(BUILD)/libtimerlua.so $(STATIC) $(BUILD)/include/timerlua.h
 
 # LuaJIT's archive cannot go into a shared object, so its library is needed.
 $(SHARED): $(LIBRARY_OBJECTS) packaging/library.map
@@ -16,6 +16,11 @@ $(SHARED): $(LIBRARY_OBJECTS) packaging/library.map
 
 $(BUILD)/libtimerlua.so: $(SHARED)
 	@ln -sf $(SONAME) $@
+
+# The public header alone: runtime/ has folders named as the system's are.
+$(BUILD)/include/timerlua.h: runtime/timerlua.h
+	@mkdir -p $(@D)
+	@ln -sf "$(abspath $<)" $@
 
 # One object, so that what is hidden is hidden from the host's linker too.
 $(STATIC): $(LIBRARY_OBJECTS) packaging/library.map

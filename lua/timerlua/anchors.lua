@@ -1,5 +1,5 @@
 -- What keeps callbacks and objects alive: pages of a Lua table that mirror the
--- core's pages of handles. The dispatcher reads them (runtime/dispatch.c).
+-- core's pages of handles. The dispatcher reads them (runtime/lua/dispatch.c).
 local bit = require "bit"
 local new_table = require "table.new"
 local core = require "timerlua.ffi"
@@ -7,7 +7,7 @@ local misuse = require "timerlua.misuse"
 
 local pages = core.core.anchors
 local band, rshift = bit.band, bit.rshift
-local PAGE_BITS, PAGE_MASK = 10, 1023 -- TL_PAGE_BITS in runtime/handles.h
+local PAGE_BITS, PAGE_MASK = 10, 1023 -- TL_PAGE_BITS in runtime/store/handles.h
 
 local MOST_ARGUMENTS = 4000 -- what a coroutine's stack surely takes
 

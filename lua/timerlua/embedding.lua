@@ -1,4 +1,4 @@
--- Inside a program that embeds the runtime (runtime/load.c, running.c): the
+-- Inside a program that embeds the runtime (runtime/embed/load.c, running.c): the
 -- script's main task, its end, its output, and what it shall not do to its
 -- host.
 local core = require "timerlua.ffi"
@@ -11,7 +11,7 @@ local wait = require "timerlua.wait"
 require "timerlua" -- scripts find it loaded, also when they may not load files
 
 local dispatcher = core.core
-local TELL_ERROR, TELL_LOG = 0, 1 -- TL_TELL_OF_... in runtime/callbacks.h
+local TELL_ERROR, TELL_LOG = 0, 1 -- TL_TELL_OF_... in runtime/lua/callbacks.h
 
 local embedding = {
   --- What ends a cancelled task, and one that called os.exit.

@@ -43,7 +43,7 @@ local function ask_c(expressions)
   lines[#lines + 1] = "return 0; }\n"
   local program = support.temporary()
   local source = support.temporary(table.concat(lines, "\n"))
-  local r = support.shell(("cc -std=c11 -Iruntime -x c %s -o %s && %s"):format(
+  local r = support.shell(("cc -std=c11 -iquote runtime -x c %s -o %s && %s"):format(
     source, program, program))
   os.remove(source)
   os.remove(program)

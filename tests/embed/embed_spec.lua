@@ -346,7 +346,7 @@ describe("the header", function()
     it("compiles as " .. language, function()
       local compiler = language:find("^c%+%+") and "c++" or "cc"
       local r = support.shell(("echo '#include \"timerlua.h\"\nint x = TL_DONE;' | "
-        .. "%s -x %s -pedantic -Wall -Wextra -Werror -Iruntime -c - -o /dev/null")
+        .. "%s -x %s -pedantic -Wall -Wextra -Werror -iquote runtime -c - -o /dev/null")
         :format(compiler, language), { timeout = 30 })
       assert.equal("", r.err)
       assert.equal(0, r.code)

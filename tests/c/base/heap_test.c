@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "heap.h"
+#include "base/heap.h"
 
 enum { MOST = 500, MANY = 100000 };
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "histogram.h"
+#include "base/histogram.h"
 
 static uint64_t state;
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "ring.h"
+#include "base/ring.h"
 
 enum { MOST = 4096, LONGEST = 200 };
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "wheel.h"
+#include "base/wheel.h"
 
 enum { MOST = 3000, MANY = 500000 };
 

@@ -4,9 +4,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "buffer.h"
+#include "base/buffer.h"
 #include "check.h"
-#include "framing.h"
+#include "base/framing.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

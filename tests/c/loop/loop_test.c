@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "loop.h"
+#include "loop/loop.h"
 
 enum { MOST = 150 };
 

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "loop.h"
-#include "stream.h"
+#include "loop/loop.h"
+#include "net/stream.h"
 
 enum { MOST = 300000 };
 

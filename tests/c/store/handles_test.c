@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "handles.h"
+#include "store/handles.h"
 
 enum { MOST = 6000, ENDED = 4096, DIRECTORY_BYTES = 64 };
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "timers.h"
+#include "store/timers.h"
 
 enum { LEFT = 10, NS_PER_S = 1000000000 };
 

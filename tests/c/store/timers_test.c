@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "timers.h"
+#include "store/timers.h"
 
 enum { MOST = 400 };
 

@@ -1,0 +1,140 @@
+/* The program timerlua: signals and exit status around a host.
+
+   Ways to end, and what each owes:
+
+                              "stop"    children      queued  terminal,  PID
+                              handlers                output  O_NONBLOCK file
+     by itself, tl.stop, an
+     error, first HUP INT TERM  yes    TERM, KILL      yes      yes      yes
+     os.exit                    no     TERM, KILL      yes      yes      yes
+     second of these, QUIT,
+     ABRT, ALRM, USR1 ...       no     TERM: kernel    no       yes      no
+     KILL, a fault              no     TERM: kernel    no       no       no
+
+   Handlers and children are the loop's and program.lua's, the PID file exit's,
+   the rest is here. The kernel's TERM is that of TL_SPAWN_FOLLOWS. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "app/state_owner.h"
+
+/* Written before the handlers are set, read by them; NULL once it is closed. */
+static tl_loop *_Atomic signalled_loop;
+static atomic_bool stopping;
+
+static void end_by_signal(int number)
+{
+    (void)signal(number, SIG_DFL);
+    (void)raise(number);
+}
+
+/* End by a signal at once, but leave the terminal as it was. */
+static void on_fatal(int number)
+{
+    tl_loop *loop = atomic_load(&signalled_loop);
+    if (loop != NULL)
+        tl_standard_restore(loop);
+    end_by_signal(number);
+}
+
+static void catch_signal(int number, void (*handler)(int), int flags)
+{
+    struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
+    struct sigaction before;
+    (void)sigemptyset(&action.sa_mask);
+    /* nohup and shells' background jobs ignore signals on purpose */
+    if (sigaction(number, NULL, &before) == 0 && before.sa_handler == SIG_IGN)
+        return;
+    (void)sigaction(number, &action, NULL);
+}
+
+/* SA_RESETHAND tells signals.c that this is the default action, but for the
+   terminal: what it has taken already is not to end the process after all. */
+static void catch_fatal(int number)
+{
+    catch_signal(number, on_fatal, (int)SA_RESETHAND);
+}
+
+/* The first signal asks the loop to end; a second one ends the process, also
+   when the script never returns to the loop. */
+static void on_signal(int number)
+{
+    tl_loop *loop = atomic_load(&signalled_loop);
+    if (atomic_exchange(&stopping, true) || loop == NULL)
+        on_fatal(number);
+    else
+        tl_loop_wake(loop, number);
+}
+
+/* os.exit leaves nothing queued behind. It does not return to the loop, so a
+   signal that comes while the last reader takes its time ends the process. */
+static void on_exit_called(void)
+{
+    atomic_store(&stopping, true);
+    tl_loop *loop = atomic_load(&signalled_loop);
+    if (loop != NULL)
+        (void)tl_standard_end(loop);
+    atomic_store(&signalled_loop, NULL);
+}
+
+/* Writing to a closed pipe is an error that the writer sees. A handler rather
+   than SIG_IGN: programs that the script starts do not inherit it. */
+static void ignore_signal(int number)
+{
+    (void)number;
+}
+
+/* Where one of the descriptors 0 to 2 is closed, the next file to be opened
+   would become standard input or output. It is /dev/null instead, open for the
+   other direction, so that its use fails as that of a closed one does. */
+static void hold_numbers(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
+static const int orderly[] = {SIGHUP, SIGINT, SIGTERM};
+
+static void catch_signals(void)
+{
+    static const int fatal[] = {SIGQUIT, SIGABRT,   SIGALRM, SIGUSR1, SIGUSR2,
+                                SIGPWR,  SIGVTALRM, SIGPROF, SIGXCPU, SIGXFSZ};
+    for (size_t i = 0; i < sizeof orderly / sizeof *orderly; i++)
+        catch_signal(orderly[i], on_signal, 0);
+    for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++)
+        catch_fatal(fatal[i]);
+    catch_signal(SIGPIPE, ignore_signal, 0);
+}
+
+int main(int argc, char **argv)
+{
+    hold_numbers();
+    tl_host *host = tl_host_open();
+    if (host == NULL)
+        return EXIT_FAILURE;
+    atomic_store(&signalled_loop, tl_host_loop(host));
+    (void)atexit(on_exit_called);
+    catch_signals();
+    int ended_by = 0;
+    int code = tl_host_run(host, argc, argv, &ended_by);
+    /* one that comes now ends a process whose last output nobody reads */
+    for (size_t i = 0; i < sizeof orderly / sizeof *orderly; i++)
+        catch_fatal(orderly[i]);
+    int lost = tl_host_finish(host);
+    atomic_store(&signalled_loop, NULL);
+    tl_host_close(host);
+    if ((fflush(stdout) != 0 || ferror(stdout) || lost) && code == 0)
+        code = EXIT_FAILURE; /* output was lost: disk full, pipe closed */
+    if (ended_by) {          /* so that shells and service managers see it */
+        (void)fflush(NULL);
+        end_by_signal(ended_by);
+    }
+    return code;
+}

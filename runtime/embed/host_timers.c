@@ -1,0 +1,114 @@
+/* A runtime's timers and watches for C: see timerlua.h. */
+#include "embed/runtime.h"
+
+_Static_assert((int)TL_WATCH_READ == TL_READ &&
+                   (int)TL_WATCH_WRITE == TL_WRITE &&
+                   (int)TL_WATCH_ERROR == TL_ERROR &&
+                   (int)TL_WATCH_HANGUP == TL_HANGUP &&
+                   (int)TL_ELIMIT == TL_LIMIT,
+               "timerlua.h and timerlua_abi.h say the same");
+
+static uint64_t name_of(tl_id id)
+{
+    return (uint64_t)id.generation << 32 | id.slot;
+}
+
+/* The function of a handle that was started, or the handle's end. */
+static tl_native *keep(tl_runtime *rt, tl_id id, void *argument, uint64_t *name)
+{
+    tl_native *native = tl_natives_add(&rt->d->natives, id);
+    if (native == NULL) {
+        tl_handle_close(rt->loop, id.slot, id.generation);
+        return NULL;
+    }
+    native->argument = argument;
+    if (name != NULL)
+        *name = name_of(id);
+    return native;
+}
+
+static int failed(tl_runtime *rt, int error, const char *what)
+{
+    return tl__runtime_fail(rt, error, "%s: %s", what, tl_error_text(error));
+}
+
+static int start_timer(tl_runtime *rt, int64_t delay_ns, int options,
+                       tl_timer_function *function, void *argument,
+                       uint64_t *name)
+{
+    tl_id id;
+    int error = tl_timer_start(rt->loop, &id, delay_ns, delay_ns, options, 0);
+    tl_native *native = NULL;
+    if (error == 0) {
+        native = keep(rt, id, argument, name);
+        error = native != NULL ? 0 : -ENOMEM;
+    }
+    if (error)
+        return failed(rt, error, "timer");
+    native->function.timer = function;
+    rt->told_done = false;
+    return 0;
+}
+
+int tl_after(tl_runtime *runtime, int64_t delay_ns, tl_timer_function *function,
+             void *argument, uint64_t *id)
+{
+    int error = tl__runtime_check(runtime);
+    if (error)
+        return error;
+    if (delay_ns < 0 || function == NULL)
+        return failed(runtime, -EINVAL, "tl_after");
+    return start_timer(runtime, delay_ns, TL_MONOTONIC, function, argument, id);
+}
+
+int tl_every(tl_runtime *runtime, int64_t period_ns,
+             tl_timer_function *function, void *argument, uint64_t *id)
+{
+    int error = tl__runtime_check(runtime);
+    if (error)
+        return error;
+    if (period_ns <= 0 || function == NULL)
+        return failed(runtime, -EINVAL, "tl_every");
+    return start_timer(runtime, period_ns, TL_MONOTONIC | TL_RECUR, function,
+                       argument, id);
+}
+
+int tl_watch(tl_runtime *runtime, int fd, int interest,
+             tl_watch_function *function, void *argument, uint64_t *name)
+{
+    int error = tl__runtime_check(runtime);
+    if (error)
+        return error;
+    if (function == NULL || interest < TL_WATCH_READ ||
+        interest > (TL_WATCH_READ | TL_WATCH_WRITE))
+        return failed(runtime, -EINVAL, "tl_watch");
+    tl_id id;
+    tl_native *native = NULL;
+    error = tl_watch_start(runtime->loop, &id, fd, interest);
+    if (error == 0) {
+        native = keep(runtime, id, argument, name);
+        error = native != NULL ? 0 : -ENOMEM;
+    }
+    if (error)
+        return failed(runtime, error, "tl_watch");
+    native->function.watch = function;
+    native->fd = fd;
+    runtime->told_done = false;
+    return 0;
+}
+
+int tl_cancel(tl_runtime *runtime, uint64_t name)
+{
+    int error = tl__runtime_check(runtime);
+    if (error)
+        return error;
+    tl_id id = {(uint32_t)name, (uint32_t)(name >> 32)};
+    if (tl_natives_find(&runtime->d->natives, id) == NULL)
+        return 0;
+    int result = tl_timer_cancel(runtime->loop, id.slot, id.generation);
+    if (result & TL_ENDED)
+        tl_natives_remove(&runtime->d->natives, id);
+    if (runtime->loop->active == 0)
+        tl__runtime_changed(runtime);
+    return result & TL_CANCELLED;
+}

@@ -1,0 +1,341 @@
+/* A runtime's life: see timerlua.h. */
+#include "embed/runtime.h"
+
+#include <lauxlib.h>
+#include <luajit.h>
+#include <lualib.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lua/bundle.h"
+#include "lua/dispatch.h"
+#include "lua/module.h"
+#include "loop/wakeup.h"
+
+enum { DEFAULT_POST_BYTES = 65536 };
+
+/* --- errors ------------------------------------------------------------- */
+
+int tl__runtime_fail(tl_runtime *rt, int error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is */
+    (void)vsnprintf(rt->error, sizeof rt->error, format, arguments);
+    va_end(arguments);
+    return error;
+}
+
+const char *tl_error(tl_runtime *runtime)
+{
+    if (runtime == NULL || !pthread_equal(runtime->owner, pthread_self()))
+        return "";
+    return runtime->error;
+}
+
+/* What the dispatcher and Lua have to tell. */
+static void tell(tl_runtime *rt, int what, const char *text, size_t length)
+{
+    if (what != TL_TELL_OF_ERROR) {
+        if (rt->config.on_log != NULL)
+            rt->config.on_log(rt, text, length, rt->config.data);
+        return;
+    }
+    if (rt->config.on_error != NULL)
+        rt->config.on_error(rt, text, length, rt->config.data);
+    else
+        (void)tl__runtime_fail(
+            rt, 0, "%.*s", length < INT32_MAX ? (int)length : INT32_MAX, text);
+}
+
+/* --- protected calls ---------------------------------------------------- */
+
+tl_runtime *tl__runtime_of(lua_State *L)
+{
+    return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+int tl__runtime_protected(tl_runtime *rt, int body, void *frame, int *answer)
+{
+    lua_State *L = rt->runner;
+    void *outer = rt->frame;
+    int top = lua_gettop(L);
+    rt->frame = frame;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, rt->bodies[body]);
+    int status = lua_pcall(L, 0, answer != NULL, 0);
+    rt->frame = outer;
+    if (status == 0 && answer != NULL)
+        *answer = lua_isboolean(L, -1) ? lua_toboolean(L, -1)
+                                       : (int)lua_tointeger(L, -1);
+    if (status != 0) {
+        /* no conversion here: it could fail for want of memory */
+        const char *text = lua_type(L, -1) == LUA_TSTRING
+                               ? lua_tostring(L, -1)
+                               : "(error object is not a string)";
+        status = tl__runtime_fail(
+            rt, status == LUA_ERRMEM ? -ENOMEM : TL_ERAISED, "%s", text);
+    }
+    lua_settop(L, top);
+    return status;
+}
+
+/* --- modules ------------------------------------------------------------ */
+
+/* core.tell(what, text): for timerlua.embedding. */
+static int core_tell(lua_State *L)
+{
+    tl_runtime *rt = tl__runtime_of(L);
+    size_t length;
+    int what = (int)luaL_checkinteger(L, 1);
+    const char *text = luaL_checklstring(L, 2, &length);
+    tell(rt, what, text, length);
+    return 0;
+}
+
+static void describe_host(tl_runtime *rt, lua_State *L)
+{
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "timerlua.core");
+    lua_call(L, 1, 1);
+    lua_pushlightuserdata(L, rt);
+    lua_pushcclosure(L, core_tell, 1);
+    lua_setfield(L, -2, "tell");
+    lua_pushinteger(L, (lua_Integer)rt->config.flags);
+    lua_setfield(L, -2, "host_flags");
+    lua_pushboolean(L, rt->config.on_log != NULL);
+    lua_setfield(L, -2, "has_log");
+    lua_pushboolean(L, (rt->config.flags & TL_KEEP_RUNNING) != 0);
+    lua_setfield(L, -2, "keeps_running");
+    lua_pop(L, 1);
+}
+
+static int load_modules(lua_State *L)
+{
+    tl_runtime *rt = tl__runtime_of(L);
+    /* nothing made here is garbage: collecting would be a third of the time */
+    lua_gc(L, LUA_GCSTOP, 0);
+    describe_host(rt, L);
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "timerlua.embedding");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "restrict");
+    lua_call(L, 0, 0);
+    lua_getfield(L, -1, "cancelled");
+    rt->cancelled_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    rt->embedding_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_gc(L, LUA_GCRESTART, 0);
+    rt->d->bare = false;
+    return 0;
+}
+
+int tl__runtime_modules(tl_runtime *rt)
+{
+    if (!rt->d->bare)
+        return 0;
+    int error = tl__runtime_protected(rt, TL_BODY_MODULES, NULL, NULL);
+    if (error)
+        (void)lua_gc(rt->L, LUA_GCRESTART, 0);
+    return error;
+}
+
+lua_State *tl_lua(tl_runtime *runtime)
+{
+    if (tl__runtime_check(runtime) != 0 || tl__runtime_modules(runtime) != 0)
+        return NULL;
+    return runtime->L;
+}
+
+/* --- life --------------------------------------------------------------- */
+
+const char *tl_version(void)
+{
+    return tl_bundle_version();
+}
+
+static int open_state(lua_State *L)
+{
+    static const lua_CFunction bodies[TL_BODIES] = {
+        [TL_BODY_STEP] = tl_dispatch_step, [TL_BODY_RUN] = tl__body_run,
+        [TL_BODY_MODULES] = load_modules,  [TL_BODY_LOAD] = tl__body_load,
+        [TL_BODY_CALL] = tl__body_call,    [TL_BODY_ENDED] = tl__body_ended,
+    };
+    tl_runtime *rt = lua_touserdata(L, 1);
+    lua_gc(L, LUA_GCSTOP, 0);
+    luaL_openlibs(L);
+    lua_getglobal(L, "jit");
+    if (!lua_istable(L, -1)) {
+        errno = ELIBBAD;
+        return luaL_error(L, "these are another Lua's functions");
+    }
+    tl_bundle_preload(L);
+    rt->runner = lua_newthread(L);
+    (void)luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_newtable(L);
+    rt->results_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pushboolean(L, 0);
+    rt->named_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    for (int i = 0; i < TL_BODIES; i++) {
+        lua_pushlightuserdata(L, rt);
+        lua_pushcclosure(L, bodies[i], 1);
+        rt->bodies[i] = luaL_ref(L, LUA_REGISTRYINDEX);
+    }
+    rt->d = tl_module_open(L);
+    rt->d->hosted = true; /* the state's end does not close the loop */
+    lua_gc(L, LUA_GCRESTART, 0);
+    return 0;
+}
+
+static void set_limit(uint32_t *limit, uint32_t most)
+{
+    if (most > 0)
+        *limit = most;
+}
+
+static int configure(tl_runtime *rt)
+{
+    const tl_config *config = &rt->config;
+    tl_loop *loop = rt->loop;
+    tl_dispatcher *d = rt->d;
+    loop->hosted = true;
+    d->runtime = rt;
+    d->tell = tell;
+    d->posts = &rt->posts;
+    d->bare = true;
+    d->warn_ns = config->warn_callback_ns;
+    set_limit(&loop->handles.limits[TL_GROUP_TIMERS], config->max_timers);
+    set_limit(&loop->handles.limits[TL_GROUP_TASKS], config->max_tasks);
+    set_limit(&loop->handles.limits[TL_GROUP_DESCRIPTORS],
+              config->max_descriptors);
+    if (config->flags & TL_NO_JIT)
+        (void)luaJIT_setmode(rt->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
+    if (config->flags & TL_VIRTUAL_CLOCK)
+        (void)tl_clock_virtual(loop, -1);
+    if (config->flags & TL_KEEP_RUNNING)
+        tl_loop_hold(loop, 1);
+    tl__memory_limit(&rt->memory, rt->L, d, config->max_memory);
+    return tl__outside_begin(loop);
+}
+
+static int read_config(tl_runtime *rt, const tl_config *config)
+{
+    enum { KNOWN = 2 * TL_SIGNALS - 1 };
+    if (config == NULL)
+        return 0;
+    if (config->size < offsetof(tl_config, max_timers) ||
+        config->size > sizeof rt->config)
+        return -EINVAL;
+    memcpy(&rt->config, config, config->size);
+    if (rt->config.flags & ~(uint32_t)KNOWN ||
+        rt->config.warn_callback_ns < 0 || rt->config.turn_budget_ns < 0)
+        return -EINVAL;
+    /* Measured on Debian 12's LuaJIT: where memory runs out in compiled code,
+       one process in ten crashes; in 150 that only interpret, none. */
+    if (rt->config.max_memory > 0)
+        rt->config.flags |= TL_NO_JIT;
+    return 0;
+}
+
+/* In a forked child the state stays as it is: its finalizers would run there
+   too, and what its files have buffered would be written twice. */
+static void release(tl_runtime *rt)
+{
+    if (rt->L != NULL &&
+        (rt->loop == NULL || !tl_poller_forked(&rt->loop->poller))) {
+        /* finalizers of the script may still ask the loop for the time, and
+           have no more memory than it had */
+        rt->memory.closing = true;
+        lua_close(rt->L);
+    }
+    if (rt->d != NULL) /* its memory was the state's */
+        tl_loop_close(rt->loop);
+    tl_ring_free(&rt->posts.ring);
+    free(rt);
+}
+
+static int open_runtime(tl_runtime *rt)
+{
+    size_t bytes = rt->config.post_bytes;
+    int error = tl_ring_open(&rt->posts.ring,
+                             bytes > 0 ? bytes : (size_t)DEFAULT_POST_BYTES);
+    if (error)
+        return error;
+    rt->L = luaL_newstate();
+    if (rt->L == NULL)
+        return -ENOMEM;
+    errno = 0;
+    int status = lua_cpcall(rt->L, open_state, rt);
+    rt->loop = rt->d != NULL ? rt->d->loop : NULL;
+    lua_settop(rt->L, 0);
+    if (status != 0 || rt->d == NULL)
+        return errno != 0 ? -errno : -ENOMEM;
+    return configure(rt);
+}
+
+tl_runtime *tl_new(const tl_config *config)
+{
+    tl_runtime *rt = calloc(1, sizeof *rt);
+    if (rt == NULL)
+        return NULL;
+    rt->owner = pthread_self();
+    rt->told_done = true;
+    int error = read_config(rt, config);
+    if (error == 0)
+        error = open_runtime(rt);
+    if (error < 0) {
+        release(rt);
+        errno = -error;
+        return NULL;
+    }
+    return rt;
+}
+
+int tl_free(tl_runtime *runtime)
+{
+    if (runtime == NULL)
+        return 0;
+    int error = tl__runtime_check(runtime);
+    if (error && error != -ECHILD && error != -ECANCELED)
+        return error;
+    lua_Debug frame; /* a function of the host's, called by the Lua API */
+    if (runtime->ending || tl__runtime_busy(runtime) ||
+        lua_getstack(runtime->L, 0, &frame))
+        return tl__runtime_fail(runtime, -EBUSY, "called inside a callback");
+    runtime->ending = true;
+    tl_natives_free(&runtime->d->natives);
+    release(runtime);
+    return 0;
+}
+
+/* --- figures ------------------------------------------------------------ */
+
+int tl_stats(tl_runtime *runtime, tl_runtime_stats *stats, size_t size)
+{
+    int error = tl__runtime_check(runtime);
+    if (error)
+        return error;
+    const tl_loop *loop = runtime->loop;
+    tl_loop_stats of_loop;
+    tl_loop_stats_get(runtime->loop, &of_loop);
+    const tl_runtime_stats all = {
+        .turns = loop->turns,
+        .fired = loop->fired,
+        .errors = (uint64_t)loop->shared.errors,
+        .posts = runtime->posts.handled,
+        .refused = __atomic_load_n(&runtime->posts.refused, __ATOMIC_RELAXED),
+        .slow = runtime->d->slow,
+        .timers = loop->handles.counts[TL_GROUP_TIMERS],
+        .descriptors = loop->handles.counts[TL_GROUP_DESCRIPTORS],
+        .tasks = loop->handles.counts[TL_GROUP_TASKS],
+        .lua_bytes = (uint64_t)lua_gc(runtime->L, LUA_GCCOUNT, 0) * 1024 +
+                     (uint64_t)lua_gc(runtime->L, LUA_GCCOUNTB, 0),
+        .core_bytes = (uint64_t)of_loop.bytes + runtime->d->natives.bytes +
+                      runtime->posts.ring.capacity + sizeof *runtime,
+        .status = runtime->status,
+    };
+    if (size > sizeof all || stats == NULL)
+        return tl__runtime_fail(runtime, -EINVAL, "tl_stats: no such figures");
+    memcpy(stats, &all, size);
+    return 0;
+}

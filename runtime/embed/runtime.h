@@ -1,0 +1,100 @@
+/* A runtime inside, for the files that implement timerlua.h. */
+#ifndef TL_RUNTIME_H
+#define TL_RUNTIME_H
+
+#include <errno.h>
+#include <lua.h>
+#include <pthread.h>
+
+#include "lua/callbacks.h"
+#include "loop/loop.h"
+#include "embed/memory.h"
+#include "loop/posts.h"
+#include "timerlua.h"
+
+/* C functions that are called protected; their closures are made at the start,
+   so that calling one needs no memory. */
+enum {
+    TL_BODY_STEP,
+    TL_BODY_RUN,
+    TL_BODY_MODULES,
+    TL_BODY_LOAD,
+    TL_BODY_CALL,
+    TL_BODY_ENDED,
+    TL_BODIES
+};
+
+struct tl_runtime {
+    lua_State *L;
+    lua_State *runner; /* where everything runs; the host's stack is L's */
+    tl_dispatcher *d;
+    tl_loop *loop;
+    pthread_t owner;
+    tl_config config;
+    tl_posts posts;
+    tl_memory memory;
+    int bodies[TL_BODIES]; /* in the registry */
+    int embedding_ref;     /* the module timerlua.embedding */
+    int cancelled_ref;     /* the error that ends a cancelled task */
+    char named[64];        /* the global that tl_call was for last */
+    int named_ref;         /* ... as a string of Lua's */
+    int results_ref;       /* texts that tl_call gave out */
+    bool calling;          /* inside tl_run or tl_step */
+    bool ending;           /* tl_free runs finalizers */
+    bool told_done;        /* the host knows that nothing is left */
+    int status;
+    void *frame; /* of the body that is called */
+    char error[2048];
+};
+
+/* Keep a text for tl_error, and return the error. */
+int tl__runtime_fail(tl_runtime *rt, int error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* 0 when the caller may use it. */
+static inline int tl__runtime_check(tl_runtime *rt)
+{
+    if (rt == NULL)
+        return -EINVAL;
+    if (!pthread_equal(rt->owner, pthread_self()))
+        return TL_EWRONGTHREAD;
+    if (rt->ending)
+        return -ECANCELED;
+    if (!tl_poller_forked(&rt->loop->poller))
+        return 0;
+    return tl__runtime_fail(rt, -ECHILD, "it is another process's");
+}
+
+/* Whether a function of the script runs further out. */
+static inline bool tl__runtime_nested(const tl_runtime *rt)
+{
+    return rt->d->current != NULL;
+}
+
+/* Whether it is in use further out. */
+static inline bool tl__runtime_busy(const tl_runtime *rt)
+{
+    return rt->calling || rt->d->running || rt->frame != NULL ||
+           tl__runtime_nested(rt);
+}
+
+/* Call a body with a frame of its own: 0; -ENOMEM or TL_ERAISED with a text
+   kept. The body's value, if it has one, is *answer. */
+int tl__runtime_protected(tl_runtime *rt, int body, void *frame, int *answer);
+/* The runtime that a body is called for. */
+tl_runtime *tl__runtime_of(lua_State *L);
+/* Load the Lua modules unless that is done. */
+int tl__runtime_modules(tl_runtime *rt);
+/* The host waits from now on: have the descriptor tell it of work. 1 when there
+   is some already. That nothing is left is worth telling too: once. */
+int tl__runtime_leave(tl_runtime *rt);
+/* Outside a step, something was begun or ended for the host. */
+void tl__runtime_changed(tl_runtime *rt);
+
+/* --- bodies, each where its function of timerlua.h is ------------------- */
+
+int tl__body_run(lua_State *L);
+int tl__body_ended(lua_State *L);
+int tl__body_load(lua_State *L);
+int tl__body_call(lua_State *L);
+
+#endif

@@ -1,0 +1,135 @@
+/* Handles with a descriptor: see descriptor.h. */
+#include "loop/descriptor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loop/wakeup.h"
+
+static void leave(tl_loop *loop, tl_handle *handle)
+{
+    handle->where &= (uint16_t)~TL_IN_POLLER;
+    handle->at.watch.interest = 0;
+    loop->watches--;
+}
+
+/* The number was closed while a watch had it, and is another's now: the watch
+   is told on the next turn that it is none any more. */
+static void bereave(tl_loop *loop, uint32_t slot, int fd)
+{
+    tl_handle *handle = tl_handles_at(&loop->handles, slot);
+    if (handle->kind != TL_WATCH || !(handle->where & TL_IN_POLLER) ||
+        handle->at.watch.fd != fd)
+        return;
+    leave(loop, handle);
+    tl__post(loop, (tl_id){slot, handle->generation}, handle);
+}
+
+static int add(tl_loop *loop, int fd, int interest, tl_id id)
+{
+    uint32_t before = tl_poller_owner(&loop->poller, fd);
+    int error = tl_poller_add(&loop->poller, fd, interest, id);
+    if (error == 0 && before != 0)
+        bereave(loop, before, fd);
+    return error;
+}
+
+int tl__descriptor_interest(tl_loop *loop, tl_id id, tl_handle *handle,
+                            int interest)
+{
+    bool in = handle->where & TL_IN_POLLER;
+    int fd = handle->at.watch.fd;
+    if ((int)handle->at.watch.interest == interest)
+        return 0;
+    if (interest == 0) {
+        tl_poller_remove(&loop->poller, fd, id);
+        leave(loop, handle);
+        return 0;
+    }
+    int error = in ? tl_poller_change(&loop->poller, fd, interest, id)
+                   : add(loop, fd, interest, id);
+    if (error) {
+        if (in) {
+            tl_poller_remove(&loop->poller, fd, id);
+            leave(loop, handle);
+        }
+        return error;
+    }
+    loop->watches += !in;
+    handle->where |= TL_IN_POLLER;
+    handle->at.watch.interest = (uint32_t)interest;
+    return 0;
+}
+
+void tl__hold(tl_loop *loop, tl_id id)
+{
+    tl_handle *handle = tl_handles_find(&loop->handles, id.slot, id.generation);
+    if (handle != NULL)
+        handle->flags |= TL_FLAG_BUSY;
+}
+
+void tl__descriptor_forget(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    if (!(handle->where & TL_IN_POLLER))
+        return;
+    tl_poller_forget(&loop->poller, handle->at.watch.fd, id);
+    leave(loop, handle);
+}
+
+int tl__descriptor_take(tl_loop *loop, int fd, uint32_t slot)
+{
+    if (fd < 0)
+        return 0;
+    if ((uint32_t)fd >= loop->taker_count) {
+        uint32_t count = 2 * ((uint32_t)fd + 1);
+        uint32_t *takers = realloc(loop->takers, count * sizeof *takers);
+        if (takers == NULL)
+            return -ENOMEM;
+        memset(takers + loop->taker_count, 0,
+               (count - loop->taker_count) * sizeof *takers);
+        loop->takers = takers;
+        loop->taker_count = count;
+    }
+    loop->takers[fd] = slot;
+    return 0;
+}
+
+int tl_descriptor_taken(tl_loop *loop, int fd)
+{
+    if (fd < 0 || (uint32_t)fd >= loop->taker_count)
+        return 0;
+    const tl_handle *handle = tl_handles_peek(&loop->handles, loop->takers[fd]);
+    return handle != NULL && handle->kind >= TL_STREAM &&
+           handle->kind <= TL_DATAGRAM && handle->at.watch.fd == fd;
+}
+
+int tl__agenda_reserve(tl_agenda *agenda, size_t live)
+{
+    size_t needed = agenda->count + live + 1;
+    if (needed <= agenda->capacity)
+        return 0;
+    size_t capacity = needed < 32 ? 32 : 2 * needed;
+    tl_id *ids = realloc(agenda->ids, capacity * sizeof *ids);
+    if (ids == NULL)
+        return -ENOMEM;
+    agenda->ids = ids;
+    agenda->capacity = capacity;
+    return 0;
+}
+
+int tl__scratch_reserve(tl_loop *loop)
+{
+    if (loop->scratch == NULL)
+        loop->scratch = malloc(TL_SCRATCH_BYTES);
+    return loop->scratch != NULL ? 0 : -ENOMEM;
+}
+
+void tl__post(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    if (handle->where & TL_POSTED)
+        return;
+    handle->where |= TL_POSTED;
+    tl__agenda_add(&loop->posted, id);
+    tl__outside_work(loop);
+}

@@ -1,0 +1,137 @@
+/* Operations on handles of any kind: see timerlua_abi.h. */
+#include <errno.h>
+
+#include "loop/descriptor.h"
+#include "loop/handle_ops.h"
+#include "loop/wakeup.h"
+
+void tl__set_active(tl_loop *loop, tl_handle *handle, bool active)
+{
+    if (active == !!(handle->flags & TL_FLAG_ACTIVE))
+        return;
+    handle->flags ^= TL_FLAG_ACTIVE;
+    if (handle->flags & TL_FLAG_UNREF)
+        return;
+    loop->active += active ? 1 : (size_t)-1;
+    tl__outside_less(loop);
+}
+
+void tl__leave_queue(tl_loop *loop, uint32_t slot, tl_handle *handle)
+{
+    if (tl__has_descriptor(handle)) {
+        tl_id id = {slot, handle->generation};
+        (void)tl__descriptor_interest(loop, id, handle, 0);
+    } else {
+        tl_timers_remove(tl__store_of(loop, handle), slot);
+    }
+    tl__set_active(loop, handle, false);
+}
+
+int tl_handle_open(tl_loop *loop, tl_id *id, int kind)
+{
+    return tl_handles_open(&loop->handles, kind, id);
+}
+
+static void end_handle(tl_loop *loop, uint32_t slot, tl_handle *handle)
+{
+    tl__leave_queue(loop, slot, handle);
+    tl_handles_close(&loop->handles, slot);
+}
+
+void tl_handle_close(tl_loop *loop, uint32_t slot, uint32_t generation)
+{
+    tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
+    if (handle != NULL && handle->kind <= TL_WATCH) /* sockets have their own */
+        end_handle(loop, slot, handle);
+}
+
+/* The callback of a descriptor's handle is over: look at it again. */
+static void release(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    if (handle->flags & TL_FLAG_BUSY)
+        tl__post(loop, id, handle);
+    handle->flags &= (uint8_t)~TL_FLAG_BUSY;
+}
+
+int tl_handle_done(tl_loop *loop, uint32_t slot, uint32_t generation)
+{
+    tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
+    if (handle == NULL)
+        return 0;
+    if (tl__has_descriptor(handle)) {
+        release(loop, (tl_id){slot, generation}, handle);
+        if (handle->kind != TL_WATCH || handle->flags & TL_FLAG_ACTIVE)
+            return 0;
+        end_handle(loop, slot, handle);
+        return 1;
+    }
+    handle->flags &= (uint8_t)~TL_FLAG_BUSY;
+    if (handle->where == TL_HELD)
+        tl_timers_again(tl__store_of(loop, handle), slot,
+                        handle->at.deadline_ns);
+    if (handle->flags & (TL_FLAG_ACTIVE | TL_FLAG_PAUSED))
+        return 0;
+    end_handle(loop, slot, handle);
+    return 1;
+}
+
+int tl_handle_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on)
+{
+    tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
+    if (handle == NULL)
+        return -ESTALE;
+    bool referenced = !(handle->flags & TL_FLAG_UNREF);
+    if (referenced == !!on)
+        return 0;
+    handle->flags ^= TL_FLAG_UNREF;
+    if (handle->flags & TL_FLAG_ACTIVE)
+        loop->active += on ? 1 : (size_t)-1;
+    tl__outside_less(loop);
+    return 0;
+}
+
+static void repetition_info(const tl_handle *handle, tl_handle_info *info)
+{
+    const tl_repetition *r = handle->repeat.repetition;
+    if (handle->flags & TL_FLAG_RECUR)
+        info->period = tl__seconds(r->interval_ns);
+    info->missed = (double)r->missed;
+    info->missed_total = (double)r->missed_total;
+    info->runs = (double)r->runs;
+    if (handle->flags & TL_FLAG_BUSY)
+        info->due = tl__seconds(r->due_ns);
+}
+
+int tl_handle_info_get(tl_loop *loop, uint32_t slot, uint32_t generation,
+                       tl_handle_info *info)
+{
+    const tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
+    if (handle == NULL)
+        return -ESTALE;
+    *info = (tl_handle_info){
+        .late = (double)handle->late_s,
+        .kind = handle->kind,
+        .clock = handle->flags & TL_CLOCK_MASK,
+        .fd = -1,
+        .active = !!(handle->flags & TL_FLAG_ACTIVE),
+        .running = !!(handle->flags & TL_FLAG_BUSY),
+        .paused = !!(handle->flags & TL_FLAG_PAUSED),
+        .referenced = !(handle->flags & TL_FLAG_UNREF),
+    };
+    if (tl__has_descriptor(handle)) {
+        info->fd = handle->at.watch.fd;
+        return 0;
+    }
+    info->due = tl__seconds(handle->at.deadline_ns);
+    if (handle->flags & TL_FLAG_REPEATED)
+        repetition_info(handle, info);
+    else
+        info->runs = handle->flags & TL_FLAG_BUSY ? 1 : 0;
+    return 0;
+}
+
+uint32_t tl_handle_walk(tl_loop *loop, uint32_t *slot)
+{
+    *slot = tl_handles_walk(&loop->handles, *slot);
+    return *slot ? tl_handles_at(&loop->handles, *slot)->generation : 0;
+}

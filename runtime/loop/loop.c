@@ -1,0 +1,432 @@
+/* The loop: see loop.h. */
+#include "loop/loop.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "loop/descriptor.h"
+#include "loop/handle_ops.h"
+#include "loop/jumps.h"
+#include "loop/wakeup.h"
+#include "net/port.h"
+#include "loop/readiness.h"
+#include "loop/signals.h"
+#include "sys/socket.h"
+#include "net/stream.h"
+#include "loop/watch.h"
+
+/* Pages of handles given back before the C heap is trimmed: 8 MiB. */
+enum { TRIM_PAGES = 256 };
+
+/* --- life --------------------------------------------------------------- */
+
+tl_loop *tl_loop_open(void)
+{
+    tl_loop *loop = calloc(1, sizeof *loop);
+    if (loop == NULL)
+        return NULL;
+    int error = tl_poller_open(&loop->poller);
+    if (error) {
+        free(loop);
+        errno = -error;
+        return NULL;
+    }
+    tl__signals_init(loop);
+    tl_clock_init(&loop->clock);
+    tl_handles_init(&loop->handles);
+    for (int c = 0; c < TL_CLOCKS; c++) {
+        tl_timers_init(&loop->timers[c], &loop->handles, c);
+        tl_wheel_advance(&loop->timers[c].wheel,
+                         tl_clock_read(&loop->clock, c));
+    }
+    loop->slack_ns = TL_DEFAULT_SLACK_NS;
+    tl__reset_jumps(loop);
+    return loop;
+}
+
+static void dispose(tl_loop *loop, tl_handle *handle)
+{
+    if (handle->kind == TL_STREAM)
+        tl__stream_dispose(loop, handle);
+    else if (handle->kind == TL_DATAGRAM)
+        tl__datagram_dispose(handle);
+    else if (handle->kind == TL_LISTENER)
+        tl_socket_close(handle->at.watch.fd);
+}
+
+static void drop_one(tl_loop *loop, tl_id id, const tl_handle *handle)
+{
+    if (handle->kind == TL_STREAM)
+        tl__stream_drop(loop, id);
+    else if (handle->kind == TL_DATAGRAM)
+        (void)tl_datagram_close(loop, id.slot, id.generation);
+    else if (handle->kind == TL_LISTENER)
+        (void)tl_listener_close(loop, id.slot, id.generation);
+    else if (handle->kind == TL_READINESS)
+        tl_readiness_close(loop, id.slot, id.generation);
+    else
+        tl_handle_close(loop, id.slot, id.generation);
+}
+
+void tl_loop_drop(tl_loop *loop)
+{
+    for (uint32_t slot = 0;
+         (slot = tl_handles_walk(&loop->handles, slot + 1)) != 0;) {
+        const tl_handle *handle = tl_handles_at(&loop->handles, slot);
+        drop_one(loop, (tl_id){slot, handle->generation}, handle);
+    }
+}
+
+void tl_loop_close(tl_loop *loop)
+{
+    if (!tl_poller_forked(&loop->poller)) /* the parent sends what it queued */
+        tl__streams_flush(loop);
+    (void)tl_standard_end(loop);
+    for (uint32_t slot = 0;
+         (slot = tl_handles_walk(&loop->handles, slot + 1)) != 0;) {
+        dispose(loop, tl_handles_at(&loop->handles, slot));
+        tl_handles_close(&loop->handles, slot);
+    }
+    tl_buffer_pool_free(&loop->pool);
+    free(loop->borrowed);
+    free(loop->posted.ids);
+    free(loop->dirty.ids);
+    free(loop->takers);
+    free(loop->scratch);
+    free(loop->taken);
+    for (int c = 0; c < TL_CLOCKS; c++)
+        tl_timers_free(&loop->timers[c]);
+    tl_handles_free(&loop->handles);
+    tl__signals_close(loop);
+    tl_poller_close(&loop->poller);
+    free(loop);
+}
+
+tl_shared *tl_loop_shared(tl_loop *loop)
+{
+    return &loop->shared;
+}
+
+/* --- waking ------------------------------------------------------------- */
+
+void tl_loop_wake(tl_loop *loop, int reason)
+{
+    if (reason)
+        atomic_store(&loop->wake_reason, reason);
+    atomic_store(&loop->woken, true);
+    tl_poller_wake(&loop->poller);
+}
+
+int tl_loop_take_reason(tl_loop *loop)
+{
+    return atomic_exchange(&loop->wake_reason, 0);
+}
+
+/* --- turns -------------------------------------------------------------- */
+
+static void add_event(tl_loop *loop, tl_id id, int ready)
+{
+    TL_CHECK(loop->batch_count < TL_BATCH_MOST, "more events than a batch has");
+    loop->batch[loop->batch_count++] = (tl_event){id, ready};
+}
+
+static void collect_due(tl_loop *loop)
+{
+    uint32_t slots[TL_BATCH_TIMERS];
+    size_t found = 0;
+    for (uint64_t i = 0; i < TL_CLOCKS && found < TL_BATCH_TIMERS; i++) {
+        /* each turn begins with another clock, so that none starves another */
+        int c = (int)((loop->turns + i) % TL_CLOCKS);
+        tl_timers *timers = &loop->timers[c];
+        if (timers->queued == 0)
+            continue;
+        found += tl_timers_expire(timers, tl_clock_read(&loop->clock, c),
+                                  slots + found, TL_BATCH_TIMERS - found);
+    }
+    for (size_t i = 0; i < found; i++) {
+        const tl_handle *handle = tl_handles_at(&loop->handles, slots[i]);
+        if (handle->flags & TL_FLAG_REPEATED) /* read when it begins */
+            __builtin_prefetch(handle->repeat.repetition);
+        add_event(loop, (tl_id){slots[i], handle->generation}, 0);
+    }
+}
+
+/* Have a new poller report a handle; a watch on the next turn, when one whose
+   descriptor is closed can be told so. */
+static void renew_one(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    if (handle->kind == TL_WATCH)
+        tl__post(loop, id, handle);
+    else if (handle->kind == TL_STREAM)
+        tl__stream_renew(loop, id, handle);
+    else if (handle->kind == TL_DATAGRAM)
+        tl__datagram_renew(loop, id, handle);
+    else if (handle->kind == TL_READINESS)
+        tl__readiness_renew(loop, id, handle);
+    else
+        tl__listener_renew(loop, id, handle);
+}
+
+/* A descriptor was closed behind our back, but a duplicate of it keeps it in
+   the epoll set, where it can be neither named nor silenced: begin a new set
+   with the descriptors that live. One that is closed too is told so. */
+static int renew_poller(tl_loop *loop)
+{
+    int error = tl_poller_renew(&loop->poller);
+    for (uint32_t slot = 0;
+         error == 0 &&
+         (slot = tl_handles_walk(&loop->handles, slot + 1)) != 0;) {
+        tl_handle *handle = tl_handles_at(&loop->handles, slot);
+        if (!tl__has_descriptor(handle) || !(handle->where & TL_IN_POLLER))
+            continue;
+        tl_id id = {slot, handle->generation};
+        tl__descriptor_forget(loop, id, handle);
+        renew_one(loop, id, handle);
+    }
+    return error;
+}
+
+/* What is to be looked at again without news from the kernel. */
+static void collect_posted(tl_loop *loop)
+{
+    tl_agenda *posted = &loop->posted;
+    size_t most = posted->count < TL_BATCH_POSTED ? posted->count
+                                                  : (size_t)TL_BATCH_POSTED;
+    for (size_t i = 0; i < most; i++) {
+        tl_id id = posted->ids[i];
+        tl_handle *handle =
+            tl_handles_find(&loop->handles, id.slot, id.generation);
+        if (handle == NULL)
+            continue;
+        handle->where &= (uint16_t)~TL_POSTED;
+        int ready = 0;
+        if (handle->kind == TL_WATCH)
+            ready = tl__watch_renew(loop, id, handle);
+        if (handle->kind != TL_WATCH || ready)
+            add_event(loop, id, ready);
+    }
+    posted->count -= most;
+    memmove(posted->ids, posted->ids + most,
+            posted->count * sizeof *posted->ids);
+}
+
+static int collect_ready(tl_loop *loop, bool block)
+{
+    tl_ready ready[TL_POLL_MOST];
+    bool orphaned = false;
+    loop->signalled = false;
+    int count = tl_poller_wait(&loop->poller, block, ready);
+    for (int i = 0; i < count; i++) {
+        tl_id id = ready[i].id;
+        if (tl_handles_find(&loop->handles, id.slot, id.generation) != NULL)
+            add_event(loop, id, ready[i].ready);
+        else
+            orphaned = true;
+    }
+    if (tl_poller_take_step(&loop->poller))
+        tl__note_jump(loop);
+    if (orphaned)
+        return renew_poller(loop);
+    return count < 0 ? count : 0;
+}
+
+/* Virtual time: go to the next deadline of any clock. False when there is
+   none to go to. */
+static bool jump(tl_loop *loop)
+{
+    int64_t least_ns = INT64_MAX;
+    bool any = false;
+    for (int c = 0; c < TL_CLOCKS; c++) {
+        int64_t next_ns;
+        if (!tl_timers_next(&loop->timers[c], &next_ns))
+            continue;
+        if (next_ns == INT64_MAX)
+            continue; /* saturated: never */
+        any = true;
+        int64_t wait_ns = next_ns - tl_clock_read(&loop->clock, c);
+        if (wait_ns < least_ns)
+            least_ns = wait_ns;
+    }
+    if (any && least_ns > 0)
+        tl_clock_go(&loop->clock, least_ns);
+    return any;
+}
+
+static int collect_virtual(tl_loop *loop, bool woken)
+{
+    if (loop->watches > 0 || woken) {
+        int error = collect_ready(loop, false);
+        if (error || loop->batch_count > 0 || woken)
+            return error;
+    }
+    if (!jump(loop))
+        return collect_ready(loop, true);
+    collect_due(loop);
+    return 0;
+}
+
+/* Wait until something is ready, and take it. A wake-up that came before is
+   taken from the poller without waiting. */
+static int collect_waiting(tl_loop *loop)
+{
+    bool woken = atomic_exchange(&loop->woken, false);
+    int error = 0;
+    if (loop->clock.is_virtual) {
+        error = collect_virtual(loop, woken);
+    } else {
+        error = woken ? 0 : tl__set_deadlines(loop);
+        if (error == 0)
+            error = collect_ready(loop, !woken);
+        if (error == 0)
+            collect_due(loop);
+    }
+    atomic_store(&loop->woken, false);
+    return error;
+}
+
+int tl_loop_look(tl_loop *loop)
+{
+    TL_CHECK(loop->batch_next >= loop->batch_count,
+             "looking before the batch is used up");
+    loop->batch_count = loop->batch_next = 0;
+    if (tl_poller_forked(&loop->poller))
+        return -ECHILD;
+    loop->turns++;
+    atomic_store(&loop->woken, false);
+    /* first, since it tells what the timerfds have said */
+    int error = collect_ready(loop, false);
+    collect_due(loop);
+    if (loop->posted.count > 0)
+        collect_posted(loop);
+    if (error == 0 && loop->clock.is_virtual && loop->batch_count == 0 &&
+        jump(loop))
+        collect_due(loop);
+    if (error != 0)
+        return error;
+    return loop->active == 0 && loop->batch_count == 0 ? TL_NOTHING_LEFT
+                                                       : TL_COLLECTED;
+}
+
+/* After a program shrank, give the C heap's free memory back to the system
+   too. */
+static void trim(tl_loop *loop)
+{
+    if (loop->handles.given_back - loop->pages_trimmed < TRIM_PAGES)
+        return;
+    loop->pages_trimmed = loop->handles.given_back;
+    (void)malloc_trim(0);
+}
+
+int tl_loop_collect(tl_loop *loop)
+{
+    TL_CHECK(loop->batch_next >= loop->batch_count,
+             "collecting before the batch is used up");
+    loop->batch_count = loop->batch_next = 0;
+    if (tl_poller_forked(&loop->poller))
+        return -ECHILD;
+    loop->turns++;
+    if (loop->active == 0 && loop->posted.count == 0)
+        return TL_NOTHING_LEFT;
+    collect_due(loop);
+    if (loop->posted.count > 0)
+        collect_posted(loop);
+    if (loop->batch_count > 0)
+        return loop->watches ? collect_ready(loop, false) : 0;
+    if (loop->active == 0) /* those posted have ended: nothing to wait for */
+        return TL_COLLECTED;
+    trim(loop);
+    return collect_waiting(loop);
+}
+
+/* A tick's callback is about to run, or is skipped because the one before
+   still runs: arm the next tick on the grid and count what was missed. */
+static bool begin_tick(tl_loop *loop, uint32_t slot, tl_handle *handle,
+                       int64_t late_ns)
+{
+    tl_repetition *r = handle->repeat.repetition;
+    int64_t due_ns = handle->at.deadline_ns, next_ns;
+    int64_t missed = late_ns / r->interval_ns;
+    if (__builtin_mul_overflow(missed + 1, r->interval_ns, &next_ns))
+        next_ns = INT64_MAX;
+    tl_timers_again(tl__store_of(loop, handle), slot,
+                    tl_deadline(due_ns, next_ns));
+    bool runs = !(handle->flags & TL_FLAG_BUSY);
+    uint64_t lost = (uint64_t)missed + !runs;
+    r->missed_total += lost;
+    r->missed_since += lost;
+    return runs;
+}
+
+static void note_run(tl_repetition *r, int64_t due_ns)
+{
+    r->runs++;
+    r->due_ns = due_ns;
+    r->missed = r->missed_since;
+    r->missed_since = 0;
+}
+
+static bool begin_timer(tl_loop *loop, uint32_t slot, tl_handle *handle)
+{
+    int clock = handle->flags & TL_CLOCK_MASK;
+    int64_t late_ns =
+        tl_clock_read(&loop->clock, clock) - handle->at.deadline_ns;
+    if (late_ns < 0) { /* the wall clock was stepped back since */
+        tl_timers_put_back(tl__store_of(loop, handle), slot);
+        return false;
+    }
+    int64_t due_ns = handle->at.deadline_ns;
+    if (handle->flags & TL_FLAG_RECUR) {
+        if (!begin_tick(loop, slot, handle, late_ns))
+            return false;
+    } else if (handle->flags & TL_FLAG_BUSY) {
+        /* its callback re-armed it and still waits: run it after that */
+        handle->where = TL_HELD;
+        return false;
+    } else {
+        handle->where = TL_NOWHERE;
+        tl__set_active(loop, handle, false);
+    }
+    if (handle->flags & TL_FLAG_REPEATED)
+        note_run(handle->repeat.repetition, due_ns);
+    handle->late_s = (float)tl__seconds(late_ns);
+    handle->flags |= TL_FLAG_BUSY;
+    loop->fired += handle->kind == TL_TIMER;
+    if (handle->kind != TL_TASK)
+        tl_histogram_record(&loop->lateness, late_ns);
+    return true;
+}
+
+tl_handle *tl_loop_begin(tl_loop *loop, tl_event *event)
+{
+    while (loop->batch_next < loop->batch_count) {
+        *event = loop->batch[loop->batch_next++];
+        tl_handle *handle = tl_handles_find(&loop->handles, event->id.slot,
+                                            event->id.generation);
+        if (handle == NULL)
+            continue;
+        if (tl__has_descriptor(handle))
+            return handle;
+        if (handle->where == TL_IN_BATCH &&
+            begin_timer(loop, event->id.slot, handle))
+            return handle;
+    }
+    return NULL;
+}
+
+void tl_loop_check(tl_loop *loop)
+{
+    tl_handles_check(&loop->handles);
+    for (int c = 0; c < TL_CLOCKS; c++)
+        tl_timers_check(&loop->timers[c]);
+    size_t active = loop->held;
+    for (uint32_t slot = 0;
+         (slot = tl_handles_walk(&loop->handles, slot + 1)) != 0;) {
+        const tl_handle *handle = tl_handles_at(&loop->handles, slot);
+        active +=
+            handle->flags & TL_FLAG_ACTIVE && !(handle->flags & TL_FLAG_UNREF);
+    }
+    TL_CHECK(active == loop->active, "active handles are miscounted");
+}

@@ -1,0 +1,87 @@
+/* Watched descriptors: see timerlua_abi.h. */
+#include "loop/watch.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "loop/descriptor.h"
+#include "loop/handle_ops.h"
+#include "loop/waiter.h"
+
+/* What the script wants, while the poller's interest may be less: a watch
+   reports nothing while its callback waits. */
+static uint32_t *wanted(tl_handle *handle)
+{
+    return &handle->order; /* not needed for order: no timer */
+}
+
+/* A place where tasks wait for the same descriptor gives way. */
+static int enter(tl_loop *loop, tl_id id, tl_handle *handle, int interest)
+{
+    int error = tl__descriptor_interest(loop, id, handle, interest);
+    if (error == -EEXIST && tl__give_way(loop, handle->at.watch.fd))
+        error = tl__descriptor_interest(loop, id, handle, interest);
+    return error;
+}
+
+int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest)
+{
+    int error = tl__agenda_reserve(&loop->posted, loop->handles.live);
+    if (error == 0)
+        error = tl_handles_open(&loop->handles, TL_WATCH, id);
+    if (error)
+        return error;
+    tl_handle *handle = tl_handles_at(&loop->handles, id->slot);
+    handle->at.watch.fd = fd;
+    handle->at.watch.interest = 0;
+    *wanted(handle) = (uint32_t)interest;
+    error = enter(loop, *id, handle, interest);
+    if (error)
+        tl_handles_close(&loop->handles, id->slot);
+    else
+        tl__set_active(loop, handle, true);
+    return error;
+}
+
+void tl__watch_hold(tl_loop *loop, tl_id id)
+{
+    tl_handle *handle = tl_handles_find(&loop->handles, id.slot, id.generation);
+    if (handle == NULL)
+        return;
+    handle->flags |= TL_FLAG_BUSY;
+    (void)tl__descriptor_interest(loop, id, handle, 0);
+}
+
+int tl__watch_renew(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    if (!(handle->flags & TL_FLAG_ACTIVE) || handle->flags & TL_FLAG_BUSY)
+        return 0;
+    int interest = (int)*wanted(handle);
+    if (enter(loop, id, handle, interest) == 0)
+        return 0;
+    tl__set_active(loop, handle, false); /* nothing will ever come */
+    return TL_ERROR;
+}
+
+void tl_watch_close(tl_loop *loop, uint32_t slot, uint32_t generation)
+{
+    tl_id id = {slot, generation};
+    tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
+    if (handle == NULL || handle->kind != TL_WATCH)
+        return;
+    int fd = handle->at.watch.fd;
+    tl__descriptor_forget(loop, id, handle);
+    tl_handle_close(loop, slot, generation);
+    (void)close(fd);
+}
+
+int tl_stream_fd(void *stream)
+{
+    return fileno(stream);
+}
+
+int tl_stream_failed(void *stream)
+{
+    return ferror(stream) != 0;
+}

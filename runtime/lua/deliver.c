@@ -1,0 +1,226 @@
+/* Delivery: see deliver.h. */
+#include "lua/deliver.h"
+
+#include <errno.h>
+
+#include "lua/protected.h"
+#include "net/port.h"
+#include "loop/readiness.h"
+#include "net/stream.h"
+
+/* Receives from one connection before others get their turn. An edge is told
+   once, so more is taken then; what is still left is posted. */
+enum { READS_LEVEL = 2, READS_EDGE = 16 };
+
+/* --- connections -------------------------------------------------------- */
+
+/* Call one of the functions anchored for a flowing connection. */
+static void tell(tl_dispatcher *d, lua_State *L, tl_id id, int what,
+                 const tl_view *view, int status)
+{
+    int top = lua_gettop(L);
+    if (!tl__push_anchor(L, id.slot))
+        return;
+    if (what == TL_TELL_CLOSE)
+        tl__forget_anchor(L, id.slot);
+    if (lua_istable(L, -1))
+        lua_rawgeti(L, -1, what);
+    if (lua_isfunction(L, -1)) {
+        int nargs = 1;
+        lua_pushvalue(L, top + 1);
+        if (what == TL_TELL_DATA)
+            tl__push_bytes(d, L, view->bytes, (size_t)view->length), nargs++;
+        else if (what == TL_TELL_ERROR || what == TL_TELL_CLOSE)
+            lua_pushinteger(L, status), nargs++;
+        lua_xmove(L, d->idle, nargs + 1);
+        tl__call(d, L, id, TL_STREAM, top + 1, nargs);
+    }
+    lua_settop(L, top);
+}
+
+static void tell_all(tl_dispatcher *d, lua_State *L, tl_id id, int reads)
+{
+    tl_view view;
+    int what, status = 0;
+    while ((what = tl__stream_next(d->loop, id, &reads, &view, &status)) != 0) {
+        tell(d, L, id, what, &view, status);
+        if (d->loop->dirty.count > 0)
+            tl__streams_flush(d->loop);
+        if (d->loop->shared.interrupt || d->loop->shared.stopped)
+            return;
+    }
+}
+
+static bool serve_reader(tl_dispatcher *d, lua_State *L, tl_id id, int reads)
+{
+    tl_id reader = tl__stream_reader(d->loop, id);
+    if (reader.slot == 0 || !tl__takes_values(L, reader))
+        return false;
+    tl_view view;
+    int result = tl__stream_serve(d->loop, id, &reads, &view, &reader);
+    if (result != 0)
+        tl__wake_with(d, L, reader, &view, result == 1);
+    return true;
+}
+
+static void run_stream(tl_dispatcher *d, lua_State *L, tl_id id, int ready)
+{
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(d->loop, id, &handle);
+    if (s == NULL)
+        return;
+    bool wanted = tl__stream_wants_data(d->loop, handle, s);
+    if (handle->at.watch.fd >= 0 &&
+        !tl__stream_progress(d->loop, id, handle, s, ready))
+        return;
+    int reads = s->state & TL_STREAM_EDGE ? READS_EDGE : READS_LEVEL;
+    if (s->state & TL_STREAM_FLOWING)
+        tell_all(d, L, id, reads);
+    else
+        wanted = serve_reader(d, L, id, reads);
+    tl__stream_settle(d->loop, id, ready, !wanted);
+}
+
+/* --- listeners ---------------------------------------------------------- */
+
+/* Errors of the connection that was to be accepted, not of the listener:
+   accept(2) says to go on. */
+static bool is_passing(int status)
+{
+    switch (-status) {
+    case ECONNABORTED:
+    case EPROTO:
+    case EPERM:
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Call the listener's function with a new connection's handle, or with nil and
+   why there is none. */
+static void tell_accepted(tl_dispatcher *d, lua_State *L, tl_id listener,
+                          tl_id id, int status)
+{
+    int top = lua_gettop(L);
+    if (!tl__push_anchor(L, listener.slot))
+        return;
+    lua_pushvalue(L, top + 1);
+    if (status == 0) {
+        lua_pushnumber(L, id.slot);
+        lua_pushnumber(L, id.generation);
+    } else {
+        lua_pushnil(L);
+        lua_pushinteger(L, status);
+    }
+    lua_xmove(L, d->idle, 4);
+    tl__call(d, L, listener, TL_LISTENER, top + 1, 3);
+    lua_settop(L, top);
+    tl__streams_flush(d->loop);
+}
+
+static void run_listener(tl_dispatcher *d, lua_State *L, tl_id listener)
+{
+    int most = tl__listener_burst(d->loop, listener), accepted = 0;
+    int status = 0;
+    while (accepted < most && status != -EAGAIN) {
+        tl_id id = {0, 0};
+        status = tl__listener_accept(d->loop, listener, &id);
+        if (status == -EAGAIN)
+            break;
+        accepted++;
+        if (is_passing(status))
+            continue;
+        tell_accepted(d, L, listener, id, status);
+        if (status == 0)
+            run_stream(d, L, id, 0);
+        if (status < 0 || d->loop->shared.interrupt || d->loop->shared.stopped)
+            break;
+    }
+    tl__listener_settle(d->loop, listener, accepted, status != -EAGAIN);
+}
+
+/* --- datagram sockets --------------------------------------------------- */
+
+/* Call the function anchored for a datagram, or the one for an error. */
+static void tell_datagram(tl_dispatcher *d, lua_State *L, tl_id id, int what,
+                          const tl_view views[2], int status)
+{
+    int top = lua_gettop(L);
+    if (!tl__push_anchor(L, id.slot))
+        return;
+    lua_rawgeti(L, -1, what);
+    lua_pushvalue(L, top + 1);
+    if (what == TL_TELL_DATA) {
+        for (int i = 0; i < 2; i++)
+            tl__push_bytes(d, L, views[i].bytes, (size_t)views[i].length);
+    } else {
+        lua_pushinteger(L, status);
+        lua_pushnumber(L, views[0].length);
+    }
+    lua_xmove(L, d->idle, 4);
+    tl__call(d, L, id, TL_DATAGRAM, top + 1, 3);
+    lua_settop(L, top);
+    if (d->loop->dirty.count > 0)
+        tl__streams_flush(d->loop);
+}
+
+static int serve_datagram(tl_dispatcher *d, lua_State *L, tl_id id,
+                          tl_id reader)
+{
+    tl_view views[2] = {{0}};
+    if (!tl__takes_values(L, reader))
+        return 0;
+    int what = tl__datagram_serve(d->loop, id, views);
+    if (what != 0)
+        tl__wake_with(d, L, reader, views, what == TL_TELL_DATA ? 2 : 0);
+    return what != 0;
+}
+
+static void run_datagram(tl_dispatcher *d, lua_State *L, tl_id id, int ready)
+{
+    int most = tl__datagram_begin(d->loop, id, ready), taken = 0;
+    const tl_shared *shared = &d->loop->shared;
+    tl_id reader = tl__datagram_reader(d->loop, id);
+    if (reader.slot != 0)
+        taken = serve_datagram(d, L, id, reader);
+    else
+        while (taken < most && !shared->interrupt && !shared->stopped) {
+            tl_view views[2] = {{0}};
+            int status = 0;
+            int what = tl__datagram_next(d->loop, id, views, &status);
+            if (what == 0)
+                break;
+            taken++;
+            tell_datagram(d, L, id, what, views, status);
+        }
+    tl__datagram_settle(d->loop, id, ready, taken, most);
+}
+
+/* --- the script's own descriptors --------------------------------------- */
+
+static void run_readiness(tl_dispatcher *d, lua_State *L, tl_id id)
+{
+    tl_id waiter = tl__readiness_take(d->loop, id);
+    if (waiter.slot != 0 && tl__takes_values(L, waiter))
+        tl__wake_with(d, L, waiter, NULL, 0);
+}
+
+void tl__deliver(tl_dispatcher *d, lua_State *L, const tl_event *event,
+                 int kind)
+{
+    if (kind == TL_STREAM)
+        run_stream(d, L, event->id, event->ready);
+    else if (kind == TL_LISTENER)
+        run_listener(d, L, event->id);
+    else if (kind == TL_DATAGRAM)
+        run_datagram(d, L, event->id, event->ready);
+    else
+        run_readiness(d, L, event->id);
+}

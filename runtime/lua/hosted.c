@@ -1,0 +1,136 @@
+/* Hosted: see hosted.h. */
+#include "lua/hosted.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lua/protected.h"
+#include "loop/posts.h"
+
+/* Real time, also while the loop's is virtual. */
+int64_t tl__hosted_begin(void)
+{
+    tl_clock real;
+    tl_clock_init(&real);
+    return tl_clock_read(&real, TL_MONOTONIC);
+}
+
+static uint64_t name_of(tl_id id)
+{
+    return (uint64_t)id.generation << 32 | id.slot;
+}
+
+bool tl__hosted_event(tl_dispatcher *d, const tl_event *event, int kind)
+{
+    tl_id id = event->id;
+    tl_native *found = tl_natives_find(&d->natives, id);
+    if (found == NULL)
+        return false;
+    tl_native native = *found; /* it may be cancelled, and its page go */
+    if (kind == TL_WATCH)
+        native.function.watch(d->runtime, name_of(id), native.fd, event->ready,
+                              native.argument);
+    else
+        native.function.timer(d->runtime, name_of(id), native.argument);
+    if (kind == TL_TIMER &&
+        tl_handle_done(d->loop, id.slot, id.generation) != 0)
+        tl_natives_remove(&d->natives, id);
+    return true;
+}
+
+static void run_post(tl_dispatcher *d, lua_State *L, const tl_record *record)
+{
+    if (record->kind == TL_POST_FUNCTION) {
+        tl_post_call call;
+        memcpy(&call, record->first, sizeof call);
+        tl_ring_drop(&d->posts->ring);
+        call.function(d->runtime, call.argument);
+        return;
+    }
+    tl__push_bytes(d, L, record->first, record->first_length);
+    tl__push_bytes(d, L, record->second, record->second_length);
+    tl_ring_drop(&d->posts->ring);
+    if (d->bare) {
+        static const char text[] = "an event was posted, but no script runs";
+        tl__tell(d, TL_TELL_OF_ERROR, text, sizeof text - 1);
+        lua_pop(L, 2);
+        return;
+    }
+    tl__call_hook(d, L, TL_HOOK_POST, 2);
+}
+
+void tl__hosted_posts(tl_dispatcher *d, lua_State *L)
+{
+    tl__posts_listen(d->posts);
+    uint64_t mark = tl_ring_mark(&d->posts->ring);
+    tl_record record;
+    const tl_shared *shared = &d->loop->shared;
+    while (!shared->interrupt && !shared->stopped &&
+           tl_ring_next(&d->posts->ring, mark, &record)) {
+        int64_t began_ns = d->warn_ns > 0 ? tl__hosted_begin() : 0;
+        d->posts->handled++;
+        run_post(d, L, &record);
+        if (d->warn_ns > 0)
+            tl__hosted_over(d, began_ns, "a post");
+        if (tl__hosted_late(d))
+            break;
+    }
+    tl_ring_give_back(&d->posts->ring);
+}
+
+static const char *kind_name(int kind)
+{
+    static const char *const names[] = {"handle",   "timer",     "task",
+                                        "task",     "watch",     "connection",
+                                        "listener", "UDP socket"};
+    return kind >= 0 && kind < (int)(sizeof names / sizeof *names) ? names[kind]
+                                                                   : names[0];
+}
+
+/* Where a task that waits is, in the script's code. */
+static void find_script(lua_State *co, lua_Debug *info)
+{
+    for (int level = 0; lua_getstack(co, level, info); level++) {
+        (void)lua_getinfo(co, "Sl", info);
+        info->linedefined = info->currentline;
+        if (info->currentline > 0 &&
+            strncmp(info->short_src, "[timerlua]", 10) != 0)
+            return;
+    }
+}
+
+void tl__hosted_name(tl_dispatcher *d, lua_State *L, const tl_event *event,
+                     int kind, char *text, size_t size)
+{
+    int top = lua_gettop(L);
+    lua_Debug info = {0};
+    if (tl_natives_find(&d->natives, event->id) != NULL) {
+        (void)snprintf(text, size, "a %s of C", kind_name(kind));
+        return;
+    }
+    if (tl__push_anchor(L, event->id.slot)) {
+        if (lua_istable(L, -1))
+            lua_rawgeti(L, -1, 1);
+        if (lua_isfunction(L, -1)) {
+            lua_pushvalue(L, -1);
+            (void)lua_getinfo(L, ">S", &info);
+        } else if (lua_isthread(L, -1)) {
+            find_script(lua_tothread(L, -1), &info);
+        }
+    }
+    (void)snprintf(text, size, info.linedefined > 0 ? "a %s (%s:%d)" : "a %s",
+                   kind_name(kind), info.short_src, info.linedefined);
+    lua_settop(L, top);
+}
+
+void tl__hosted_over(tl_dispatcher *d, int64_t began_ns, const char *what)
+{
+    int64_t took_ns = tl__hosted_begin() - began_ns;
+    if (took_ns <= d->warn_ns)
+        return;
+    d->slow++;
+    char text[256];
+    int length = snprintf(text, sizeof text, "%s took %.3f ms", what,
+                          (double)took_ns / 1e6);
+    tl__tell(d, TL_TELL_OF_SLOWNESS, text, (size_t)length);
+}

@@ -1,0 +1,124 @@
+/* Listeners: see timerlua_abi.h and port.h. */
+#include <errno.h>
+
+#include "loop/descriptor.h"
+#include "loop/handle_ops.h"
+#include "net/port.h"
+#include "sys/socket.h"
+#include "net/stream.h"
+
+enum { MOST_BURST = 64 };
+
+/* What an accepted connection gets, in the place of a timer's interval. */
+static int64_t *options(tl_handle *handle)
+{
+    return &handle->repeat.interval_ns;
+}
+
+static tl_handle *find(const tl_loop *loop, tl_id id)
+{
+    tl_handle *handle = tl_handles_find(&loop->handles, id.slot, id.generation);
+    if (handle == NULL || handle->kind != TL_LISTENER ||
+        tl_poller_forked(&loop->poller)) /* its socket is the parent's */
+        return NULL;
+    return handle;
+}
+
+static int listen_again(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    int edge = *options(handle) & TL_STREAM_EDGE ? TL_EDGE : 0;
+    bool on = !(handle->flags & TL_FLAG_PAUSED);
+    int error =
+        tl__descriptor_interest(loop, id, handle, on ? TL_READ | edge : 0);
+    tl__set_active(loop, handle, on && error == 0);
+    return error;
+}
+
+void tl__listener_renew(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    (void)listen_again(loop, id, handle);
+}
+
+int tl_listener_start(tl_loop *loop, tl_id *id, int fd, int stream_options)
+{
+    int error = tl__agenda_reserve(&loop->posted, loop->handles.live);
+    if (error == 0)
+        error = tl_handles_open(&loop->handles, TL_LISTENER, id);
+    if (error)
+        return error;
+    tl_handle *handle = tl_handles_at(&loop->handles, id->slot);
+    handle->at.watch.fd = fd;
+    handle->at.watch.interest = 0;
+    handle->order = 1;
+    *options(handle) = stream_options;
+    error = tl__descriptor_take(loop, fd, id->slot);
+    if (error == 0)
+        error = listen_again(loop, *id, handle);
+    if (error)
+        tl_handles_close(&loop->handles, id->slot);
+    return error;
+}
+
+int tl_listener_pause(tl_loop *loop, uint32_t slot, uint32_t generation, int on)
+{
+    tl_id id = {slot, generation};
+    tl_handle *handle = find(loop, id);
+    if (handle == NULL)
+        return -EBADF;
+    handle->flags &= (uint8_t)~TL_FLAG_PAUSED;
+    if (on)
+        handle->flags |= TL_FLAG_PAUSED;
+    return listen_again(loop, id, handle);
+}
+
+int tl_listener_close(tl_loop *loop, uint32_t slot, uint32_t generation)
+{
+    tl_id id = {slot, generation};
+    tl_handle *handle = find(loop, id);
+    if (handle == NULL)
+        return -EBADF;
+    tl__descriptor_forget(loop, id, handle);
+    tl__set_active(loop, handle, false);
+    tl_socket_close(handle->at.watch.fd);
+    tl_handles_close(&loop->handles, slot);
+    return 0;
+}
+
+int tl__listener_accept(tl_loop *loop, tl_id listener, tl_id *id)
+{
+    tl_handle *handle = find(loop, listener);
+    if (handle == NULL || handle->flags & TL_FLAG_PAUSED)
+        return -EAGAIN;
+    tl_address peer;
+    loop->traffic.accepts++;
+    int fd = tl_socket_accept(handle->at.watch.fd, &peer);
+    if (fd < 0)
+        return fd;
+    int error = tl__stream_accepted(loop, id, fd, (int)*options(handle), &peer);
+    if (error)
+        tl_socket_close(fd);
+    return error;
+}
+
+/* One while connections come one by one: to ask for more would be a call to
+   the kernel for nothing. An edge is told once, so all must be taken. */
+int tl__listener_burst(const tl_loop *loop, tl_id listener)
+{
+    tl_handle *handle = find(loop, listener);
+    if (handle == NULL)
+        return 0;
+    return *options(handle) & TL_STREAM_EDGE ? MOST_BURST : (int)handle->order;
+}
+
+void tl__listener_settle(tl_loop *loop, tl_id listener, int accepted, bool more)
+{
+    tl_handle *handle = find(loop, listener);
+    if (handle == NULL)
+        return;
+    if (!more)
+        handle->order = accepted > 1 ? (uint32_t)accepted : 1;
+    else if (handle->order < MOST_BURST)
+        handle->order *= 2;
+    if (more && *options(handle) & TL_STREAM_EDGE)
+        tl__post(loop, listener, handle);
+}

@@ -1,0 +1,470 @@
+/* Connections, receiving: from the kernel to readers and callbacks.
+
+   What was just received lies in the loop's scratch; only what nobody took
+   is copied to the connection's own buffer, so an idle one has none. */
+#include <errno.h>
+#include <string.h>
+
+#include "loop/descriptor.h"
+#include "sys/file.h"
+#include "loop/handle_ops.h"
+#include "sys/socket.h"
+#include "net/stream.h"
+
+enum {
+    MOST_RESERVED = 1 << 20, /* for one receive */
+    MOST_READS = 16          /* in a turn, by a reader that never waits */
+};
+
+/* The kernel's answer to a receive: note what it means. */
+static ssize_t note_received(tl_loop *loop, tl_stream *s, ssize_t got,
+                             size_t room)
+{
+    loop->traffic.receives++;
+    if (got > 0) {
+        s->received += (uint64_t)got;
+        loop->traffic.received += (uint64_t)got;
+        /* less than fits: the kernel has no more, epoll(7), question 9 */
+        if ((size_t)got < room && !(s->state & (TL_IS_HUNG | TL_IS_VAGUE)))
+            s->state |= TL_IS_DRAINED;
+    } else if (got == 0) {
+        s->state |= TL_IS_ENDED;
+    } else if (got == -EAGAIN) {
+        s->state |= TL_IS_DRAINED;
+        s->state &= ~(uint32_t)TL_IS_HUNG;
+    } else {
+        s->receive_error = (int16_t)got;
+        if (s->send_error == 0) /* a reset ends both directions */
+            s->send_error = (int16_t)got;
+    }
+    return got;
+}
+
+/* Whether a reader may ask the kernel again without waiting: one that a fast
+   peer feeds would never let the others have their turn. */
+static bool may_read(const tl_loop *loop, tl_stream *s)
+{
+    if (s->turn != (uint32_t)loop->turns)
+        s->turn_reads = 0;
+    s->turn = (uint32_t)loop->turns;
+    return s->turn_reads++ < MOST_READS;
+}
+
+static ssize_t receive(const tl_handle *handle, const tl_stream *s, char *bytes,
+                       size_t room)
+{
+    if (s->state & TL_IS_LENT)
+        return tl_file_read_lent(handle->at.watch.fd, bytes, room);
+    if (s->state & TL_STREAM_FILE)
+        return tl_file_read(handle->at.watch.fd, bytes, room);
+    return tl_socket_receive(handle->at.watch.fd, bytes, room);
+}
+
+/* How many bytes a receive for a reader should have room for, when `held` are
+   buffered: for whatever comes, as much as is usual at once. */
+static size_t room_for(const tl_want *want, size_t held)
+{
+    if (want->kind != TL_WANT_SOME)
+        return tl_framing_missing(want, held);
+    return want->count < TL_LARGE_BYTES ? want->count : TL_LARGE_BYTES;
+}
+
+/* Receive once, behind what is buffered already. */
+static ssize_t receive_behind(tl_loop *loop, const tl_handle *handle,
+                              tl_stream *s, size_t missing)
+{
+    size_t wish = missing < MOST_RESERVED ? missing : MOST_RESERVED;
+    int error = tl_buffer_reserve(&s->in, &loop->pool, wish);
+    if (error)
+        return error;
+    size_t room = tl_buffer_room(&s->in);
+    ssize_t got = receive(handle, s, s->in.memory + s->in.end, room);
+    if (got > 0)
+        s->in.end += (size_t)got;
+    return note_received(loop, s, got, room);
+}
+
+/* Receive once into the scratch. */
+static ssize_t receive_scratch(tl_loop *loop, const tl_handle *handle,
+                               tl_stream *s)
+{
+    ssize_t got = receive(handle, s, loop->scratch, TL_SCRATCH_BYTES);
+    return note_received(loop, s, got, TL_SCRATCH_BYTES);
+}
+
+static void show(tl_view *view, const char *bytes, size_t length)
+{
+    view->bytes = bytes;
+    view->length = (double)length;
+}
+
+/* --- readers ------------------------------------------------------------ */
+
+static bool find_buffered(tl_stream *s, tl_want *want, tl_view *view)
+{
+    tl_part part;
+    const char *bytes = tl_buffer_bytes(&s->in);
+    if (!tl_framing_find(want, bytes, tl_buffer_length(&s->in), &part))
+        return false;
+    show(view, bytes, part.length);
+    tl_buffer_consume(&s->in, part.advance);
+    return true;
+}
+
+/* Why what is wanted cannot come any more, or 0. */
+static int verdict(const tl_stream *s, const tl_want *want)
+{
+    size_t held = tl_buffer_length(&s->in);
+    if (s->receive_error)
+        return s->receive_error;
+    /* a send that failed has used up the kernel's error: what looks like an
+       orderly end, or like silence, is none */
+    if (s->state & TL_IS_LOSSY && s->state & (TL_IS_ENDED | TL_IS_DRAINED))
+        return s->send_error;
+    if (s->state & (TL_IS_ENDED | TL_IS_DEAF))
+        return TL_EOF;
+    if ((want->kind == TL_WANT_LINE || want->kind == TL_WANT_MORE) &&
+        held >= s->receive_limit)
+        return TL_LINE_TOO_LONG;
+    return 0;
+}
+
+static int take_rest(tl_stream *s, tl_view *view)
+{
+    size_t held = tl_buffer_length(&s->in);
+    show(view, tl_buffer_bytes(&s->in), held);
+    tl_buffer_consume(&s->in, held);
+    return 1;
+}
+
+/* Memory that was consumed stays readable until here. */
+static void tidy(tl_loop *loop, tl_stream *s)
+{
+    tl_buffer_release(&s->in, &loop->pool);
+}
+
+static int readable(tl_loop *loop, tl_id id, tl_stream *s)
+{
+    if (s == NULL || s->state & TL_IS_CLOSING)
+        return -EBADF;
+    if (s->state & TL_STREAM_SEND_ONLY)
+        return TL_NO_RECEIVING;
+    if (s->state & TL_STREAM_FLOWING ||
+        tl_stream_busy(loop, id.slot, id.generation, 0))
+        return -EBUSY;
+    return 0;
+}
+
+int tl_stream_take(tl_loop *loop, uint32_t slot, uint32_t generation, int kind,
+                   double count, tl_view *view)
+{
+    tl_id id = {slot, generation};
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    int error = readable(loop, id, s);
+    if (error)
+        return error;
+    if (kind & TL_WANT_AFRESH)
+        s->state &= ~(uint32_t)TL_IS_DRAINED;
+    kind &= ~TL_WANT_AFRESH;
+    tl_want want = {.kind = kind, .count = (size_t)count};
+    tidy(loop, s);
+    for (;;) {
+        if (find_buffered(s, &want, view))
+            return 1;
+        int over = verdict(s, &want);
+        /* nothing at all is no success, in LuaSocket neither */
+        if (over == TL_EOF && kind == TL_WANT_ALL &&
+            tl_buffer_length(&s->in) > 0)
+            return take_rest(s, view);
+        if (over)
+            return over;
+        if (s->state & (TL_IS_DRAINED | TL_IS_CONNECTING) || !may_read(loop, s))
+            return -EAGAIN;
+        size_t room = room_for(&want, tl_buffer_length(&s->in));
+        if (receive_behind(loop, handle, s, room) == -ENOMEM)
+            return -ENOMEM;
+    }
+}
+
+int tl_stream_take_rest(tl_loop *loop, uint32_t slot, uint32_t generation,
+                        tl_view *view)
+{
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, (tl_id){slot, generation}, &handle);
+    return s != NULL ? take_rest(s, view) : -EBADF;
+}
+
+int tl_stream_peek(tl_loop *loop, uint32_t slot, uint32_t generation,
+                   tl_view *view)
+{
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, (tl_id){slot, generation}, &handle);
+    if (s == NULL)
+        return -EBADF;
+    show(view, tl_buffer_bytes(&s->in), tl_buffer_length(&s->in));
+    return 0;
+}
+
+double tl_stream_find(tl_loop *loop, uint32_t slot, uint32_t generation,
+                      double from, const char *bytes, size_t length)
+{
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, (tl_id){slot, generation}, &handle);
+    size_t start = (size_t)from;
+    if (s == NULL || tl_buffer_length(&s->in) <= start)
+        return -1;
+    const char *held = tl_buffer_bytes(&s->in);
+    const char *found =
+        memmem(held + start, tl_buffer_length(&s->in) - start, bytes, length);
+    return found != NULL ? (double)(found - held) : -1;
+}
+
+int tl_stream_skip(tl_loop *loop, uint32_t slot, uint32_t generation,
+                   double count)
+{
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, (tl_id){slot, generation}, &handle);
+    if (s == NULL)
+        return -EBADF;
+    tl_buffer_consume(&s->in, (size_t)count);
+    return 0;
+}
+
+double tl_stream_take_into(tl_loop *loop, uint32_t slot, uint32_t generation,
+                           char *bytes, double room)
+{
+    tl_id id = {slot, generation};
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    int error = readable(loop, id, s);
+    if (error)
+        return error;
+    size_t held = tl_buffer_length(&s->in), most = (size_t)room;
+    if (held > 0) {
+        size_t count = held < most ? held : most;
+        memcpy(bytes, tl_buffer_bytes(&s->in), count);
+        tl_buffer_consume(&s->in, count);
+        return (double)count;
+    }
+    tl_want some = {.kind = TL_WANT_SOME, .count = most};
+    int over = verdict(s, &some);
+    if (over == 0 &&
+        (s->state & (TL_IS_DRAINED | TL_IS_CONNECTING) || !may_read(loop, s)))
+        over = -EAGAIN;
+    if (over)
+        return over;
+    ssize_t got = receive(handle, s, bytes, most);
+    (void)note_received(loop, s, got, most);
+    return got == 0 ? TL_EOF : (double)got;
+}
+
+int tl_stream_busy(tl_loop *loop, uint32_t slot, uint32_t generation,
+                   int writer)
+{
+    tl_handle *handle;
+    const tl_stream *s =
+        tl__stream_find(loop, (tl_id){slot, generation}, &handle);
+    if (s == NULL)
+        return 0;
+    return tl__waits(loop, writer ? s->writer : s->reader);
+}
+
+int tl_stream_await(tl_loop *loop, uint32_t slot, uint32_t generation, int kind,
+                    double count, uint32_t waiter_slot,
+                    uint32_t waiter_generation)
+{
+    tl_id id = {slot, generation};
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    int error = readable(loop, id, s);
+    if (error)
+        return error;
+    tidy(loop, s);
+    s->in_total = !!(kind & TL_WANT_IN_TOTAL);
+    kind &= ~TL_WANT_IN_TOTAL;
+    s->want = (tl_want){.kind = kind, .count = (size_t)count};
+    if (kind == TL_WANT_LINE) /* take has looked at all of it */
+        s->want.seen = tl_buffer_length(&s->in);
+    s->reader = (tl_id){waiter_slot, waiter_generation};
+    tl_handle *wait =
+        tl_handles_find(&loop->handles, waiter_slot, waiter_generation);
+    if (wait == NULL)
+        return -ESTALE;
+    if (handle->flags & TL_FLAG_UNREF)
+        (void)tl_handle_ref(loop, waiter_slot, waiter_generation, 0);
+    tl__set_active(loop, wait, true);
+    if (!(s->state & (TL_IS_DRAINED | TL_IS_CONNECTING)))
+        tl__post(loop, id, handle); /* it has had its turn: see may_read */
+    tl__stream_update(loop, id, handle, s);
+    return s->receive_error;
+}
+
+tl_id tl__stream_reader(const tl_loop *loop, tl_id id)
+{
+    tl_handle *handle;
+    const tl_stream *s = tl__stream_find(loop, id, &handle);
+    if (s == NULL || !tl__waits(loop, s->reader))
+        return (tl_id){0, 0};
+    return s->reader;
+}
+
+/* Look for what is wanted in the scratch; keep what is left of it. 1 when it
+   is there, 0 when not, -ENOMEM. */
+static int serve_scratch(tl_loop *loop, tl_stream *s, size_t got, tl_view *view)
+{
+    tl_part part = {0, 0};
+    bool found = tl_framing_find(&s->want, loop->scratch, got, &part);
+    if (found)
+        show(view, loop->scratch, part.length);
+    int error = tl_buffer_append(
+        &s->in, &loop->pool, loop->scratch + part.advance, got - part.advance);
+    if (error) {
+        s->receive_error = (int16_t)error; /* bytes are lost: the end */
+        return found && part.advance == got ? 1 : error;
+    }
+    return found;
+}
+
+/* The wanted part of what is buffered. A long one is left to the task, to make
+   a string of: if memory lacks for that, the task sees the error. */
+static int serve_buffered(tl_stream *s, tl_view *view)
+{
+    tl_part part;
+    const char *bytes = tl_buffer_bytes(&s->in);
+    if (!tl_framing_find(&s->want, bytes, tl_buffer_length(&s->in), &part))
+        return 0;
+    if (part.length > TL_SCRATCH_BYTES)
+        return TL_WOKEN;
+    show(view, bytes, part.length);
+    tl_buffer_consume(&s->in, part.advance);
+    return 1;
+}
+
+static int serve_once(tl_loop *loop, tl_handle *handle, tl_stream *s,
+                      tl_view *view)
+{
+    size_t held = tl_buffer_length(&s->in);
+    bool direct = held == 0 &&
+                  tl_framing_missing(&s->want, 0) <= (size_t)TL_SCRATCH_BYTES;
+    ssize_t got;
+    if (direct) {
+        tidy(loop, s);
+        got = receive_scratch(loop, handle, s);
+        if (got > 0)
+            return serve_scratch(loop, s, (size_t)got, view);
+    } else {
+        got =
+            receive_behind(loop, handle, s, tl_framing_missing(&s->want, held));
+        if (got > 0)
+            return serve_buffered(s, view);
+    }
+    return got == -ENOMEM ? -ENOMEM : 0;
+}
+
+/* Something came, though not all: the wait's time, if it has one, counts from
+   now, as LuaSocket's "b" timeouts do. */
+static void restart_time(tl_loop *loop, tl_id reader)
+{
+    const tl_handle *wait =
+        tl_handles_find(&loop->handles, reader.slot, reader.generation);
+    if (wait->where != TL_NOWHERE)
+        (void)tl_timer_rearm(loop, reader.slot, reader.generation, -1);
+}
+
+int tl__stream_serve(tl_loop *loop, tl_id id, int *reads, tl_view *view,
+                     tl_id *reader)
+{
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    *reader = tl__stream_reader(loop, id);
+    if (s == NULL || reader->slot == 0)
+        return 0;
+    int result = 0;
+    uint64_t before = s->received;
+    while (result == 0 && verdict(s, &s->want) == 0 &&
+           !(s->state & TL_IS_DRAINED) && (*reads)-- > 0)
+        result = serve_once(loop, handle, s, view);
+    if (result == 0 && verdict(s, &s->want) == 0) {
+        if (s->received != before && !s->in_total)
+            restart_time(loop, s->reader);
+        return 0;
+    }
+    s->reader = (tl_id){0, 0};
+    return result == 1 && s->want.kind != TL_WANT_MORE ? 1 : TL_WOKEN;
+}
+
+/* --- callbacks ---------------------------------------------------------- */
+
+static void note_end(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
+{
+    if (s->receive_error)
+        tl__stream_tell(loop, id, handle, s, TL_TELL_ERROR);
+    else if (s->state & TL_IS_ENDED)
+        tl__stream_tell(loop, id, handle, s, TL_TELL_EOF);
+}
+
+/* Take one thing off what is to be told. */
+static bool take_tell(tl_stream *s, int what)
+{
+    bool told = s->tell >> what & 1;
+    s->tell &= (uint8_t) ~(1 << what);
+    return told;
+}
+
+static int tell_end(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
+                    int *status)
+{
+    *status = s->send_error;
+    if (take_tell(s, TL_TELL_ERROR)) {
+        tl__stream_end(loop, id, handle, s);
+        return TL_TELL_ERROR;
+    }
+    if (take_tell(s, TL_TELL_CLOSE)) {
+        tl__set_active(loop, handle, false);
+        tl__stream_free(loop, id, s);
+        return TL_TELL_CLOSE;
+    }
+    return 0;
+}
+
+int tl__stream_next(tl_loop *loop, tl_id id, int *reads, tl_view *view,
+                    int *status)
+{
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    if (s == NULL || handle->flags & TL_FLAG_BUSY)
+        return 0;
+    if (take_tell(s, TL_TELL_OPEN))
+        return TL_TELL_OPEN;
+    if (tl__stream_wants_data(loop, handle, s) && !(s->state & TL_IS_DRAINED) &&
+        (*reads)-- > 0) {
+        ssize_t got = receive_scratch(loop, handle, s);
+        if (got > 0) {
+            show(view, loop->scratch, (size_t)got);
+            return TL_TELL_DATA;
+        }
+        note_end(loop, id, handle, s);
+    }
+    if (take_tell(s, TL_TELL_EOF) && !(s->tell >> TL_TELL_ERROR & 1))
+        return TL_TELL_EOF;
+    if (take_tell(s, TL_TELL_DRAIN))
+        return TL_TELL_DRAIN;
+    return tell_end(loop, id, handle, s, status);
+}
+
+int tl_stream_pause(tl_loop *loop, uint32_t slot, uint32_t generation, int on)
+{
+    tl_id id = {slot, generation};
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    if (s == NULL || s->state & TL_IS_CLOSING)
+        return -EBADF;
+    s->state &= ~(uint32_t)TL_IS_PAUSED;
+    if (on)
+        s->state |= TL_IS_PAUSED;
+    else if (!(s->state & TL_IS_DRAINED))
+        tl__post(loop, id, handle); /* an edge may have come meanwhile */
+    tl__stream_update(loop, id, handle, s);
+    return 0;
+}

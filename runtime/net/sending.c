@@ -1,0 +1,336 @@
+/* Connections, sending: the queue, its marks, and its way to the kernel. */
+#include <errno.h>
+
+#include "loop/descriptor.h"
+#include "sys/file.h"
+#include "loop/handle_ops.h"
+#include "sys/socket.h"
+#include "loop/wakeup.h"
+#include "net/stream.h"
+
+/* Gathered bytes that leave without waiting for the callback's end. */
+enum { GATHER_BYTES = 65536 };
+
+bool tl__stream_fail_sending(tl_loop *loop, tl_id id, tl_handle *handle,
+                             tl_stream *s, int error)
+{
+    if (s->send_error == 0)
+        s->send_error = (int16_t)error;
+    loop->traffic.unsent += tl_buffer_length(&s->out);
+    if (tl_buffer_length(&s->out) > 0) {
+        s->state |= TL_IS_LOSSY;
+        tl__wake_waiter(loop, &s->reader); /* for an answer, perhaps */
+    }
+    tl_buffer_clear(&s->out, &loop->pool);
+    s->state &= ~(uint32_t)TL_IS_BLOCKED;
+    tl__wake_waiter(loop, &s->writer);
+    if (s->state & TL_IS_CLOSING) {
+        tl__stream_end(loop, id, handle, s);
+        return false;
+    }
+    /* what the peer sent before it went is told first */
+    s->state |= TL_IS_HUNG;
+    s->state &= ~(uint32_t)TL_IS_DRAINED;
+    tl__stream_tell(loop, id, handle, s, TL_TELL_ERROR);
+    return true;
+}
+
+static bool satisfied(const tl_stream *s, int what)
+{
+    size_t queued = tl_buffer_length(&s->out);
+    switch (what) {
+    case TL_AWAIT_ROOM:
+        return queued <= s->low;
+    case TL_AWAIT_SENT:
+        return queued == 0;
+    default:
+        return !(s->state & TL_IS_CONNECTING);
+    }
+}
+
+/* The queue has become shorter. False when the connection ended by it. */
+static bool note_sent(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
+{
+    if (s->state & TL_IS_HIGH && tl_buffer_length(&s->out) <= s->low) {
+        s->state &= ~(uint32_t)TL_IS_HIGH;
+        tl__stream_tell(loop, id, handle, s, TL_TELL_DRAIN);
+    }
+    if (s->writer.slot != 0 && satisfied(s, s->writer_awaits))
+        tl__wake_waiter(loop, &s->writer);
+    if (tl_buffer_length(&s->out) > 0)
+        return true;
+    tl_buffer_release(&s->out, &loop->pool);
+    if (s->state & TL_IS_CLOSING) {
+        tl__stream_end(loop, id, handle, s);
+        return false;
+    }
+    if ((s->state & (TL_IS_SHUTTING | TL_IS_SHUT)) == TL_IS_SHUTTING) {
+        s->state |= TL_IS_SHUT;
+        int error = tl__stream_end_sending(loop, id, handle, s);
+        if (error)
+            return tl__stream_fail_sending(loop, id, handle, s, error);
+    }
+    return true;
+}
+
+/* Bytes in front of the kernel: those queued, and more that are not yet. */
+typedef struct load {
+    const char *more;
+    size_t more_length;
+} load;
+
+static ssize_t send_parts(int fd, const tl_stream *s, const struct iovec *parts,
+                          int count)
+{
+    if (s->state & TL_IS_LENT)
+        return tl_file_write_lent(fd, parts, (s->state & TL_IS_FATAL) != 0);
+    if (s->state & TL_IS_FATAL)
+        return tl_file_write_quietly(fd, parts, count);
+    if (s->state & TL_STREAM_FILE)
+        return tl_file_write(fd, parts, count);
+    if (count == 1)
+        return tl_socket_send(fd, parts->iov_base, parts->iov_len);
+    return tl_socket_send_parts(fd, parts, count);
+}
+
+/* Offer everything to the kernel once. The number of bytes it took of what is
+   not queued, or a negative errno. */
+static ssize_t offer(tl_loop *loop, tl_handle *handle, tl_stream *s, load extra)
+{
+    size_t queued = tl_buffer_length(&s->out);
+    struct iovec parts[2] = {{tl_buffer_bytes(&s->out), queued},
+                             {(void *)extra.more, extra.more_length}};
+    const struct iovec *first = queued > 0 ? parts : parts + 1;
+    int count = queued > 0 && extra.more_length > 0 ? 2 : 1;
+    loop->traffic.sends++;
+    ssize_t taken = send_parts(handle->at.watch.fd, s, first, count);
+    if (taken < 0)
+        return taken;
+    s->sent += (uint64_t)taken;
+    loop->traffic.sent += (uint64_t)taken;
+    size_t of_queue = (size_t)taken < queued ? (size_t)taken : queued;
+    tl_buffer_consume(&s->out, of_queue);
+    /* less than all: the socket's buffer is full, send(2) on streams */
+    if ((size_t)taken < queued + extra.more_length)
+        s->state |= TL_IS_BLOCKED;
+    return taken - (ssize_t)of_queue;
+}
+
+bool tl__stream_send_queue(tl_loop *loop, tl_id id, tl_handle *handle,
+                           tl_stream *s)
+{
+    if (tl_buffer_length(&s->out) > 0) {
+        ssize_t taken = offer(loop, handle, s, (load){NULL, 0});
+        if (taken == -EAGAIN)
+            s->state |= TL_IS_BLOCKED;
+        else if (taken < 0)
+            return tl__stream_fail_sending(loop, id, handle, s, (int)taken);
+    }
+    return note_sent(loop, id, handle, s);
+}
+
+/* Much at once: past the queue, without copying what the kernel takes. */
+static int send_much(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
+                     load extra)
+{
+    /* room for the rest first, so that nothing can get lost in the middle */
+    int error = tl_buffer_reserve(&s->out, &loop->pool, extra.more_length);
+    if (error)
+        return error;
+    ssize_t taken = offer(loop, handle, s, extra);
+    if (taken == -EAGAIN) {
+        s->state |= TL_IS_BLOCKED;
+        taken = 0;
+    } else if (taken < 0) {
+        (void)tl__stream_fail_sending(loop, id, handle, s, (int)taken);
+        return s->send_error;
+    }
+    (void)tl_buffer_append(&s->out, &loop->pool, extra.more + taken,
+                           extra.more_length - (size_t)taken);
+    (void)note_sent(loop, id, handle, s); /* not closing: it lives on */
+    tl__stream_update(loop, id, handle, s);
+    return 0;
+}
+
+static int refusal(const tl_loop *loop, const tl_stream *s, size_t count)
+{
+    if (s == NULL || s->state & TL_IS_CLOSING)
+        return -EBADF;
+    if (s->send_error)
+        return s->send_error;
+    if (s->state & (TL_IS_SHUTTING | TL_STREAM_RECEIVE_ONLY))
+        return s->state & TL_IS_SHUTTING ? -EPIPE : TL_NO_SENDING;
+    if (s->writer.slot != 0 && s->writer_awaits == TL_AWAIT_ROOM &&
+        tl__waits(loop, s->writer))
+        return -EBUSY;
+    size_t queued = tl_buffer_length(&s->out);
+    if (queued > s->limit || count > s->limit - queued)
+        return TL_QUEUE_FULL;
+    return 0;
+}
+
+static void mark_dirty(tl_loop *loop, tl_id id, tl_stream *s)
+{
+    if (s->state & (TL_IS_DIRTY | TL_IS_BLOCKED | TL_IS_CONNECTING))
+        return;
+    s->state |= TL_IS_DIRTY;
+    tl__agenda_add(&loop->dirty, id);
+    tl__outside_work(loop);
+}
+
+int tl_stream_send(tl_loop *loop, uint32_t slot, uint32_t generation,
+                   const char *bytes, size_t count)
+{
+    tl_id id = {slot, generation};
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    int error = refusal(loop, s, count);
+    if (error)
+        return error;
+    size_t queued = tl_buffer_length(&s->out) + count;
+    bool now = queued >= GATHER_BYTES &&
+               !(s->state & (TL_IS_BLOCKED | TL_IS_CONNECTING));
+    error = now ? send_much(loop, id, handle, s, (load){bytes, count})
+                : tl_buffer_append(&s->out, &loop->pool, bytes, count);
+    if (error)
+        return error;
+    if (!now)
+        mark_dirty(loop, id, s);
+    if (tl_buffer_length(&s->out) <= s->high)
+        return 0;
+    s->state |= TL_IS_HIGH;
+    return 1;
+}
+
+int tl_stream_flush(tl_loop *loop, uint32_t slot, uint32_t generation)
+{
+    tl_id id = {slot, generation};
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    if (s == NULL || s->state & TL_IS_CLOSING)
+        return -EBADF;
+    if (!(s->state & (TL_IS_BLOCKED | TL_IS_CONNECTING)) &&
+        tl_buffer_length(&s->out) > 0) {
+        if (!tl__stream_send_queue(loop, id, handle, s))
+            return 0;
+        tl__stream_update(loop, id, handle, s);
+    }
+    if (s->send_error)
+        return s->send_error;
+    return tl_buffer_length(&s->out) > 0 ? -EAGAIN : 0;
+}
+
+int tl_stream_drain(tl_loop *loop, uint32_t slot, uint32_t generation,
+                    double most)
+{
+    tl_id id = {slot, generation};
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    if (s == NULL)
+        return -EBADF;
+    while (s->send_error == 0 && (double)tl_buffer_length(&s->out) > most) {
+        if (s->state & TL_IS_BLOCKED)
+            tl_file_await_room(handle->at.watch.fd);
+        s->state &= ~(uint32_t)TL_IS_BLOCKED;
+        uint64_t unsent = loop->traffic.unsent;
+        if (!tl__stream_send_queue(loop, id, handle, s)) /* it was closing */
+            return loop->traffic.unsent == unsent ? 0 : -EPIPE;
+    }
+    tl__stream_update(loop, id, handle, s);
+    return s->send_error;
+}
+
+void tl__streams_flush(tl_loop *loop)
+{
+    for (size_t i = 0; i < loop->dirty.count; i++) {
+        tl_id id = loop->dirty.ids[i];
+        tl_handle *handle;
+        tl_stream *s = tl__stream_find(loop, id, &handle);
+        if (s == NULL)
+            continue;
+        s->state &= ~(uint32_t)TL_IS_DIRTY;
+        if (s->state & (TL_IS_BLOCKED | TL_IS_CONNECTING) ||
+            tl_buffer_length(&s->out) == 0)
+            continue;
+        if (tl__stream_send_queue(loop, id, handle, s) &&
+            (s->state & TL_IS_BLOCKED))
+            tl__stream_update(loop, id, handle, s);
+    }
+    loop->dirty.count = 0;
+}
+
+int tl_stream_sent(tl_loop *loop, uint32_t slot, uint32_t generation, int what)
+{
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, (tl_id){slot, generation}, &handle);
+    if (s == NULL || s->state & TL_IS_CLOSING)
+        return -EBADF;
+    if (s->send_error)
+        return s->send_error;
+    return satisfied(s, what) ? 0 : -EAGAIN;
+}
+
+int tl_stream_await_sent(tl_loop *loop, uint32_t slot, uint32_t generation,
+                         int what, uint32_t waiter_slot,
+                         uint32_t waiter_generation)
+{
+    tl_id id = {slot, generation};
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    if (s == NULL || s->state & TL_IS_CLOSING)
+        return -EBADF;
+    if (tl_stream_busy(loop, slot, generation, 1))
+        return -EBUSY;
+    s->writer_awaits = (uint8_t)what;
+    s->writer = (tl_id){waiter_slot, waiter_generation};
+    /* what was gathered is offered now: it may be all there is to wait for */
+    if (!(s->state & (TL_IS_BLOCKED | TL_IS_CONNECTING)))
+        (void)tl__stream_send_queue(loop, id, handle, s);
+    tl__stream_update(loop, id, handle, s);
+    return 0;
+}
+
+/* What there is to be shut down, or why that cannot be. */
+static int direction_of(const tl_stream *s, int how)
+{
+    if (s->state & TL_STREAM_SEND_ONLY)
+        return how == TL_SHUTDOWN_RECEIVE ? TL_NO_RECEIVING : TL_SHUTDOWN_SEND;
+    if (s->state & TL_STREAM_RECEIVE_ONLY)
+        return how == TL_SHUTDOWN_SEND ? TL_NO_SENDING : TL_SHUTDOWN_RECEIVE;
+    if (s->state & TL_STREAM_FILE && how != TL_SHUTDOWN_RECEIVE)
+        return -ENOTSOCK;
+    return how;
+}
+
+int tl_stream_shutdown(tl_loop *loop, uint32_t slot, uint32_t generation,
+                       int how)
+{
+    tl_id id = {slot, generation};
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    if (s == NULL || s->state & TL_IS_CLOSING)
+        return -EBADF;
+    if (s->state & TL_IS_CONNECTING)
+        return -ENOTCONN;
+    how = direction_of(s, how);
+    if (how < 0)
+        return how;
+    bool sending = how != TL_SHUTDOWN_RECEIVE;
+    bool receiving = how != TL_SHUTDOWN_SEND;
+    if ((!sending || s->state & TL_IS_SHUTTING) &&
+        (!receiving || s->state & TL_IS_DEAF))
+        return -EALREADY;
+    if (receiving) {
+        s->state |= TL_IS_DEAF;
+        tl_buffer_clear(&s->in, &loop->pool);
+        tl__stream_end_receiving(loop, id, handle, s);
+        tl__wake_waiter(loop, &s->reader);
+    }
+    if (sending && !(s->state & TL_IS_SHUTTING)) {
+        s->state |= TL_IS_SHUTTING;
+        if (!(s->state & TL_IS_BLOCKED))
+            (void)tl__stream_send_queue(loop, id, handle, s);
+    }
+    tl__stream_update(loop, id, handle, s);
+    return s->send_error;
+}

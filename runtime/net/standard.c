@@ -1,0 +1,122 @@
+/* Standard input, output and error as connections: see timerlua_abi.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "net/borrowed.h"
+#include "base/buffer.h"
+#include "net/stream.h"
+
+#ifdef __GLIBC__
+/* What stdio has read ahead and nobody took. */
+static size_t read_ahead(FILE *file)
+{
+    return (size_t)(file->_IO_read_end - file->_IO_read_ptr);
+}
+#else
+static size_t read_ahead(FILE *file)
+{
+    (void)file;
+    return 0;
+}
+#endif
+
+/* Take over what io.read left in its buffer. In a file fflush(3) goes back by
+   that, for whoever shares it. */
+static int take_over(tl_loop *loop, tl_stream *s)
+{
+    /* cppcheck-suppress fflushOnInputStream; fflush(3) says what it does */
+    (void)fflush(stdin);
+    size_t count = read_ahead(stdin);
+    if (count == 0)
+        return 0;
+    int error = tl_buffer_reserve(&s->in, &loop->pool, count);
+    if (error == 0)
+        s->in.end += fread(s->in.memory + s->in.end, 1, count, stdin);
+    return error;
+}
+
+/* Have a stream ask first where its description blocks. */
+static void mark_lent(tl_loop *loop, const tl_borrowed *b)
+{
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, b->id, &handle);
+    if (s != NULL && tl__borrowed_blocks(handle->at.watch.fd))
+        s->state |= TL_IS_LENT;
+}
+
+int tl_standard_open(tl_loop *loop, tl_id *id, int number, int options)
+{
+    int fd, flags = 0;
+    if (tl_poller_forked(&loop->poller))
+        return -ECHILD;
+    int error = tl__borrow(loop, number, &fd, &flags);
+    if (error)
+        return error;
+    error = tl_stream_start(loop, id, fd, flags | options);
+    if (error) {
+        tl__borrowed_undo(loop, number);
+        return error;
+    }
+    tl_borrowed *b = &loop->borrowed[number];
+    b->id = *id;
+    tl_handle *handle;
+    if (loop->lent)
+        mark_lent(loop, b);
+    if (number == STDIN_FILENO)
+        error = take_over(loop, tl__stream_find(loop, *id, &handle));
+    if (error) {
+        (void)tl_stream_abort(loop, id->slot, id->generation, 0);
+        return error;
+    }
+    return atomic_load(&b->flags) >= 0;
+}
+
+/* What is queued: all of it, or in a host what the kernel takes at once. */
+static int empty(tl_loop *loop, tl_id id)
+{
+    tl_handle *handle;
+    if (!loop->hosted)
+        return tl_stream_drain(loop, id.slot, id.generation, 0);
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    if (s == NULL || s->send_error || tl_buffer_length(&s->out) == 0)
+        return 0;
+    s->state &= ~(uint32_t)TL_IS_BLOCKED;
+    (void)tl__stream_send_queue(loop, id, handle, s);
+    return 0;
+}
+
+void tl_standard_lend(tl_loop *loop)
+{
+    if (tl_poller_forked(&loop->poller))
+        return;
+    loop->lent = true;
+    for (int i = 0; i < TL_BORROWED_COUNT && loop->borrowed != NULL; i++) {
+        int flags = atomic_exchange(&loop->borrowed[i].flags, -1);
+        if (flags < 0)
+            continue;
+        (void)fcntl(atomic_load(&loop->borrowed[i].fd), F_SETFL, flags);
+        for (int k = 0; k < TL_BORROWED_COUNT; k++)
+            if (atomic_load(&loop->borrowed[k].fd) >= 0)
+                mark_lent(loop, &loop->borrowed[k]);
+    }
+}
+
+int tl_standard_end(tl_loop *loop)
+{
+    int lost = 0;
+    if (tl_poller_forked(&loop->poller)) /* the parent sends what it queued */
+        return 0;
+    for (int i = 0; i < TL_BORROWED_COUNT && loop->borrowed != NULL; i++) {
+        const tl_borrowed *b = &loop->borrowed[i];
+        if (i == STDIN_FILENO || atomic_load(&b->fd) < 0)
+            continue;
+        int status = empty(loop, b->id);
+        if (status && i == STDOUT_FILENO)
+            lost = status;
+    }
+    tl_standard_restore(loop);
+    return lost;
+}

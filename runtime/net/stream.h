@@ -1,0 +1,124 @@
+/* A connection: a stream socket, what it received, what it has to send, and
+   who waits for it. What Lua calls is in timerlua_abi.h; this is what the
+   dispatcher does with it.
+
+   Readiness is only needed where a call to the kernel said "again", so a
+   connection enters the poller when it first has to wait, and leaves it only
+   when it is reported for what nobody wants. */
+#ifndef TL_STREAM_H
+#define TL_STREAM_H
+
+#include "base/framing.h"
+#include "loop/state.h"
+#include "loop/waiter.h"
+
+/* Bits of tl_stream.state, beside TL_STREAM_FLOWING and its kin. */
+enum {
+    TL_IS_PAUSED = 8,
+    TL_IS_CONNECTING = 16,
+    TL_IS_DRAINED = 32,   /* the last receive left nothing in the kernel */
+    TL_IS_HUNG = 64,      /* the kernel has told of an end, receive up to it */
+    TL_IS_ENDED = 128,    /* received up to the peer's end of its direction */
+    TL_IS_BLOCKED = 256,  /* the kernel took no more */
+    TL_IS_SHUTTING = 512, /* sending ends when the queue is empty */
+    TL_IS_SHUT = 1024,    /* sending has ended */
+    TL_IS_CLOSING = 2048, /* to be closed when the queue is empty */
+    TL_IS_DIRTY = 4096,   /* on the loop's agenda of what to send */
+    TL_IS_HIGH = 8192,    /* above the high-water mark since the last drain */
+    TL_IS_DEAF = 16384,   /* receiving was shut down here */
+    TL_IS_LOSSY = 32768,  /* bytes that were taken could not be sent */
+    TL_IS_FATAL = 0x100000, /* a write without a reader raises SIGPIPE, which
+                               would end the process */
+    TL_IS_READY = 0x200000, /* always: epoll(7) refuses to watch it */
+    TL_IS_VAGUE = 0x400000, /* a short read says not that there is no more */
+    TL_IS_LENT = 0x800000   /* its description blocks, for those who share it:
+                               asked before each call, and given little */
+};
+
+typedef struct tl_stream {
+    tl_buffer in, out;
+    tl_want want; /* of the reader */
+    tl_id reader; /* handle of the wait, {0} for none; may have ended */
+    tl_id writer;
+    uint32_t state;
+    uint8_t tell; /* bits 1 << TL_TELL_... */
+    uint8_t writer_awaits;
+    bool in_total; /* the reader's time runs on while bytes come */
+    int16_t send_error, receive_error;
+    uint32_t high, low;
+    size_t limit, receive_limit;
+    uint32_t turn, turn_reads; /* how often it was read from in a turn */
+    uint64_t received, sent;
+    uint8_t peer_length;
+    uint8_t peer[28]; /* of IPv4 or IPv6, where it came from */
+} tl_stream;
+
+/* Do what the kernel's readiness allows but reading: connect, send. False when
+   the connection ended by it. */
+bool tl__stream_progress(tl_loop *loop, tl_id id, tl_handle *handle,
+                         tl_stream *s, int ready);
+
+/* What is to be told next: TL_TELL_..., 0 for nothing. For TL_TELL_DATA
+   *view is what was received; for TL_TELL_ERROR and TL_TELL_CLOSE *status is
+   why. With TL_TELL_CLOSE the handle has ended. reads bounds how often the
+   kernel is asked for data. */
+int tl__stream_next(tl_loop *loop, tl_id id, int *reads, tl_view *view,
+                    int *status);
+
+/* Receive for the waiting reader. 1: *view is what it wants, used up; TL_WOKEN:
+   it is to be woken without; 0: not yet. *reader is taken off the
+   connection. */
+enum { TL_WOKEN = 2 };
+int tl__stream_serve(tl_loop *loop, tl_id id, int *reads, tl_view *view,
+                     tl_id *reader);
+/* The handle of the waiting reader; slot 0 when nobody waits. */
+tl_id tl__stream_reader(const tl_loop *loop, tl_id id);
+
+/* After an event was handled: what was left undone is looked at again, and the
+   poller reports no more what was unwanted. */
+void tl__stream_settle(tl_loop *loop, tl_id id, int ready, bool unwanted);
+
+/* Send what the callbacks queued since the last call. */
+void tl__streams_flush(tl_loop *loop);
+/* Back into a new poller. */
+void tl__stream_renew(tl_loop *loop, tl_id id, tl_handle *handle);
+/* Tell nothing more, send what is queued and close; but a standard stream
+   stays open. */
+void tl__stream_drop(tl_loop *loop, tl_id id);
+/* At the end of the loop. */
+void tl__stream_dispose(tl_loop *loop, tl_handle *handle);
+
+/* An accepted connection; options as for tl_stream_start. */
+int tl__stream_accepted(tl_loop *loop, tl_id *id, int fd, int options,
+                        const tl_address *peer);
+
+/* --- between stream.c, receiving.c and sending.c ------------------------- */
+
+/* The connection of a handle; NULL when it has ended or is something else. */
+tl_stream *tl__stream_find(const tl_loop *loop, tl_id id, tl_handle **handle);
+/* Whether somebody wants what the kernel has received. */
+bool tl__stream_wants_data(const tl_loop *loop, const tl_handle *handle,
+                           const tl_stream *s);
+/* Enter the poller for what is waited for now. */
+void tl__stream_update(tl_loop *loop, tl_id id, tl_handle *handle,
+                       tl_stream *s);
+/* Something is to be told to the callbacks of a flowing connection. */
+void tl__stream_tell(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
+                     int what);
+/* The socket is closed now; the handle ends, or ends once that is told. */
+void tl__stream_end(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s);
+/* Its socket is closed, and there is nobody to be told: the handle ends. */
+void tl__stream_free(tl_loop *loop, tl_id id, tl_stream *s);
+/* Send what is queued. False when the connection ended by it. */
+bool tl__stream_send_queue(tl_loop *loop, tl_id id, tl_handle *handle,
+                           tl_stream *s);
+/* A direction is over: tell the kernel. */
+int tl__stream_end_sending(tl_loop *loop, tl_id id, tl_handle *handle,
+                           tl_stream *s);
+void tl__stream_end_receiving(tl_loop *loop, tl_id id, tl_handle *handle,
+                              tl_stream *s);
+/* Sending has failed for good. False when the connection ended by it. */
+bool tl__stream_fail_sending(tl_loop *loop, tl_id id, tl_handle *handle,
+                             tl_stream *s, int error);
+
+#endif
