@@ -6,5 +6,5 @@ files["scripts"] = { std = "luajit" }
 -- What a program that embeds the runtime takes from scripts, and gives them.
 local taken = { "bit", "debug", "dofile", "io", "jit", "load", "loadfile", "loadstring",
   "os", "package", "print", "string" }
-files["lua/timerlua/embedding.lua"] = { globals = taken }
-files["lua/timerlua/restrict.lua"] = { globals = taken }
+files["lua/timerlua/app/embedding.lua"] = { globals = taken }
+files["lua/timerlua/app/restrict.lua"] = { globals = taken }

@@ -59,7 +59,8 @@ LIBRARY_ONLY := $(filter $(BUILD)/obj/embed/%,$(OBJECTS))
 CORE_OBJECTS := $(filter-out $(PROGRAM_ONLY) $(LIBRARY_ONLY) \
   $(BUILD)/obj/lua/bundle.o,$(OBJECTS))
 LIBRARY_OBJECTS := $(filter-out $(PROGRAM_ONLY),$(OBJECTS))
-MODULES := $(sort $(wildcard lua/timerlua/*.lua))
+MODULES := $(sort $(wildcard lua/timerlua/*.lua lua/timerlua/*/*.lua \
+  lua/timerlua/*/*/*.lua))
 PROGRAM := $(BUILD)/timerlua
 CORE := $(BUILD)/lib/timerlua/core.so
 TESTERS := $(patsubst tests/c/%.c,$(BUILD)/tests/%,$(wildcard tests/c/*/*_test.c))
@@ -193,7 +194,8 @@ install: all install-library
 	install -d "$(DESTDIR)$(PREFIX)/bin" "$(SHARE)" "$(LIB)"
 	install -m 755 $(PROGRAM) "$(DESTDIR)$(PREFIX)/bin/timerlua"
 	install -m 755 $(CORE) "$(LIB)/core.so"
-	install -m 644 $(MODULES) "$(SHARE)"
+	for module in $(MODULES:lua/timerlua/%=%); do \
+	  install -D -m 644 "lua/timerlua/$$module" "$(SHARE)/$$module" || exit; done
 
 uninstall: uninstall-library
 	rm -f "$(DESTDIR)$(PREFIX)/bin/timerlua"

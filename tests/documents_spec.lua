@@ -240,10 +240,10 @@ describe("the documents", function()
 
   it("name every method and field of a timer", function()
     local timers = support.read("docs/timers.md")
-    for _, name in ipairs(defined_in("lua/timerlua/timer.lua", "\nfunction methods%.([%a_]+)")) do
+    for _, name in ipairs(defined_in("lua/timerlua/loop/timer.lua", "\nfunction methods%.([%a_]+)")) do
       assert.is_true(is_mentioned(timers, "t:" .. name), "t:" .. name)
     end
-    for _, name in ipairs(defined_in("lua/timerlua/timer.lua", "\nfunction fields%.([%a_]+)")) do
+    for _, name in ipairs(defined_in("lua/timerlua/loop/timer.lua", "\nfunction fields%.([%a_]+)")) do
       assert.is_true(is_mentioned(timers, "t." .. name), "t." .. name)
     end
   end)
@@ -268,15 +268,15 @@ describe("the documents", function()
 
   it("name every method, callback and option of sockets", function()
     local sockets = support.read("docs/sockets.md")
-    for class, path in pairs { conn = "lua/timerlua/connection.lua",
-      listener = "lua/timerlua/listener.lua" } do
+    for class, path in pairs { conn = "lua/timerlua/net/connection.lua",
+      listener = "lua/timerlua/net/listener.lua" } do
       for _, name in ipairs(defined_in(path, "\nfunction %u%l+:(%l[%l_]+)")) do
         assert.is_true(is_mentioned(sockets, class .. ":" .. name), class .. ":" .. name)
       end
     end
     local names = "open data drain eof error close local_addr handler backlog "
       .. "max_connections reuseaddr reuseport v6only defer_accept "
-    for _, list in ipairs(defined_in("lua/timerlua/connection.lua",
+    for _, list in ipairs(defined_in("lua/timerlua/net/connection.lua",
       "\n  [kernelow]+_options = \"([%l_ ]+)\"")) do
       names = names .. list .. " "
     end
@@ -342,13 +342,13 @@ describe("the documents", function()
 
   it("name every method and option of child processes", function()
     local text_of_processes = support.read("docs/processes.md")
-    for _, name in ipairs(defined_in("lua/timerlua/process.lua",
+    for _, name in ipairs(defined_in("lua/timerlua/system/process.lua",
       "\nfunction Process:(%l[%l_]+)")) do
       if name ~= "disowned" then
         assert.is_true(is_mentioned(text_of_processes, "p:" .. name), "p:" .. name)
       end
     end
-    for name in (require("timerlua.exec").options .. " input limit"):gmatch("%S+") do
+    for name in (require("timerlua.system.exec").options .. " input limit"):gmatch("%S+") do
       assert.is_truthy(text_of_processes:find("`" .. name .. "`", 1, true), name)
     end
   end)

@@ -192,92 +192,99 @@ describe("the pure folders", function()
   end
 end)
 
-local LUA_LAYERS = {
-  { "ffi", "version" },
-  { "misuse", "nearest", "owner" },
-  { "anchors", "waiters", "socket_file", "file_links", "signame", "fileno", "signal_claims" },
-  { "duration", "address" },
-  { "callable", "instant" },
-  { "events" },
-  { "errors" },
-  { "wait" },
-  { "rethrow", "limit", "fair" },
-  { "timer", "task", "watch", "timeout", "channel", "semaphore", "options", "readiness" },
-  { "clock", "resolver", "scope", "signal", "notify", "epoll_set", "timerfd", "limits",
-    "file_events", "select_kevent", "process" },
-  { "stop", "reload", "file_watch" },
-  { "connection", "endpoints", "select_epoll", "poll_wait", "timerstack", "select_kqueue" },
-  { "connect", "listener", "udp", "pipe", "standard", "socket", "select_poll",
-    "select_select", "exec" },
-  { "select_devpoll" },
-  { "collect", "inspect", "select" },
-  { "init", "output", "restrict" },
-  { "program", "embedding" }, -- what the host runs, beside the scripts
-}
+-- ---------------------------------------------------------------------------
 
-local function name_of(path)
-  return path:match("([^/]+)%.%a+$")
-end
+-- The same for lua/timerlua/. The files that stand in it are public: they may use
+-- every folder, and are used by each other and by app/ only.
+local LUA_ORDER = { "core", "task", "loop", "net", "system", "byhand", "app" }
 
-local function layer_of(layers)
-  local level = {}
-  for i, layer in ipairs(layers) do
-    for _, name in ipairs(layer) do level[name] = i end
+-- What a module of ours uses: the file's path below lua/timerlua, and the bindings
+-- of those that it requires.
+local function required_by(path)
+  local code = support.read(path):gsub("%-%-[^\n]*", "")
+  local used, bound = {}, {}
+  for name in code:gmatch("require%s*%(?%s*[\"']timerlua([%w_.]*)[\"']") do
+    used[#used + 1] = name:sub(2)
   end
-  return level
-end
-
-local function may_require(layers, level, user, used)
-  if user == used then return true end
-  if not (level[user] and level[used]) then return false end
-  return level[used] < level[user]
-    or (level[used] == level[user] and layers[level[user]].together == true)
-end
-
-local function lua_arrows()
-  local arrows = {}
-  for _, path in ipairs(lua_files()) do
-    local code = support.read(path):gsub("%-%-[^\n]*", "")
-    for used in code:gmatch("require%s*%(?%s*[\"']timerlua([%w_.]*)[\"']") do
-      arrows[#arrows + 1] = { path = path, user = name_of(path),
-        used = used == "" and "init" or used:sub(2) }
-    end
+  for variable, name in code:gmatch("local ([%w_]+) = require%s*%(?%s*[\"']timerlua([%w_.]*)[\"']") do
+    bound[variable] = name
   end
-  return arrows
+  return used, bound, code
 end
 
-describe("the Lua modules", function()
-  local level = layer_of(LUA_LAYERS)
+local function lua_folder(name) return name:match("^(%l+)%.") or "" end
 
-  it("are each in a layer", function()
+describe("the folders of lua/timerlua/", function()
+  local place = places(LUA_ORDER)
+
+  local function allowed(user, used)
+    if used == "core" then return user == "core.ffi" end -- the core itself, in C
+    local from, to = lua_folder(user), lua_folder(used)
+    if from == "" then return true end
+    if to == "" then return from == "app" end
+    return may_use(place, from, to)
+  end
+
+  local function name_of(path)
+    return (path:gsub("^lua/timerlua/", ""):gsub("%.lua$", ""):gsub("/", "."))
+  end
+
+  it("are all in an order", function()
     for _, path in ipairs(lua_files()) do
-      assert.truthy(level[name_of(path)], path .. " is in no layer")
+      local folder = lua_folder(name_of(path))
+      assert.truthy(folder == "" or place[folder], path)
     end
   end)
 
-  it("require what is below them, never what is above", function()
-    local arrows, wrong = lua_arrows(), {}
-    assert.is_true(#arrows > 20)
-    for _, a in ipairs(arrows) do
-      local allowed = a.used == "core" and a.user == "ffi"
-        or a.user ~= a.used and may_require(LUA_LAYERS, level, a.user, a.used)
-      if not allowed then wrong[#wrong + 1] = a.path .. " requires " .. a.used end
+  it("use those before them, never those after", function()
+    local wrong, seen = {}, 0
+    for _, path in ipairs(lua_files()) do
+      for _, used in ipairs((required_by(path))) do
+        seen = seen + 1
+        if not allowed(name_of(path), used) then
+          wrong[#wrong + 1] = path .. " requires " .. used
+        end
+      end
     end
+    assert.is_true(seen > 100)
     assert.same({}, wrong)
   end)
 
-  it("do not require the module itself, but for what a host runs", function()
-    for _, a in ipairs(lua_arrows()) do
-      if a.user ~= "program" and a.user ~= "embedding" then
-        assert.not_equal("init", a.used, a.path)
+  -- Known, and to go: what is above is to register itself.
+  local SET_FROM_ABOVE = {
+    "app.embedding sets errors.write", "app.embedding sets wait.hosted",
+    "app.output sets core.core.hooks.output", "app.output sets standard.on_open",
+    "app.program sets errors.stop_on_error", "app.program sets process.follow",
+    "app.stop sets wait.on_cut", "core.errors sets core.core.hooks.raised",
+    "core.errors sets core.shared.errors",
+    "net.connection sets errors.follow_up.connection",
+    "system.file_watch sets file_events.on_overflow", "system.process sets wait.ended",
+    "task.task sets wait.adopt", "task.wait sets errors.interrupts",
+  }
+
+  it("set nothing in modules of others", function()
+    local found = {}
+    for _, path in ipairs(lua_files()) do
+      local _, bound, code = required_by(path)
+      for line in code:gmatch("[^\n]+") do
+        local variable, field = line:match("^%s*function ([%w_]+)[.:]([%w_.]+)")
+        if not variable then
+          variable, field = line:match("^%s*([%w_]+)%.([%w_.]+)[%w_.,%s]*=[^=]")
+        end
+        if not variable then variable, field = line:match("^%s*([%w_]+)(%[.-%]) =[^=]") end
+        if variable and bound[variable] then
+          found[#found + 1] = name_of(path) .. " sets " .. variable .. "." .. field
+        end
       end
     end
+    table.sort(found)
+    assert.same(SET_FROM_ABOVE, found)
   end)
 
   it("declare C in ffi.lua only", function()
     for _, path in ipairs(lua_files()) do
       local declares = support.read(path):gsub("%-%-[^\n]*", ""):find("cdef", 1, true) ~= nil
-      assert.equal(name_of(path) == "ffi", declares, path)
+      assert.equal(name_of(path) == "core.ffi", declares, path)
     end
   end)
 
@@ -287,8 +294,8 @@ describe("the Lua modules", function()
       assert.equal("", r.err)
       assert.truthy(r.out:find("RET", 1, true), path)
       -- but for what an embedding program takes from the script, and gives it
-      local allowed = ({ embedding = true, restrict = true })[name_of(path)]
-      assert.is_true(allowed or r.out:match("GSET[^\n]*") == nil, path)
+      local may = ({ ["app.embedding"] = true, ["app.restrict"] = true })[name_of(path)]
+      assert.is_true(may or r.out:match("GSET[^\n]*") == nil, path)
     end
   end)
 end)

@@ -1,18 +1,18 @@
 -- timerlua: exact timers, tasks and watched descriptors in one loop.
-local channel = require "timerlua.channel"
-local clock = require "timerlua.clock"
-local events = require "timerlua.events"
-local notify = require "timerlua.notify"
-local reload = require "timerlua.reload"
-local scope = require "timerlua.scope"
-local semaphore = require "timerlua.semaphore"
-local signal = require "timerlua.signal"
-local standard = require "timerlua.standard"
-local stop = require "timerlua.stop"
-local task = require "timerlua.task"
-local timeout = require "timerlua.timeout"
-local timer = require "timerlua.timer"
-local watch = require "timerlua.watch"
+local channel = require "timerlua.task.channel"
+local clock = require "timerlua.loop.clock"
+local events = require "timerlua.core.events"
+local notify = require "timerlua.system.notify"
+local reload = require "timerlua.system.reload"
+local scope = require "timerlua.task.scope"
+local semaphore = require "timerlua.task.semaphore"
+local signal = require "timerlua.system.signal"
+local standard = require "timerlua.system.standard"
+local stop = require "timerlua.app.stop"
+local task = require "timerlua.task.task"
+local timeout = require "timerlua.task.timeout"
+local timer = require "timerlua.loop.timer"
+local watch = require "timerlua.loop.watch"
 
 local PREFIX, require = "timerlua.", require
 
@@ -57,7 +57,7 @@ local tl = {
   on = events.on,
   stop = stop.stop,
   run = function(argv, opts)
-    if argv ~= nil then return load_later("collect").run(argv, opts) end
+    if argv ~= nil then return load_later("system.collect").run(argv, opts) end
     if task.current() then return task.wait_idle() end
     return stop.run()
   end,
@@ -67,9 +67,9 @@ local tl = {
 -- What not every script needs, and the module that has it: loaded when it is asked
 -- for, which makes a start a fifth shorter.
 local LATER = {
-  on_file = "file_watch", listen = "listener", connect = "connect", udp = "udp",
-  pipe = "pipe", socketpair = "pipe", exec = "exec", resolve = "resolver",
-  handles = "inspect", stats = "inspect",
+  on_file = "system.file_watch", listen = "net.listener", connect = "net.connect",
+  udp = "net.udp", pipe = "system.pipe", socketpair = "system.pipe", exec = "system.exec",
+  resolve = "net.resolver", handles = "app.inspect", stats = "app.inspect",
 }
 
 local function get(self, name)
@@ -82,12 +82,12 @@ end
 
 local function load_all()
   for name in pairs(LATER) do get(tl, name) end
-  load_later "collect"
+  load_later "system.collect"
 end
 
 setmetatable(tl, { __index = get, load_all = load_all })
 
 -- Only a module that is inside the program or library is there later, too.
-if not package.preload["timerlua.udp"] then load_all() end
+if not package.preload["timerlua.net.udp"] then load_all() end
 
 return tl

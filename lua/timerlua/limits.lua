@@ -1,8 +1,8 @@
 -- Limits that the kernel sets for the process, getrlimit(2).
 local ffi = require "ffi"
-local core = require "timerlua.ffi"
-local errors = require "timerlua.errors"
-local misuse = require "timerlua.misuse"
+local core = require "timerlua.core.ffi"
+local errors = require "timerlua.core.errors"
+local misuse = require "timerlua.core.misuse"
 
 local C = core.C
 local soft, hard = ffi.new("double[1]"), ffi.new("double[1]")

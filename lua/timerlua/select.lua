@@ -1,11 +1,11 @@
 -- timerlua.select: waiting for descriptors by hand, with the names and the
 -- behaviour of Python's select module. This file only puts the parts together.
-local devpoll = require "timerlua.select_devpoll"
-local epoll = require "timerlua.select_epoll"
-local kevent = require "timerlua.select_kevent"
-local kqueue = require "timerlua.select_kqueue"
-local poll = require "timerlua.select_poll"
-local lists = require "timerlua.select_select"
+local devpoll = require "timerlua.byhand.select_devpoll"
+local epoll = require "timerlua.byhand.select_epoll"
+local kevent = require "timerlua.byhand.select_kevent"
+local kqueue = require "timerlua.byhand.select_kqueue"
+local poll = require "timerlua.byhand.select_poll"
+local lists = require "timerlua.byhand.select_select"
 
 local module = {
   --- The most bytes that a pipe which is ready for writing takes at once,

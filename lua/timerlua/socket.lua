@@ -2,15 +2,15 @@
 -- wait by timerlua.select. The kernel's sockets never block; one that shall
 -- waits here, in a task while the loop goes on, elsewhere with its thread.
 local ffi = require "ffi"
-local core = require "timerlua.ffi"
-local address = require "timerlua.address"
-local duration = require "timerlua.duration"
-local errors = require "timerlua.errors"
-local fair = require "timerlua.fair"
-local misuse = require "timerlua.misuse"
-local readiness = require "timerlua.readiness"
-local resolver = require "timerlua.resolver"
-local wait = require "timerlua.wait"
+local core = require "timerlua.core.ffi"
+local address = require "timerlua.net.address"
+local duration = require "timerlua.core.duration"
+local errors = require "timerlua.core.errors"
+local fair = require "timerlua.task.fair"
+local misuse = require "timerlua.core.misuse"
+local readiness = require "timerlua.byhand.readiness"
+local resolver = require "timerlua.net.resolver"
+local wait = require "timerlua.task.wait"
 
 local C, loop = core.C, core.loop
 local to_string = ffi.string

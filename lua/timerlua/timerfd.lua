@@ -2,15 +2,15 @@
 -- Python's os.timerfd_*. They are the kernel's own timers, so virtual time does
 -- not move them. A read in a task waits in the loop; elsewhere it blocks.
 local ffi = require "ffi"
-local core = require "timerlua.ffi"
-local duration = require "timerlua.duration"
-local errors = require "timerlua.errors"
-local fair = require "timerlua.fair"
-local fileno = require "timerlua.fileno"
-local misuse = require "timerlua.misuse"
-local readiness = require "timerlua.readiness"
-local rethrow = require "timerlua.rethrow"
-local wait = require "timerlua.wait"
+local core = require "timerlua.core.ffi"
+local duration = require "timerlua.core.duration"
+local errors = require "timerlua.core.errors"
+local fair = require "timerlua.task.fair"
+local fileno = require "timerlua.core.fileno"
+local misuse = require "timerlua.core.misuse"
+local readiness = require "timerlua.byhand.readiness"
+local rethrow = require "timerlua.task.rethrow"
+local wait = require "timerlua.task.wait"
 
 local C, loop = core.C, core.loop
 local int64, uint64 = ffi.typeof("int64_t"), ffi.typeof("uint64_t")

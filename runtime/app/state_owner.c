@@ -22,9 +22,9 @@ static int preload(lua_State *L)
     luaL_openlibs(L);
     tl_bundle_preload(L);
     lua_getglobal(L, "require");
-    lua_pushliteral(L, "timerlua.program");
+    lua_pushliteral(L, "timerlua.app.program");
     lua_call(L, 1, 1);
-    lua_setfield(L, LUA_REGISTRYINDEX, "timerlua.program");
+    lua_setfield(L, LUA_REGISTRYINDEX, "timerlua.app.program");
     lua_gc(L, LUA_GCRESTART, 0);
     return 0;
 }
@@ -84,7 +84,7 @@ int tl_host_run(tl_host *host, int argc, char **argv, int *signal)
 {
     lua_State *L = host->L;
     *signal = 0;
-    lua_getfield(L, LUA_REGISTRYINDEX, "timerlua.program");
+    lua_getfield(L, LUA_REGISTRYINDEX, "timerlua.app.program");
     lua_getfield(L, -1, "main");
     lua_remove(L, -2);
     if (!lua_checkstack(L, argc + LUA_MINSTACK)) {

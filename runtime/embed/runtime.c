@@ -118,7 +118,7 @@ static int load_modules(lua_State *L)
     lua_gc(L, LUA_GCSTOP, 0);
     describe_host(rt, L);
     lua_getglobal(L, "require");
-    lua_pushliteral(L, "timerlua.embedding");
+    lua_pushliteral(L, "timerlua.app.embedding");
     lua_call(L, 1, 1);
     lua_getfield(L, -1, "restrict");
     lua_call(L, 0, 0);

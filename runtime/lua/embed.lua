@@ -2,10 +2,10 @@
 -- a table of its functions with their types, since what the FFI calls is no
 -- symbol of the program or library.
 --   luajit runtime/lua/embed.lua abi runtime/timerlua_abi.h
---   luajit runtime/lua/embed.lua modules lua/timerlua/*.lua
+--   luajit runtime/lua/embed.lua modules lua/timerlua/init.lua ...
 -- Modules are stored as bytecode with debug information, under the names that
 -- require knows, for a program that carries them inside; "=" marks their source
--- as no file (lua/timerlua/misuse.lua tells them from a script's by that).
+-- as no file (lua/timerlua/core/misuse.lua tells them from a script's by that).
 local function bytes(name, text)
   local out = {}
   for i = 1, #text, 20 do

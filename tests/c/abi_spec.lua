@@ -77,7 +77,7 @@ end)
 describe("the ABI header", function()
   local code = code_of(HEADER)
 
-  local core = require "timerlua.ffi"
+  local core = require "timerlua.core.ffi"
 
   it("is what the core hands to the FFI, byte for byte", function()
     assert.equal(support.read(HEADER), require("timerlua.core").abi)
@@ -131,7 +131,7 @@ describe("the ABI header", function()
 end)
 
 describe("the Lua modules", function()
-  setup(function() require "timerlua.ffi" end)
+  setup(function() require "timerlua.core.ffi" end)
 
   it("refuse a core of another ABI version and name both", function()
     local r = support.shell([[luajit -e '

@@ -204,7 +204,7 @@ static void test_signals(void)
         "    .. 'signals', 1, true), message)\n"
         "end\n"
         "try(tl.signal, 'USR1', print)\n"
-        "try(require 'timerlua.signal'.signal, 'USR1', print)\n"
+        "try(require 'timerlua.system.signal'.signal, 'USR1', print)\n"
         "local kq = select.kqueue()\n"
         "try(kq.control, kq, { select.kevent { ident = 10,\n"
         "  filter = select.KQ_FILTER_SIGNAL } }, 0)\n"
@@ -234,8 +234,8 @@ static void test_inside(void)
 {
     make(TL_NO_FFI, 0);
     REQUIRE(
-        load("for _, name in ipairs { 'ffi', 'timerlua.embedding',\n"
-             "  'timerlua.ffi', 'timerlua.core' } do\n"
+        load("for _, name in ipairs { 'ffi', 'timerlua.app.embedding',\n"
+             "  'timerlua.core.ffi', 'timerlua.core' } do\n"
              "  local ok, message = pcall(require, name)\n"
              "  assert(not ok and message:find('reach its memory', 1, true),\n"
              "    name)\n"
@@ -262,8 +262,8 @@ static void test_programs(void)
     make(TL_NO_EXEC, 0);
     REQUIRE(load("package.path = './lua/?.lua'\n"
                  "local tl = require 'timerlua'\n"
-                 "for _, fn in ipairs { require 'timerlua.exec'.exec,\n"
-                 "  tl.exec, require 'timerlua.collect'.run } do\n"
+                 "for _, fn in ipairs { require 'timerlua.system.exec'.exec,\n"
+                 "  tl.exec, require 'timerlua.system.collect'.run } do\n"
                  "  local ok, message = pcall(fn, { 'true' })\n"
                  "  assert(not ok and message:find('start others', 1, true))\n"
                  "end") == 0);

@@ -170,7 +170,7 @@ describe("a script in a host", function()
       "log: nil\tnil", "log: script.lua:10", "stepped 2, status 0, errors 0", "free: 0" },
       "flags=" .. FLAGS.NO_FFI, [[
       local tl = require "timerlua"
-      print((pcall(require, "ffi")), (pcall(require, "timerlua.ffi")),
+      print((pcall(require, "ffi")), (pcall(require, "timerlua.core.ffi")),
         (pcall(debug.getupvalue, print, 1)), (pcall(package.loadlib, "x", "y")))
       local t = tl.after(0.001, function() end)
       tl.sleep("2ms")

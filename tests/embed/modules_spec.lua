@@ -66,10 +66,10 @@ describe("a script that may not", function()
     refused(8 + SIGNALS, "start others", {
       { "timerlua.exec", "tl.exec { 'true' }" },
       { "timerlua.run", "tl.run { 'true' }" },
-      { "timerlua.exec", "require 'timerlua.exec'.exec { 'true' }" },
-      { "timerlua.start", "require 'timerlua.exec'.start('x', { 'true' }, {})" },
-      { "timerlua.run", "require 'timerlua.collect'.run { 'true' }" },
-      { "timerlua.process.adopt", "require 'timerlua.process'.adopt({ pid = 1 })" },
+      { "timerlua.system.exec", "require 'timerlua.system.exec'.exec { 'true' }" },
+      { "timerlua.start", "require 'timerlua.system.exec'.start('x', { 'true' }, {})" },
+      { "timerlua.run", "require 'timerlua.system.collect'.run { 'true' }" },
+      { "timerlua.process.adopt", "require 'timerlua.system.process'.adopt({ pid = 1 })" },
       { "os.execute", "os.execute 'true'" },
       { "io.popen", "io.popen 'true'" },
       { "io.popen", "(tl.signal('USR1', print):cancel() and io).popen 'true'" },
@@ -86,17 +86,17 @@ describe("a script that may not", function()
       { "loadfile", "loadfile 'x'" }, { "dofile", "dofile 'x'" },
       { "package.loadlib", "package.loadlib('x', 'y')" },
       { "timerlua.on_file", "tl.on_file('/tmp', print)" },
-      { "timerlua.on_file", "require 'timerlua.file_watch'.on_file('/tmp', print)" },
-      { "require 'timerlua.file_events'", "require 'timerlua.file_events'" },
+      { "timerlua.on_file", "require 'timerlua.system.file_watch'.on_file('/tmp', print)" },
+      { "require 'timerlua.system.file_events'", "require 'timerlua.system.file_events'" },
       { "timerlua.stdin", "tl.stdin:receive()" }, { "timerlua.stdout", "tl.stdout:send 'x'" },
       { "timerlua.stderr", "tl.stderr" },
-      { "timerlua.standard.get", "require 'timerlua.standard'.get({}, 'stdout')" },
+      { "timerlua.standard.get", "require 'timerlua.system.standard'.get({}, 'stdout')" },
     })
   end)
 
   it("reach the host's memory is told so by all that would", function()
     refused(1, "reach its memory", {
-      { "require 'ffi'", "require 'ffi'" }, { "require 'timerlua.ffi'", "require 'timerlua.ffi'" },
+      { "require 'ffi'", "require 'ffi'" }, { "require 'timerlua.core.ffi'", "require 'timerlua.core.ffi'" },
       { "require 'timerlua.core'", "require 'timerlua.core'" },
       { "require 'jit.util'", "require 'jit.util'" },
       { "debug.getupvalue", "debug.getupvalue(print, 1)" },
@@ -125,8 +125,8 @@ describe("a script that may not", function()
   end)
 
   it("be the program has none of its modules", function()
-    says("false\tfalse\n", "", [[print((pcall(require, "timerlua.program")),
-      (pcall(require, "timerlua.output")))]])
+    says("false\tfalse\n", "", [[print((pcall(require, "timerlua.app.program")),
+      (pcall(require, "timerlua.app.output")))]])
   end)
 end)
 

@@ -53,7 +53,7 @@ describe("a failure of", function()
       for _, code in ipairs { "ECANCELED", "EBADF", "ENOMEM" } do
         says(("nil\ttimerfd.read fd 6: %s\t%s\n1"):format(faults.text(code), code), [[
           t:settime { initial = 0.001 }
-          require("timerlua.readiness").block(t:fileno(), "r")
+          require("timerlua.byhand.readiness").block(t:fileno(), "r")
           print(t:read()) print(t:read())]], "read", 1, code, { flags = flags })
       end
     end

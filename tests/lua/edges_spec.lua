@@ -1102,7 +1102,7 @@ describe("D29: a stop from outside", function()
 
   it("does not lose a wake-up that came before the wait", function()
     clock.real()
-    local core = require "timerlua.ffi"
+    local core = require "timerlua.core.ffi"
     for _ = 1, 3 do core.C.tl_loop_wake(core.loop, 0) end
     tl.after(0.005, note "x")
     tl.run()

@@ -1,6 +1,6 @@
 -- Plain sockets: lua/timerlua/socket.lua.
 local ffi = require "ffi"
-local core = require "timerlua.ffi"
+local core = require "timerlua.core.ffi"
 local socket = require "timerlua.socket"
 local sockets = require "tests.support.sockets"
 local support = require "tests.support"

@@ -2,7 +2,7 @@
 local ffi = require "ffi"
 local luassert = require "luassert"
 local sockets = require "tests.support.sockets"
-local process = require "timerlua.process"
+local process = require "timerlua.system.process"
 
 ffi.cdef [[
 int dup(int fd);

@@ -4,7 +4,7 @@ local ffi = require "ffi"
 local support = require "tests.support"
 local luassert = require "luassert"
 local tl = require "timerlua"
-local core = require "timerlua.ffi"
+local core = require "timerlua.core.ffi"
 
 local sockets = {}
 

@@ -10,7 +10,7 @@ local tl = require "timerlua"
 local ffi = require "ffi"
 ffi.cdef "int kill(int, int); int getpid(void); int usleep(unsigned);"
 local function signal(number) ffi.C.kill(ffi.C.getpid(), number) end
-local stop = require "timerlua.stop"
+local stop = require "timerlua.app.stop"
 io.stdout:setvbuf("line")
 ]]
 

@@ -1,7 +1,7 @@
--- Waiting for descriptors of the script's own: lua/timerlua/readiness.lua.
+-- Waiting for descriptors of the script's own: lua/timerlua/byhand/readiness.lua.
 local ffi = require "ffi"
-local core = require "timerlua.ffi"
-local readiness = require "timerlua.readiness"
+local core = require "timerlua.core.ffi"
+local readiness = require "timerlua.byhand.readiness"
 local sockets = require "tests.support.sockets"
 local support = require "tests.support"
 local tl = require "timerlua"
@@ -44,7 +44,7 @@ describe("readiness", function()
       ffi.cdef "int pipe(int fds[2]);"
       local fds = ffi.new("int[2]")
       assert(ffi.C.pipe(fds) == 0)
-      io.write(require "timerlua.readiness".place(fds[1]):suspend("test", "w"))]]
+      io.write(require "timerlua.byhand.readiness".place(fds[1]):suspend("test", "w"))]]
     assert.equal("", r.err)
     assert.equal("0", r.out)
   end)

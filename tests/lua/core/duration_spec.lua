@@ -1,6 +1,6 @@
 local support = require "tests.support"
 local ffi = require "ffi"
-local duration = require "timerlua.duration"
+local duration = require "timerlua.core.duration"
 local raised = support.raised
 
 local function ns(value)

@@ -1,5 +1,5 @@
 local support = require "tests.support"
-local instant = require "timerlua.instant"
+local instant = require "timerlua.core.instant"
 local raised = support.raised
 
 local function ns(value)
@@ -15,7 +15,7 @@ end
 
 -- What another time zone makes of a text.
 local function ns_in(zone, text)
-  local code = ('io.write(tostring(require("timerlua.instant").to_ns("at", "when", %q)))')
+  local code = ('io.write(tostring(require("timerlua.core.instant").to_ns("at", "when", %q)))')
     :format(text)
   local r = support.run(code, { before = "TZ=" .. zone .. " " })
   assert.equal("", r.err)

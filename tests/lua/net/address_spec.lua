@@ -1,7 +1,7 @@
 local support = require "tests.support"
 local ffi = require "ffi"
-local address = require "timerlua.address"
-local C = require("timerlua.ffi").C
+local address = require "timerlua.net.address"
+local C = require("timerlua.core.ffi").C
 local raised = support.raised
 
 local function parse(text)

@@ -674,7 +674,7 @@ describe("accepting without descriptors left", function()
   local function script(body)
     return [[
       local tl = require "timerlua"
-      local core, ffi = require "timerlua.ffi", require "ffi"
+      local core, ffi = require "timerlua.core.ffi", require "ffi"
       ffi.cdef "int dup(int); int close(int);"
       local served, told, messages = 0, 0, {}
       local listener = tl.listen("127.0.0.1:0", function(c) served = served + 1 c:send("x") end,

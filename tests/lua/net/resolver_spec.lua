@@ -3,7 +3,7 @@
 local ffi = require "ffi"
 local support = require "tests.support"
 local tl = require "timerlua"
-local resolver = require "timerlua.resolver"
+local resolver = require "timerlua.net.resolver"
 
 ffi.cdef [[
   typedef struct { uint16_t family, port; uint8_t host[4]; char zero[8]; } test_inet;
@@ -132,7 +132,7 @@ describe("tl.resolve", function()
     for _, name in ipairs { "127.0.0.1", "localhost" } do
       local options = { port = 8080, family = 2, ns = ns }
       local a, b = resolver.lookup("test", name, options), resolver.lookup("test", name, options)
-      local address = require "timerlua.address"
+      local address = require "timerlua.net.address"
       assert.equal(1, #a)
       assert.equal("127.0.0.1:8080", address.text(a[1]))
       b[1].bytes[2] = 0

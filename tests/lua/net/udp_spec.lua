@@ -685,8 +685,8 @@ describe("tl.udp", function()
     end)
 
     it("counted", function()
-      local C, raw = require("timerlua.ffi").C, ffi.new("tl_loop_stats")
-      local loop = require("timerlua.ffi").loop
+      local C, raw = require("timerlua.core.ffi").C, ffi.new("tl_loop_stats")
+      local loop = require("timerlua.core.ffi").loop
       local server, client = pair(echo)
       C.tl_loop_stats_get(loop, raw)
       local sends, receives, sent, received = raw.sends, raw.receives, raw.sent, raw.received

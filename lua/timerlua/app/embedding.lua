@@ -1,0 +1,93 @@
+-- Inside a program that embeds the runtime (runtime/embed/load.c, running.c): the
+-- script's main task, its end, its output, and what it shall not do to its
+-- host.
+local core = require "timerlua.core.ffi"
+local errors = require "timerlua.core.errors"
+local events = require "timerlua.core.events"
+local restrict = require "timerlua.app.restrict"
+local stop = require "timerlua.app.stop"
+local task = require "timerlua.task.task"
+local wait = require "timerlua.task.wait"
+require "timerlua" -- scripts find it loaded, also when they may not load files
+
+local dispatcher = core.core
+local TELL_ERROR, TELL_LOG = 0, 1 -- TL_TELL_OF_... in runtime/lua/callbacks.h
+
+local embedding = {
+  --- What ends a cancelled task, and one that called os.exit.
+  cancelled = wait.cancelled,
+
+  --- The run is over: its exit status, and begin anew.
+  ended = stop.ended,
+
+  --- Run to the end.
+  run = stop.run,
+
+  --- Take from scripts what the host forbids: when this module is loaded, since
+  --- it may be among that.
+  restrict = function() restrict.apply(dispatcher.host_flags) end,
+}
+
+local main -- the task that was loaded last
+
+--- A task of the script's main chunk, which the caller begins.
+--- @return integer slot
+--- @return integer generation
+function embedding.prepare(chunk)
+  main = task.prepare(chunk)
+  main.name, main.is_main = "main", true
+  return main.id.slot, main.id.generation
+end
+
+--- Why the main task ended, if it failed.
+--- @return string? text
+function embedding.failure()
+  if main.status == "failed" then
+    return errors.text(main.err, main.traceback, main)
+  end
+end
+
+function errors.write(text)
+  dispatcher.tell(TELL_ERROR, text)
+end
+
+function dispatcher.hooks.post(name, bytes)
+  if events.each("post")() == nil then
+    return errors.report(("the host posted %q, but nothing listens: tl.on(\"post\", fn)")
+      :format(name))
+  end
+  errors.call_handlers("post", name, bytes)
+end
+
+-- Ends the script, as far as the host allows: what is running, and then the
+-- run, with the tl.on("stop") handlers.
+local function exit(code)
+  if code == nil or code == true then code = 0 elseif code == false then code = 1 end
+  stop.stop(type(code) == "number" and code % 256 or 1)
+  error(wait.cancelled, 0)
+end
+
+-- The locale is the whole process's: ask for it only.
+local setlocale = os.setlocale
+local function query_locale(locale, category)
+  if locale ~= nil then return nil end
+  return setlocale(nil, category)
+end
+
+local function print_to_log(...)
+  local words = { n = select("#", ...), ... }
+  for i = 1, words.n do words[i] = tostring(words[i]) end
+  dispatcher.tell(TELL_LOG, table.concat(words, "\t"))
+end
+
+wait.hosted = true
+-- what the program does with its own streams and command line
+for _, name in ipairs { "timerlua.app.program", "timerlua.app.output" } do
+  package.preload[name] = function()
+    error(("require '%s': it is for the program timerlua only"):format(name), 3)
+  end
+end
+os.exit, os.setlocale = exit, query_locale
+if dispatcher.has_log then print = print_to_log end
+
+return embedding

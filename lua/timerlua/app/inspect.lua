@@ -1,0 +1,143 @@
+-- What the runtime is doing: live handles and counters.
+local ffi = require "ffi"
+local core = require "timerlua.core.ffi"
+local anchors = require "timerlua.core.anchors"
+local connection = require "timerlua.net.connection"
+local file_watch = require "timerlua.system.file_watch"
+local misuse = require "timerlua.core.misuse"
+local signal = require "timerlua.system.signal"
+local task = require "timerlua.task.task"
+local udp = require "timerlua.net.udp"
+
+local C, loop = core.C, core.loop
+local KIND_TIMER, KIND_WATCH, KIND_STREAM = 1, 4, 5
+local KIND_LISTENER, KIND_DATAGRAM = 6, 7
+
+local inspect = {}
+
+local function timer_row(t)
+  return { kind = "timer", handle = t, name = t.name, site = t.site, due = t.due,
+    period = t.period, runs = t.runs, missed = t.missed_total, clock = t.clock,
+    active = t.active, running = t.running, paused = t.paused }
+end
+
+local function watch_row(w)
+  if w.internal then return nil end
+  return { kind = "watch", handle = w, name = w.name, site = w.site, fd = w.fd,
+    interest = w.interest, active = true }
+end
+
+local function file_watch_row(w)
+  return { kind = "file_watch", handle = w, name = w.name, site = w.site, path = w.path,
+    exists = w.exists, active = true }
+end
+
+local function process_row(p, info)
+  return { kind = "process", handle = p, name = p.name, site = p.site, pid = p.pid,
+    active = info.active ~= 0 }
+end
+
+local function task_row(t)
+  return { kind = t.kind, handle = t, name = t.name, site = t.site,
+    status = t.status, due = t:wakes_at(),
+    waiting_for = t.status == "waiting" and t.waiting_for or nil }
+end
+
+local function connection_row(c, active)
+  local stats = c:stats()
+  return { kind = "connection", handle = c, name = c.name, site = c.site,
+    fd = c:fileno(), peer = c:peer(), queued = stats.queued,
+    received = stats.received, sent = stats.sent, active = active }
+end
+
+local function listener_row(l, active)
+  return { kind = "listener", handle = l, name = l.name, site = l.site,
+    fd = l:fileno(), sock = l:sock(), connections = l.connections, active = active }
+end
+
+local function signal_row(s)
+  return { kind = "signal", handle = s, name = s.name, site = s.site, active = true }
+end
+
+local ROWS = {
+  [KIND_TIMER] = timer_row,
+  [KIND_WATCH] = watch_row,
+  [KIND_STREAM] = connection_row,
+  [KIND_LISTENER] = listener_row,
+}
+
+local function row_of(slot, info)
+  if info.kind == KIND_DATAGRAM then return udp.row(slot) end
+  local _, object = anchors.get(slot)
+  -- one that tasks read from is nobody's callback, so nothing anchors it
+  if info.kind == KIND_STREAM then object = connection.all[slot] end
+  if signal.owns(object) then return nil end -- has a row of its own
+  local make = ROWS[info.kind]
+  if object and object.kind == "process" then return process_row(object, info) end
+  if object and make then return make(object, info.active ~= 0) end
+end
+
+--- Every live handle: timers, watches, sockets, signals and tasks.
+--- @return table[] rows each with kind, handle, name, site; timers also due,
+---   period, runs, missed, clock, active, running, paused; watches fd,
+---   interest, active; connections fd, peer, queued, received, sent, active;
+---   listeners fd, sock, connections, active; udp fd, address, peer, active,
+---   paused; file watches path, exists, active; tasks status, and while they
+---   wait waiting_for, such as "sleep" or "channel:receive", and due if that has
+---   an end
+function inspect.handles()
+  local rows = {}
+  local slot, info = ffi.new("uint32_t[1]", 1), ffi.new("tl_handle_info")
+  while true do
+    local generation = C.tl_handle_walk(loop, slot)
+    if slot[0] == 0 then break end
+    C.tl_handle_info_get(loop, slot[0], generation, info)
+    rows[#rows + 1] = row_of(slot[0], info)
+    slot[0] = slot[0] + 1
+  end
+  for s in signal.each() do rows[#rows + 1] = signal_row(s) end
+  for w in file_watch.each() do rows[#rows + 1] = file_watch_row(w) end
+  for t in task.each() do rows[#rows + 1] = task_row(t) end
+  return rows
+end
+
+local COUNTERS = { "armed", "fired", "cancelled", "turns", "wakeups", "waits",
+  "timerfd_sets", "reads", "controls", "accepts", "receives", "sends", "received",
+  "sent", "unsent", "handles", "active", "bytes", "errors" }
+
+local function lateness()
+  return {
+    count = C.tl_lateness_count(loop),
+    mean = C.tl_lateness_mean(loop),
+    p50 = C.tl_lateness_quantile(loop, 0.50),
+    p90 = C.tl_lateness_quantile(loop, 0.90),
+    p99 = C.tl_lateness_quantile(loop, 0.99),
+    max = C.tl_lateness_quantile(loop, 1),
+    --- @param share number 0..1
+    quantile = function(share)
+      if type(share) ~= "number" or not (share >= 0 and share <= 1) then
+        misuse.got("stats", "quantile must be from 0 to 1", share)
+      end
+      return C.tl_lateness_quantile(loop, share)
+    end,
+  }
+end
+
+--- Counters since the start, and how late callbacks began.
+--- @return table stats armed, fired, cancelled (timers); turns, wakeups
+---   (blocking waits); system_calls and its parts waits, timerfd_sets, reads,
+---   controls, accepts, receives, sends; received, sent (bytes), unsent (bytes
+---   dropped with a broken connection); handles, active (now); bytes (of the
+---   core's tables); errors; lateness: count, mean, p50, p90, p99, max, quantile(share), in seconds
+function inspect.stats()
+  local raw = ffi.new("tl_loop_stats")
+  C.tl_loop_stats_get(loop, raw)
+  local stats = {}
+  for _, key in ipairs(COUNTERS) do stats[key] = raw[key] end
+  stats.system_calls = raw.waits + raw.timerfd_sets + raw.reads + raw.controls
+    + raw.accepts + raw.receives + raw.sends
+  stats.lateness = lateness()
+  return stats
+end
+
+return inspect

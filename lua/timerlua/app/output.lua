@@ -1,0 +1,145 @@
+-- What a script prints: it must not get lost unnoticed. Once tl.stdout or
+-- tl.stderr is used, what print and the io library write there goes by its
+-- queue, so that everything comes in the order in which it was written.
+local ffi = require "ffi"
+local core = require "timerlua.core.ffi"
+local errors = require "timerlua.core.errors"
+local standard = require "timerlua.system.standard"
+
+local C, loop = core.C, core.loop
+local stdout, stderr = io.stdout, io.stderr
+local methods = getmetatable(stdout).__index
+local plain = { print = print, write = io.write, flush = io.flush,
+  method_write = methods.write, method_flush = methods.flush }
+
+local ABOVE_HIGH, BUSY, FULL = 1, -16, -4097 -- EBUSY, TL_QUEUE_FULL
+local CLOSED = -9 -- EBADF: closed by the script, when all was sent
+local PIECE = 2 ^ 20 -- bytes
+local LOW = 64 * 1024
+
+local output = {}
+
+-- The connections of files, and whether there is any.
+local routes, routed = {}, false
+
+-- Output that cannot be written ends the script, which would go on for nobody:
+-- print sees it at once, also in a loop that never waits; every turn sees it
+-- for all other ways to write.
+local told = false
+
+local function lost_output()
+  told = true
+  core.C.tl_loop_stop(core.loop)
+  error("standard output cannot be written: it is full or closed", 0)
+end
+
+local function tell_lost_output()
+  if told then return end -- the report itself flushes
+  local _, err = pcall(lost_output)
+  errors.report(err, nil, { kind = "task", is_main = true })
+end
+
+-- Queue a text, without waiting as a task: what prints may be inside a C
+-- function. Above the high-water mark it blocks, as stdio does.
+local function send(conn, text)
+  local slot, generation = conn.slot, conn.generation
+  local status = C.tl_stream_send(loop, slot, generation, text, #text)
+  if status == BUSY or status == FULL then
+    C.tl_stream_drain(loop, slot, generation, 0)
+    status = C.tl_stream_send(loop, slot, generation, text, #text)
+  end
+  if status == ABOVE_HIGH then status = C.tl_stream_drain(loop, slot, generation, LOW) end
+  return status
+end
+
+local function send_all(file, text)
+  local conn = routes[file]
+  for from = 1, #text, PIECE do
+    local status = send(conn, #text <= PIECE and text or text:sub(from, from + PIECE - 1))
+    if status < 0 then return status end
+  end
+  -- at once, as stdio does it there, as far as there is room
+  if file == stderr or conn.is_terminal then
+    C.tl_stream_flush(loop, conn.slot, conn.generation)
+  end
+  return 0
+end
+
+local function print_to_queue(...)
+  local words = {}
+  for i = 1, select("#", ...) do
+    local word = tostring((select(i, ...)))
+    if type(word) ~= "string" then error("'tostring' must return a string to 'print'", 2) end
+    words[i] = word
+  end
+  if send_all(stdout, table.concat(words, "\t") .. "\n") < 0 then lost_output() end
+end
+
+local function failed(file, status)
+  if file == stdout then tell_lost_output() end
+  return nil, ffi.string(C.tl_error_text(status)), -status
+end
+
+local function write_to_queue(file, ...)
+  local words = { ... }
+  for i = 1, select("#", ...) do
+    local kind = type(words[i])
+    if kind ~= "string" and kind ~= "number" then
+      error(("bad argument #%d to 'write' (string expected, got %s)"):format(i, kind), 3)
+    end
+  end
+  local status = send_all(file, table.concat(words))
+  if status < 0 then return failed(file, status) end
+  return true
+end
+
+-- All of it is the kernel's on return, for programs that are started then.
+local function flush_queue(file)
+  local conn = routes[file]
+  local status = C.tl_stream_drain(loop, conn.slot, conn.generation, 0)
+  if status < 0 and status ~= CLOSED then return failed(file, status) end
+  return true
+end
+
+-- From the start, since scripts keep these functions in locals.
+local function replace_functions()
+  rawset(_G, "print", function(...)
+    if routed and routes[stdout] then return print_to_queue(...) end
+    plain.print(...)
+    if C.tl_stream_failed(stdout) ~= 0 then lost_output() end
+  end)
+  rawset(io, "write", function(...)
+    local file = routed and io.output()
+    if file and routes[file] then return write_to_queue(file, ...) end
+    return plain.write(...)
+  end)
+  rawset(io, "flush", function()
+    local file = routed and io.output()
+    if file and routes[file] then return flush_queue(file) end
+    return plain.flush()
+  end)
+  function methods.write(file, ...)
+    if routed and routes[file] then return write_to_queue(file, ...) end
+    return plain.method_write(file, ...)
+  end
+  function methods.flush(file)
+    if routed and routes[file] then return flush_queue(file) end
+    return plain.method_flush(file)
+  end
+end
+
+function standard.on_open(file, conn)
+  if file == io.stdin then return end
+  routed = true
+  conn.is_terminal = C.tl_file_is_terminal(conn:fileno()) ~= 0
+  routes[file] = conn
+end
+
+--- End the script when standard output cannot be written.
+function output.guard()
+  replace_functions()
+  core.core.hooks.output = tell_lost_output
+  core.core.guard_output()
+end
+
+return output

@@ -1,0 +1,285 @@
+-- The program: timerlua [options] script.lua [args...].
+local ffi = require "ffi"
+local core = require "timerlua.core.ffi"
+local errors = require "timerlua.core.errors"
+local tl = require "timerlua"
+local misuse = require "timerlua.core.misuse"
+local output = require "timerlua.app.output"
+local process = require "timerlua.system.process"
+local reload = require "timerlua.system.reload"
+local stop = require "timerlua.app.stop"
+local task = require "timerlua.task.task"
+
+local USAGE = [==[
+usage: timerlua [options] script.lua [args...]
+       timerlua [options] -e 'code' [script.lua [args...]]
+       timerlua [options] - [args...]        (the script is on standard input)
+
+Runs a Lua script whose timers, tasks and descriptors share one loop; ends when
+nothing is left to wait for.
+
+  -e code             run this code (may be repeated; then a script, if given)
+  -l module           require a module first (may be repeated)
+  --on-error=log      report errors in callbacks and go on (the default)
+  --on-error=stop     end at the first one
+  --virtual-time      time jumps to the next deadline instead of being waited for
+  --slack=DURATION    how late a timer may be so that one sleep serves several;
+                      default 125us, 0s is exact
+  --reload-on=SIGNAL  run the tl.on("reload") handlers at this signal, as at HUP
+  --pid-file=PATH     hold a file with the process's number in it; when another
+                      process holds it, end at once with status 1
+  --version           print the version
+  --help              print this
+  --                  end of options
+
+Exit status: 0; 1 after an uncaught error; 2 for wrong usage; or what tl.stop(n)
+or os.exit(n) was given. SIGHUP, SIGINT and SIGTERM run the tl.on("stop") handlers,
+then the process ends by that signal; a second one ends it at once.
+]==]
+
+local program = {}
+
+local function usage_error(message)
+  io.stderr:write("timerlua: ", message, "\n",
+    "try 'timerlua --help'\n")
+  return 2
+end
+
+local function failure(message)
+  io.stderr:write("timerlua: ", message, "\n")
+  return 1
+end
+
+local function version_text()
+  return ("timerlua %s (%s)\n"):format(tl._VERSION, jit.version)
+end
+
+-- ---------------------------------------------------------------------------
+-- options
+
+-- Those with a value that is looked at later, by their names in options.
+local WITH_VALUE = { slack = "slack", ["reload-on"] = "reload_on", ["pid-file"] = "pid_file" }
+
+local VALUED = { ["-e"] = "code", ["-l"] = "a module" }
+
+local function set_flag(options, flag)
+  local name, value = flag:match("^%-%-(%l[%l-]*)=(.*)$")
+  if flag == "--virtual-time" then
+    options.virtual_time = true
+  elseif flag == "--on-error=log" or flag == "--on-error=stop" then
+    options.on_error = flag:match("=(.*)$")
+  elseif WITH_VALUE[name] then
+    options[WITH_VALUE[name]] = value
+  elseif flag == "--version" or flag == "--help" then
+    options.show = flag
+  elseif flag:match("^%-%-on%-error") then
+    return nil, "--on-error must be log or stop, got '"
+      .. (flag:match("=(.*)$") or "") .. "'"
+  else
+    return nil, "unknown option '" .. flag .. "'"
+  end
+  return true
+end
+
+-- Returns the options and the index of the script in argv, or nil, message.
+local function parse(argv)
+  local options, i = { steps = {} }, 1
+  while i <= #argv do
+    local word = argv[i]
+    if word == "--" then
+      i = i + 1
+      break
+    elseif word == "-" or word:sub(1, 1) ~= "-" then
+      break
+    end
+    local short = word:sub(1, 2)
+    if VALUED[short] then
+      local value = word:sub(3)
+      if value == "" then
+        i = i + 1
+        value = argv[i]
+      end
+      if value == nil then return nil, short .. " needs " .. VALUED[short] end
+      table.insert(options.steps, { option = short, value = value })
+      options.has_code = options.has_code or short == "-e"
+    else
+      local ok, message = set_flag(options, word)
+      if not ok then return nil, message end
+    end
+    i = i + 1
+  end
+  return options, i
+end
+
+-- ---------------------------------------------------------------------------
+-- loading
+
+-- arg as lua(1) sets it: the script is arg[0], what is before it negative.
+local function set_arg(argv, script_index)
+  local arg = {}
+  for i = 0, #argv do arg[i - script_index] = argv[i] end
+  _G.arg = arg
+  return { unpack(arg) }
+end
+
+local function read_all(file, name)
+  local text, message = file:read("*a")
+  if not text then return nil, ("cannot read %s: %s"):format(name, message) end
+  return text
+end
+
+local function source_of(path)
+  if path == "-" then
+    local text, message = read_all(io.stdin, "standard input")
+    return text, message or "=stdin"
+  end
+  local file, message = io.open(path, "rb")
+  if not file then return nil, "cannot open " .. message end
+  local text
+  text, message = read_all(file, path)
+  file:close()
+  return text, message or "@" .. path
+end
+
+local function compile(text, chunkname)
+  local is_bytecode = text:sub(1, 1) == "\27"
+  text = not is_bytecode and text:gsub("^#[^\n]*", "", 1) or text
+  if not is_bytecode and text:find("\0", 1, true) then
+    local _, line = text:sub(1, text:find("\0", 1, true)):gsub("\n", "")
+    return nil, ("%s:%d: the script contains a NUL byte"):format(
+      chunkname:sub(2), line + 1)
+  end
+  return loadstring(text, chunkname)
+end
+
+local function load_script(path)
+  local text, chunkname = source_of(path)
+  if not text then return nil, chunkname end
+  return compile(text, chunkname)
+end
+
+-- ---------------------------------------------------------------------------
+-- running
+
+local function check_exit(code)
+  local kind = type(code)
+  if code == nil or kind == "boolean" or tonumber(code) then return end
+  error(("bad argument #1 to 'exit' (number expected, got %s)"):format(kind), 3)
+end
+
+-- Every end takes the children along: the script's own, and for what ends the
+-- process at once, the kernel does it.
+local function guard_children()
+  process.follow = true
+  local plain_exit = os.exit
+  os.exit = function(code, ...) -- luacheck: ignore 122
+    check_exit(code)
+    process.end_all()
+    return plain_exit(code, ...)
+  end
+end
+
+local function run_steps(steps)
+  for _, step in ipairs(steps) do
+    if step.option == "-l" then
+      local ok, result = pcall(require, step.value)
+      if not ok then error(misuse.without_position(result), 0) end
+      _G[step.value] = result
+    else
+      step.chunk()
+    end
+  end
+end
+
+local function prepare(options, argv, script_index)
+  for _, step in ipairs(options.steps) do
+    if step.option == "-e" then
+      local message
+      step.chunk, message = compile(step.value, "=(command line)")
+      if not step.chunk then return nil, message end
+    end
+  end
+  if not argv[script_index] then return false end
+  return load_script(argv[script_index])
+end
+
+local function apply(options)
+  errors.stop_on_error = options.on_error == "stop"
+  if options.virtual_time then tl.clock.virtual() end
+  if options.slack then
+    local ok, message = pcall(tl.slack, tonumber(options.slack) or options.slack)
+    if not ok then return nil, "--slack: " .. message end
+  end
+  if options.pid_file == "" then return nil, "--pid-file needs a path" end
+  return true
+end
+
+-- Before the script begins, so that none of these signals ends it.
+local function listen_for_reload(name)
+  if not name then return true end
+  local ok, subscription, message = pcall(tl.signal, tonumber(name) or name, reload.reload)
+  if not ok then return nil, "--reload-on: " .. subscription, 2 end
+  if not subscription then return nil, "--reload-on: " .. message, 1 end
+  subscription:unref()
+  return true
+end
+
+local function hold_pid_file(path)
+  if not path then return nil, 0 end
+  local file, holder = ffi.new("tl_pid_file *[1]"), ffi.new("int32_t[1]")
+  local status = core.C.tl_pid_file_make(file, path, holder)
+  if status == 0 then return file[0], 0 end
+  if status == -17 then -- EEXIST
+    return nil, status, ("--pid-file: process %d holds %s"):format(holder[0], path)
+  end
+  if status == -76 then -- ENOTUNIQ
+    return nil, status, ("--pid-file %s: there is something else of that name"):format(path)
+  end
+  local _, message = errors.failed("--pid-file " .. path, status)
+  return nil, status, message
+end
+
+local function show(what)
+  io.stdout:write(what == "--version" and version_text() or USAGE)
+  return 0
+end
+
+--- Called by main.c with the command line, argv[0] included.
+--- @return integer code exit status
+--- @return integer? signal the signal to end by
+function program.main(...)
+  local argv = { [0] = (...), select(2, ...) }
+  local options, script_index = parse(argv)
+  if not options then return usage_error(script_index) end
+  if options.show then return show(options.show) end
+  if argv[script_index] == nil and not options.has_code then
+    return usage_error("no script given")
+  end
+  local ok, message = apply(options)
+  if not ok then return usage_error(message) end
+  local args = set_arg(argv, script_index)
+  local chunk
+  chunk, message = prepare(options, argv, script_index)
+  if chunk == nil then return failure(message) end
+  local code
+  ok, message, code = listen_for_reload(options.reload_on)
+  if not ok then return code == 2 and usage_error(message) or failure(message) end
+  local pid_file, status
+  pid_file, status, message = hold_pid_file(options.pid_file)
+  if status ~= 0 then return failure(message) end
+  output.guard()
+  guard_children()
+  local main = task.spawn(function()
+    run_steps(options.steps)
+    if chunk then return chunk(unpack(args)) end
+  end)
+  main.name, main.is_main = "main", true
+  main.fn = chunk or options.steps[#options.steps].chunk -- for its site
+  local exit_status, signal = stop.run()
+  process.end_all()
+  -- an exit by os.exit, or by an error in here, removes it, too
+  if pid_file then core.C.tl_pid_file_remove(pid_file) end
+  return exit_status, signal
+end
+
+return program

@@ -1,0 +1,195 @@
+-- What a script may not do when its host says so: tl_config.flags in
+-- runtime/timerlua.h. What is taken away raises an error that says so. The
+-- runtime's own modules keep what they have taken.
+local bit = require "bit"
+
+local NO_FFI, NO_JIT, NO_IO, NO_EXEC, SIGNALS = 1, 2, 4, 8, 64
+local MEMORY, COMPILER = "reach its memory", "use the compiler"
+local FILES, PROGRAMS, TAKE = "use files", "start others", "take signals"
+
+local restrict = {}
+
+local function refusal(name, what)
+  return ("%s: this program does not allow scripts to %s"):format(name, what)
+end
+
+local function refuse(name, what)
+  return function() error(refusal(name, what), 2) end
+end
+
+-- In place of the functions of a table, or of those that are named.
+local function refuse_all(list, prefix, what, names)
+  for name, value in pairs(list) do
+    if type(value) == "function" and (not names or names[name]) then
+      list[name] = refuse(prefix .. name, what)
+    end
+  end
+end
+
+-- A module that cannot be required any more.
+local function hide(name, what)
+  package.loaded[name] = nil
+  package.preload[name] = function()
+    error(refusal("require '" .. name .. "'", what), 3) -- require's caller
+  end
+end
+
+-- ---------------------------------------------------------------------------
+-- memory
+
+-- Modules of ours that hand out the FFI or the core.
+local INSIDE = { "ffi", "timerlua.core.ffi", "timerlua.core", "timerlua.app.embedding" }
+
+-- All that may be required later, as long as it can be loaded.
+local function load_all()
+  for name in pairs(package.preload) do
+    if name:find("^timerlua") then pcall(require, name) end
+  end
+end
+
+-- Only text: bytecode can do what no Lua can.
+local function text_only()
+  local load_any, open, input = load, io.open, io.stdin
+  local function load_text(chunk, name, _, ...)
+    if type(chunk) == "string" and name == nil then name = chunk end
+    return load_any(chunk, name, "t", ...)
+  end
+  local function load_file(path, _, ...)
+    if path == nil then return load_text(input:read("*a"), "=stdin", nil, ...) end
+    local file, message = open(path, "rb")
+    if not file then return nil, "cannot open " .. message end
+    local text = file:read("*a")
+    file:close()
+    if not text then return nil, "cannot read " .. path end
+    return load_text(text:gsub("^#[^\n]*", "", 1), "@" .. path, nil, ...)
+  end
+  load, loadstring, loadfile = load_text, load_text, load_file
+  function dofile(path)
+    return assert(load_file(path))()
+  end
+  string.dump = refuse("string.dump", MEMORY)
+end
+
+-- Upvalues, registry and stack lead to everything that a module has.
+local function close_debug()
+  local getinfo, traceback = debug.getinfo, debug.traceback
+  local function closed_getinfo(...)
+    local where, first = ..., (...)
+    if type(where) == "number" then first = where + 1 end -- this function
+    local info = getinfo(first, select(2, ...))
+    if info then info.func = nil end
+    return info
+  end
+  refuse_all(debug, "debug.", MEMORY)
+  debug.getinfo, debug.traceback = closed_getinfo, traceback
+end
+
+-- Modules in C; those in Lua are searched for as before, as text.
+local function close_loaders()
+  local searchpath, preload = package.searchpath, package.loaders[1]
+  local load_file = loadfile
+  local function lua_loader(name)
+    local path, message = searchpath(name, package.path)
+    if not path then return message end
+    local chunk, why = load_file(path)
+    if not chunk then
+      error(("error loading module '%s' from file '%s':\n\t%s"):format(name, path, why), 0)
+    end
+    return chunk
+  end
+  package.loaders = { preload, lua_loader }
+  package.loadlib, package.cpath = refuse("package.loadlib", MEMORY), ""
+end
+
+local function close_compiler(what)
+  jit.on, jit.attach = refuse("jit.on", what), refuse("jit.attach", what)
+  jit.opt = { start = refuse("jit.opt.start", what) }
+end
+
+local function no_ffi()
+  load_all()
+  for _, name in ipairs(INSIDE) do hide(name, MEMORY) end
+  text_only()
+  close_debug()
+  close_loaders()
+  for _, list in ipairs { package.loaded, package.preload } do
+    local names = {}
+    for name in pairs(list) do
+      if name:find("^jit%.") then names[#names + 1] = name end
+    end
+    for _, name in ipairs(names) do hide(name, MEMORY) end
+  end
+  local on = jit.on -- harmless
+  close_compiler(MEMORY)
+  jit.on, jit.util = on, nil
+end
+
+-- ---------------------------------------------------------------------------
+-- files and programs
+
+-- In place of a file: to use it raises.
+local function no_file(name)
+  local function closed() error(refusal(name, FILES), 2) end
+  return setmetatable({}, { __index = closed, __newindex = closed })
+end
+
+local STREAMS = { stdin = true, stdout = true, stderr = true }
+
+local function no_files()
+  local is_file = io.type
+  local closed = {}
+  for name, value in pairs(io) do
+    closed[name] = type(value) == "function" and refuse("io." .. name, FILES)
+      or no_file("io." .. name)
+  end
+  closed.type = is_file
+  io, package.loaded.io = closed, closed
+  loadfile, dofile = refuse("loadfile", FILES), refuse("dofile", FILES)
+  refuse_all(os, "os.", FILES, { remove = true, rename = true, tmpname = true })
+  package.loaders = { package.loaders[1] }
+  package.searchpath = refuse("package.searchpath", FILES)
+  package.loadlib = refuse("package.loadlib", FILES)
+end
+
+local function no_io()
+  local tl = package.loaded.timerlua
+  refuse_all(require "timerlua.system.file_watch", "timerlua.", FILES)
+  refuse_all(require "timerlua.system.standard", "timerlua.standard.", FILES)
+  hide("timerlua.system.file_events", FILES)
+  tl.on_file = refuse("timerlua.on_file", FILES)
+  setmetatable(tl, { __index = function(_, name)
+    if STREAMS[name] then error(refusal("timerlua." .. name, FILES), 2) end
+  end })
+  no_files()
+end
+
+local function no_exec()
+  local tl = package.loaded.timerlua
+  os.execute, io.popen = refuse("os.execute", PROGRAMS), refuse("io.popen", PROGRAMS)
+  refuse_all(require "timerlua.system.exec", "timerlua.", PROGRAMS)
+  refuse_all(require "timerlua.system.collect", "timerlua.", PROGRAMS) -- tl.run
+  require "timerlua.system.process".adopt = refuse("timerlua.process.adopt", PROGRAMS)
+  tl.exec = refuse("timerlua.exec", PROGRAMS)
+end
+
+-- Without the host's word: masks are its threads' own.
+local function no_signals()
+  local refused = refuse("timerlua.signal", TAKE)
+  require "timerlua.system.signal".signal, package.loaded.timerlua.signal = refused, refused
+  require "timerlua.system.signal_claims".refusal = refusal("KQ_FILTER_SIGNAL", TAKE)
+end
+
+--- Take away what these flags forbid.
+--- @param flags integer of TL_NO_FFI and so on
+function restrict.apply(flags)
+  if bit.band(flags, NO_FFI + NO_IO + NO_EXEC) ~= 0 then
+    getmetatable(package.loaded.timerlua).load_all() -- while it may be loaded
+  end
+  if bit.band(flags, SIGNALS) == 0 then no_signals() end
+  if bit.band(flags, NO_FFI) ~= 0 then no_ffi() end
+  if bit.band(flags, NO_JIT) ~= 0 then close_compiler(COMPILER) end
+  if bit.band(flags, NO_IO) ~= 0 then no_io() end
+  if bit.band(flags, NO_EXEC) ~= 0 then no_exec() end
+end
+
+return restrict

@@ -1,0 +1,136 @@
+-- How a script ends: by itself, by tl.stop, by a signal, by an error. The
+-- tl.on("stop") handlers run once in each case, for a bounded time.
+local ffi = require "ffi"
+local core = require "timerlua.core.ffi"
+local anchors = require "timerlua.core.anchors"
+local errors = require "timerlua.core.errors"
+local events = require "timerlua.core.events"
+local misuse = require "timerlua.core.misuse"
+local notify = require "timerlua.system.notify"
+local signal = require "timerlua.system.signal"
+local task = require "timerlua.task.task"
+local timer = require "timerlua.loop.timer"
+local wait = require "timerlua.task.wait"
+
+local shared = core.shared
+local dispatcher = core.core
+
+local stop = {
+  bound = 5, -- seconds that the stop handlers may take in all
+}
+
+local state = { stopping = false, code = nil, reason = nil }
+
+local function halt()
+  core.C.tl_loop_stop(core.loop)
+end
+
+local function give_up()
+  errors.write(("the stop handlers took more than %g s; "
+    .. "ending without them"):format(stop.bound))
+  halt()
+end
+
+local function begin(reason)
+  state.stopping, state.reason = true, reason
+  notify.stopping()
+  if events.each("stop")() == nil then return halt() end
+  local guard = timer.after(stop.bound, give_up):unref()
+  task.spawn(function()
+    errors.call_handlers("stop", state.reason, state.code)
+    guard:cancel()
+    halt()
+  end)
+end
+
+--- End the loop: tl.on("stop") handlers run first, everything goes on until
+--- they have returned, at most 5 s.
+--- Also as a timer's callback: tl.after(5, tl.stop), tl.after(5, tl.stop, 3).
+--- @param code? integer exit status 0..255; default 0, or 1 after an error
+function stop.stop(code, ...)
+  if ffi.istype(core.new_id, code) then code = ... end -- as a timer's callback
+  if code ~= nil and (type(code) ~= "number" or code < 0 or code > 255
+    or code % 1 ~= 0) then
+    misuse.got("stop", "code must be an integer from 0 to 255", code)
+  end
+  if code ~= nil then state.code = code end
+  if not state.stopping then begin("stop") end
+end
+
+-- A wait in the main chunk of a plain luajit is where tl.stop ended the loop;
+-- the script may wait again. Its code is kept for tl.run.
+function wait.on_cut()
+  state.stopping, state.reason = false, nil
+end
+
+local SIGNALS = { [1] = "SIGHUP", [2] = "SIGINT", [15] = "SIGTERM" }
+
+local HOST_STOP = 256 -- a status from 0 to 255 is added: tl_stop in timerlua.h
+
+function dispatcher.hooks.signal(number)
+  if number >= HOST_STOP then
+    if not state.stopping then stop.stop(number - HOST_STOP) end
+    return
+  end
+  state.signal = number
+  if state.stopping then return end -- main.c ends the process at the second
+  begin(SIGNALS[number] or "signal " .. number)
+end
+
+-- Report tasks that wait for what can never come.
+local function report_stuck()
+  local tasks = {} -- handlers may start others meanwhile
+  for t in task.each() do tasks[#tasks + 1] = t end
+  for _, waiting in ipairs(tasks) do
+    if waiting.status == "waiting" then
+      errors.report("the task waits, but nothing is left that could wake it",
+        debug.traceback(waiting.coroutine), waiting)
+    end
+  end
+end
+
+-- After an error that ends the script, nothing of it may run but its handlers.
+local function drop_everything()
+  signal.close() -- what the process did with them is on again
+  local slot = ffi.new("uint32_t[1]", 1)
+  while core.C.tl_handle_walk(core.loop, slot) ~= 0 do
+    anchors.clear(slot[0])
+    slot[0] = slot[0] + 1
+  end
+  core.C.tl_loop_drop(core.loop)
+end
+
+-- Nothing is left to wait for, or an error asked for the end: what the
+-- handlers start may still run.
+local function last_words(reason)
+  if state.stopping or events.each("stop")() == nil then return end
+  if reason == "error" then drop_everything() end
+  shared.stopped = 0
+  begin(reason)
+  if dispatcher.run() then report_stuck() end
+end
+
+--- The run is over: how it ended, and begin anew.
+--- @return integer code the exit status
+--- @return integer? signal the number of the signal that ended it
+function stop.ended()
+  local code, number = state.code, state.signal
+  state.stopping, state.code, state.reason, state.signal = false, nil, nil, nil
+  shared.stopped = 0
+  if code == nil and shared.errors > shared.errors_told then code = 1 end
+  shared.errors_told = shared.errors
+  return code or 0, code == nil and number or nil
+end
+
+--- Run the loop to its end.
+--- @return integer code the exit status: 0, 1 after an uncaught error, or what
+---   tl.stop was given
+--- @return integer? signal the number of the signal that ended it
+function stop.run()
+  local finished = dispatcher.run()
+  if finished then report_stuck() end
+  last_words(finished and "done" or "error")
+  return stop.ended()
+end
+
+return stop

@@ -1,0 +1,186 @@
+-- A set of epoll(7) that a script waits for: in a task the loop goes on, since
+-- the set is itself a descriptor that the loop can watch; elsewhere the thread
+-- blocks. What became ready is read where the kernel wrote it.
+local ffi = require "ffi"
+local core = require "timerlua.core.ffi"
+local fair = require "timerlua.task.fair"
+local readiness = require "timerlua.byhand.readiness"
+local wait = require "timerlua.task.wait"
+
+local C, loop = core.C, core.loop
+local to_ns = readiness.to_ns
+local EINTR, EBADF = -4, -9
+
+-- The kernel is asked before a wait, which is four times cheaper when something
+-- is ready. Where it was asked for nothing, so many waits go without.
+local BLIND = 7
+local MONOTONIC = 0
+local OPERATIONS = { add = 1, remove = 2, modify = 3 } -- TL_EPOLL_ADD ...
+
+local new_ready = ffi.typeof("tl_ready_fd[?]")
+local fds_of, events_of = ffi.typeof("int32_t *"), ffi.typeof("uint32_t *")
+local new_timeout = ffi.typeof("int64_t[1]")
+local AT_ONCE = new_timeout(0)
+
+-- Words of a tl_ready_fd: a scalar that is read through a pointer to scalars
+-- makes no garbage.
+local STRIDE = ffi.sizeof("tl_ready_fd") / ffi.sizeof("int32_t")
+
+--- @class timerlua.Ready descriptors that were ready, from one wait
+--- @field count integer
+--- @field taken integer how many next has given out
+local Ready = {}
+Ready.__index = Ready
+
+--- @class timerlua.EpollSet
+--- @field fd integer
+--- @field closed boolean
+--- @field wakes integer how often wake was called
+--- @field blind integer how many waits are not to be preceded by a look
+local Set = {}
+Set.__index = Set
+
+local epoll_set = {}
+
+local function new_batch(set, most)
+  local bytes = new_ready(most)
+  return setmetatable({ set = set, bytes = bytes, most = most, count = 0, taken = 0,
+    fds = ffi.cast(fds_of, bytes), events = ffi.cast(events_of, bytes) + 1 }, Ready)
+end
+
+-- One that is not in use: iterations nest, and tasks share a set.
+local function lease(set, most)
+  local batch = set.spare
+  set.spare = nil
+  if batch and batch.most >= most then return batch end
+  return new_batch(set, most)
+end
+
+--- The next descriptor and its events, then nil; an iterator of `for`.
+--- @return integer? fd
+--- @return integer? events >= 0
+function Ready:next()
+  local i = self.taken
+  if i >= self.count then
+    self.set.spare = self
+    return nil
+  end
+  self.taken = i + 1
+  return self.fds[i * STRIDE], self.events[i * STRIDE]
+end
+
+local function ask(set, batch, most)
+  local count
+  repeat count = C.tl_epoll_wait(set.fd, batch.bytes, most, AT_ONCE) until count ~= EINTR
+  return count
+end
+
+-- Interpreted, so that a signal's hook runs between two calls: that is how
+-- luajit ends a script at Ctrl-C.
+local function block(set, where, batch, most, delay)
+  wait.before_blocking(where, delay)
+  local timeout_ns = new_timeout(delay and to_ns(delay) or -1)
+  local count
+  repeat count = C.tl_epoll_wait(set.fd, batch.bytes, most, timeout_ns) until count ~= EINTR
+  return count
+end
+jit.off(block)
+
+-- Another task, or another process that has the set, may take what this one
+-- was woken for.
+local function wait_long(set, where, batch, most, delay)
+  local start_ns = delay and C.tl_now_ns(loop, MONOTONIC)
+  local left, wakes = delay, set.wakes
+  repeat
+    fair.waits()
+    local status = readiness.suspend(set.owned, where, left)
+    if status ~= 0 then return status end
+    if set.closed then return EBADF end
+    local count = ask(set, batch, most)
+    if count ~= 0 or set.wakes ~= wakes then return count end
+    if delay then left = to_ns(delay) - (C.tl_now_ns(loop, MONOTONIC) - start_ns) end
+  until left and left <= 0
+  return 0
+end
+
+local function wait_count(set, where, batch, most, delay)
+  if not wait.can_suspend() then return block(set, where, batch, most, delay) end
+  if set.blind > 0 and delay ~= 0 then
+    set.blind = set.blind - 1
+  else
+    fair.turn(where)
+    if set.closed then return EBADF end
+    local count = ask(set, batch, most)
+    if count ~= 0 or delay == 0 then return count end
+    set.blind = BLIND
+  end
+  return wait_long(set, where, batch, most, delay)
+end
+
+--- Wait until something is ready, or the time is over.
+--- @param where string the public function, for errors and lists
+--- @param most integer at least 1: of how many to tell
+--- @param delay? number|ffi.cdata* seconds or int64 nanoseconds, checked; nil: no
+---   end; 0: only look, which in a task may let a turn of the loop pass
+--- @return timerlua.Ready? batch empty when the time is over; take all by next,
+---   and it is used again
+--- @return integer? status a negative errno: EBADF also when it was closed
+---   meanwhile, ELOOP (sets within sets), ENOMEM, EMFILE
+function Set:wait(where, most, delay)
+  local batch = lease(self, most)
+  local count = wait_count(self, where, batch, most, delay)
+  if count < 0 then return nil, count end
+  batch.count, batch.taken = count, 0
+  return batch
+end
+
+--- epoll_ctl(2).
+--- @param operation "add"|"modify"|"remove"
+--- @param fd integer
+--- @param events integer 0 to 2^32 - 1
+--- @return integer status 0 or a negative errno
+function Set:control(operation, fd, events)
+  return C.tl_epoll_control(self.fd, OPERATIONS[operation], fd, events)
+end
+
+local function release(owned)
+  if owned.fd < 0 then return end
+  if owned.place then owned.place:close() end
+  C.tl_socket_close(owned.fd)
+  owned.fd = -1
+end
+
+--- Have tasks that wait return, as if the time was over.
+function Set:wake()
+  self.wakes = self.wakes + 1
+  local place = self.owned.place
+  self.owned.place = nil
+  if place then place:close() end
+end
+
+--- Harmless when repeated. Tasks that wait are resumed.
+function Set:close()
+  self.closed = true
+  release(self.owned)
+end
+
+--- Take over an epoll descriptor, which is closed with the set, or when nobody
+--- refers to that any more.
+--- @param fd integer
+--- @return timerlua.EpollSet set
+function epoll_set.of(fd)
+  local owned = { fd = fd }
+  return setmetatable({ fd = fd, closed = false, blind = 0, wakes = 0, owned = owned,
+    guard = readiness.guard(owned, release) }, Set)
+end
+
+--- A new one, close-on-exec.
+--- @return timerlua.EpollSet? set
+--- @return integer? status a negative errno: EMFILE, ENFILE, ENOMEM
+function epoll_set.new()
+  local fd = C.tl_epoll_open()
+  if fd < 0 then return nil, fd end
+  return epoll_set.of(fd)
+end
+
+return epoll_set

@@ -1,0 +1,141 @@
+-- Waiting for a descriptor of the script's own: in a task the loop goes on,
+-- elsewhere the thread blocks. Descriptors that are waited for again and again
+-- keep a place, so that a wait costs no epoll_ctl(2).
+local ffi = require "ffi"
+local core = require "timerlua.core.ffi"
+local wait = require "timerlua.task.wait"
+
+local C, loop = core.C, core.loop
+local INTEREST = { r = 1, w = 2, rw = 3 }
+local EINTR, EBUSY, EEXIST = -4, -16, -17
+
+local new_timeout = ffi.typeof("int64_t[1]")
+
+local readiness = {}
+
+--- A delay in nanoseconds.
+--- @param delay number|ffi.cdata* seconds or int64 nanoseconds
+function readiness.to_ns(delay)
+  return type(delay) == "number" and C.tl_seconds_to_ns(math.min(delay, core.max_seconds))
+    or delay
+end
+
+local to_ns = readiness.to_ns
+
+--- @class timerlua.Place where tasks wait for one descriptor
+--- @field fd integer
+--- @field beside table<timerlua.Place, true>? of duplicates that tasks wait for
+local Place = {}
+Place.__index = Place
+
+local function open(fd)
+  local self = setmetatable({ fd = fd, id = core.new_id() }, Place)
+  local status = C.tl_readiness_open(loop, self.id, fd)
+  if status ~= 0 then return nil, status end
+  return self
+end
+
+--- Before the descriptor is closed; who waits is resumed.
+function Place:close()
+  for place in pairs(self.beside or {}) do place:close() end
+  C.tl_readiness_close(loop, self.id.slot, self.id.generation)
+end
+
+local function suspend(place, where, interest, delay)
+  local waiter = wait.begin(where, delay)
+  local id, own = waiter.id, place.id
+  local status = C.tl_readiness_await(loop, own.slot, own.generation, interest, id.slot,
+    id.generation)
+  if status ~= 0 then
+    wait.abandon(waiter)
+    return status
+  end
+  wait.suspend(waiter)
+  return 0
+end
+
+-- The descriptor is watched by something else of this loop: a duplicate is
+-- another one to epoll(7).
+local function suspend_beside(self, where, interest, delay)
+  local duplicate = C.tl_descriptor_duplicate(self.fd)
+  if duplicate < 0 then return duplicate end
+  local place, status = open(duplicate)
+  if place then
+    self.beside = self.beside or {}
+    self.beside[place] = true
+    local ok, result = pcall(suspend, place, where, interest, delay)
+    self.beside[place] = nil
+    place:close()
+    C.tl_socket_close(duplicate)
+    if not ok then error(result, 0) end
+    return result
+  end
+  C.tl_socket_close(duplicate)
+  return status
+end
+
+--- Block the thread until it is ready, or the time is over. Interpreted, so that
+--- a signal's hook runs between two calls: that is how luajit ends a script at
+--- Ctrl-C.
+--- @param fd integer -1: none, only the time
+--- @param interest? "r"|"w"|"rw"
+--- @param delay? number|ffi.cdata* seconds or int64 nanoseconds; nil: no end
+--- @return integer ready 1; 0: the time is over; or a negative errno
+function readiness.block(fd, interest, delay)
+  local timeout_ns = new_timeout(delay and to_ns(delay) or -1)
+  local ready
+  repeat
+    ready = C.tl_readiness_block(fd, INTEREST[interest] or 0, timeout_ns)
+  until ready ~= EINTR
+  return ready
+end
+jit.off(readiness.block)
+
+--- Suspend what runs, where wait.can_suspend, until the descriptor may be ready,
+--- or the time is over; the caller looks which. Returns at once when another task
+--- that waits too was served meanwhile, or tl.watch begins, so the caller always
+--- asks the kernel again.
+--- @param where string the public function, for errors and lists
+--- @param interest "r"|"w"|"rw"
+--- @param delay? number|ffi.cdata* seconds or int64 nanoseconds; nil: no end
+--- @return integer status 0, or a negative errno: EBADF, EPERM (a regular
+---   file, which is always ready), ENOMEM, EMFILE
+function Place:suspend(where, interest, delay)
+  local bits = INTEREST[interest]
+  local status = suspend(self, where, bits, delay)
+  if status == EBUSY or status == EEXIST then
+    return suspend_beside(self, where, bits, delay)
+  end
+  return status
+end
+
+--- A place to wait for `fd`, which stays the caller's; to be closed before it.
+--- @param fd integer
+--- @return timerlua.Place? place
+--- @return integer? status a negative errno
+function readiness.place(fd)
+  return open(fd)
+end
+
+--- Suspend until the descriptor of `owner`, which keeps the place, can be read.
+--- @param owner table fields fd and, from the first wait on, place
+--- @return integer status as Place:suspend
+function readiness.suspend(owner, where, delay)
+  if not owner.place then
+    local place, status = open(owner.fd)
+    if not place then return status end
+    owner.place = place
+  end
+  return owner.place:suspend(where, "r", delay)
+end
+
+--- What calls `release(owned)` when it is garbage. A userdata and not ffi.gc: when
+--- the state is closed, userdata are finalized while the loop is still there, the
+--- latest first.
+function readiness.guard(owned, release)
+  local proxy = newproxy(true)
+  getmetatable(proxy).__gc = function() release(owned) end
+  return proxy
+end
+
+return readiness

@@ -1,0 +1,255 @@
+-- select.devpoll: the object of Solaris's /dev/poll as Python's select module
+-- has it. What is ready is what poll(2) says; an epoll set with the same
+-- descriptors tells a task when to ask, and makes the object's own descriptor.
+local bit = require "bit"
+local core = require "timerlua.core.ffi"
+local duration = require "timerlua.core.duration"
+local epoll_set = require "timerlua.byhand.epoll_set"
+local errors = require "timerlua.core.errors"
+local fileno = require "timerlua.core.fileno"
+local misuse = require "timerlua.core.misuse"
+local poll = require "timerlua.byhand.select_poll"
+local readiness = require "timerlua.byhand.readiness"
+local wait = require "timerlua.task.wait"
+
+local C, loop, to_ns = core.C, core.loop, readiness.to_ns
+local EPERM, ENOENT, EBADF, EEXIST = -1, -2, -9, -17
+local MONOTONIC = 0
+local MOST_MASK, MOST_MS = 0xffff, 2 ^ 31 - 1
+local EVERYTHING = 0x001 + 0x002 + 0x004 -- POLLIN, POLLPRI, POLLOUT
+
+--- @class timerlua.Devpoll
+--- @field closed boolean
+--- @field list timerlua.Poll what is registered
+--- @field masks table<integer, integer>
+--- @field set timerlua.EpollSet with nothing in it but `inner`
+--- @field inner timerlua.EpollSet with what is registered, but for files. It is
+---   made anew when it reports what can no longer be named: a descriptor that
+---   was closed while a duplicate of it lives, epoll(7)
+local Devpoll = {}
+Devpoll.__index = Devpoll
+
+local function open_set(self, method)
+  if getmetatable(self) ~= Devpoll then
+    misuse.got("select.devpoll:" .. method,
+      ("it must be called on a devpoll object, as dp:%s()"):format(method), self)
+  end
+  if self.closed then
+    misuse.raise("select.devpoll:" .. method, "the devpoll object is closed")
+  end
+  return self.set
+end
+
+local function check_mask(where, mask)
+  if type(mask) ~= "number" or mask % 1 ~= 0 or mask < 0 or mask > MOST_MASK then
+    misuse.got(where, "eventmask must be made of POLL constants, 0 to 65535", mask)
+  end
+  return mask
+end
+
+local function put(self, fd, mask)
+  self.masks[fd] = mask
+  self.list:register(fd, mask)
+end
+
+local function drop(self, fd)
+  if not self.masks[fd] then return end
+  self.masks[fd] = nil
+  self.list:unregister(fd)
+end
+
+-- As for poll(2), a file is always ready: who waits has to look.
+local function add(self, fd, mask)
+  drop(self, fd)
+  local status = self.inner:control("add", fd, mask)
+  if status == EEXIST then status = self.inner:control("modify", fd, mask) end
+  if status == EPERM then
+    self.set:wake()
+    status = 0
+  end
+  if status == 0 then put(self, fd, mask) end
+  return status
+end
+
+-- ENOENT: a file; or the number was closed, and what is registered now is
+-- another one.
+local function add_to(self, fd, mask)
+  local before = self.masks[fd]
+  if not before then return add(self, fd, mask) end
+  local both = bit.bor(before, mask)
+  local status = self.inner:control("modify", fd, both)
+  if status == ENOENT then return add(self, fd, mask) end
+  if status == EPERM then return add(self, fd, both) end
+  if status == 0 then put(self, fd, both) end
+  return status
+end
+
+local function renew(self)
+  local inner, status = epoll_set.new()
+  if not inner then return status end
+  status = self.set:control("add", inner.fd, 0x001)
+  if status ~= 0 then
+    inner:close()
+    return status
+  end
+  self.set:control("remove", self.inner.fd, 0)
+  self.inner:close()
+  self.inner = inner
+  for fd, mask in pairs(self.masks) do inner:control("add", fd, mask) end
+  return 0
+end
+
+local function result(method, fd, status)
+  if status ~= 0 then
+    return errors.failed(("devpoll.%s fd %d"):format(method, fd), status)
+  end
+  return true
+end
+
+--- Wait for a descriptor, too; for one that is registered already, for these
+--- events besides the others, as Solaris does.
+--- @param fd integer|table|file* a descriptor, an io file, or an object with
+---   fileno()
+--- @param eventmask? integer POLLIN + POLLPRI + POLLOUT unless given; POLLERR
+---   and POLLHUP are always reported
+--- @return true? done
+--- @return string? message
+--- @return string? code "EBADF", "EINVAL", "ELOOP", "ENOSPC", "ENOMEM"
+--- Raises when the object is closed, or fd or eventmask are none.
+function Devpoll:register(fd, eventmask)
+  open_set(self, "register")
+  local where = "select.devpoll:register"
+  local number = fileno.of(where, "fd", fd)
+  local mask = eventmask == nil and EVERYTHING or check_mask(where, eventmask)
+  return result("register", number, add_to(self, number, mask))
+end
+
+--- Unregister, then register: wait for these events and no others.
+--- @param fd integer|table|file*
+--- @param eventmask? integer as for register
+--- @return true? done
+--- @return string? message
+--- @return string? code as for register
+function Devpoll:modify(fd, eventmask)
+  open_set(self, "modify")
+  local where = "select.devpoll:modify"
+  local number = fileno.of(where, "fd", fd)
+  local mask = eventmask == nil and EVERYTHING or check_mask(where, eventmask)
+  self.inner:control("remove", number, 0)
+  return result("modify", number, add(self, number, mask))
+end
+
+--- Wait for a descriptor no more; for one that was not registered, nothing
+--- happens.
+--- @param fd integer|table|file*
+--- @return true done
+function Devpoll:unregister(fd)
+  open_set(self, "unregister")
+  local number = fileno.of("select.devpoll:unregister", "fd", fd)
+  self.inner:control("remove", number, 0)
+  drop(self, number)
+  return true
+end
+
+local function delay_of(where, timeout)
+  if timeout == nil then return nil end
+  if type(timeout) == "number" then
+    if timeout == -1 then return nil end
+    if not (timeout >= 0 and timeout <= MOST_MS) then
+      misuse.got(where, "timeout must be milliseconds, 0 to 2147483647, or -1 or nil", timeout)
+    end
+  end
+  return duration.of_ms(where, "timeout", timeout)
+end
+
+-- In a task: the set says when to look. Another task may have taken what there
+-- was; said twice in vain, it is time for a new one.
+local function wait_in(self, where, delay)
+  local start_ns = delay and C.tl_now_ns(loop, MONOTONIC)
+  local left, vain = delay, 0
+  repeat
+    local news, status = self.set:wait(where, 1, left)
+    if self.closed then return nil, EBADF end
+    if not news then return nil, status end
+    vain = news.count > 0 and vain + 1 or vain
+    repeat until not news:next()
+    local list
+    list, status = poll.wait(self.list, where, 0)
+    if self.closed then return nil, EBADF end
+    if not list or #list > 0 then return list, status end
+    if vain > 1 then
+      status, vain = renew(self), 0
+      if status ~= 0 then return nil, status end
+    end
+    if delay then left = to_ns(delay) - (C.tl_now_ns(loop, MONOTONIC) - start_ns) end
+  until left and left <= 0
+  return {}
+end
+
+local function ready_list(self, where, delay)
+  if not wait.can_suspend() then return poll.wait(self.list, where, delay) end
+  local list, status = poll.wait(self.list, where, 0)
+  if self.closed then return nil, EBADF end
+  if not list or #list > 0 or delay == 0 then return list, status end
+  return wait_in(self, where, delay)
+end
+
+--- Wait until descriptors are ready.
+--- @param timeout? number|string|ffi.cdata* milliseconds, 0 to 2147483647; or "250ms"
+---   or int64 nanoseconds; 0: only look; nil or -1: no end. Never over too early
+--- @return table[]? ready pairs {fd, event} in the order of registration, POLLNVAL
+---   for a descriptor that is not open; empty when the time is over
+--- @return string? message
+--- @return string? code "EBADF" (closed meanwhile by another task), "EMFILE",
+---   "ENOMEM"
+--- Raises when the object is closed, or timeout is none of these.
+function Devpoll:poll(timeout)
+  open_set(self, "poll")
+  local where = "select.devpoll:poll"
+  local list, status = ready_list(self, where, delay_of(where, timeout))
+  if not list then return errors.failed("devpoll.poll", status) end
+  return list
+end
+
+--- The object's own descriptor; it becomes readable when poll would return, but
+--- not for files.
+--- @return integer fd
+function Devpoll:fileno()
+  return open_set(self, "fileno").fd
+end
+
+--- Close the object's descriptor, not those that are registered. Harmless when
+--- repeated. A task that polls is resumed, with "EBADF".
+function Devpoll:close()
+  if getmetatable(self) ~= Devpoll then open_set(self, "close") end -- raises
+  self.closed = true
+  self.inner:close()
+  self.set:close()
+end
+
+function Devpoll:__tostring()
+  return "timerlua.Devpoll: " .. (self.closed and "closed" or "fd " .. self.set.fd)
+end
+
+local devpoll = {}
+
+--- A new devpoll object. Its descriptor is close-on-exec.
+--- @return timerlua.Devpoll? dp
+--- @return string? message
+--- @return string? code "EMFILE", "ENFILE", "ENOMEM"
+function devpoll.new()
+  local set, status = epoll_set.new()
+  if not set then return errors.failed("devpoll", status) end
+  local inner
+  inner, status = epoll_set.new()
+  if inner then status = set:control("add", inner.fd, 0x001) end
+  if status and status ~= 0 then
+    if inner then inner:close() end
+    set:close()
+    return errors.failed("devpoll", status)
+  end
+  return setmetatable({ set = set, inner = inner, closed = false, masks = {},
+    list = poll.new() }, Devpoll)
+end
+
+return devpoll

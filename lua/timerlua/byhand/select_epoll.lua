@@ -1,0 +1,223 @@
+-- select.epoll: epoll(7) as Python's select module has it.
+local duration = require "timerlua.core.duration"
+local epoll_set = require "timerlua.byhand.epoll_set"
+local errors = require "timerlua.core.errors"
+local fileno = require "timerlua.core.fileno"
+local misuse = require "timerlua.core.misuse"
+
+local number_of = fileno.of
+-- How many descriptors a poll tells of unless it is told: as Python's.
+local MOST = 1023
+-- The kernel gives the rest the next time.
+local MOST_EVER = 65536
+
+local constants = {
+  EPOLLIN = 0x001,
+  EPOLLPRI = 0x002,
+  EPOLLOUT = 0x004,
+  EPOLLERR = 0x008,
+  EPOLLHUP = 0x010,
+  EPOLLRDNORM = 0x040,
+  EPOLLRDBAND = 0x080,
+  EPOLLWRNORM = 0x100,
+  EPOLLWRBAND = 0x200,
+  EPOLLMSG = 0x400,
+  EPOLLRDHUP = 0x2000,
+  EPOLLEXCLUSIVE = 2 ^ 28,
+  EPOLLWAKEUP = 2 ^ 29,
+  EPOLLONESHOT = 2 ^ 30,
+  EPOLLET = 2 ^ 31,
+  EPOLL_CLOEXEC = 0x80000,
+}
+
+local EVERYTHING = 0x001 + 0x004 + 0x002 -- EPOLLIN, EPOLLOUT, EPOLLPRI
+
+--- @class timerlua.Epoll an epoll set of the script's own
+--- @field closed boolean
+local Epoll = {}
+Epoll.__index = Epoll
+
+-- The set of an object that is open.
+local function open_set(self, method)
+  if getmetatable(self) ~= Epoll then
+    misuse.got("select.epoll:" .. method,
+      ("it must be called on an epoll object, as ep:%s()"):format(method), self)
+  end
+  if self.closed then
+    misuse.raise("select.epoll:" .. method, "the epoll object is closed")
+  end
+  return self.set
+end
+
+-- bit.bor gives EPOLLET a sign: 2^32 less.
+local function check_mask(where, mask)
+  if type(mask) ~= "number" or mask % 1 ~= 0 or mask < -2 ^ 31 or mask >= 2 ^ 32 then
+    misuse.got(where, "mask must be made of EPOLL constants", mask)
+  end
+  return mask % 2 ^ 32
+end
+
+-- Ready made: connections come and go often.
+local WHERE = { register = "select.epoll:register", modify = "select.epoll:modify",
+  unregister = "select.epoll:unregister" }
+
+local function control(self, method, operation, fd, mask)
+  local set = open_set(self, method)
+  local where = WHERE[method]
+  local number = number_of(where, "fd", fd)
+  local status = set:control(operation, number, mask ~= nil and check_mask(where, mask) or 0)
+  if status ~= 0 then
+    return errors.failed(("epoll.%s fd %d"):format(method, number), status)
+  end
+  return true
+end
+
+--- Add a descriptor.
+--- @param fd integer|table|file* a descriptor, an io file, or an object with
+---   fileno()
+--- @param mask? integer EPOLLIN + EPOLLOUT + EPOLLPRI unless given;
+---   EPOLLERR and EPOLLHUP are always reported; sums and bit.bor both do
+--- @return true? done
+--- @return string? message
+--- @return string? code "EEXIST", "EBADF", "EPERM" (a regular file), "EINVAL",
+---   "ELOOP", "ENOSPC", "ENOMEM"; epoll_ctl(2)
+--- Raises when the object is closed, or fd or mask are none.
+function Epoll:register(fd, mask)
+  if mask == nil then mask = EVERYTHING end
+  return control(self, "register", "add", fd, mask)
+end
+
+--- Change what a descriptor is waited for, and enable one that was registered
+--- with EPOLLONESHOT again.
+--- @param fd integer|table|file*
+--- @param mask integer
+--- @return true? done
+--- @return string? message
+--- @return string? code "ENOENT", "EBADF", "EINVAL", "ENOMEM"
+function Epoll:modify(fd, mask)
+  if mask == nil then
+    misuse.got("select.epoll:modify", "mask must be made of EPOLL constants", mask)
+  end
+  return control(self, "modify", "modify", fd, mask)
+end
+
+--- Remove a descriptor; one whose last duplicate is closed has gone by itself.
+--- @param fd integer|table|file*
+--- @return true? done
+--- @return string? message
+--- @return string? code "ENOENT", "EBADF"
+function Epoll:unregister(fd)
+  return control(self, "unregister", "remove", fd)
+end
+
+local function delay_of(where, timeout)
+  if timeout == nil or (type(timeout) == "number" and timeout < 0) then return nil end
+  return duration.of(where, "timeout", timeout)
+end
+
+local function most_of(where, maxevents)
+  if maxevents == nil or maxevents == -1 then return MOST end
+  if type(maxevents) ~= "number" or maxevents < 1 or maxevents % 1 ~= 0 then
+    misuse.got(where, "maxevents must be an integer > 0, or -1", maxevents)
+  end
+  return math.min(maxevents, MOST_EVER)
+end
+
+--- Wait until descriptors are ready.
+--- @param timeout? number|string|ffi.cdata* seconds, "250ms" or int64
+---   nanoseconds; 0: only look; nil or negative: no end. Never over too early.
+--- @param maxevents? integer at most so many; 1023 unless given, or -1
+--- @return table[]? ready pairs {fd, event}; empty when the time is over
+--- @return string? message
+--- @return string? code "EBADF" (closed meanwhile by another task), "ELOOP"
+---   (sets within sets within sets), "EMFILE", "ENOMEM"
+--- Raises when the object is closed.
+function Epoll:poll(timeout, maxevents)
+  local set = open_set(self, "poll")
+  local where = "select.epoll:poll"
+  local batch, status = set:wait(where, most_of(where, maxevents), delay_of(where, timeout))
+  if not batch then return errors.failed("epoll.poll", status) end
+  local list, next_ready = {}, batch.next
+  for i = 1, batch.count do
+    local fd, event = next_ready(batch)
+    list[i] = { fd, event }
+  end
+  next_ready(batch) -- has been taken whole
+  return list
+end
+
+--- The same for a loop, without a table for each event, which is the fastest
+--- form: `for fd, event in ep:events() do`. An empty loop when the time is over.
+--- @param timeout? number|string|ffi.cdata* as for poll
+--- @param maxevents? integer as for poll
+--- @return fun(batch: timerlua.Ready): integer?, integer? next
+--- @return timerlua.Ready batch
+--- Raises what poll returns as errors, too: there is no other way out of a loop.
+function Epoll:events(timeout, maxevents)
+  local set = open_set(self, "events")
+  local where = "select.epoll:events"
+  local batch, status = set:wait(where, most_of(where, maxevents), delay_of(where, timeout))
+  if not batch then
+    local _, message = errors.failed("waiting", status)
+    misuse.raise(where, message)
+  end
+  return batch.next, batch
+end
+
+--- The set's own descriptor; it becomes readable when poll would return.
+--- @return integer fd
+function Epoll:fileno()
+  return open_set(self, "fileno").fd
+end
+
+--- Close the set's descriptor, not those that are registered. Harmless when
+--- repeated. A task that polls is resumed, with "EBADF".
+function Epoll:close()
+  if getmetatable(self) ~= Epoll then open_set(self, "close") end -- raises
+  self.closed = true
+  self.set:close()
+end
+
+function Epoll:__tostring()
+  return "timerlua.Epoll: " .. (self.closed and "closed" or "fd " .. self.set.fd)
+end
+
+local function object(set)
+  return setmetatable({ set = set, closed = false }, Epoll)
+end
+
+local function check_new(sizehint, flags)
+  if sizehint ~= nil and sizehint ~= -1
+    and (type(sizehint) ~= "number" or sizehint < 1 or sizehint % 1 ~= 0) then
+    misuse.got("select.epoll", "sizehint must be an integer > 0, or -1", sizehint)
+  end
+  if flags ~= nil and flags ~= 0 and flags ~= constants.EPOLL_CLOEXEC then
+    misuse.got("select.epoll", "flags must be 0 or EPOLL_CLOEXEC", flags)
+  end
+end
+
+local epoll = { constants = constants }
+
+--- A new epoll object. Its descriptor is close-on-exec.
+--- @param sizehint? integer > 0 or -1; without effect
+--- @param flags? integer 0 or EPOLL_CLOEXEC; without effect
+--- @return timerlua.Epoll? ep
+--- @return string? message
+--- @return string? code "EMFILE", "ENFILE", "ENOMEM"
+function epoll.new(sizehint, flags)
+  check_new(sizehint, flags)
+  local set, status = epoll_set.new()
+  if not set then return errors.failed("epoll", status) end
+  return object(set)
+end
+
+--- An epoll object for an epoll descriptor that exists, and is closed with it.
+--- @param fd integer
+--- @return timerlua.Epoll ep
+function epoll.fromfd(fd)
+  local number = number_of("select.epoll.fromfd", "fd", fd)
+  fileno.check_own("select.epoll.fromfd", number)
+  return object(epoll_set.of(number))
+end
+
+return epoll

@@ -1,0 +1,190 @@
+-- select.kevent: what a kqueue is told and what it tells, with Python's fields.
+local fileno = require "timerlua.core.fileno"
+local misuse = require "timerlua.core.misuse"
+
+-- Of FreeBSD's sys/event.h; NETDEV's, which newer versions of it have no more,
+-- as in FreeBSD 4 to 8.
+local constants = {
+  KQ_FILTER_READ = -1,
+  KQ_FILTER_WRITE = -2,
+  KQ_FILTER_AIO = -3,
+  KQ_FILTER_VNODE = -4,
+  KQ_FILTER_PROC = -5,
+  KQ_FILTER_SIGNAL = -6,
+  KQ_FILTER_TIMER = -7,
+  KQ_FILTER_NETDEV = -8,
+
+  KQ_EV_ADD = 0x0001,
+  KQ_EV_DELETE = 0x0002,
+  KQ_EV_ENABLE = 0x0004,
+  KQ_EV_DISABLE = 0x0008,
+  KQ_EV_ONESHOT = 0x0010,
+  KQ_EV_CLEAR = 0x0020,
+  KQ_EV_RECEIPT = 0x0040,
+  KQ_EV_DISPATCH = 0x0080,
+  KQ_EV_SYSFLAGS = 0xF000,
+  KQ_EV_FLAG1 = 0x2000,
+  KQ_EV_EOF = 0x8000,
+  KQ_EV_ERROR = 0x4000,
+
+  KQ_NOTE_LOWAT = 0x0001,
+
+  KQ_NOTE_DELETE = 0x0001,
+  KQ_NOTE_WRITE = 0x0002,
+  KQ_NOTE_EXTEND = 0x0004,
+  KQ_NOTE_ATTRIB = 0x0008,
+  KQ_NOTE_LINK = 0x0010,
+  KQ_NOTE_RENAME = 0x0020,
+  KQ_NOTE_REVOKE = 0x0040,
+
+  KQ_NOTE_EXIT = 0x80000000,
+  KQ_NOTE_FORK = 0x40000000,
+  KQ_NOTE_EXEC = 0x20000000,
+  KQ_NOTE_PCTRLMASK = 0xf0000000,
+  KQ_NOTE_PDATAMASK = 0x000fffff,
+  KQ_NOTE_TRACK = 0x00000001,
+  KQ_NOTE_TRACKERR = 0x00000002,
+  KQ_NOTE_CHILD = 0x00000004,
+
+  KQ_NOTE_LINKUP = 0x0001,
+  KQ_NOTE_LINKDOWN = 0x0002,
+  KQ_NOTE_LINKINV = 0x0004,
+
+  KQ_NOTE_SECONDS = 0x0001,
+  KQ_NOTE_MSECONDS = 0x0002,
+  KQ_NOTE_USECONDS = 0x0004,
+  KQ_NOTE_NSECONDS = 0x0008,
+  KQ_NOTE_ABSTIME = 0x0010,
+}
+
+local FILTER_READ, EV_ADD = constants.KQ_FILTER_READ, constants.KQ_EV_ADD
+local FIELDS = { "ident", "filter", "flags", "fflags", "data", "udata" }
+local MOST_EXACT = 2 ^ 53 -- whole numbers up to here are exact in Lua
+
+--- @class timerlua.Kevent
+--- @field ident integer the descriptor, signal, process or the timer's own number
+--- @field filter integer a KQ_FILTER_ constant
+--- @field flags integer of KQ_EV_ constants
+--- @field fflags integer of the filter's KQ_NOTE_ constants
+--- @field data integer
+--- @field udata any
+local Kevent = {}
+
+local kevent = { constants = constants }
+
+local function is_kevent(value)
+  return type(value) == "table" and getmetatable(value) == Kevent
+end
+kevent.is = is_kevent
+
+local function check(where, what, value, least, most)
+  if type(value) ~= "number" or value % 1 ~= 0 or value < least or value > most then
+    misuse.got(where, ("%s must be an integer from %.0f to %.0f"):format(what, least, most),
+      value)
+  end
+  return value
+end
+
+-- bit.bor gives KQ_NOTE_EXIT a sign: 2^32 less.
+local function check_fflags(where, value)
+  return check(where, "fflags", value, -2 ^ 31, 2 ^ 32 - 1) % 2 ^ 32
+end
+
+--- Raise unless its fields, which a script may have set, are what they must be.
+function kevent.check(where, event)
+  check(where, "ident", event.ident, 0, MOST_EXACT)
+  check(where, "filter", event.filter, -0x8000, 0x7fff)
+  check(where, "flags", event.flags, 0, 0xffff)
+  check_fflags(where, event.fflags)
+  check(where, "data", event.data, -MOST_EXACT, MOST_EXACT)
+end
+
+--- One with these fields, unchecked.
+function kevent.make(ident, filter, flags, fflags, data, udata)
+  return setmetatable({ ident = ident, filter = filter, flags = flags, fflags = fflags,
+    data = data, udata = udata }, Kevent)
+end
+
+local function default(value, otherwise)
+  if value == nil then return otherwise end
+  return value
+end
+
+local function from_fields(ident, filter, flags, fflags, data, udata)
+  local where = "select.kevent"
+  if type(ident) ~= "number" then ident = fileno.of(where, "ident", ident) end
+  local event = kevent.make(ident, default(filter, FILTER_READ), default(flags, EV_ADD),
+    default(fflags, 0), default(data, 0), default(udata, 0))
+  kevent.check(where, event)
+  event.fflags = check_fflags(where, event.fflags)
+  return event
+end
+
+-- A table of fields and no object that has fileno().
+local function is_named(value)
+  return type(value) == "table" and getmetatable(value) == nil
+    and rawget(value, "fileno") == nil
+end
+
+local is_field = {}
+for _, name in ipairs(FIELDS) do is_field[name] = true end
+
+local function from_named(fields)
+  for name in pairs(fields) do
+    if not is_field[name] then
+      misuse.got("select.kevent", "fields are ident, filter, flags, fflags, data, udata", name)
+    end
+  end
+  return from_fields(fields.ident, fields.filter, fields.flags, fields.fflags, fields.data,
+    fields.udata)
+end
+
+--- What is to be changed in a kqueue: `kevent(ident, filter, ...)` as in Python,
+--- or `kevent{ ident = ..., filter = ... }`.
+--- @param ident integer|table|file* a number, or an object with fileno()
+--- @param filter? integer KQ_FILTER_READ unless given
+--- @param flags? integer KQ_EV_ADD unless given
+--- @param fflags? integer 0 unless given
+--- @param data? integer 0 unless given
+--- @param udata? any 0 unless given; comes back with the events
+--- @return timerlua.Kevent event
+--- Raises when a field is no whole number of its range.
+function kevent.new(ident, filter, flags, fflags, data, udata)
+  if filter == nil and is_named(ident) then return from_named(ident) end
+  return from_fields(ident, filter, flags, fflags, data, udata)
+end
+
+-- As Python compares: the fields in their order, the first that differs decides.
+local function compare(a, b)
+  for _, name in ipairs(FIELDS) do
+    local one, other = a[name], b[name]
+    if one ~= other then return one, other end
+  end
+end
+
+function Kevent.__eq(a, b)
+  return compare(a, b) == nil and a.udata == b.udata
+end
+
+local function is_less(a, b)
+  local one, other = compare(a, b)
+  local kind = type(one)
+  if one == nil or kind ~= type(other) or (kind ~= "number" and kind ~= "string") then
+    return false
+  end
+  return one < other
+end
+
+Kevent.__lt = is_less
+
+function Kevent.__le(a, b)
+  return is_less(a, b) or Kevent.__eq(a, b)
+end
+
+function Kevent.__tostring(self)
+  return ("<select.kevent ident=%s filter=%s flags=0x%x fflags=0x%x data=%s udata=%s>")
+    :format(tostring(self.ident), tostring(self.filter), self.flags, self.fflags,
+      tostring(self.data), tostring(self.udata))
+end
+
+return kevent

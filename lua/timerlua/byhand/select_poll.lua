@@ -1,0 +1,182 @@
+-- select.poll: poll(2) as Python's select module has it.
+local duration = require "timerlua.core.duration"
+local errors = require "timerlua.core.errors"
+local ffi = require "ffi"
+local fileno = require "timerlua.core.fileno"
+local misuse = require "timerlua.core.misuse"
+local poll_wait = require "timerlua.byhand.poll_wait"
+
+local number_of = fileno.of
+local ENOENT = -2
+local FIRST_SIZE = 8
+local BYTES = ffi.sizeof("tl_poll_fd")
+
+local constants = {
+  POLLIN = 0x001,
+  POLLPRI = 0x002,
+  POLLOUT = 0x004,
+  POLLERR = 0x008,
+  POLLHUP = 0x010,
+  POLLNVAL = 0x020,
+  POLLRDNORM = 0x040,
+  POLLRDBAND = 0x080,
+  POLLWRNORM = 0x100,
+  POLLWRBAND = 0x200,
+  POLLMSG = 0x400,
+  POLLRDHUP = 0x2000,
+}
+
+local EVERYTHING = 0x001 + 0x002 + 0x004 -- POLLIN, POLLPRI, POLLOUT
+
+--- @class timerlua.Poll descriptors to be polled, in the order of registration
+--- @field fds ffi.cdata* of those that were unregistered, fd is -1
+--- @field size integer room in fds
+--- @field count integer of fds in use
+--- @field holes integer how many of those were unregistered
+--- @field index table<integer, integer> where in fds a descriptor is
+local Poll = {}
+Poll.__index = Poll
+
+local function check_self(self, method)
+  if getmetatable(self) ~= Poll then
+    misuse.got("select.poll:" .. method,
+      ("it must be called on a poll object, as p:%s()"):format(method), self)
+  end
+end
+
+local function check_mask(where, mask)
+  if type(mask) ~= "number" or mask % 1 ~= 0 or mask < 0 or mask > 0xffff then
+    misuse.got(where, "mask must be made of POLL constants, 0 to 65535", mask)
+  end
+  return mask
+end
+
+-- Into a new array without the holes, since a poll may be reading the old one.
+local function resize(self)
+  local old, live = self.fds, self.count - self.holes
+  self.size = math.max(FIRST_SIZE, 2 * live)
+  local fds, count = poll_wait.array(self.size), 0
+  for i = 0, self.count - 1 do
+    local fd = old[i].fd
+    if fd >= 0 then
+      ffi.copy(fds + count, old + i, BYTES)
+      self.index[fd] = count
+      count = count + 1
+    end
+  end
+  self.fds, self.count, self.holes = fds, count, 0
+end
+
+--- Add a descriptor, or change what a registered one is polled for.
+--- @param fd integer|table|file* a descriptor, an io file, or an object with
+---   fileno(); it need not be open
+--- @param mask? integer POLLIN + POLLPRI + POLLOUT unless given
+function Poll:register(fd, mask)
+  check_self(self, "register")
+  local number = number_of("select.poll:register", "fd", fd)
+  local events = mask == nil and EVERYTHING
+    or check_mask("select.poll:register", mask)
+  local at = self.index[number]
+  if not at then
+    if self.count == self.size then resize(self) end
+    at = self.count
+    self.count = at + 1
+    self.index[number] = at
+    self.fds[at].fd = number
+  end
+  self.fds[at].events = events
+end
+
+--- Change what a registered descriptor is polled for.
+--- @param fd integer|table|file*
+--- @param mask integer
+--- @return true? done
+--- @return string? message
+--- @return string? code "ENOENT": it is not registered
+function Poll:modify(fd, mask)
+  check_self(self, "modify")
+  local number = number_of("select.poll:modify", "fd", fd)
+  local events = check_mask("select.poll:modify", mask)
+  local at = self.index[number]
+  if not at then return errors.failed("poll.modify fd " .. number, ENOENT) end
+  self.fds[at].events = events
+  return true
+end
+
+--- Remove a descriptor. Raises when it is not registered.
+--- @param fd integer|table|file*
+function Poll:unregister(fd)
+  check_self(self, "unregister")
+  local number = number_of("select.poll:unregister", "fd", fd)
+  local at = self.index[number]
+  if not at then
+    misuse.got("select.poll:unregister", "fd must be registered", number)
+  end
+  self.index[number] = nil
+  self.fds[at].fd = -1
+  self.holes = self.holes + 1
+  if self.holes > FIRST_SIZE and 2 * self.holes > self.count then resize(self) end
+end
+
+-- Python's milliseconds, rounded up as it does.
+local function delay_of(where, timeout)
+  if timeout == nil then return nil end
+  if type(timeout) == "number" then
+    if timeout < 0 then return nil end
+    timeout = math.ceil(timeout)
+  end
+  return duration.of_ms(where, "timeout", timeout)
+end
+
+local function list_of(fds, count, found)
+  local list, length = {}, 0
+  for i = 0, count - 1 do
+    if length == found then break end
+    local events = fds[i].revents
+    if events ~= 0 then
+      length = length + 1
+      list[length] = { fds[i].fd, events % 0x10000 }
+    end
+  end
+  return list
+end
+
+-- The list of those that are ready, or nil and a negative errno.
+local function wait(self, where, delay)
+  poll_wait.turn(where)
+  local count = self.count
+  local found, fds = poll_wait.wait(where, self.fds, count, delay)
+  if found < 0 then return nil, found end
+  return list_of(fds, count, found)
+end
+
+--- Wait until descriptors are ready.
+--- @param timeout? number|string|ffi.cdata* milliseconds, rounded up to whole
+---   ones; or "250ms" or int64 nanoseconds; 0: only look; nil or negative: no end
+--- @return table[]? ready pairs {fd, event} in the order of registration, POLLNVAL
+---   for a descriptor that is not open; empty when the time is over
+--- @return string? message
+--- @return string? code "EMFILE" (in a task, a wait needs a descriptor),
+---   "ENOMEM", "ENOSPC", "ELOOP", "EINVAL" (more than RLIMIT_NOFILE)
+function Poll:poll(timeout)
+  check_self(self, "poll")
+  local where = "select.poll:poll"
+  local list, status = wait(self, where, delay_of(where, timeout))
+  if not list then return errors.failed("poll", status) end
+  return list
+end
+
+function Poll:__tostring()
+  return ("timerlua.Poll: %d registered"):format(self.count - self.holes)
+end
+
+local poll = { constants = constants, wait = wait }
+
+--- A new poll object, with nothing registered.
+--- @return timerlua.Poll
+function poll.new()
+  return setmetatable({ fds = poll_wait.array(FIRST_SIZE), size = FIRST_SIZE, count = 0,
+    holes = 0, index = {} }, Poll)
+end
+
+return poll

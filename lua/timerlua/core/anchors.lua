@@ -1,0 +1,69 @@
+-- What keeps callbacks and objects alive: pages of a Lua table that mirror the
+-- core's pages of handles. The dispatcher reads them (runtime/lua/dispatch.c).
+local bit = require "bit"
+local new_table = require "table.new"
+local core = require "timerlua.core.ffi"
+local misuse = require "timerlua.core.misuse"
+
+local pages = core.core.anchors
+local band, rshift = bit.band, bit.rshift
+local PAGE_BITS, PAGE_MASK = 10, 1023 -- TL_PAGE_BITS in runtime/store/handles.h
+
+local MOST_ARGUMENTS = 4000 -- what a coroutine's stack surely takes
+
+local anchors = {}
+
+local function add_page(slot)
+  local page = new_table(2 * (PAGE_MASK + 1), 0)
+  pages[rshift(slot, PAGE_BITS)] = page
+  return page
+end
+
+--- Keep what a handle runs (a function, coroutine or bound call) and the
+--- object its callback receives.
+function anchors.set(slot, what, object)
+  local page = pages[rshift(slot, PAGE_BITS)] or add_page(slot)
+  local i = 2 * band(slot, PAGE_MASK)
+  page[i + 1] = what
+  page[i + 2] = object
+end
+
+--- Change what it runs, and keep the object.
+function anchors.set_what(slot, what)
+  pages[rshift(slot, PAGE_BITS)][2 * band(slot, PAGE_MASK) + 1] = what
+end
+
+function anchors.clear(slot)
+  local page = pages[rshift(slot, PAGE_BITS)]
+  if not page then return end -- given back already
+  local i = 2 * band(slot, PAGE_MASK)
+  page[i + 1] = nil
+  page[i + 2] = nil
+end
+
+--- What is kept: what to run, the object.
+function anchors.get(slot)
+  local page = pages[rshift(slot, PAGE_BITS)]
+  if not page then return nil end
+  local i = 2 * band(slot, PAGE_MASK)
+  return page[i + 1], page[i + 2]
+end
+
+--- A call with arguments, in the form the dispatcher unpacks. The fast path,
+--- a plain function without arguments, needs none.
+function anchors.bind(what, ...)
+  local n = select("#", ...)
+  if n == 0 and type(what) == "function" then return what end
+  if n > MOST_ARGUMENTS then
+    misuse.got("call", ("arguments must be at most %d"):format(MOST_ARGUMENTS), n)
+  end
+  return { [0] = n + 1, what, ... }
+end
+
+--- The function or coroutine in a possibly bound call.
+function anchors.unbind(what)
+  if type(what) == "table" then return what[1] end
+  return what
+end
+
+return anchors

@@ -1,0 +1,50 @@
+-- Callbacks: what may be called, and where it was defined.
+local misuse = require "timerlua.core.misuse"
+
+local getmetatable_of = debug.getmetatable -- a host may take it from scripts
+
+local callable = {}
+
+local function is_callable(value)
+  if type(value) == "function" then return true end
+  local meta = getmetatable_of(value)
+  return type(meta) == "table" and type(meta.__call) == "function"
+end
+
+--- Raise unless value can be called; `what` names the parameter.
+function callable.check(where, what, value)
+  if not is_callable(value) then misuse.got(where, what .. " must be a function", value) end
+end
+
+--- The same as a function proper, which the core can call.
+function callable.plain(value)
+  if type(value) == "function" then return value end
+  return callable.stand_in(function(...) return value(...) end, value)
+end
+
+-- Functions of ours that stand in for a script's.
+local originals = setmetatable({}, { __mode = "k" })
+
+--- Have `wrapper` count as `fn` where sites are told.
+function callable.stand_in(wrapper, fn)
+  originals[wrapper] = fn
+  return wrapper
+end
+
+--- Where a function was defined, "file:line"; "file" for a script's main
+--- chunk; for a callable object, where its __call was.
+--- @return string? site
+function callable.site(value)
+  value = originals[value or false] or value
+  if value == nil then return nil end
+  if type(value) == "thread" then
+    return nil -- a task knows its own function
+  end
+  if type(value) ~= "function" then value = getmetatable_of(value).__call end
+  local info = debug.getinfo(value, "S")
+  if info.what == "C" then return "[C]" end
+  if info.what == "main" then return info.short_src end
+  return info.short_src .. ":" .. info.linedefined
+end
+
+return callable

@@ -1,0 +1,142 @@
+-- Errors that nobody caught: told to tl.on("error") handlers, else written to
+-- standard error and counted for the exit status.
+local ffi = require "ffi"
+local core = require "timerlua.core.ffi"
+local events = require "timerlua.core.events"
+local misuse = require "timerlua.core.misuse"
+
+local errors = {
+  stop_on_error = false,
+
+  --- Where reports go, each without the line's end.
+  write = nil,
+
+  --- Whether an error is what interrupts the task that runs: a limit around it
+  --- that has run out, or its cancelling; by wait.lua.
+  interrupts = function(_) return false end,
+
+  --- By kind of source: what to do with it after an error of it was reported.
+  follow_up = {},
+}
+
+-- Kept, since a script may replace io.stderr.
+local stdout, stderr = io.stdout, io.stderr
+local getmetatable_of = debug.getmetatable -- a host may take it from scripts
+
+-- A pattern for the names of timerlua's own files in tracebacks.
+local own_files = debug.getinfo(1, "S").short_src:gsub("core/errors%.lua$", "")
+  :gsub("%p", "%%%0")
+
+--- The world's failures as Lua returns them: nil, message, code.
+function errors.failed(subject, status)
+  local C = core.C
+  return nil, subject .. ": " .. ffi.string(C.tl_error_text(status)):lower(),
+    ffi.string(C.tl_error_name(status))
+end
+
+local function describe(err)
+  local kind = type(err)
+  if kind == "string" or kind == "number" then return tostring(err) end
+  local meta = getmetatable_of(err)
+  if type(meta) == "table" and meta.__tostring then
+    local ok, text = pcall(tostring, err)
+    if ok then return text end
+  end
+  return ("(error object is a %s value)"):format(kind)
+end
+
+-- Whose error it is; the main chunk's message says so itself.
+local function who(source)
+  if source == nil or (source.kind == "task" and source.is_main) then return "" end
+  local kind, name, site = source.kind, source.name, source.site
+  return "error in " .. (kind or "callback")
+    .. (name and " " .. misuse.show(name) or "")
+    .. (site and " (" .. site .. ")" or "") .. ": "
+end
+
+-- A traceback without the frames of timerlua itself.
+local function script_frames(traceback)
+  return (traceback:gsub("\n\t" .. own_files .. "[^\n]*", ""))
+end
+
+function errors.write(text)
+  stdout:flush()
+  stderr:write("timerlua: ", text, "\n")
+end
+
+--- The text of a report.
+function errors.text(err, traceback, source)
+  return who(source) .. describe(err)
+    .. (traceback and traceback ~= "" and "\n" .. script_frames(traceback) or "")
+end
+
+local function with_traceback(err)
+  return { err = err, traceback = debug.traceback("", 2):sub(2) }
+end
+
+--- Count an error for the exit status.
+function errors.count()
+  core.shared.errors = core.shared.errors + 1
+end
+
+local function count_and_write(err, traceback, source)
+  errors.count()
+  if errors.stop_on_error then core.C.tl_loop_stop(core.loop) end
+  errors.write(errors.text(err, traceback, source))
+end
+
+-- True when every handler took the error, and there was one.
+local function tell_handlers(err, traceback, source)
+  local told, failed = false, false
+  for handler in events.each("error") do
+    told = true
+    local ok, failure = xpcall(handler, with_traceback, err, traceback, source)
+    if not ok then
+      failed = true
+      count_and_write(failure.err, failure.traceback, { kind = 'tl.on("error") handler' })
+    end
+  end
+  return told and not failed
+end
+
+--- An error that ended a callback or task.
+--- @param err any the error value
+--- @param traceback string of the coroutine it ended
+--- @param source table? the timer, task, watch or socket: kind, name, site
+function errors.report(err, traceback, source)
+  if not tell_handlers(err, traceback, source) then
+    count_and_write(err, traceback, source)
+  end
+  local follow_up = source and errors.follow_up[source.kind]
+  if follow_up then follow_up(source) end
+end
+
+--- Call `fn(...)`; an error in it is reported as one of `source`.
+--- @param source table kind, name, site
+function errors.guard(source, fn, ...)
+  local ok, failure = xpcall(fn, with_traceback, ...)
+  if not ok then errors.report(failure.err, failure.traceback, source) end
+end
+
+--- The same within a task that goes on afterwards, and is to hear of it when it
+--- is interrupted there: that is raised.
+function errors.guard_within(source, fn, ...)
+  local ok, failure = xpcall(fn, with_traceback, ...)
+  if ok then return end
+  if errors.interrupts(failure.err) then error(failure.err, 0) end
+  errors.report(failure.err, failure.traceback, source)
+end
+
+--- Call every handler of an event, each guarded.
+function errors.call_handlers(event, ...)
+  for handler in events.each(event) do
+    errors.guard({ kind = ('tl.on("%s") handler'):format(event) }, handler, ...)
+  end
+end
+
+--- A finalizer, a __gc, raised an error while nothing of the script ran.
+function core.core.hooks.raised(err)
+  errors.report(err, "", { kind = "finalizer" })
+end
+
+return errors

@@ -1,0 +1,72 @@
+-- The runtime's own events: "error", "stop", "clock_jump", "reload", "post".
+local core = require "timerlua.core.ffi"
+local callable = require "timerlua.core.callable"
+local misuse = require "timerlua.core.misuse"
+
+local handlers = { error = {}, stop = {}, clock_jump = {}, reload = {}, post = {} }
+
+local events = {}
+
+local Subscription = {}
+Subscription.__index = Subscription
+
+local function tell_core()
+  core.C.tl_loop_want_jumps(core.loop, #handlers.clock_jump > 0 and 1 or 0)
+  if core.core.tell and not core.core.keeps_running then -- posts may come
+    core.C.tl_loop_hold(core.loop, #handlers.post > 0 and 1 or 0)
+  end
+end
+
+--- Stop delivering to this handler; harmless when repeated.
+function Subscription:cancel()
+  if getmetatable(self) ~= Subscription then
+    misuse.got("subscription:cancel",
+      "it must be called on what tl.on returned, as subscription:cancel()", self)
+  end
+  local list = handlers[self.event]
+  for i, entry in ipairs(list) do
+    if entry == self then
+      table.remove(list, i)
+      tell_core()
+      return true
+    end
+  end
+  return false
+end
+
+--- Call `fn` when the runtime has something to tell:
+---   "error": fn(err, traceback, source), instead of a report on standard
+---     error; the error then does not count for the exit status
+---   "stop": fn(reason, code), once, before the program ends; reason is
+---     "done", "stop", "error" or a signal's name such as "SIGTERM"
+---   "clock_jump": fn(seconds), the wall clock was stepped by so much, or
+---     the machine was asleep for it
+---   "reload": fn(reason), the configuration is to be read anew; reason is a
+---     signal's name such as "SIGHUP", or what tl.reload was given
+---   "post": fn(name, bytes), a program that embeds the runtime has posted an
+---     event, tl_post_event in timerlua.h; the loop goes on to wait for them
+--- @param event "error"|"stop"|"clock_jump"|"reload"|"post"
+--- @param fn function
+--- @return table subscription with subscription:cancel()
+function events.on(event, fn)
+  if not handlers[event] then
+    misuse.got("on", 'event must be "error", "stop", "clock_jump", "reload" or "post"', event)
+  end
+  callable.check("on", "fn", fn)
+  local entry = setmetatable({ event = event, fn = fn }, Subscription)
+  table.insert(handlers[event], entry)
+  tell_core()
+  return entry
+end
+
+--- Iterate over the functions that listen now, also if some cancel meanwhile.
+function events.each(event)
+  local list, i = {}, 0
+  for k, entry in ipairs(handlers[event]) do list[k] = entry.fn end
+  return function()
+    i = i + 1
+    return list[i]
+  end
+end
+
+return events

@@ -1,0 +1,62 @@
+-- The descriptors that scripts name: by number, by an io file, or by an object
+-- with fileno().
+local core = require "timerlua.core.ffi"
+local misuse = require "timerlua.core.misuse"
+
+local C = core.C
+local type_of_file = io.type
+local RULE = " must be a descriptor, an io file or have fileno()"
+
+local fileno = {}
+
+--- Whether it is a number that a descriptor can have.
+function fileno.is_number(value)
+  return type(value) == "number" and value >= 0 and value < 2 ^ 31 and value % 1 == 0
+end
+
+local is_number = fileno.is_number
+
+local function can_call(value)
+  local meta = debug.getmetatable(value)
+  return type(value) == "function" or (type(meta) == "table" and meta.__call ~= nil)
+end
+
+local function ask(value)
+  if type_of_file(value) == "file" then return C.tl_stream_fd(value) end
+  if type(value) == "table" or type(value) == "userdata" then
+    local has, method = pcall(function() return value.fileno end)
+    if has and can_call(method) then return method(value) end
+  end
+end
+
+--- Raise when a descriptor, which is about to be taken over or closed by its
+--- number, is a standard one of a host's, which would lose it.
+function fileno.check_own(where, fd)
+  if fd <= 2 and core.core.host_flags then
+    misuse.got(where, "descriptors 0 to 2 are the host program's own", fd)
+  end
+end
+
+--- The number of a descriptor, nil for what is none.
+function fileno.find(value)
+  local fd = is_number(value) and value or ask(value)
+  return is_number(fd) and fd or nil
+end
+
+--- The number of a descriptor; else an error that names `where` (the function)
+--- and `what` (the parameter). What fileno() raises is raised.
+--- @param where string
+--- @param what string
+--- @param value integer|file*|table|userdata
+--- @return integer fd
+function fileno.of(where, what, value)
+  if is_number(value) then return value end
+  local fd = ask(value)
+  if is_number(fd) then return fd end
+  if fd ~= nil then
+    misuse.got(where, what .. RULE .. " that returns one", fd)
+  end
+  misuse.got(where, what .. RULE, value)
+end
+
+return fileno

@@ -1,0 +1,134 @@
+-- Time as the runtime sees it: readings, and virtual time for tests.
+local core = require "timerlua.core.ffi"
+local dispatcher = core.core
+local duration = require "timerlua.core.duration"
+local errors = require "timerlua.core.errors"
+local instant = require "timerlua.core.instant"
+local misuse = require "timerlua.core.misuse"
+local task = require "timerlua.task.task"
+
+local C, loop = core.C, core.loop
+
+--- @class timerlua.Clock
+local clock = {}
+
+--- Monotonic seconds; a fresh reading. @return number
+function clock.now()
+  return C.tl_now(loop, 0)
+end
+
+--- Wall-clock seconds since 1970; a fresh reading. @return number
+function clock.time()
+  return C.tl_now(loop, 1)
+end
+
+--- Seconds since boot, time asleep included. @return number
+function clock.boottime()
+  return C.tl_now(loop, 2)
+end
+
+--- Make time virtual: it stands still while code runs, and jumps to the next
+--- deadline when there is nothing else to do. Timers keep what is left of
+--- their wait.
+--- @param options? table `start`: the wall clock's first reading, in any form
+---   that tl.at takes; default: what it is now
+--- @return timerlua.Clock clock
+function clock.virtual(options)
+  if options ~= nil and type(options) ~= "table" then
+    misuse.got("clock.virtual", "options must be a table", options)
+  end
+  for key in pairs(options or {}) do
+    if key ~= "start" then
+      misuse.raise("clock.virtual", "unknown option " .. misuse.show(key))
+    end
+  end
+  local start = -1LL
+  if options and options.start ~= nil then
+    start = instant.to_ns("clock.virtual", "start", options.start)
+  end
+  C.tl_clock_virtual(loop, start)
+  return clock
+end
+
+--- Make time real again; an error while timers wait.
+function clock.real()
+  if C.tl_clock_real(loop) ~= 0 then
+    misuse.raise("clock.real", "timers still wait on virtual time")
+  end
+  return clock
+end
+
+--- @return boolean
+function clock.is_virtual()
+  return C.tl_clock_is_virtual(loop) ~= 0
+end
+
+local function must_be_virtual(method)
+  if not clock.is_virtual() then
+    misuse.raise("clock:" .. method, "only virtual time can be moved; call "
+      .. "tl.clock.virtual() or use --virtual-time")
+  end
+end
+
+-- Turns after arriving, so that what the last ticks caused is done too; a
+-- bound, because a timer may re-arm itself with no delay for ever.
+local SETTLING_TURNS = 100
+
+--- Let `delay` pass: everything due until then runs, each at its own instant.
+--- @param delay number|string|ffi.cdata*
+function clock:advance(delay)
+  must_be_virtual("advance")
+  local ns = duration.to_ns("clock:advance", "delay", delay)
+  task.sleep(ns)
+  for _ = 1, SETTLING_TURNS do
+    if C.tl_loop_due(loop) == 0 then break end
+    task.sleep(0)
+  end
+  return self
+end
+
+-- Tell of steps that no turn of the loop is going to tell of.
+local function settle()
+  if not dispatcher.is_running() then task.sleep(0) end
+end
+
+--- Step the wall clock, as NTP or an operator does: monotonic is unmoved.
+--- @param seconds number either sign
+function clock:step_wall(seconds)
+  must_be_virtual("step_wall")
+  if type(seconds) ~= "number" or seconds ~= seconds
+    or math.abs(seconds) > core.max_seconds then
+    misuse.got("clock:step_wall", "seconds must be a number", seconds)
+  end
+  local ns = C.tl_seconds_to_ns(math.abs(seconds))
+  C.tl_clock_step_wall(loop, seconds < 0 and -ns or ns)
+  settle()
+  return self
+end
+
+--- Sleep as a suspended machine does: monotonic stands still, the wall clock
+--- and boottime go on.
+--- @param delay number|string|ffi.cdata*
+function clock:suspend(delay)
+  must_be_virtual("suspend")
+  C.tl_clock_suspend(loop, duration.to_ns("clock:suspend", "delay", delay))
+  settle()
+  return self
+end
+
+function dispatcher.hooks.jump(seconds)
+  errors.call_handlers("clock_jump", seconds)
+end
+
+--- How much later than due a timer may run so that one sleep serves several
+--- timers; a lone timer is never delayed by it. Default 125 us; 0 is exact.
+--- @param slack? number|string|ffi.cdata* new value
+--- @return number seconds the value in force
+function clock.slack(slack)
+  if slack ~= nil then
+    C.tl_loop_set_slack(loop, duration.to_ns("slack", "slack", slack))
+  end
+  return tonumber(C.tl_loop_slack_ns(loop)) / 1e9
+end
+
+return clock

@@ -1,0 +1,384 @@
+-- Timers. A timer is the very object its callback receives: 8 bytes of cdata
+-- that name a handle of the core; what it runs is anchored beside it.
+local ffi = require "ffi"
+local core = require "timerlua.core.ffi"
+local anchors = require "timerlua.core.anchors"
+local callable = require "timerlua.core.callable"
+local duration = require "timerlua.core.duration"
+local errors = require "timerlua.core.errors"
+local instant = require "timerlua.core.instant"
+local misuse = require "timerlua.core.misuse"
+
+local C, loop, new_id = core.C, core.loop, core.new_id
+local max_seconds = core.max_seconds
+local set_anchor, clear_anchor, bind = anchors.set, anchors.clear, anchors.bind
+local to_ns, to_positive_ns = duration.to_ns, duration.to_positive_ns
+local type, select, istype = type, select, ffi.istype
+
+local CLOCKS = { monotonic = 0, realtime = 1, boottime = 2 }
+local CLOCK_NAMES = { [0] = "monotonic", "realtime", "boottime" }
+local RECUR = 4
+local KINDS = { "timer", "sleep", "task", "watch" }
+
+local timer = {}
+
+--- @class timerlua.Timer
+--- @field due number? seconds on its clock: when it runs next; in its own
+---   callback, when that was due; while paused, what is left; nil once ended
+--- @field late number? seconds from due to the start of the latest callback
+--- @field missed integer? ticks skipped just before the latest callback
+--- @field missed_total integer? ticks skipped so far
+--- @field runs integer? callbacks begun so far
+--- @field period number? seconds; nil for a one-shot
+--- @field clock string? "monotonic", "realtime" or "boottime"
+--- @field name string? yours to set
+--- @field site string? "file:line" where its callback was defined
+--- @field active boolean waiting to run
+--- @field running boolean its callback has begun and is not over
+--- @field paused boolean
+local methods = {}
+
+local names = setmetatable({}, { __mode = "k" })
+local info = ffi.new("tl_handle_info")
+
+local function info_of(t)
+  if C.tl_handle_info_get(loop, t.slot, t.generation, info) ~= 0 then return nil end
+  return info
+end
+
+-- ---------------------------------------------------------------------------
+-- making
+
+-- Start a timer; what it runs is bound before, so that nothing can fail once it
+-- is under way.
+local function start(where, id, what, first, interval, options, absolute)
+  local status = C.tl_timer_start(loop, id, first, interval, options, absolute)
+  if status ~= 0 then return errors.failed(where .. " timer", status) end
+  set_anchor(id.slot, what, id)
+  return id
+end
+
+local function after_any(delay, fn, ...)
+  local ns = to_ns("after", "delay", delay)
+  callable.check("after", "callback", fn)
+  return start("after", new_id(), bind(fn, ...), ns, ns, CLOCKS.monotonic, 0)
+end
+
+--- Call `callback` once, `delay` from now; never early.
+--- Cost: O(1). Clock: CLOCK_MONOTONIC, timerfd_create(2).
+--- @param delay number|string|ffi.cdata* seconds >= 0, "250ms", or int64
+---   nanoseconds, at most 292 years; 0 runs on the next turn of the loop
+--- @param callback fun(timer: timerlua.Timer, ...) gets the timer and the
+---   arguments given here; may wait
+--- @return timerlua.Timer? timer nil when memory is lacking
+--- @return string? message
+--- @return string? code "ENOMEM"
+--- Raises if `delay` or `callback` is not as described.
+function timer.after(delay, callback, ...)
+  if type(delay) ~= "number" or not (delay >= 0 and delay <= max_seconds)
+    or type(callback) ~= "function" then
+    return after_any(delay, callback, ...)
+  end
+  if select("#", ...) > 0 then callback = bind(callback, ...) end
+  local id = new_id()
+  local status = C.tl_timer_after(loop, id, delay)
+  if status ~= 0 then return errors.failed("after timer", status) end
+  set_anchor(id.slot, callback, id)
+  return id
+end
+
+--- Call `callback` every `period`: tick k is due at now + k * period, however
+--- long callbacks take. Ticks that could not run are skipped and counted in
+--- `timer.missed`; one that comes while the callback still waits, too.
+--- @param period number|string|ffi.cdata* as for after, but more than 0
+--- @param callback fun(timer: timerlua.Timer, ...)
+--- @return timerlua.Timer? timer
+--- @return string? message
+--- @return string? code "ENOMEM"
+function timer.every(period, callback, ...)
+  local ns = to_positive_ns("every", "period", period)
+  callable.check("every", "callback", callback)
+  return start("every", new_id(), bind(callback, ...), ns, ns, RECUR, 0)
+end
+
+--- Call `callback` at an instant of the wall clock, and follow that clock when
+--- it is stepped. An instant in the past runs on the next turn.
+--- @param when number|string|table|ffi.cdata* seconds since 1970, an ISO 8601
+---   text (local time unless it says otherwise), a table as os.date("*t")
+---   gives, or int64 nanoseconds since 1970
+--- @param callback fun(timer: timerlua.Timer, ...)
+--- @return timerlua.Timer? timer
+--- @return string? message
+--- @return string? code "ENOMEM"
+function timer.at(when, callback, ...)
+  local ns = instant.to_ns("at", "when", when)
+  callable.check("at", "callback", callback)
+  return start("at", new_id(), bind(callback, ...), ns, 0, CLOCKS.realtime, 1)
+end
+
+-- ---------------------------------------------------------------------------
+-- methods
+
+local function raise_ended(t, method)
+  misuse.raise("timer:" .. method, ("the timer%s has ended (it has run or was "
+    .. "cancelled); make a new one"):format(names[t] and " " .. misuse.show(names[t]) or ""))
+end
+
+local function check_self(t, method)
+  if not istype(new_id, t) then
+    misuse.got("timer:" .. method, ("it must be called on a timer, as timer:%s()"):format(
+      method), t)
+  end
+end
+
+local function checked(t, method, status)
+  if status == 0 then return t end
+  local _, message, code = errors.failed("timer:" .. method, status)
+  if code == "ESTALE" then raise_ended(t, method) end
+  if code == "EINVAL" then
+    misuse.raise("timer:" .. method, "a timer at an instant has no delay of its own; give one")
+  end
+  return nil, message, code
+end
+
+--- Never run again: also if it is due in this very batch. Only its own callback
+--- can still reset it.
+--- @return boolean cancelled false if it had ended or was not waiting
+function methods.cancel(t)
+  check_self(t, "cancel")
+  local slot = t.slot
+  local result = C.tl_timer_cancel(loop, slot, t.generation)
+  if result >= 2 then clear_anchor(slot) end -- TL_ENDED
+  return result % 2 == 1 -- TL_CANCELLED
+end
+
+local function reset_any(t, delay, period)
+  local slot, generation = t.slot, t.generation
+  local delay_ns = -1LL
+  if delay ~= nil then delay_ns = to_ns("timer:reset", "delay", delay) end
+  if period ~= nil then
+    local ns = to_ns("timer:reset", "period", period)
+    local status = C.tl_timer_period(loop, slot, generation, ns)
+    if status ~= 0 then return checked(t, "reset", status) end
+  end
+  return checked(t, "reset", C.tl_timer_rearm(loop, slot, generation, delay_ns))
+end
+
+--- Run next `delay` from now, whatever was set before; the period stays, from
+--- that instant on.
+--- @param delay? number|string|ffi.cdata* default: what it was made with
+--- @param period? number|string|ffi.cdata* 0 makes it a one-shot, more makes
+---   it recur
+--- @return timerlua.Timer? timer itself
+--- @return string? message
+--- @return string? code "ENOMEM"
+--- Raises if the timer has ended: it ran (outside its callback) or was
+--- cancelled.
+function methods.reset(t, delay, period)
+  check_self(t, "reset")
+  if type(delay) ~= "number" or not (delay >= 0 and delay <= max_seconds)
+    or period ~= nil then
+    return reset_any(t, delay, period)
+  end
+  local status = C.tl_timer_reset(loop, t.slot, t.generation, delay)
+  if status ~= 0 then return checked(t, "reset", status) end
+  return t
+end
+
+--- Stop the time that is left; resume goes on with it. A timer on the wall
+--- clock keeps its instant. A paused timer does not keep the loop running.
+function methods.pause(t)
+  check_self(t, "pause")
+  return checked(t, "pause", C.tl_timer_pause(loop, t.slot, t.generation))
+end
+
+--- Go on after pause.
+function methods.resume(t)
+  check_self(t, "resume")
+  return checked(t, "resume", C.tl_timer_resume(loop, t.slot, t.generation))
+end
+
+--- Keep the loop running while this timer waits (the default).
+function methods.ref(t)
+  check_self(t, "ref")
+  return checked(t, "ref", C.tl_handle_ref(loop, t.slot, t.generation, 1))
+end
+
+--- Let the loop end although this timer waits.
+function methods.unref(t)
+  check_self(t, "unref")
+  return checked(t, "unref", C.tl_handle_ref(loop, t.slot, t.generation, 0))
+end
+
+--- When it runs, in seconds on its clock: the n-th time from now.
+--- @param n? integer >= 1, default 1
+--- @return number? instant nil when there is no such run
+function methods.next(t, n)
+  check_self(t, "next")
+  n = n or 1
+  if type(n) ~= "number" or n < 1 or n % 1 ~= 0 then
+    misuse.got("timer:next", "n must be an integer >= 1", n)
+  end
+  local i = info_of(t)
+  if not i or i.active == 0 or (n > 1 and i.period == 0) then return nil end
+  local due = C.tl_timer_deadline(loop, t.slot, t.generation)
+  return due + (n - 1) * i.period
+end
+
+local fields = {}
+
+for _, key in ipairs { "due", "late", "missed", "missed_total", "runs" } do
+  fields[key] = function(t)
+    local i = info_of(t)
+    return i and i[key] or nil
+  end
+end
+
+function fields.period(t)
+  local i = info_of(t)
+  if i and i.period > 0 then return i.period end
+end
+
+function fields.clock(t)
+  local i = info_of(t)
+  return i and CLOCK_NAMES[i.clock] or nil
+end
+
+function fields.kind(t)
+  local i = info_of(t)
+  return i and KINDS[i.kind] or "timer"
+end
+
+for _, key in ipairs { "active", "running", "paused" } do
+  fields[key] = function(t)
+    local i = info_of(t)
+    return i ~= nil and i[key] ~= 0
+  end
+end
+
+function fields.name(t)
+  return names[t]
+end
+
+function fields.site(t)
+  if not info_of(t) then return nil end
+  return callable.site(anchors.unbind(anchors.get(t.slot)))
+end
+
+local function index(t, key)
+  local method = methods[key]
+  if method then return method end
+  local field = fields[key]
+  if field then return field(t) end
+  misuse.raise("timer", "no field or method " .. misuse.show(key))
+end
+
+local function newindex(t, key, value)
+  if key ~= "name" then
+    misuse.got("timer", "only the field name can be set", key)
+  end
+  if value ~= nil and type(value) ~= "string" then
+    misuse.got("timer", "name must be a string", value)
+  end
+  names[t] = value
+end
+
+local function to_text(t)
+  local name, site = names[t], fields.site(t)
+  return ("timerlua.Timer: %d.%d%s%s"):format(t.slot, t.generation,
+    name and " " .. misuse.show(name) or "",
+    site and " (" .. site .. ")" or " (ended)")
+end
+
+ffi.metatype(new_id, { __index = index, __newindex = newindex, __tostring = to_text })
+
+-- ---------------------------------------------------------------------------
+-- the full form
+
+local OPTIONS = { after = true, every = true, at = true, first = true,
+  fn = true, args = true, name = true, clock = true, limit = true }
+
+local function check_options(options)
+  if type(options) ~= "table" then misuse.got("timer", "options must be a table", options) end
+  for key in pairs(options) do
+    if not OPTIONS[key] then misuse.raise("timer", "unknown option " .. misuse.show(key)) end
+  end
+  local forms = (options.after ~= nil and 1 or 0) + (options.every ~= nil and 1 or 0)
+    + (options.at ~= nil and 1 or 0)
+  if forms ~= 1 then misuse.got("timer", "one of after, every and at must be given", forms) end
+  if options.args ~= nil and type(options.args) ~= "table" then
+    misuse.got("timer", "args must be a table", options.args)
+  end
+  if options.first ~= nil and options.every == nil then
+    misuse.raise("timer", "first goes with every only")
+  end
+  local limit = options.limit
+  if limit ~= nil and (type(limit) ~= "number" or limit < 1 or limit % 1 ~= 0) then
+    misuse.got("timer", "limit must be an integer >= 1", limit)
+  end
+end
+
+local function clock_of(options)
+  local name = options.clock or (options.at ~= nil and "realtime") or "monotonic"
+  local clock = CLOCKS[name]
+  if not clock then
+    misuse.got("timer", 'clock must be "monotonic", "realtime" or "boottime"', name)
+  end
+  if options.at ~= nil and name ~= "realtime" then
+    misuse.got("timer", "at follows the realtime clock: clock must be that", name)
+  end
+  return clock
+end
+
+local MOST_ARGS = 1000 -- what a coroutine's stack surely takes
+
+local function args_of(options)
+  local args = options.args or {}
+  local n = args.n or #args
+  if type(n) ~= "number" or n < 0 or n > MOST_ARGS or n % 1 ~= 0 then
+    misuse.got("timer", ("args must be a list of at most %d"):format(MOST_ARGS), n)
+  end
+  return args, 1, n
+end
+
+-- A limited timer leaves the queue as its last callback begins.
+local function limited(fn, limit)
+  return callable.stand_in(function(t, ...)
+    if t.runs >= limit then t:cancel() end
+    return fn(t, ...)
+  end, fn)
+end
+
+local function first_and_interval(options)
+  if options.at ~= nil then return instant.to_ns("timer", "at", options.at), 0LL, 1 end
+  if options.after ~= nil then
+    local ns = to_ns("timer", "after", options.after)
+    return ns, ns, 0
+  end
+  local period = to_positive_ns("timer", "every", options.every)
+  if options.first == nil then return period, period, 0 end
+  return to_ns("timer", "first", options.first), period, 0
+end
+
+--- The full form of after, every and at.
+--- @param options table exactly one of `after`, `every` (with `first`: the
+---   delay of the first tick, on whose grid the others lie) and `at`; `fn`;
+---   `args` (a list); `name`; `clock` ("monotonic", "boottime", "realtime");
+---   `limit` (cancelled as so many callbacks have begun)
+--- @return timerlua.Timer? timer
+--- @return string? message
+--- @return string? code "ENOMEM"
+function timer.timer(options)
+  check_options(options)
+  local clock = clock_of(options)
+  local first, interval, absolute = first_and_interval(options)
+  local fn = options.fn
+  callable.check("timer", "fn", fn)
+  if options.limit then fn = limited(fn, options.limit) end
+  local id = new_id()
+  if options.name ~= nil then id.name = options.name end
+  return start("timer", id, bind(fn, unpack(args_of(options))), first, interval,
+    clock + (options.every ~= nil and RECUR or 0), absolute)
+end
+
+return timer

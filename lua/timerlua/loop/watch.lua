@@ -1,0 +1,89 @@
+-- Watched descriptors: a callback while a file descriptor is ready.
+local core = require "timerlua.core.ffi"
+local anchors = require "timerlua.core.anchors"
+local callable = require "timerlua.core.callable"
+local errors = require "timerlua.core.errors"
+local fileno = require "timerlua.core.fileno"
+local misuse = require "timerlua.core.misuse"
+
+local C, loop = core.C, core.loop
+local ALREADY = -17 -- EEXIST
+local INTEREST = { r = 1, w = 2, rw = 3, edge = 3 + 16 } -- TL_READ ... TL_EDGE
+
+--- @class timerlua.Watch
+--- @field fd integer
+--- @field interest "r"|"w"|"rw"|"edge"
+--- @field name string?
+--- @field kind string "watch"
+local Watch = {}
+
+function Watch.__index(self, key)
+  if key == "site" then return callable.site(self.fn) end
+  return Watch[key]
+end
+
+local function check_self(self, method)
+  if getmetatable(self) ~= Watch then
+    misuse.got("watch:" .. method,
+      ("it must be called on a watch, as watch:%s()"):format(method), self)
+  end
+end
+
+--- Stop watching; harmless when repeated. The descriptor stays open.
+--- @return boolean cancelled
+function Watch:cancel()
+  check_self(self, "cancel")
+  local slot = self.id.slot
+  local result = C.tl_timer_cancel(loop, slot, self.id.generation)
+  if result >= 2 then anchors.clear(slot) end
+  return result % 2 == 1
+end
+
+--- Let the loop end although this is watched; and the opposite.
+function Watch:unref()
+  check_self(self, "unref")
+  C.tl_handle_ref(loop, self.id.slot, self.id.generation, 0)
+  return self
+end
+
+function Watch:ref()
+  check_self(self, "ref")
+  C.tl_handle_ref(loop, self.id.slot, self.id.generation, 1)
+  return self
+end
+
+local watch = {}
+
+--- Call `fn` on every turn on which a descriptor is ready (level-triggered), or
+--- whenever it becomes so ("edge"). Errors and hang-ups are told in any case.
+--- @param fd integer|table|file* a descriptor, an io file, or an object with
+---   fileno()
+--- @param interest "r"|"w"|"rw"|"edge" "edge": both directions, edge-triggered;
+---   use up what is ready until EAGAIN, it is not told again
+--- @param fn fun(watch: timerlua.Watch, ready: string) ready: letters of
+---   "rweh": readable, writable, error, hang-up; just "e" when the descriptor
+---   was closed and its number is another's: the watch has ended by this
+--- @return timerlua.Watch? watch
+--- @return string? message
+--- @return string? code "EBADF", "EPERM" (a regular file: it is always ready),
+---   "EEXIST" (watched already, or a connection's: watch a duplicate; tasks that
+---   wait for it do no harm),
+---   "ENOSPC", "ENOMEM"; epoll_ctl(2)
+function watch.watch(fd, interest, fn)
+  local number = fileno.of("watch", "fd", fd)
+  if not INTEREST[interest] then
+    misuse.got("watch", 'interest must be "r", "w", "rw" or "edge"', interest)
+  end
+  callable.check("watch", "fn", fn)
+  if C.tl_descriptor_taken(loop, number) ~= 0 then
+    return errors.failed("watch fd " .. number, ALREADY)
+  end
+  local self = setmetatable({ kind = "watch", fd = number, interest = interest,
+    fn = fn, id = core.new_id() }, Watch)
+  local status = C.tl_watch_start(loop, self.id, number, INTEREST[interest])
+  if status ~= 0 then return errors.failed("watch fd " .. number, status) end
+  anchors.set(self.id.slot, anchors.bind(fn), self)
+  return self
+end
+
+return watch

@@ -1,0 +1,79 @@
+-- Socket addresses at the surface: texts such as "127.0.0.1:80", and what the
+-- kernel takes for them. Looks up no names.
+local ffi = require "ffi"
+local core = require "timerlua.core.ffi"
+local misuse = require "timerlua.core.misuse"
+
+local C = core.C
+local new_endpoint = ffi.typeof("tl_endpoint")
+local SIZE = 128 -- TL_ADDRESS_TEXT
+local scratch = ffi.new("char[?]", SIZE)
+
+local FORMS = '"host:port", "[ipv6]:port", ":port", "unix:/path", "unix:@name" or "fd:N"'
+
+-- The rule that was broken, by the negative errno of tl_address_parse.
+local RULES = {
+  [-34] = "port must be 0 to 65535, in digits",                               -- ERANGE
+  [-97] = 'an IPv6 address must be in brackets before the port, "[::1]:80"',  -- EAFNOSUPPORT
+  [-19] = "what stands after the % must be a network interface",              -- ENODEV
+  [-9] = 'the descriptor of "fd:N" must be at most 2147483647',               -- EBADF
+}
+
+local function too_long(text)
+  if text:sub(1, 5) == "unix:" then return "a unix: path must be at most 107 bytes" end
+  if text:sub(1, 3) == "fd:" then return 'the name of "fd:name" must be at most 255 bytes' end
+  return "a host name must be at most 253 bytes, and 63 between dots"
+end
+
+local function refuse(where, what, text, status)
+  if status == -36 then misuse.got(where, too_long(text), text) end -- ENAMETOOLONG
+  misuse.got(where, RULES[status] or (what .. " must be " .. FORMS), text)
+end
+
+local address = {}
+
+--- What an address's text says, as a tl_endpoint; else an error that names
+--- `where` (the function), `what` (the parameter) and the rule that was broken.
+--- @param where string
+--- @param what string
+--- @param text string "127.0.0.1:80", "[::1]:80", "localhost:80", ":80",
+---   "unix:/path", "unix:@name", "fd:3", "fd:name"
+--- @return ffi.cdata* endpoint tl_endpoint; the caller's
+function address.parse(where, what, text)
+  if type(text) ~= "string" then
+    misuse.got(where, ("%s must be a text: %s"):format(what, FORMS), text)
+  end
+  local endpoint = new_endpoint()
+  local status = C.tl_address_parse(text, #text, endpoint)
+  if status ~= 0 then refuse(where, what, text, status) end
+  return endpoint
+end
+
+--- The host's name of a TL_ENDPOINT_NAME, or the name of "fd:name"; "" when
+--- the text has none.
+function address.name(endpoint, text)
+  local start = endpoint.host_start
+  return text:sub(start + 1, start + endpoint.host_length)
+end
+
+--- "127.0.0.1:80", "[::1]:80", "unix:/path"; "unix:" for a socket without a
+--- name, nil for what is no address.
+--- @param socket_address ffi.cdata* tl_address
+--- @return string?
+function address.text(socket_address)
+  local length = C.tl_address_format(socket_address, scratch, SIZE)
+  return length >= 0 and ffi.string(scratch, length) or nil
+end
+
+--- The two parts as LuaSocket gives them: "::1", 80. A unix: socket has its
+--- text and no port, what is no address has neither.
+--- @param socket_address ffi.cdata* tl_address
+--- @return string? host
+--- @return integer? port
+function address.host_port(socket_address)
+  local length = C.tl_address_host(socket_address, scratch, SIZE)
+  if length < 0 then return address.text(socket_address), nil end
+  return ffi.string(scratch, length), C.tl_address_port(socket_address)
+end
+
+return address

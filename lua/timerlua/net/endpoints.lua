@@ -1,0 +1,80 @@
+-- Endpoints: from what an address's text says to the addresses to try.
+local ffi = require "ffi"
+local core = require "timerlua.core.ffi"
+local address = require "timerlua.net.address"
+local fileno = require "timerlua.core.fileno"
+local misuse = require "timerlua.core.misuse"
+local resolver = require "timerlua.net.resolver"
+
+local C = core.C
+local ADDRESS, ANY = 1, 3 -- TL_ENDPOINT_...
+local FIRST_FD = 3        -- sd_listen_fds(3)
+
+local endpoints = { ADDRESS = ADDRESS, ANY = ANY, FD = 4 }
+
+local function of_any(where, port)
+  local make = where == "connect" and C.tl_address_loopback or C.tl_address_any
+  local list = {}
+  for inet6 = 1, 0, -1 do -- IPv6 first: listening there takes IPv4 too
+    local each = ffi.new("tl_address")
+    make(inet6, port, each)
+    list[#list + 1] = each
+  end
+  return list
+end
+
+--- The addresses of an endpoint; waits while its name is looked up.
+--- @param where "listen"|"connect"|"udp"
+--- @param timeout? number seconds
+--- @return ffi.cdata*[]? addresses
+--- @return string? message
+--- @return string? code
+function endpoints.addresses(where, endpoint, text, timeout)
+  if endpoint.kind == ADDRESS then
+    local copy = ffi.new("tl_address", endpoint.address)
+    return { copy }
+  elseif endpoint.kind == ANY then
+    return of_any(where, endpoint.port)
+  end
+  local list, cause, code = resolver.lookup(where, address.name(endpoint, text),
+    { port = endpoint.port, ns = timeout and C.tl_seconds_to_ns(timeout) })
+  if not list then return nil, ("%s %s: %s"):format(where, text, cause), code end
+  return list
+end
+
+local function check_process(where, text)
+  local pid = os.getenv("LISTEN_PID")
+  if pid and tonumber(pid) ~= C.tl_process_id() then
+    return nil, ("%s %s: the descriptors are meant for process %s, see LISTEN_PID")
+      :format(where, text, pid), "EBADF"
+  end
+  return true
+end
+
+local function by_name(where, text, name)
+  local index = 0
+  for each in ((os.getenv("LISTEN_FDNAMES") or "") .. ":"):gmatch("([^:]*):") do
+    if each == name then return FIRST_FD + index end
+    index = index + 1
+  end
+  return nil, ("%s %s: no descriptor of that name in LISTEN_FDNAMES"):format(where, text),
+    "ENOENT"
+end
+
+--- The number of an inherited descriptor, as systemd's socket activation hands
+--- them on: sd_listen_fds(3).
+function endpoints.inherited(where, endpoint, text)
+  local ok, message, code = check_process(where, text)
+  if not ok then return nil, message, code end
+  if endpoint.fd >= 0 then
+    fileno.check_own(where, endpoint.fd)
+    if C.tl_descriptor_taken(core.loop, endpoint.fd) == 0 then return endpoint.fd end
+    return nil, ("%s %s: another socket of this script has the descriptor")
+      :format(where, text), "EEXIST"
+  end
+  local name = address.name(endpoint, text)
+  if name == "" then misuse.got(where, 'address must name a descriptor, as "fd:3"', text) end
+  return by_name(where, text, name)
+end
+
+return endpoints

@@ -1,0 +1,325 @@
+-- Listeners: sockets that accept connections and hand each to a handler.
+local ffi = require "ffi"
+local bit = require "bit"
+local core = require "timerlua.core.ffi"
+local address = require "timerlua.net.address"
+local anchors = require "timerlua.core.anchors"
+local callable = require "timerlua.core.callable"
+local connection = require "timerlua.net.connection"
+local endpoints = require "timerlua.net.endpoints"
+local errors = require "timerlua.core.errors"
+local misuse = require "timerlua.core.misuse"
+local options = require "timerlua.net.options"
+local socket_file = require "timerlua.net.socket_file"
+local task = require "timerlua.task.task"
+local timer = require "timerlua.loop.timer"
+
+local C, loop = core.C, core.loop
+local STREAM = 0          -- TL_SOCKET_STREAM
+local SOMAXCONN = 4096    -- listen(2): since Linux 5.4; the kernel caps it
+local RETRY_AFTER = 0.1   -- seconds without accepting when resources are lacking
+local MOST_BACKLOG = 2 ^ 31 - 1
+
+local KERNEL = "reuseaddr reuseport v6only defer_accept " .. connection.kernel_options
+local KNOWN = options.names("backlog max_connections error", KERNEL,
+  connection.own_options)
+local DEFAULTS = { reuseaddr = true, nodelay = true }
+
+--- @class timerlua.Listener
+--- @field kind string "listener"
+--- @field port integer? the port it listens on
+--- @field connections integer open ones that it accepted
+--- @field name string?
+local Listener = { kind = "listener" }
+
+local listener = {}
+
+-- The number of open connections, which connections share: they must not keep
+-- the listener, whose handler may have them.
+local WEAK = { __mode = "v" }
+
+function Listener.__index(self, key)
+  if key == "site" then return callable.site(self.site_of) end
+  if key == "connections" then return self.count.open end
+  return Listener[key]
+end
+
+function Listener.__tostring(self)
+  return ("timerlua.Listener: %s"):format(self.address or "closed")
+end
+
+local function check_self(self, method)
+  if getmetatable(self) ~= Listener then
+    misuse.got("listener:" .. method,
+      ("it must be called on a listener, as listener:%s()"):format(method), self)
+  end
+end
+
+-- ---------------------------------------------------------------------------
+-- accepting
+
+-- Reasons not to accept for the moment, as bits of self.held.
+local BY_SCRIPT, BY_LIMIT, BY_LACK = 1, 2, 4
+
+local accept_failed
+
+local function hold(self, reason, on)
+  if self.closed_here then return end
+  self.held = on and bit.bor(self.held, reason) or bit.band(self.held, bit.bnot(reason))
+  local status = C.tl_listener_pause(loop, self.slot, self.generation,
+    self.held ~= 0 and 1 or 0)
+  if status < 0 then accept_failed(self, status) end -- epoll_ctl(2): ENOSPC ...
+end
+
+local function below_limit(_, self)
+  hold(self, BY_LIMIT, false)
+end
+
+local function accept_again(_, self)
+  hold(self, BY_LACK, false)
+end
+
+-- EMFILE and its like: the connections wait in the backlog, and so do we. Told
+-- once until one is accepted.
+function accept_failed(self, status)
+  hold(self, BY_LACK, true)
+  local again = timer.after(RETRY_AFTER, accept_again, self)
+  -- the program is to go on as if it still listened
+  if again and self.unreferenced then again:unref() end
+  if self.failing then return end
+  self.failing = true
+  local _, message, code = errors.failed("accept " .. self.address, status)
+  if self.on_error then return self.on_error(self, message, code) end
+  errors.report(message, nil, self)
+end
+
+local function take_in(self, slot, generation, flowing)
+  self.failing = false
+  local count = self.count
+  local conn = connection.accepted(slot, generation, self.settings, count,
+    self.site_of, flowing)
+  if count.open == count.limit then hold(self, BY_LIMIT, true) end
+  return conn
+end
+
+local function accept_task(self, slot, generation)
+  if not slot then return accept_failed(self, generation) end
+  local conn = take_in(self, slot, generation, false)
+  task.become(conn, self.handler, self.settings.autoclose and conn.close)
+  return self.handler(conn)
+end
+
+local function accept_flowing(self, slot, generation)
+  if not slot then return accept_failed(self, generation) end
+  connection.flow(take_in(self, slot, generation, true), self.callbacks)
+end
+
+-- ---------------------------------------------------------------------------
+-- the object
+
+local function remove_file(self)
+  if self.file then socket_file.remove(self.bound, self.file) end
+  self.file = nil
+end
+
+--- Stop listening. Connections that it accepted live on; the file of a Unix
+--- socket is removed. Harmless when repeated.
+function Listener:close()
+  check_self(self, "close")
+  if self.closed_here then return true end
+  self.closed_here = true
+  remove_file(self)
+  C.tl_listener_close(loop, self.slot, self.generation)
+  anchors.clear(self.slot)
+  return true
+end
+
+--- Stop accepting, and go on; connections wait in the backlog meanwhile.
+function Listener:pause()
+  check_self(self, "pause")
+  hold(self, BY_SCRIPT, true)
+  return self
+end
+
+function Listener:resume()
+  check_self(self, "resume")
+  hold(self, BY_SCRIPT, false)
+  return self
+end
+
+--- Let the loop end although it listens; and the opposite.
+function Listener:unref()
+  check_self(self, "unref")
+  self.unreferenced = true
+  C.tl_handle_ref(loop, self.slot, self.generation, 0)
+  return self
+end
+
+function Listener:ref()
+  check_self(self, "ref")
+  self.unreferenced = nil
+  C.tl_handle_ref(loop, self.slot, self.generation, 1)
+  return self
+end
+
+--- The address it listens on, such as "127.0.0.1:4711".
+--- @return string address
+function Listener:sock()
+  check_self(self, "sock")
+  return self.address
+end
+
+--- LuaSocket's form of it.
+--- @return string? ip
+--- @return integer? port
+function Listener:getsockname()
+  check_self(self, "getsockname")
+  return address.host_port(self.own)
+end
+
+--- The descriptor; nil when it is closed. It stays the listener's.
+--- @return integer?
+function Listener:fileno()
+  check_self(self, "fileno")
+  return not self.closed_here and self.fd or nil
+end
+
+-- ---------------------------------------------------------------------------
+-- making
+
+local function check_backlog(where, opts)
+  local backlog = opts.backlog
+  if backlog == nil then return SOMAXCONN end
+  if type(backlog) ~= "number" or backlog % 1 ~= 0 or backlog < 0
+    or backlog > MOST_BACKLOG then
+    misuse.got(where, "option backlog must be a whole number >= 0", backlog)
+  end
+  return backlog
+end
+
+local function check_limit(where, opts)
+  local most = opts.max_connections
+  if most == nil then return nil end
+  if type(most) ~= "number" or most % 1 ~= 0 or most < 1 then
+    misuse.got(where, "option max_connections must be a whole number >= 1", most)
+  end
+  return most
+end
+
+-- One that will not listen; the file of a Unix socket is in nobody's way.
+local function discard(self, fd)
+  remove_file(self)
+  if not self.inherited then C.tl_socket_close(fd) end
+end
+
+local function open(self, candidate, opts, subject)
+  local fd = C.tl_socket_open(candidate, STREAM)
+  if fd < 0 then return errors.failed(subject, fd) end
+  local is_unix = C.tl_address_family(candidate) == 1
+  local kernel = options.for_kernel("listen", opts, KERNEL, DEFAULTS)
+  local ok, message, code = options.apply(fd, kernel, not is_unix, subject)
+  if ok then
+    local status = C.tl_socket_bind(fd, candidate)
+    if status == 0 then
+      self.bound, self.file = candidate, socket_file.claim(candidate)
+      status = C.tl_socket_listen(fd, self.backlog)
+    end
+    if status ~= 0 then ok, message, code = errors.failed(subject, status) end
+  end
+  if not ok then
+    discard(self, fd)
+    return nil, message, code
+  end
+  return fd
+end
+
+-- The first of the candidates that can be listened on.
+local function open_any(self, candidates, opts, subject)
+  local fd, message, code
+  for _, candidate in ipairs(candidates) do
+    fd, message, code = open(self, candidate, opts, subject)
+    if fd then return fd end
+  end
+  return nil, message, code
+end
+
+local function inherit(endpoint, text, subject)
+  local listening = ffi.new("int[1]")
+  local fd, message, code = endpoints.inherited("listen", endpoint, text)
+  if not fd then return nil, message, code end
+  local kind = C.tl_socket_inherit(fd, listening)
+  if kind < 0 then return errors.failed(subject, kind) end
+  if kind ~= STREAM or listening[0] == 0 then
+    return nil, subject .. ": not a listening socket", "EINVAL"
+  end
+  return fd
+end
+
+local function start(self, fd, subject)
+  local id = core.new_id()
+  self.own = ffi.new("tl_address")
+  local status = C.tl_socket_name(fd, 0, self.own)
+  if status == 0 then
+    status = C.tl_listener_start(loop, id, fd, self.settings.flags + self.flags)
+  end
+  if status ~= 0 then
+    discard(self, fd)
+    return errors.failed(subject, status)
+  end
+  self.fd, self.slot, self.generation = fd, id.slot, id.generation
+  self.address = address.text(self.own)
+  local port = C.tl_address_port(self.own)
+  self.port = port >= 0 and port or nil
+  local accept = self.callbacks and accept_flowing or accept_task
+  anchors.set(self.slot, callable.stand_in(function(...) return accept(...) end,
+    self.site_of), self)
+  return self
+end
+
+--- Listen on an address, and hand each connection to `handler`.
+--- @param addr string "127.0.0.1:80", "[::1]:80", "localhost:80", ":80" (all
+---   interfaces), "unix:/path", "unix:@name", "fd:3"; port 0 takes a free one
+--- @param handler function|table fun(connection), a task for each connection,
+---   which is closed when it returns; or a table of callbacks: open data drain
+---   eof error close
+--- @param opts? table backlog (SOMAXCONN), reuseaddr (true), reuseport, v6only,
+---   defer_accept (seconds), max_connections, error = fun(listener, message,
+---   code); and for each connection nodelay (true), cork, keepalive, linger,
+---   sndbuf, rcvbuf, ttl, edge, timeout, high, low, limit, receive_limit,
+---   close_timeout, autoclose (true)
+--- @return timerlua.Listener? listener
+--- @return string? message
+--- @return string? code "EADDRINUSE", "EACCES", "EADDRNOTAVAIL" ... bind(2)
+function listener.listen(addr, handler, opts)
+  local endpoint = address.parse("listen", "address", addr)
+  opts = options.check("listen", opts, KNOWN)
+  local self = setmetatable({ handler = handler, held = 0, flags = 0 }, Listener)
+  self.count = setmetatable({ open = 0, listener = self }, WEAK)
+  if type(handler) == "table" and not getmetatable(handler) then
+    self.callbacks, self.flags = connection.callbacks("listen", handler)
+    self.site_of = handler.data or handler.open or accept_flowing
+  else
+    callable.check("listen", "handler", handler)
+    self.site_of = handler
+  end
+  if opts.error ~= nil then callable.check("listen", "option error", opts.error) end
+  self.on_error = opts.error
+  self.backlog = check_backlog("listen", opts)
+  self.count.limit, self.count.below_limit = check_limit("listen", opts), below_limit
+  self.settings = connection.settings("listen", opts)
+  options.for_kernel("listen", opts, KERNEL) -- raises before anything is opened
+  local subject = "listen " .. addr
+  local fd, message, code
+  if endpoint.kind == endpoints.FD then
+    self.inherited = true
+    fd, message, code = inherit(endpoint, addr, subject)
+  else
+    local candidates
+    candidates, message, code = endpoints.addresses("listen", endpoint, addr)
+    if candidates then fd, message, code = open_any(self, candidates, opts, subject) end
+  end
+  if not fd then return nil, message, code end
+  return start(self, fd, subject)
+end
+
+return listener

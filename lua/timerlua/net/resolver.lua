@@ -1,0 +1,381 @@
+-- Names: tl.resolve, and the lookups of whoever connects. A resolver of the
+-- core is open while lookups are under way; its descriptors are watched and its
+-- timeouts kept here. Lookups of the same name share one.
+local ffi = require "ffi"
+local core = require "timerlua.core.ffi"
+local address = require "timerlua.net.address"
+local duration = require "timerlua.core.duration"
+local misuse = require "timerlua.core.misuse"
+local timer = require "timerlua.loop.timer"
+local wait = require "timerlua.task.wait"
+local watch = require "timerlua.loop.watch"
+
+local C = core.C
+local new_address, new_endpoint = ffi.typeof("tl_address"), ffi.typeof("tl_endpoint")
+local FAMILIES = { inet = 2, inet6 = 10 }
+local INTEREST = { "r", "w", "rw" }
+local READY = { r = 1, w = 2, e = 4, h = 8 }
+local MOST_NAME = 253 -- RFC 1035, 2.3.4
+local DNS_PORT = 53
+local BAD_NAME, TIMED_OUT, NO_DATA =
+  C.TL_LOOKUP_BAD_NAME, C.TL_LOOKUP_TIMED_OUT, C.TL_LOOKUP_NO_DATA
+
+local resolver = {}
+
+-- ---------------------------------------------------------------------------
+-- failures: nil, cause, code
+
+local function lookup_failed(status)
+  return nil, ffi.string(C.tl_lookup_error_text(status)),
+    ffi.string(C.tl_lookup_error_name(status))
+end
+
+local function system_failed(status)
+  return nil, ffi.string(C.tl_error_text(status)):lower(),
+    ffi.string(C.tl_error_name(status))
+end
+
+-- ---------------------------------------------------------------------------
+-- resolvers that are open, by their servers; "" are the system's
+
+local open = {}
+local change = ffi.new("tl_resolver_change")
+local result = ffi.new("tl_lookup_result")
+local last_ticket = 0
+
+local Resolver = {}
+Resolver.__index = Resolver
+
+local function open_resolver(servers)
+  local self = open[servers]
+  if self then return self end
+  local failure = ffi.new("int32_t[1]")
+  local handle = C.tl_resolver_open(servers ~= "" and servers or nil, failure)
+  if handle == nil then return system_failed(failure[0]) end
+  self = setmetatable({
+    handle = ffi.gc(handle, C.tl_resolver_close), -- if the state ends first
+    servers = servers,
+    watches = {},   -- by descriptor
+    by_ticket = {}, -- queries under way
+    by_key = {},
+    count = 0,
+  }, Resolver)
+  open[servers] = self
+  return self
+end
+
+-- Nobody waits any more. A thread that cannot be stopped is kept for later, but
+-- does not keep the loop running.
+function Resolver:rest()
+  if self.count > 0 or not self.handle then return end
+  if C.tl_resolver_is_stuck(self.handle) ~= 0 then
+    for _, watched in pairs(self.watches) do watched:unref() end
+    return
+  end
+  for _, watched in pairs(self.watches) do watched:cancel() end
+  if self.timer then self.timer:cancel() end
+  open[self.servers] = nil
+  C.tl_resolver_close(ffi.gc(self.handle, nil))
+  self.handle = nil
+end
+
+--- @class timerlua.Query a lookup under way, and the list of its waiters
+local Query = {}
+Query.__index = Query
+
+function Resolver:forget(query)
+  self.by_ticket[query.ticket] = nil
+  self.by_key[query.key] = nil
+  self.count = self.count - 1
+end
+
+-- The query is over: its waiters find why in it.
+function Resolver:finish(query)
+  self:forget(query)
+  query.over = true
+  for _, waiter in ipairs(query.waiters) do
+    waiter.list = nil
+    wait.wake(waiter)
+  end
+end
+
+local function copy_addresses(told)
+  local addresses = {}
+  for i = 1, told.count do addresses[i] = new_address(told.addresses[i - 1]) end
+  return addresses
+end
+
+function Resolver:take_results()
+  while C.tl_resolver_next(self.handle, result) ~= 0 do
+    local query = self.by_ticket[result.ticket]
+    if result.status == 0 then
+      query.addresses = copy_addresses(result)
+    else
+      query.failure = { lookup_failed(result.status) }
+    end
+    self:finish(query)
+  end
+end
+
+-- A descriptor that cannot be watched: no answer would be seen.
+function Resolver:fail_all(message, code)
+  for ticket, query in pairs(self.by_ticket) do
+    C.tl_resolver_cancel(self.handle, ticket)
+    query.failure = { nil, message, code }
+    self:finish(query)
+  end
+end
+
+local function ready_bits(letters)
+  local bits = 0
+  for letter in letters:gmatch(".") do bits = bits + READY[letter] end
+  return bits
+end
+
+function Resolver:watch(fd, interest)
+  if self.watches[fd] then self.watches[fd]:cancel() end
+  self.watches[fd] = nil
+  if interest == 0 then return end
+  local watched, message, code = watch.watch(fd, INTEREST[interest], function(_, ready)
+    self:process(fd, ready_bits(ready))
+  end)
+  if not watched then return self:fail_all(message, code) end
+  watched.name = "tl.resolve"
+  self.watches[fd] = watched
+end
+
+function Resolver:settle()
+  while C.tl_resolver_next_change(self.handle, change) ~= 0 do
+    self:watch(change.fd, change.interest)
+  end
+  self:take_results()
+end
+
+function Resolver:process(fd, ready)
+  C.tl_resolver_process(self.handle, fd, ready)
+  self:settle()
+  self:rest()
+end
+
+local function tick(_, self)
+  self:process(-1, 0)
+  if not self.handle then return end
+  local left = C.tl_resolver_timeout(self.handle)
+  if left >= 0 then self.timer:reset(left) else self.timer = nil end
+end
+
+-- How long until it wants to be called is asked once a turn, however many
+-- lookups began in it, because the answer takes a walk over all.
+function Resolver:keep_time()
+  if self.timer then
+    self.timer:reset(0)
+    return true
+  end
+  local failure, code
+  self.timer, failure, code = timer.after(0, tick, self)
+  if not self.timer then return nil, failure, code end
+  self.timer.name = "tl.resolve"
+  return true
+end
+
+function Resolver:start(name, family, key)
+  last_ticket = (last_ticket + 1) % 2 ^ 32
+  local query = setmetatable({ resolver = self, key = key, ticket = last_ticket,
+    waiters = {} }, Query)
+  local status = C.tl_resolver_start(self.handle, name, #name, family, query.ticket)
+  if status ~= 0 then return system_failed(status) end
+  self.by_ticket[query.ticket], self.by_key[key] = query, query
+  self.count = self.count + 1
+  for _, watched in pairs(self.watches) do watched:ref() end
+  self:settle()
+  if not query.over then
+    local ok, message, code = self:keep_time()
+    if not ok then self:fail_all(message, code) end
+  end
+  return query
+end
+
+-- ---------------------------------------------------------------------------
+-- waiting
+
+function Query:add(waiter)
+  table.insert(self.waiters, waiter)
+  waiter.list = self
+end
+
+-- A waiter whose time is over or that was cancelled; the last one ends the query.
+function Query:remove(waiter)
+  waiter.list = nil
+  for i, other in ipairs(self.waiters) do
+    if other == waiter then table.remove(self.waiters, i) end
+  end
+  if self.over or self.waiters[1] then return end
+  local owner = self.resolver
+  C.tl_resolver_cancel(owner.handle, self.ticket)
+  owner:forget(self)
+  owner:rest()
+end
+
+local function with_port(addresses, port)
+  local copies = {}
+  for i, found in ipairs(addresses) do
+    local copy = new_address(found) -- others may wait for the same
+    copy.bytes[2], copy.bytes[3] = math.floor(port / 256), port % 256
+    copies[i] = copy
+  end
+  return copies
+end
+
+local function outcome(query, ended, port)
+  if query.failure then return unpack(query.failure, 1, 3) end
+  if query.over then return with_port(query.addresses, port) end
+  if ended == wait.loop_ended then return nil, tostring(ended), "ECANCELED" end
+  return lookup_failed(TIMED_OUT)
+end
+
+local function query_for(name, options)
+  local self, message, code = open_resolver(options.servers or "")
+  if not self then return nil, message, code end
+  local family = options.family or 0
+  local key = family .. " " .. name:lower()
+  local query = self.by_key[key]
+  if query then return query end
+  query, message, code = self:start(name, family, key)
+  self:rest()
+  return query, message, code
+end
+
+local function look_up(where, name, options)
+  local waiter = wait.begin(where, options.ns)
+  local query, message, code = query_for(name, options)
+  if not query or query.over then
+    wait.abandon(waiter)
+    if not query then return nil, message, code end
+    return outcome(query, nil, options.port or 0)
+  end
+  query:add(waiter)
+  return outcome(query, wait.suspend(waiter), options.port or 0)
+end
+
+-- ---------------------------------------------------------------------------
+-- names
+
+local function is_name(name)
+  local endpoint = new_endpoint()
+  local text = name .. ":0"
+  return not name:find(":", 1, true)
+    and C.tl_address_parse(text, #text, endpoint) == 0
+    and endpoint.kind == C.TL_ENDPOINT_NAME
+end
+
+-- The address that a name is already; nil when it is a name, nil and a status
+-- when it is neither.
+local function numeric(name, port)
+  local host = name:match("^%[(.*:.*)%]$") or name
+  local found = new_address()
+  local status = C.tl_address_numeric(host, #host, port, found)
+  if status == 0 then return found end
+  if not is_name(name) then return nil, status end
+end
+
+local ENODEV = -19 -- on Linux, as tl_address_numeric returns it
+
+--- The addresses of a host's name, in the order to try them in; waits.
+--- @param where string the public function, for errors
+--- @param name string checked: not empty, at most 253 bytes
+--- @param options table port; family, 2 or 10; ns, the most to wait; servers
+--- @return ffi.cdata*[]? addresses tl_address values with the port, the
+---   caller's own
+--- @return string? cause as in "host not found"
+--- @return string? code
+function resolver.lookup(where, name, options)
+  local found, status = numeric(name, options.port or 0)
+  if status == ENODEV then return system_failed(status) end
+  if status then return lookup_failed(BAD_NAME) end
+  if not found then return look_up(where, name, options) end
+  local family = C.tl_address_family(found)
+  if options.family and family ~= options.family then return lookup_failed(NO_DATA) end
+  return { found }
+end
+
+-- ---------------------------------------------------------------------------
+-- the public function
+
+local function check_name(name)
+  if type(name) ~= "string" then misuse.got("resolve", "name must be a string", name) end
+  if name == "" or #name > MOST_NAME + 2 or name:find("\0", 1, true) then
+    misuse.got("resolve", "name must have 1 to 253 bytes, none of them zero", name)
+  end
+end
+
+local function server_text(server)
+  if type(server) ~= "string" then return nil end
+  local endpoint = new_endpoint()
+  local status = C.tl_address_numeric(server, #server, DNS_PORT, endpoint.address)
+  if status ~= 0 then
+    status = C.tl_address_parse(server, #server, endpoint)
+    if status ~= 0 or endpoint.kind ~= C.TL_ENDPOINT_ADDRESS
+      or C.tl_address_port(endpoint.address) <= 0 then return nil end
+  end
+  return address.text(endpoint.address)
+end
+
+local function servers_text(servers)
+  if servers == nil then return nil end
+  local rule = 'servers must be a list of addresses such as "127.0.0.1:53"'
+  if type(servers) ~= "table" or servers[1] == nil then
+    misuse.got("resolve", rule, servers)
+  end
+  local texts = {}
+  for i, server in ipairs(servers) do
+    texts[i] = server_text(server) or misuse.got("resolve", rule, server)
+  end
+  return table.concat(texts, ",")
+end
+
+local OPTIONS = { family = true, timeout = true, servers = true }
+
+local function check_options(options)
+  if type(options) ~= "table" then
+    misuse.got("resolve", "opts must be a table", options)
+  end
+  for key in pairs(options) do
+    if not OPTIONS[key] then misuse.raise("resolve", "unknown option " .. misuse.show(key)) end
+  end
+  local family = options.family
+  if family ~= nil and not FAMILIES[family] then
+    misuse.got("resolve", 'family must be "inet" or "inet6"', family)
+  end
+  return {
+    family = FAMILIES[family],
+    ns = options.timeout ~= nil
+      and duration.to_ns("resolve", "timeout", options.timeout) or nil,
+    servers = servers_text(options.servers),
+  }
+end
+
+--- Look up a host's name; the loop goes on meanwhile. Asks /etc/hosts and the
+--- name servers of /etc/resolv.conf, with its search domains.
+--- @param name string a name, or an address, which is returned at once
+--- @param opts? table `family`: "inet" or "inet6" for only these; `timeout`:
+---   the most to wait, else as long as the servers are tried; `servers`: a list
+---   such as { "127.0.0.1:53" } to ask instead of the system's
+--- @return string[]? addresses in the order to try them in, RFC 6724
+--- @return string? message "resolve example.test: host not found"
+--- @return string? code "ENOTFOUND", "ENODATA" (none of this family),
+---   "ETIMEDOUT", "ESERVFAIL", "EREFUSED", "ECONNREFUSED", "EBADNAME",
+---   "EBADRESP", "ENODEV" (in "fe80::1%device"), "EOPNOTSUPP" (servers, in a
+---   build without c-ares), "ENOMEM", "EMFILE"
+--- Raises if `name` is no string, empty, longer than 253 bytes, or an option
+--- is unknown or wrong.
+function resolver.resolve(name, opts)
+  check_name(name)
+  local options = opts == nil and {} or check_options(opts)
+  local addresses, cause, code = resolver.lookup("resolve", name, options)
+  if not addresses then return nil, ("resolve %s: %s"):format(name, cause), code end
+  local texts = {}
+  for i, found in ipairs(addresses) do texts[i] = address.host_port(found) end
+  return texts
+end
+
+return resolver

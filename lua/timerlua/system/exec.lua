@@ -1,0 +1,481 @@
+-- Starting a child process: what the script asks for, checked and put in the
+-- words of the core.
+local ffi = require "ffi"
+local new_table = require "table.new"
+local core = require "timerlua.core.ffi"
+local callable = require "timerlua.core.callable"
+local connection = require "timerlua.net.connection"
+local duration = require "timerlua.core.duration"
+local errors = require "timerlua.core.errors"
+local fileno = require "timerlua.core.fileno"
+local misuse = require "timerlua.core.misuse"
+local options = require "timerlua.net.options"
+local process = require "timerlua.system.process"
+local wait = require "timerlua.task.wait"
+
+local C = core.C
+local stdout, type_of_file = io.stdout, io.type
+local GROUP, SESSION, NICE, GID, UID, BLOCKING = 1, 2, 4, 8, 16, 32 -- TL_SPAWN_...
+local FOLLOWS = 256
+local PLACES = { inherit = -1, null = -2, stdout = -3 } -- TL_STDIO_...
+local NO_MEMORY, BUSY, NO_RESOURCE = -12, -16, -22
+local STREAMS = { "stdin", "stdout", "stderr" }
+local STEPS = { "stdin", "stdout", "stderr", "pgroup", "detached", "nice",
+  [100] = "cwd", [101] = "groups", [102] = "gid", [103] = "uid" } -- TL_STEP_...
+local STEP_LIMIT, STEP_CWD, NO_STEP = 7, 100, 0
+local DEFAULT_PATH = "/usr/local/bin:/bin:/usr/bin" -- where PATH is not set
+local MOST_ID = 2 ^ 32 - 2
+local UNLIMITED = 2 ^ 64 - 1
+
+-- getrlimit(2), as tl_limits_resource knows them.
+local RESOURCES = "as, core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, "
+  .. "rss, rtprio, rttime, sigpending, stack"
+
+local strings_of = ffi.typeof("const char *[?]")
+local limits_of = ffi.typeof("tl_spawn_limit[?]")
+local new_spawn, new_spawned = ffi.typeof("tl_spawn"), ffi.typeof("tl_spawned")
+local new_pair = ffi.typeof("int32_t[2]")
+
+local exec = {
+  options = "stdin stdout stderr cwd env setenv uid gid pgroup nice rlimits timeout "
+    .. "kill_after detached on_exit name",
+}
+local NONE = {}
+local KNOWN = options.names(exec.options)
+
+-- ---------------------------------------------------------------------------
+-- what is to be run
+
+-- `what` may have a place for a number or name, filled in only for an error.
+local function check_text(where, what, value, detail)
+  if type(value) == "string" and not value:find("\0", 1, true) then return value end
+  misuse.got(where, what:format(detail) .. (type(value) == "string"
+    and " must be without NUL bytes" or " must be a string"), value)
+end
+
+-- A copy: the script may go on changing its own.
+local function checked_argv(where, argv)
+  if type(argv) ~= "table" then
+    misuse.got(where, "argv must be a list of strings, not a command line", argv)
+  end
+  local list, count = new_table(#argv, 0), 0
+  for i = 1, #argv do
+    list[i] = check_text(where, "argv[%d]", argv[i], i)
+  end
+  for key in pairs(argv) do
+    count = count + 1
+    if count > #list then
+      for name in pairs(argv) do if list[name] == nil then key = name end end
+      misuse.got(where, "argv must be a list of strings; options go in the second table", key)
+    end
+  end
+  if #list == 0 then misuse.raise(where, "argv must not be empty") end
+  return list
+end
+
+local function variable(where, name, value)
+  check_text(where, "a name in the environment", name)
+  if name == "" or name:find("=", 1, true) then
+    misuse.got(where, "a name in the environment must not be empty or have an =", name)
+  end
+  return check_text(where, "variable %s", value, name)
+end
+
+-- All variables of our own.
+local function own_environment()
+  local entries, all = C.tl_process_environment(), {}
+  local i = 0
+  while entries ~= nil and entries[i] ~= nil do
+    local name, value = ffi.string(entries[i]):match("^([^=]+)=(.*)$")
+    if name then all[name] = value end
+    i = i + 1
+  end
+  return all
+end
+
+local function check_table(where, opts, name)
+  local value = opts[name]
+  if value ~= nil and type(value) ~= "table" then
+    misuse.got(where, ("option %s must be a table"):format(name), value)
+  end
+  return value
+end
+
+-- The variables of the child, or nil where they are ours.
+local function environment(where, opts)
+  local env, changes = check_table(where, opts, "env"), check_table(where, opts, "setenv")
+  if not (env or changes) then return nil end
+  local all = changes and not env and own_environment() or {}
+  for name, value in pairs(env or {}) do all[name] = variable(where, name, value) end
+  for name, value in pairs(changes or {}) do
+    all[name] = value ~= false and variable(where, name, value) or nil
+  end
+  return all
+end
+
+local function listed(variables)
+  local list = {}
+  for name, value in pairs(variables) do list[#list + 1] = name .. "=" .. value end
+  table.sort(list)
+  return list
+end
+
+-- ---------------------------------------------------------------------------
+-- attributes
+
+local function whole(where, opts, name, least, most)
+  local value = opts[name]
+  if value == nil then return nil end
+  if type(value) ~= "number" or value % 1 ~= 0 or value < least or value > most then
+    misuse.got(where, ("option %s must be a whole number from %d to %d"):format(name, least,
+      most), value)
+  end
+  return value
+end
+
+local function limit_value(where, name, value)
+  if value == "unlimited" or value == math.huge then return ffi.cast("uint64_t", -1) end
+  if type(value) ~= "number" or value % 1 ~= 0 or value < 0 or value >= UNLIMITED then
+    misuse.got(where, ('limit %s must be a whole number >= 0, "unlimited" or {soft, hard}')
+      :format(name), value)
+  end
+  return value
+end
+
+local function resource_of(where, name)
+  local number = type(name) == "string" and C.tl_limits_resource(name) or NO_RESOURCE
+  if number >= 0 then return number end
+  misuse.got(where, "a limit must be one of " .. RESOURCES, name)
+end
+
+-- The limits as the core takes them, how many, and their names in that order.
+local function limits(where, opts)
+  local given = check_table(where, opts, "rlimits")
+  if not given then return nil, 0 end
+  local names = {}
+  for name in pairs(given) do
+    resource_of(where, name)
+    names[#names + 1] = name
+  end
+  if #names == 0 then return nil, 0 end
+  table.sort(names)
+  local list = limits_of(#names)
+  for i, name in ipairs(names) do
+    local value = given[name]
+    local pair = type(value) == "table" and value or { value, value }
+    local entry = list[i - 1]
+    entry.resource = resource_of(where, name)
+    entry.soft = limit_value(where, name, pair[1])
+    entry.hard = limit_value(where, name, pair[2])
+  end
+  return list, #names, names
+end
+
+local function attributes(where, opts, spawn)
+  local flags = 0
+  local pgroup = opts.pgroup
+  if pgroup == false then pgroup = nil end
+  if pgroup == true then
+    flags = flags + GROUP
+  elseif pgroup ~= nil then
+    flags, spawn.group = flags + GROUP, whole(where, opts, "pgroup", 1, 2 ^ 31 - 1)
+  end
+  if options.flag(where, opts, "detached", false) then
+    if pgroup ~= nil then misuse.raise(where, "options detached and pgroup exclude each other") end
+    flags = flags + SESSION
+  elseif process.follow then
+    flags = flags + FOLLOWS
+  end
+  local nice = whole(where, opts, "nice", -20, 19)
+  if nice then flags, spawn.nice = flags + NICE, nice end
+  local gid = whole(where, opts, "gid", 0, MOST_ID)
+  local uid = whole(where, opts, "uid", 0, MOST_ID)
+  if gid then flags, spawn.gid = flags + GID, gid end
+  if uid then flags, spawn.uid = flags + UID, uid end
+  return flags
+end
+
+-- ---------------------------------------------------------------------------
+-- standard streams
+
+--- @class timerlua.Stdio what is to become of the standard streams
+--- @field ours table<string, timerlua.Connection> our ends of pipes
+--- @field theirs integer[] their ends, ours only until the child has them
+--- @field handed timerlua.Connection[]
+--- @field blocking integer TL_SPAWN_BLOCKING of each that is to block
+
+local pipe_settings = connection.settings("exec", {})
+
+local function make_pipe(spawn, i, stdio)
+  local fds = new_pair()
+  local status = C.tl_file_pipe(fds)
+  if status ~= 0 then return status end
+  local sends = i == 1
+  local mine, theirs = fds[sends and 1 or 0], fds[sends and 0 or 1]
+  local conn
+  conn, status = connection.of_pipe(mine, sends, pipe_settings)
+  if not conn then
+    C.tl_socket_close(mine)
+    C.tl_socket_close(theirs)
+    return status
+  end
+  stdio.ours[STREAMS[i]] = conn
+  stdio.theirs[#stdio.theirs + 1] = theirs
+  stdio.blocking = stdio.blocking + bit.lshift(BLOCKING, i - 1)
+  spawn.stdio[i - 1] = theirs
+  return 0
+end
+
+-- It is the child's from now on. What came already and nobody took, or is still
+-- to be sent, would be lost.
+local function give_connection(where, spawn, i, conn, stdio)
+  local fd = conn:fileno()
+  if not fd then
+    misuse.raise(where, ("option %s must not be a closed connection"):format(STREAMS[i]))
+  end
+  spawn.stdio[i - 1] = fd
+  C.tl_stream_flush(core.loop, conn.slot, conn.generation)
+  local stats = conn:stats()
+  if stats.queued > 0 or stats.buffered > 0 then return BUSY end
+  stdio.handed[conn] = true
+  stdio.blocking = stdio.blocking + bit.lshift(BLOCKING, i - 1)
+  return 0
+end
+
+local function is_connection(value)
+  return type(value) == "table" and value.kind == "connection" and value.fileno ~= nil
+end
+
+-- Our own standard streams stay ours: the child shares the descriptor. Its
+-- number; nil for what is none of them.
+local function standard_number(value, own)
+  if value == nil or value == "inherit" then return own end
+  if type(value) == "string" then return nil end
+  if is_connection(value) then
+    for number = 0, 2 do
+      if connection.standard[number] == value and value:fileno() then return number end
+    end
+    return nil
+  end
+  local fd = fileno.find(value)
+  return fd and fd <= 2 and fd or nil
+end
+
+-- What we have written and the child is to come after is the kernel's when this
+-- returns. What needs time for that waits as a task, where it can.
+local function send_before(number)
+  local conn = connection.standard[number]
+  if conn and conn:queued() > 0 and wait.can_suspend() then conn:flush() end
+  if conn then C.tl_stream_drain(core.loop, conn.slot, conn.generation, 0) end
+  if number == 1 then stdout:flush() end
+end
+
+-- The child shares some of our streams, with the descriptions behind them. 1 and
+-- 2 often lead to the same place.
+local function share_streams(opts)
+  local shares, writes = false, false
+  for i, name in ipairs(STREAMS) do
+    local number = standard_number(opts[name], i - 1)
+    if number then shares = true end
+    if number and number > 0 then writes = true end
+  end
+  if writes then
+    send_before(1)
+    send_before(2)
+  end
+  if shares then C.tl_standard_lend(core.loop) end
+end
+
+-- Prepare one stream: a status.
+local function prepare_stream(where, spawn, i, value, stdio)
+  local place = PLACES[value]
+  if value == "pipe" then return make_pipe(spawn, i, stdio) end
+  if place and (value ~= "stdout" or i == 3) then
+    spawn.stdio[i - 1] = place
+    return 0
+  end
+  local number = standard_number(value)
+  if is_connection(value) and not number then
+    return give_connection(where, spawn, i, value, stdio)
+  end
+  if type_of_file(value) == "file" then value:flush() end
+  local fd = number or fileno.find(value)
+  if not fd then
+    misuse.got(where, ('option %s must be "pipe", "inherit", "null",%s a descriptor, '
+      .. 'an io file or a connection'):format(STREAMS[i], i == 3 and ' "stdout",' or ""), value)
+  end
+  spawn.stdio[i - 1] = fd
+  return 0
+end
+
+local function close_theirs(stdio)
+  for _, fd in ipairs(stdio.theirs) do C.tl_socket_close(fd) end
+end
+
+local function undo(stdio)
+  close_theirs(stdio)
+  for _, conn in pairs(stdio.ours) do conn:close() end
+end
+
+local INHERITED = { ours = {}, theirs = {}, handed = {}, blocking = 0 }
+
+-- All three: or nil, a status and which of them.
+local function prepare_streams(where, opts, spawn)
+  for i = 0, 2 do spawn.stdio[i] = PLACES.inherit end
+  if opts.stdin == nil and opts.stdout == nil and opts.stderr == nil then return INHERITED end
+  local stdio = { ours = {}, theirs = {}, handed = {}, blocking = 0 }
+  for i, name in ipairs(STREAMS) do
+    local value = opts[name]
+    if value ~= nil then
+      local ok, status = pcall(prepare_stream, where, spawn, i, value, stdio)
+      if not ok or status ~= 0 then undo(stdio) end
+      if not ok then error(status, 0) end
+      if status ~= 0 then return nil, status, i end
+    end
+  end
+  return stdio
+end
+
+-- ---------------------------------------------------------------------------
+-- starting
+
+local function strings(list)
+  local array = strings_of(#list + 1)
+  for i, text in ipairs(list) do array[i - 1] = text end
+  return array
+end
+
+local function failure(self, status, step, opts, names)
+  local subject = "exec " .. self.argv[1]
+  local name = STEPS[step]
+  if step >= STEP_LIMIT and step < STEP_CWD then name = "limit " .. names[step - STEP_LIMIT + 1] end
+  if name then subject = subject .. ": " .. name end
+  if name == "cwd" then subject = subject .. " " .. opts.cwd end
+  return errors.failed(subject, status)
+end
+
+--- @class timerlua.Order what the core is told, and what that points to
+--- @field spawn ffi.cdata* tl_spawn
+--- @field spawned ffi.cdata* tl_spawned
+--- @field names string[]|false of the limits; the others only keep alive. False
+---   and never nil: a table makes room for a key that is nil again and again
+local function new_order()
+  return { spawn = new_spawn(), spawned = new_spawned(), words = false, env = false,
+    entries = false, path = false, limits = false, names = false }
+end
+
+local spare = new_order() -- used again and again
+
+-- What opts say of the process, but for its streams.
+local function describe(where, argv, opts)
+  local variables = environment(where, opts)
+  local path = not argv[1]:find("/", 1, true)
+    and (variables and variables.PATH or os.getenv("PATH") or DEFAULT_PATH) or nil
+  local words, env = strings(argv), variables and listed(variables)
+  local entries = env and strings(env)
+  local list, count, names = limits(where, opts)
+  local cwd = opts.cwd
+  if cwd ~= nil then check_text(where, "option cwd", cwd) end
+  local order = spare or new_order() -- none while a finalizer starts one, too
+  spare = nil
+  local spawn = order.spawn
+  spawn.argv, spawn.env, spawn.path, spawn.cwd = words, entries, path, cwd
+  spawn.limits, spawn.limit_count = list, count
+  order.words, order.path, order.env = words, path or false, env or false
+  order.entries, order.limits, order.names = entries or false, list or false, names or false
+  spawn.options = attributes(where, opts, spawn)
+  return order
+end
+
+-- What stays of the options. Returns how long it may run.
+local function settle(where, self, opts)
+  if opts.on_exit ~= nil then callable.check(where, "option on_exit", opts.on_exit) end
+  if opts.name ~= nil then check_text(where, "option name", opts.name) end
+  if opts.pgroup == true then self.leads_group = true end
+  if opts.detached then self.detached = true end
+  if opts.name then self.name = opts.name end
+  if opts.kill_after then self.kill_after = options.seconds(where, opts, "kill_after") end
+  self.on_exit = opts.on_exit
+  return opts.timeout ~= nil and duration.of(where, "option timeout", opts.timeout)
+end
+
+local function spawn_once_more(order)
+  collectgarbage() -- may be in the way
+  return C.tl_process_spawn(order.spawn, order.spawned)
+end
+
+-- Start it, and take the parent's part of the streams.
+local function start(where, self, opts, limit)
+  local order = describe(where, self.argv, opts)
+  local spawn, spawned = order.spawn, order.spawned
+  share_streams(opts)
+  local stdio, status, which = prepare_streams(where, opts, spawn)
+  if not stdio then return failure(self, status, which, opts) end
+  spawn.options = spawn.options + stdio.blocking
+  status, spawned.step = process.room(), NO_STEP
+  if status == 0 then status = C.tl_process_spawn(spawn, spawned) end
+  if status == NO_MEMORY then status = spawn_once_more(order) end
+  spare = order
+  if status ~= 0 then
+    undo(stdio)
+    return failure(self, status, spawned.step, opts, order.names)
+  end
+  self.pid, self.pidfd = spawned.pid, spawned.pidfd
+  if stdio ~= INHERITED then
+    close_theirs(stdio)
+    for conn in pairs(stdio.handed) do connection.hand_over(conn) end
+    for name, conn in pairs(stdio.ours) do self[name] = conn end
+  end
+  local adopted
+  adopted, status = process.adopt(self, limit)
+  if not adopted then
+    for _, conn in pairs(stdio.ours) do conn:close() end
+    return failure(self, status, 0, opts)
+  end
+  if not opts.detached then wait.own(self) end
+  return self
+end
+
+-- With room for what each process gets: a table that grows is made anew each
+-- time.
+local function new_process(argv, caller)
+  local self = new_table(0, 16)
+  self.argv, self.caller = argv, caller
+  return self
+end
+
+--- As exec.exec, for a function of another name.
+--- @param caller? table of misuse.caller; nil where on_exit tells the site
+function exec.start(where, argv, opts, caller)
+  local self = new_process(checked_argv(where, argv), caller)
+  if next(opts) == nil then return start(where, self, opts) end
+  return start(where, self, opts, settle(where, self, opts))
+end
+
+--- Start a program, never a shell; waits only where it shares standard output
+--- or error, until what is queued there is sent. It belongs to the task,
+--- scope or tl.timeout in which it was started: where that is cancelled or runs
+--- out, it gets TERM and, kill_after later, KILL. It keeps the loop running.
+--- @param argv string[] its name, looked for in PATH unless it has a slash, and
+---   its arguments
+--- @param opts? table stdin, stdout, stderr: "inherit" (the default), "pipe",
+---   "null", a descriptor, an io file, a connection (handed over), for stderr
+---   "stdout"; cwd; env (all variables) or setenv (changes; false takes one
+---   away); uid, gid (uid alone leaves it our group); pgroup (true: its own
+---   group, which then gets all signals); nice; rlimits { nofile = n or
+---   { soft, hard } }; timeout; kill_after (default 5 s); detached (a session of
+---   its own, nobody ends it); on_exit fn(process, status); name
+--- @return timerlua.Process? process
+--- @return string? message "exec nosuch: no such file or directory"
+--- @return string? code "ENOENT", "EACCES", "ENOEXEC", "E2BIG", "EMFILE",
+---   "EAGAIN" ...; "EBUSY": bytes wait in a connection that is to be handed over
+--- Raises for an argv or option that cannot be.
+function exec.exec(argv, opts)
+  opts = opts ~= nil and options.check("exec", opts, KNOWN) or NONE
+  local caller = opts.on_exit == nil and misuse.caller() or nil
+  local self, message, code = exec.start("exec", argv, opts, caller)
+  if self then return self end -- no tail call: the caller's place is counted
+  return nil, message, code
+end
+
+return exec

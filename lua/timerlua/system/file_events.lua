@@ -1,0 +1,180 @@
+-- The kernel's events of files, inotify(7): one descriptor for all who want any,
+-- open while somebody does. Watches of the same file are one in the kernel.
+local ffi = require "ffi"
+local core = require "timerlua.core.ffi"
+local watch = require "timerlua.loop.watch"
+
+local C = core.C
+local band = require "bit".band
+local AGAIN, CHILD = -11, -10 -- EAGAIN, ECHILD
+local IGNORED, OVERFLOW = 0x8000, 0x4000 -- TL_FILE_...
+local ROOM = 65536
+local MOST_READS = 16 -- in a turn, so that others get theirs
+
+local file_events = {
+  --- Called when events were lost; by who keeps a picture of the files.
+  on_overflow = function() end,
+
+  --- inotify(7), section "Limits and resource consumption", in words.
+  limits = {
+    ENOSPC = "the limit fs.inotify.max_user_watches is reached",
+    EMFILE = "the limit fs.inotify.max_user_instances or that of descriptors is reached",
+  },
+}
+
+local fd, reader -- of inotify, and its watch
+local records = {} -- by number of the kernel's watch: its uses
+local serial = 0
+local process = C.tl_process_id() -- whose kernel's watches they are
+local users, holders = 0, 0 -- how many want events; and keep the loop running
+local buffer
+
+--- @class timerlua.FileEvent
+--- @field mask integer TL_FILE_...
+--- @field name string? of an entry of a directory
+--- @field to string? where it was moved to, if that is watched too
+
+local function is_older(one, other)
+  return one.serial < other.serial
+end
+
+-- Tell all uses of a watch, in the order in which they began.
+local function tell_uses(record, event)
+  local uses = {} -- they change while they are told
+  for use in pairs(record) do uses[#uses + 1] = use end
+  if #uses > 1 then table.sort(uses, is_older) end
+  for _, use in ipairs(uses) do
+    if record[use] then use.on_event(use, event) end
+  end
+end
+
+-- Where a file was moved to: the other half comes right after, as a rule.
+local function moved_to(events, from)
+  for i = from + 1, #events do
+    local other = events[i]
+    if other.cookie == events[from].cookie then
+      local record = records[other.number]
+      local use = record and next(record)
+      other.paired = events[from].number
+      return use and use.path .. "/" .. other.name
+    end
+  end
+end
+
+local function parse(length)
+  local events, offset = {}, 0
+  while offset < length do
+    local raw = ffi.cast("tl_file_event *", buffer + offset)
+    events[#events + 1] = { number = raw.watch, mask = raw.mask, cookie = raw.cookie,
+      name = raw.length > 0 and ffi.string(buffer + offset + 16) or nil }
+    offset = offset + 16 + raw.length
+  end
+  return events
+end
+
+local function tell(events)
+  for i, event in ipairs(events) do
+    local record = records[event.number]
+    if event.cookie ~= 0 and not event.paired then event.to = moved_to(events, i) end
+    if band(event.mask, IGNORED) ~= 0 then records[event.number] = nil end
+    if band(event.mask, OVERFLOW) ~= 0 then
+      file_events.on_overflow()
+    elseif record then
+      tell_uses(record, event)
+    end
+  end
+end
+
+local function read_events()
+  for _ = 1, MOST_READS do
+    local length = fd and C.tl_inotify_read(fd, buffer, ROOM) or AGAIN
+    if length <= 0 then return end
+    tell(parse(length))
+  end
+end
+
+-- ---------------------------------------------------------------------------
+-- who wants events
+
+local function open()
+  local status = C.tl_inotify_open()
+  if status < 0 then return status end
+  fd = status
+  buffer = buffer or ffi.new("char[?]", ROOM)
+  local message
+  reader, message, status = watch.watch(fd, "r", read_events)
+  if reader then
+    reader.internal = true
+    reader:unref()
+    return 0
+  end
+  C.tl_socket_close(fd)
+  fd = nil
+  return nil, message, status
+end
+
+local function close_descriptor()
+  if fd then C.tl_socket_close(fd) end
+  fd = nil
+end
+
+local function close()
+  reader:cancel()
+  close_descriptor()
+  reader, records = nil, {}
+end
+
+-- The state may end while some want events. Kept by the module's table.
+file_events.sentinel = newproxy(true)
+getmetatable(file_events.sentinel).__gc = close_descriptor
+
+--- Begin to want events. 0 or a negative errno; or nil, message, code.
+function file_events.enter()
+  if not fd then
+    local status, message, code = open()
+    if status ~= 0 then return status, message, code end
+  end
+  users = users + 1
+  return 0
+end
+
+--- The opposite.
+function file_events.leave()
+  users = users - 1
+  if users == 0 then close() end
+end
+
+--- Keep the loop running for their sake, or not any more.
+function file_events.hold(on)
+  holders = holders + (on and 1 or -1)
+  if not reader then return end
+  if holders > 0 then reader:ref() else reader:unref() end
+end
+
+--- Have on_event(use, event) called for what happens to the file of a path.
+--- @param use table path, on_event; number is set
+--- @return integer number of the kernel's watch, one for each file; or a
+---   negative errno
+function file_events.add(use, mask)
+  if C.tl_process_id() ~= process then return CHILD end
+  local number = C.tl_inotify_add(fd, use.path, mask)
+  if number < 0 then return number end
+  serial = serial + 1
+  use.number, use.serial = number, serial
+  records[number] = records[number] or {}
+  records[number][use] = true
+  return number
+end
+
+--- No events for it any more.
+function file_events.remove(use)
+  local record = records[use.number]
+  if not (record and record[use]) then return end
+  record[use] = nil
+  if next(record) == nil then
+    records[use.number] = nil
+    if C.tl_process_id() == process then C.tl_inotify_remove(fd, use.number) end
+  end
+end
+
+return file_events

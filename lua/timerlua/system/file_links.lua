@@ -1,0 +1,74 @@
+-- Symbolic links on the way to a file, found as the kernel finds them:
+-- path_resolution(7). What they lead over is not in the path as it is written.
+local ffi = require "ffi"
+local core = require "timerlua.core.ffi"
+
+local C = core.C
+local MOST_LINKS, PATH_ROOM = 40, 4096 -- path_resolution(7), PATH_MAX
+
+local file_links = {}
+
+-- What a link names; nil for what is none or not there.
+local function target_of(path)
+  local text = ffi.new("char[?]", PATH_ROOM)
+  local length = C.tl_link_target(path, text, PATH_ROOM)
+  return length > 0 and ffi.string(text, length) or nil
+end
+
+--- Whether there is a link of this name, wherever it leads.
+function file_links.is_link(path)
+  return target_of(path) ~= nil
+end
+
+local function parent_of(directory)
+  return directory:match("^(.*)/[^/]*$") or ""
+end
+
+-- What a path names and then the rest; and how many of that are the path's.
+local function names_of(path, rest)
+  local names = {}
+  for name in path:gmatch("[^/]+") do names[#names + 1] = name end
+  local count = #names
+  for _, name in ipairs(rest) do names[#names + 1] = name end
+  return names, count
+end
+
+-- What an entry names if it is a link. One that a link leads over is visited in
+-- any case.
+local function look_up(directory, name, led, visit)
+  local path = directory .. "/" .. name
+  if not led and not file_links.is_link(path) then return nil end
+  visit(directory == "" and "/" or directory, name)
+  return target_of(path)
+end
+
+--- Call visit(directory, name) for every entry that is looked up on the way
+--- through links: each link, and all that its target leads over. Before the
+--- entry is read, so that one who watches from then on misses nothing.
+--- @param names string[] of an absolute path
+function file_links.walk(names, visit)
+  local directory, links = "", 0
+  local led = 0 -- how many of the names are a link's, which come first
+  names = names_of("", names)
+  while names[1] do
+    local name = table.remove(names, 1)
+    local target
+    if name == ".." then
+      directory = parent_of(directory)
+    elseif name ~= "." then
+      target = look_up(directory, name, led > 0, visit)
+      if not target then directory = directory .. "/" .. name end
+    end
+    led = math.max(led - 1, 0)
+    if target then
+      links = links + 1
+      if links > MOST_LINKS then return end
+      local count
+      names, count = names_of(target, names)
+      led = led + count
+      if target:sub(1, 1) == "/" then directory = "" end
+    end
+  end
+end
+
+return file_links

@@ -1,0 +1,56 @@
+-- Reading the configuration anew: the tl.on("reload") handlers, and what a
+-- service manager is told around them.
+local errors = require "timerlua.core.errors"
+local events = require "timerlua.core.events"
+local notify = require "timerlua.system.notify"
+
+local reload = {}
+
+local state = { under_way = false, again = nil }
+
+local function tell(what)
+  if not notify.is_ready() then return end
+  local told, message = notify.notify(what)
+  if told == nil then errors.report(message, nil, { kind = "reload" }) end
+end
+
+-- What interrupts the caller ends this, too; the service is ready again.
+local function run(reason)
+  tell("reloading")
+  local source = { kind = 'tl.on("reload") handler' }
+  local ok, err = pcall(function()
+    for handler in events.each("reload") do errors.guard_within(source, handler, reason) end
+  end)
+  tell("ready")
+  if not ok then error(err, 0) end
+end
+
+--- Call the tl.on("reload") handlers, one after the other; returns when they
+--- have. A service manager that was told "ready" hears of it. Called while they
+--- run, it has them run once more, and does not wait for that. Where the caller
+--- is cancelled or its time is over, the handler that waits is interrupted, and
+--- the rest are not called.
+--- tl.signal("HUP", tl.reload) is what --reload-on=HUP does.
+--- @param reason? any what the handlers get; default "reload"; of a signal's
+---   subscription, the signal's name
+function reload.reload(reason)
+  if type(reason) == "table" and reason.kind == "signal" then reason = reason.signal end
+  if reason == nil then reason = "reload" end
+  if state.under_way then
+    state.again = { reason }
+    return
+  end
+  state.under_way = true
+  repeat
+    state.again = nil
+    local ok, err = pcall(run, reason)
+    if not ok then -- its task was interrupted where it waited
+      state.under_way, state.again = false, nil
+      error(err, 0)
+    end
+    reason = state.again and state.again[1]
+  until not state.again
+  state.under_way = false
+end
+
+return reload

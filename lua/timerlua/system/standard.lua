@@ -1,0 +1,62 @@
+-- Standard input, output and error as connections, each made when it is first
+-- asked for.
+local core = require "timerlua.core.ffi"
+local connection = require "timerlua.net.connection"
+local errors = require "timerlua.core.errors"
+
+local C, loop = core.C, core.loop
+local NUMBERS = { stdin = 0, stdout = 1, stderr = 2 }
+local FILES = { stdin = io.stdin, stdout = io.stdout, stderr = io.stderr }
+local BAD_FD = -9
+
+local standard = {
+  --- Called with a file of the io library and its connection, once there is
+  --- one; by the program, to have print go the same way.
+  on_open = function() end,
+}
+
+local settings = connection.settings("standard", {})
+
+-- A description that could only be used by making it non-blocking is often
+-- that of the others too, a terminal's: stdio would lose what it writes there.
+local function open_others(self)
+  for name in pairs(NUMBERS) do
+    if name ~= "stdin" then standard.get(self, name) end
+  end
+end
+
+local function open(self, name)
+  local conn = connection.pending(settings)
+  conn.name = name
+  rawset(self, name, conn)
+  if name ~= "stdin" then FILES[name]:flush() end -- what was written before
+  local id = core.new_id()
+  local status = C.tl_standard_open(loop, id, NUMBERS[name], settings.flags)
+  if status == BAD_FD then return conn end -- all its verbs say so
+  if status < 0 then
+    rawset(self, name, nil)
+    error(select(2, errors.failed("timerlua." .. name, status)), 0)
+  end
+  connection.equip(conn, id.slot, id.generation, settings, true)
+  connection.standard[NUMBERS[name]] = conn
+  standard.on_open(FILES[name], conn)
+  if status == 1 then open_others(self) end
+  return conn
+end
+
+--- A connection of the process's own, in one direction. It is made when it is
+--- first asked for, and stays. Closing it puts /dev/null in the place of the
+--- descriptor. What is queued when the script ends is sent before the process
+--- does. In a host's runtime the descriptor stays the host's: closed or not, it
+--- is as it was, and of what is queued at the end the kernel gets what it takes
+--- at once.
+--- @param self table where it is kept from then on
+--- @param name any "stdin", "stdout" or "stderr"; nil is returned for others
+--- @return timerlua.Connection?
+--- Raises for want of memory or descriptors. One of a closed descriptor is
+--- closed.
+function standard.get(self, name)
+  if NUMBERS[name] then return rawget(self, name) or open(self, name) end
+end
+
+return standard

@@ -1,0 +1,48 @@
+-- Passing errors on: for what calls a script's function, has to tidy up after
+-- it however it ends, and then raises its error as if nothing had been there:
+-- the error's own traceback is kept for the report.
+local wait = require "timerlua.task.wait"
+
+local tasks, CANCELLED = wait.tasks, wait.cancelled
+local running = coroutine.running
+
+local rethrow = {}
+
+--- Raise an error that rethrow.call has caught.
+function rethrow.raise(err)
+  error(err, 0)
+end
+
+-- How a traceback begins when the error was raised above.
+local OURS = "^stack traceback:\n\t%[C%]: in function 'error'\n\t[^\n]*rethrow%.lua:"
+
+local function note(err)
+  local self = tasks[running() or false]
+  if self == nil or err == CANCELLED then return err end
+  local frame = debug.getinfo(3, "f") -- above this function and error itself
+  if not (frame and frame.func == rethrow.raise) then
+    self.origin = { err = err, traceback = debug.traceback("", 2):sub(2) }
+  end
+  return err
+end
+
+--- Like pcall. What the caller does with an error in the end: rethrow.raise.
+function rethrow.call(fn, ...)
+  return xpcall(fn, note, ...)
+end
+
+--- Let an error that another task ended by pass for this waiter's.
+function rethrow.adopt(waiter, err, traceback)
+  waiter.origin = { err = err, traceback = traceback }
+end
+
+--- The traceback of where an error arose that is said to have this one.
+function rethrow.traceback(waiter, err, traceback)
+  local origin = waiter.origin
+  if origin and rawequal(origin.err, err) and traceback and traceback:find(OURS) then
+    return origin.traceback
+  end
+  return traceback
+end
+
+return rethrow

@@ -1,0 +1,222 @@
+-- Scopes: tasks that end before the function that started them returns. The
+-- first error in one, or in the function itself (the body), ends all others
+-- and is raised once they are gone.
+--
+-- The scope is a limit of the task that runs the body: it has run out as soon
+-- as the others are to end. Once the body has ended, that task waits for the
+-- children, and when it is interrupted there it goes on waiting, since no child
+-- may outlive the scope.
+local callable = require "timerlua.core.callable"
+local errors = require "timerlua.core.errors"
+local limit = require "timerlua.task.time_bound"
+local misuse = require "timerlua.core.misuse"
+local owner = require "timerlua.core.owner"
+local rethrow = require "timerlua.task.rethrow"
+local task = require "timerlua.task.task"
+local wait = require "timerlua.task.wait"
+local waiters = require "timerlua.task.waiters"
+
+local CANCELLED = wait.cancelled
+
+local scope = {}
+
+--- @class timerlua.Scope
+local Scope = {}
+Scope.__index = Scope
+
+function Scope.__tostring(self)
+  return ("timerlua.Scope: %s, %d tasks"):format(
+    self.over and "over" or self.cancelled and "cancelled" or "open", self.count)
+end
+
+local function check_self(self, method)
+  if getmetatable(self) ~= Scope then
+    misuse.got("scope:" .. method,
+      ("it must be called on a scope, as scope:%s()"):format(method), self)
+  end
+end
+
+-- ---------------------------------------------------------------------------
+-- ending early
+
+-- Cancel the children in the order they were started, the running one last:
+-- that raises an error here.
+local function cancel_children(self)
+  local children, order = self.children, {}
+  for child in pairs(children) do order[#order + 1] = child end
+  table.sort(order, function(a, b) return children[a] < children[b] end)
+  local me
+  for _, child in ipairs(order) do
+    if child.status == "running" then me = child else child:cancel() end
+  end
+  if me then me:cancel() end
+end
+
+local function break_off(self)
+  self.cancelled = true
+  if not self.body_over then limit.expire(self) end
+  owner.break_off(self)
+  cancel_children(self)
+end
+
+-- An error to raise in the end, if it is the first. What comes after it, or
+-- after the scope's task was itself cancelled, is reported.
+local function fail(self, err, traceback, source)
+  if self.failure or self.interrupted or self.over then
+    return errors.report(err, traceback, source)
+  end
+  self.failure = { err = err, traceback = traceback, source = source }
+  break_off(self)
+end
+
+-- The task that runs the scope is cancelled or out of time.
+local function interrupt(self, err)
+  local failure = self.failure
+  if err == CANCELLED then
+    self.interrupted = err
+    if failure then
+      self.failure = nil
+      errors.report(failure.err, failure.traceback, failure.source)
+    end
+  elseif not failure and self.interrupted ~= CANCELLED then
+    self.interrupted = err
+  end
+  break_off(self)
+end
+
+-- ---------------------------------------------------------------------------
+-- children
+
+--- Run `fn(...)` as a task of the scope, as tl.spawn does.
+--- @param fn function
+--- @return timerlua.Task task
+--- An error that ends it is raised by join if a task waits there; otherwise it
+--- cancels the scope and is raised by tl.scope.
+function Scope:spawn(fn, ...)
+  check_self(self, "spawn")
+  callable.check("scope:spawn", "fn", fn)
+  if self.over then
+    misuse.raise("scope:spawn", "the scope is over")
+  elseif self.cancelled then
+    local _, refusal = pcall(misuse.raise, "scope:spawn", "the scope is being cancelled")
+    self.refusal = refusal
+    error(refusal, 0)
+  end
+  local child = task.spawn(fn, ...)
+  child.scope = self
+  self.spawned, self.count = self.spawned + 1, self.count + 1
+  self.children[child] = self.spawned
+  return child
+end
+
+--- Cancel every task of the scope, and the body where it waits.
+--- @return boolean cancelled false when the scope is over
+function Scope:cancel()
+  check_self(self, "cancel")
+  if self.over then return false end
+  break_off(self)
+  return true
+end
+
+-- By task.lua: a child has failed, and nobody joined it.
+function Scope:child_failed(child)
+  fail(self, child.err, child.traceback, child)
+end
+
+-- By task.lua: a child has ended, and told of its error.
+function Scope:child_ended(child)
+  self.children[child] = nil
+  self.count = self.count - 1
+  if self.count > 0 then return end
+  local waiter = self.ending:take()
+  if waiter then wait.wake(waiter) end
+end
+
+-- ---------------------------------------------------------------------------
+-- the body
+
+local function wait_for_children(self)
+  local waiter = wait.begin("scope")
+  self.ending:add(waiter)
+  return wait.suspend(waiter)
+end
+
+-- Until no child is left, whatever happens to the task that waits here.
+local function drain(self)
+  local waiter = self.waiter
+  local shielded = waiter.shielded
+  while self.count > 0 do
+    local ok, err = pcall(wait_for_children, self)
+    if ok and err == wait.loop_ended then
+      waiter.shielded = shielded
+      break_off(self)
+      misuse.raise("scope", "the loop ended before its tasks did")
+    elseif not ok then
+      interrupt(self, err)
+      waiter.shielded = true -- limits have been heard; being cancelled has not
+    end
+  end
+  waiter.shielded = shielded
+  self.over = true
+end
+
+-- The body's task ended without coming back to it.
+function Scope:abandon()
+  self.body_over = true
+  break_off(self)
+  drain(self)
+  local failure = self.failure
+  if failure then errors.report(failure.err, failure.traceback, failure.source) end
+end
+
+local function body_failed(self, err)
+  local waiter, failure = self.waiter, self.failure
+  if err == self then return end -- it was broken off
+  if err == CANCELLED or (err ~= nil and err == waiter.expired) then
+    return interrupt(self, err)
+  end
+  if failure and (rawequal(err, failure.err) or rawequal(err, self.refusal)) then return end
+  local origin = waiter.origin
+  fail(self, err, origin and rawequal(origin.err, err) and origin.traceback, waiter)
+end
+
+local function conclude(self, ok, ...)
+  local interrupted, failure = self.interrupted, self.failure
+  if interrupted then
+    -- one further out may have run out meanwhile
+    rethrow.raise(interrupted == CANCELLED and CANCELLED or self.waiter.expired)
+  elseif failure then
+    rethrow.adopt(self.waiter, failure.err, failure.traceback)
+    rethrow.raise(failure.err)
+  elseif not ok then
+    return nil, "scope: cancelled", "ECANCELED"
+  end
+  return ...
+end
+
+local function finish(self, ok, ...)
+  self.body_over = true
+  limit.leave(self)
+  if not ok then body_failed(self, ...) end
+  drain(self)
+  if self.owned then owner.pass(self, self.outer or self.waiter) end
+  return conclude(self, ok, ...)
+end
+
+--- Call `fn(scope, ...)` and wait until every task that scope:spawn started has
+--- ended.
+--- @param fn fun(scope: timerlua.Scope, ...)
+--- @return any ... what `fn` returned; nil, message, "ECANCELED" when
+---   scope:cancel stopped it
+--- Raises the first error in `fn` or one of the tasks, once all have ended; the
+--- others were cancelled by it. Further errors are reported.
+function scope.scope(fn, ...)
+  callable.check("scope", "fn", fn)
+  local waiter = wait.able("scope")
+  local self = setmetatable({ children = {}, count = 0, spawned = 0,
+    ending = waiters.new() }, Scope)
+  limit.enter(self, waiter)
+  return finish(self, rethrow.call(fn, self, ...))
+end
+
+return scope

@@ -1,0 +1,114 @@
+-- Semaphores: at most so many tasks at a time.
+--
+-- A permit that is released while tasks wait is handed to the first of them,
+-- and on to the next when that one is cancelled before it runs.
+local callable = require "timerlua.core.callable"
+local misuse = require "timerlua.core.misuse"
+local rethrow = require "timerlua.task.rethrow"
+local wait = require "timerlua.task.wait"
+local waiters = require "timerlua.task.waiters"
+
+local semaphore = {}
+
+--- @class timerlua.Semaphore
+local Semaphore = {}
+Semaphore.__index = Semaphore
+
+function Semaphore.__tostring(self)
+  return ("timerlua.Semaphore: %d of %d free"):format(self.free, self.permits)
+end
+
+-- What a task with a permit leaves when it is cancelled before it runs.
+local Handed = {}
+Handed.__index = Handed
+
+--- A semaphore with a number of permits.
+--- @param permits integer >= 1
+--- @return timerlua.Semaphore semaphore
+function semaphore.semaphore(permits)
+  -- NaN and infinity fail the division
+  if type(permits) ~= "number" or permits < 1 or permits % 1 ~= 0 then
+    misuse.got("semaphore", "permits must be an integer >= 1", permits)
+  end
+  local self = setmetatable({ permits = permits, free = permits,
+    waiting = waiters.new() }, Semaphore)
+  self.handed = setmetatable({ semaphore = self }, Handed)
+  return self
+end
+
+local function check_self(self, method)
+  if getmetatable(self) ~= Semaphore then
+    misuse.got("semaphore:" .. method,
+      ("it must be called on a semaphore, as semaphore:%s()"):format(method), self)
+  end
+end
+
+local function give_back(self)
+  local waiting = self.waiting
+  for waiter in waiting.take, waiting do
+    if wait.wake(waiter, true) then
+      waiter.list = self.handed
+      return
+    end
+  end
+  self.free = self.free + 1
+end
+
+function Handed:remove() give_back(self.semaphore) end
+
+local function acquire(self, where)
+  if self.free > 0 then
+    self.free = self.free - 1
+    return true
+  end
+  local waiter = wait.begin(where)
+  self.waiting:add(waiter)
+  if wait.suspend(waiter) == true then return true end
+  return nil, "acquire: the loop ended", "ECANCELED"
+end
+
+--- Wait for a permit and take it. First come, first served.
+--- @return boolean acquired true
+function Semaphore:acquire()
+  check_self(self, "acquire")
+  return acquire(self, "semaphore:acquire")
+end
+
+--- Take a permit if one is free.
+--- @return boolean acquired
+function Semaphore:try_acquire()
+  check_self(self, "try_acquire")
+  if self.free == 0 then return false end
+  self.free = self.free - 1
+  return true
+end
+
+--- Give a permit back, from whatever task.
+function Semaphore:release()
+  check_self(self, "release")
+  if self.free == self.permits then
+    misuse.raise("semaphore:release", ("all %d permits are free already"):format(
+      self.permits))
+  end
+  give_back(self)
+end
+
+local function finish(self, ok, ...)
+  give_back(self)
+  if ok then return ... end
+  rethrow.raise(...)
+end
+
+--- Call `fn(...)` with a permit, which is released however it ends.
+--- @param fn function
+--- @return any ... what `fn` returned
+--- Raises what `fn` raises.
+function Semaphore:use(fn, ...)
+  check_self(self, "use")
+  callable.check("semaphore:use", "fn", fn)
+  local acquired, message, code = acquire(self, "semaphore:use")
+  if not acquired then return nil, message, code end
+  return finish(self, rethrow.call(fn, ...))
+end
+
+return semaphore

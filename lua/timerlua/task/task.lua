@@ -1,0 +1,398 @@
+-- Tasks: straight-line code that waits. Every callback runs in a coroutine of
+-- the dispatcher; the first time it waits it becomes a task. How it waits is
+-- in wait.lua; here, how it begins, ends and is joined.
+local ffi = require "ffi"
+local core = require "timerlua.core.ffi"
+local anchors = require "timerlua.core.anchors"
+local callable = require "timerlua.core.callable"
+local duration = require "timerlua.core.duration"
+local errors = require "timerlua.core.errors"
+local misuse = require "timerlua.core.misuse"
+local owner = require "timerlua.core.owner"
+local rethrow = require "timerlua.task.rethrow"
+local wait = require "timerlua.task.wait"
+local waiters = require "timerlua.task.waiters"
+
+local C, loop, shared, new_id = core.C, core.loop, core.shared, core.new_id
+local dispatcher = core.core
+local running = coroutine.running
+local tasks, CANCELLED = wait.tasks, wait.cancelled
+local KIND_TASK = 3
+
+local adopted_info = ffi.new("tl_handle_info")
+
+local task = {}
+
+--- @class timerlua.Task
+--- @field status string "ready", "running", "waiting", "done", "failed" or
+---   "cancelled"
+--- @field name string? yours to set
+--- @field site string "file:line" where its function was defined
+--- @field kind string "task"; "callback" for a callback that waits
+local Task = { kind = "task" }
+
+local live = {} -- every task that has not ended
+
+function Task.__index(self, key)
+  if key == "site" then return callable.site(self.fn) end
+  return Task[key]
+end
+
+function Task.__tostring(self)
+  return ("timerlua.Task: %s%s (%s)"):format(self.status,
+    self.name and " " .. misuse.show(self.name) or "", tostring(self.site))
+end
+
+local NOTHING = { n = 0 } -- results of a task
+
+local function new_task(fn, status)
+  return setmetatable({ fn = fn, status = status, id = new_id() }, Task)
+end
+
+-- From here on this coroutine is the task.
+local function settle_in(self, co)
+  self.coroutine = co
+  tasks[co] = self
+end
+
+local function is_of(object, slot, generation)
+  return object and object.slot == slot and object.generation == generation
+end
+
+-- A callback becomes a task: its handle counts as running until it is over.
+-- One that its own callback ended has given its slot to somebody else.
+function wait.adopt(co)
+  local slot, generation = shared.current_slot, shared.current_generation
+  local what, object
+  if C.tl_handle_info_get(loop, slot, generation, adopted_info) == 0 then
+    what, object = anchors.get(slot)
+  elseif is_of(wait.ended, slot, generation) then
+    object = wait.ended
+  end
+  -- of a connection all callbacks are anchored: they are its handler's
+  local fn = anchors.unbind(what) or object and (object.handler or object.on_exit)
+  -- made in one piece: a table that grows is made anew each time
+  local self = setmetatable({ fn = fn, status = "running",
+    id = new_id(), kind = "callback", source = object, handle_slot = slot,
+    handle_generation = generation, coroutine = co, finally = false,
+    waiting_for = false, ending = false, results = false }, Task)
+  owner.adopt(self, shared.resumes)
+  shared.adopted = 1
+  live[self] = true
+  tasks[co] = self
+  return self
+end
+
+--- Wait `delay` seconds; the loop goes on meanwhile. Works in the main chunk,
+--- in callbacks and in tasks.
+--- @param delay number|string|ffi.cdata* as for tl.after; 0 waits one turn
+--- @return boolean slept true; false in the main chunk of a plain luajit when
+---   tl.stop came first
+function task.sleep(delay)
+  local waiter = wait.begin("sleep", duration.of("sleep", "delay", delay))
+  return wait.suspend(waiter) ~= wait.loop_ended
+end
+
+-- ---------------------------------------------------------------------------
+-- starting
+
+local function body(self, fn, ...)
+  settle_in(self, running())
+  self.status = "running"
+  return fn(...)
+end
+
+local function check_started(status)
+  if status == 0 then return end
+  local _, message = errors.failed("spawn", status)
+  error("timerlua." .. message, 0)
+end
+
+--- A task of `fn(...)` that somebody else will begin.
+function task.prepare(fn, ...)
+  local self = new_task(fn, "ready")
+  local id = self.id
+  local call = anchors.bind(body, self, fn, ...)
+  check_started(C.tl_handle_open(loop, id, KIND_TASK))
+  anchors.set(id.slot, call, self)
+  live[self] = true
+  return self
+end
+
+--- Run `fn(...)` as a task of its own, from the next turn on.
+--- @param fn function
+--- @return timerlua.Task task with join, cancel and status
+--- An error that ends it is raised by join if somebody waits there; otherwise
+--- it is reported at once, as a callback's is.
+function task.spawn(fn, ...)
+  callable.check("spawn", "fn", fn)
+  local self = task.prepare(fn, ...)
+  local id = self.id
+  local status = C.tl_timer_rearm(loop, id.slot, id.generation, 0)
+  if status ~= 0 then
+    anchors.clear(id.slot)
+    C.tl_handle_close(loop, id.slot, id.generation)
+    live[self] = nil
+    check_started(status)
+  end
+  return self
+end
+
+--- The running task; a callback becomes one by asking.
+--- @return timerlua.Task? task nil in the main chunk of a plain luajit
+function task.current()
+  return wait.current("current")
+end
+
+--- Have the running callback count as a task of `fn`, whose errors are those of
+--- `source`.
+--- @param source table kind, name, site
+--- @param finally? function called with source when it has ended, last
+function task.become(source, fn, finally)
+  local self = wait.current("become")
+  self.kind, self.source, self.fn, self.finally = "task", source, fn, finally
+end
+
+--- Run `fn(...)` when the running task or callback ends, however it ends: by
+--- returning, by an error, cancelled. The latest deferred runs first.
+--- @param fn function
+function task.defer(fn, ...)
+  callable.check("defer", "fn", fn)
+  local self = wait.current("defer")
+  if not self then
+    misuse.raise("defer", "called outside a task or callback")
+  end
+  self.deferred = { previous = self.deferred, call = anchors.bind(fn, ...), late = self.ending }
+end
+
+-- ---------------------------------------------------------------------------
+-- ending
+
+local ENDED = { done = true, failed = true, cancelled = true }
+
+local function call_bound(what)
+  if type(what) == "function" then return what() end
+  return what[1](unpack(what, 2, what[0]))
+end
+
+-- Functions that are deferred by deferred ones, one by the other for ever maybe,
+-- let others have their turn.
+local LATE_IN_A_TURN = 100
+
+local function run_deferred(self)
+  local late = 0
+  while self.deferred do
+    local entry = self.deferred
+    self.deferred = entry.previous
+    if entry.late then
+      late = late + 1
+      if late % LATE_IN_A_TURN == 0 then errors.guard(self, task.sleep, 0) end
+    end
+    errors.guard(self, call_bound, entry.call)
+  end
+end
+
+local function release_handle(self)
+  local slot = self.handle_slot
+  if slot and C.tl_handle_done(loop, slot, self.handle_generation) == 1 then
+    anchors.clear(slot)
+  end
+end
+
+-- Its error, which nobody has been told of yet.
+local function tell(self)
+  if self.scope then return self.scope:child_failed(self) end
+  errors.report(self.err, self.traceback, self.source or self)
+end
+
+-- What joiners of a failed task leave when they are cancelled before they see
+-- its error: the last of them has nobody told.
+local Delivery = {}
+Delivery.__index = Delivery
+
+function Delivery:remove()
+  self.left = self.left - 1
+  if self.left == 0 then tell(self.task) end
+end
+
+-- Wake who waits in join, in the order they came; false when nobody does.
+local function wake_joiners(self)
+  local joiners = self.joiners
+  if not joiners or joiners.count == 0 then return false end
+  self.joiners = nil
+  local delivery
+  if self.status == "failed" then
+    delivery = setmetatable({ task = self, left = joiners.count }, Delivery)
+  end
+  for waiter in joiners.take, joiners do
+    wait.wake(waiter)
+    waiter.list = delivery
+  end
+  return true
+end
+
+-- Limits that it did not come back to, since it yielded where it must not.
+local function abandon_limits(self)
+  local limit = self.limit
+  self.limit, self.expired = nil, nil
+  while limit do
+    errors.guard(self, limit.abandon, limit)
+    if limit.owned then owner.pass(limit, self) end
+    limit = limit.outer
+  end
+end
+
+-- The error is a parameter of its own: a trace compiled by LuaJIT 2.1 was seen to
+-- take (...) == CANCELLED for false.
+local function end_by(self, err, traceback)
+  if err == CANCELLED then
+    self.status = "cancelled"
+  else
+    self.status = "failed"
+    self.err, self.traceback = err, rethrow.traceback(self, err, traceback)
+  end
+end
+
+local function complete(self, ok, ...)
+  self.ending = true
+  if self.limit then abandon_limits(self) end
+  run_deferred(self)
+  if self.finally then errors.guard(self, self.finally, self.source) end
+  live[self] = nil
+  release_handle(self)
+  if ok then
+    self.status = "done"
+    local n = select("#", ...)
+    self.results = n == 0 and NOTHING or { n = n, ... }
+  else
+    end_by(self, ...)
+  end
+  if self.owned then
+    if self.status == "cancelled" then owner.break_off(self) else owner.pass(self, self.scope) end
+  end
+  local joined = wake_joiners(self)
+  if self.status == "failed" and not joined then tell(self) end
+  if self.scope then self.scope:child_ended(self) end
+end
+
+-- A callback that never became a task. CANCELLED: another task's, passed on.
+local function callback_failed(object, err, traceback)
+  if err ~= CANCELLED then errors.report(err, traceback, object) end
+end
+
+-- Called by the dispatcher when a task ended or a callback failed, in a
+-- coroutine that goes on as that task for its deferred functions.
+function dispatcher.hooks.finish(co, object, ok, ...)
+  local self = tasks[co]
+  tasks[co] = nil
+  if self then
+    local me = running()
+    settle_in(self, me)
+    complete(self, ok, ...)
+    tasks[me] = nil
+    self.coroutine = nil -- others run in it from now on
+  elseif not ok then
+    callback_failed(object, ...)
+  end
+end
+
+-- Called by the dispatcher when one of the hooks, which ran in this coroutine,
+-- was cut short by an error of a finalizer: what is left of a task is completed.
+function dispatcher.hooks.broken(co, err)
+  errors.report(err, "", { kind = "finalizer" })
+  local self = tasks[co]
+  tasks[co] = nil
+  if not self then return end
+  if not live[self] and ENDED[self.status] then
+    wake_joiners(self)
+    if self.scope then self.scope:child_ended(self) end
+  else
+    settle_in(self, running())
+    complete(self, false, err, "")
+    tasks[self.coroutine] = nil
+  end
+  self.coroutine = nil
+end
+
+local function result_of(self)
+  if not ENDED[self.status] then
+    misuse.raise("task:join", "the loop ended before the task did")
+  elseif self.status == "done" then
+    return unpack(self.results, 1, self.results.n)
+  elseif self.status == "cancelled" then
+    return nil, "join: task cancelled", "ECANCELED"
+  end
+  error(self.err, 0)
+end
+
+local function check_self(self, method)
+  if getmetatable(self) ~= Task then
+    misuse.got("task:" .. method,
+      ("it must be called on a task, as task:%s()"):format(method), self)
+  end
+end
+
+--- Wait until the task has ended.
+--- @return any ... what its function returned; nil, message, "ECANCELED" when
+---   it was cancelled
+--- Raises the error that ended it.
+function Task:join()
+  check_self(self, "join")
+  if ENDED[self.status] then return result_of(self) end
+  local me = wait.begin("task:join")
+  if me == self then
+    wait.abandon(me)
+    misuse.raise("task:join", "a task cannot join itself")
+  end
+  self.joiners = self.joiners or waiters.new()
+  self.joiners:add(me)
+  wait.suspend(me)
+  return result_of(self)
+end
+
+--- Have the task see an error where it waits: its pcalls and deferred
+--- functions run. One that has not begun never does.
+--- @return boolean cancelled false when it had ended
+function Task:cancel()
+  check_self(self, "cancel")
+  if ENDED[self.status] or self.ending then return false end
+  if self.status == "ready" then
+    C.tl_handle_close(loop, self.id.slot, self.id.generation)
+    anchors.clear(self.id.slot)
+    complete(self, false, CANCELLED)
+  elseif self.status == "waiting" then
+    wait.interrupt(self, CANCELLED, wait.by_cancel)
+  else
+    error(CANCELLED, 0) -- itself
+  end
+  return true
+end
+
+--- When its sleep is over, in monotonic seconds; nil when it does not sleep.
+--- @return number? instant
+function Task:wakes_at()
+  if self.status == "waiting" then return wait.due(self) end
+end
+
+--- Iterate over the tasks that have not ended.
+function task.each()
+  return pairs(live)
+end
+
+-- ---------------------------------------------------------------------------
+-- running the loop
+
+local idle = waiters.new()
+
+function dispatcher.hooks.idle()
+  for waiter in idle.take, idle do wait.wake(waiter) end
+end
+
+--- Wait until nothing else is left to wait for; for a task.
+function task.wait_idle()
+  local self = wait.begin("run")
+  idle:add(self)
+  wait.suspend(self)
+end
+
+return task

@@ -1,0 +1,327 @@
+-- Waiting: which task runs, and how it hands its coroutine back until it is
+-- woken. Every wait is one handle of the core, whose anchor the dispatcher
+-- resumes. The main chunk of a plain luajit has no coroutine: it runs the loop
+-- until a function of ours, anchored in its place, is called.
+--
+--   begin ---> suspend ---> the values given to wake, or none: the time is up
+--     |           `-------> raises what interrupt was given
+--     `------> abandon      (it is not going to wait after all)
+local core = require "timerlua.core.ffi"
+local anchors = require "timerlua.core.anchors"
+local errors = require "timerlua.core.errors"
+local misuse = require "timerlua.core.misuse"
+local owner = require "timerlua.core.owner"
+
+local C, loop, shared = core.C, core.loop, core.shared
+local dispatcher = core.core
+local running, yield = coroutine.running, coroutine.yield
+local is_yieldable = coroutine.isyieldable
+local WAIT = dispatcher.loop -- what a coroutine yields when it waits
+local KIND_SLEEP = 2
+
+-- The first of the values that a wait is interrupted with.
+local RAISE = {}
+
+-- waiter.woken of a wait that is ending; a later reason replaces a lesser.
+local WOKEN = 1
+local BY_LIMIT, BY_CANCEL = 2, 3
+
+local wait = {
+  by_limit = BY_LIMIT,
+  by_cancel = BY_CANCEL,
+
+  --- The task that each coroutine is, once it is one.
+  tasks = {},
+
+  --- What suspend returns in the main chunk of a plain luajit when the loop
+  --- ended first: by tl.stop, or with nothing left that could wake it.
+  loop_ended = setmetatable({}, {
+    __tostring = function() return "the loop ended" end,
+  }),
+
+  --- What a cancelled task sees raised where it waits.
+  cancelled = setmetatable({}, {
+    __tostring = function() return "task cancelled" end,
+  }),
+
+  --- Makes a task of the callback that runs in this coroutine; by task.lua.
+  adopt = nil,
+
+  --- What ended its own handle, of the fields slot and generation, before its
+  --- callback ran.
+  ended = nil,
+
+  --- The loop is a host's: no main chunk of a plain luajit may run it.
+  hosted = false,
+
+  --- Called when tl.stop cut a wait of the main chunk short; by stop.lua.
+  on_cut = nil,
+}
+
+local tasks, LOOP_ENDED = wait.tasks, wait.loop_ended
+
+--- @class timerlua.Waiter what waits: a task, or the main chunk outside
+--- @field id ffi.cdata* tl_id of the handle of its wait, overwritten by the next
+--- @field status string "waiting" while suspended
+--- @field waiting_for string the function it waits in, such as "channel:receive"
+--- @field list table? what to leave when the wait ends early:
+---   list:remove(waiter) is called then
+--- @field woken integer? WOKEN, BY_LIMIT or BY_CANCEL from wake or interrupt
+---   until it runs
+--- @field expired table? the outermost limit that has run out around it
+--- @field coroutine thread|function what its handle's anchor runs
+--- @field limit table? the innermost limit around it
+--- @field shielded boolean? limits do not interrupt it
+local outside = { id = core.new_id(), status = "running", kind = "task", is_main = true }
+
+-- Anchored for the main chunk's waits in the place of a coroutine.
+function outside.coroutine(...)
+  outside.over = true
+  outside.values = { n = select("#", ...), ... }
+  shared.interrupt = 1
+end
+
+-- ---------------------------------------------------------------------------
+-- which task runs
+
+--- The task that is running, a callback becoming one by this; nil in the main
+--- chunk of a plain luajit. Raises in a coroutine of the script's own.
+--- @param where string the public function, for errors
+function wait.current(where)
+  local co = running()
+  local self = tasks[co or false]
+  if self then return self end
+  local owned = dispatcher.owned()
+  if owned == nil then
+    if co == nil then return nil end
+  elseif owned == co then
+    return wait.adopt(co)
+  end
+  misuse.raise(where, "called in a coroutine of the script's own, which only "
+    .. "the script can resume; use tl.spawn")
+end
+
+function errors.interrupts(err)
+  if err == wait.cancelled then return true end
+  local self = tasks[running() or false] or outside
+  return err ~= nil and err == self.expired
+end
+
+--- Have `thing` belong to what runs here: its innermost limit, else its task, or
+--- what becomes of a callback if it becomes one; to nobody where there is none
+--- of these.
+function wait.own(thing)
+  local co = running()
+  local self = tasks[co or false] or co == nil and outside
+  if self then
+    owner.add(self.limit or self ~= outside and self or nil, thing)
+  elseif dispatcher.owned() == co then
+    owner.begun(thing, shared.resumes)
+  end
+end
+
+--- The same, but what stands for it in the main chunk of a plain luajit.
+--- @return timerlua.Waiter waiter
+function wait.here(where)
+  local waiter = wait.current(where)
+  if waiter == nil and wait.hosted then
+    misuse.raise(where, "called by the host outside tl_call, where nothing can wait")
+  end
+  return waiter or outside
+end
+
+--- Whether what runs here can be suspended while the loop goes on; if not, a
+--- wait would have to block the thread: outside any task, in a coroutine of
+--- the script's own, inside a C function.
+function wait.can_suspend()
+  local co = running()
+  if co == nil then return false end
+  return (tasks[co] ~= nil or dispatcher.owned() == co) and is_yieldable()
+end
+
+-- ---------------------------------------------------------------------------
+-- the wait
+
+local function check_yieldable(where)
+  if not is_yieldable() then
+    misuse.raise(where, "called inside a C function (such as table.sort, "
+      .. "string.gsub or require), which cannot wait")
+  end
+end
+
+--- What runs here, if it can wait here; raises as begin does if not.
+--- @return timerlua.Waiter waiter
+function wait.able(where)
+  local waiter = wait.here(where)
+  if waiter ~= outside then check_yieldable(where) end
+  return waiter
+end
+
+--- Before the thread is blocked, since nothing can be suspended: in a host, whose
+--- loop would stand still, raises as begin does, unless delay is 0.
+function wait.before_blocking(where, delay)
+  if wait.hosted and delay ~= 0 then wait.able(where) end
+end
+
+local function raise_status(where, status)
+  local _, message = errors.failed(where, status)
+  error("timerlua." .. message, 0)
+end
+
+--- Begin a wait of what runs here; suspend or abandon is to follow. Until then
+--- waiter.id, the wait's handle, can be given to whatever shall wake it.
+--- @param where string the public function, for errors and lists
+--- @param delay? number|ffi.cdata* seconds, 0 to tl_max_seconds, or int64
+---   nanoseconds, after which the wait ends by itself; nil: it does not
+--- @return timerlua.Waiter waiter
+--- Raises where waiting is impossible, for want of memory, and when a limit
+--- around it (see time_bound.lua) has run out.
+--- Written flat: the deeper the calls of a task that waits, the larger its
+--- stack; from 40 slots on that is 320 bytes for each.
+function wait.begin(where, delay)
+  local waiter = tasks[running() or false] or wait.here(where)
+  if waiter ~= outside and not is_yieldable() then check_yieldable(where) end
+  if waiter.expired and not waiter.shielded then error(waiter.expired, 0) end
+  local id = waiter.id
+  local status
+  if delay == nil then
+    status = C.tl_handle_open(loop, id, KIND_SLEEP)
+  elseif type(delay) == "number" then
+    status = C.tl_sleep_after(loop, id, delay)
+  else
+    status = C.tl_sleep_start(loop, id, delay)
+  end
+  if status ~= 0 then raise_status(where, status) end
+  anchors.set(id.slot, waiter.coroutine, waiter)
+  waiter.waiting_for = where
+  return waiter
+end
+
+local function close(waiter)
+  local id = waiter.id
+  C.tl_handle_close(loop, id.slot, id.generation)
+  anchors.clear(id.slot)
+end
+
+-- The wait is over; one that was not woken by its list still stands in it.
+local function settle(waiter)
+  local list, woken = waiter.list, waiter.woken
+  waiter.list, waiter.woken = nil, nil
+  if list and not woken then list:remove(waiter) end
+end
+
+--- Close a wait that has begun and is not going to be suspended.
+function wait.abandon(waiter)
+  close(waiter)
+  settle(waiter)
+end
+
+local function raise(err)
+  error(err, 0)
+end
+
+local function outcome(first, ...)
+  if first == RAISE then raise(...) end
+  return first, ...
+end
+
+local function resumed(waiter, ...)
+  if dispatcher.owned() ~= waiter.coroutine then
+    -- the script resumed the coroutine itself: it goes on waiting
+    return resumed(waiter, yield(WAIT))
+  end
+  waiter.status = "running"
+  if waiter.list or waiter.woken then settle(waiter) end
+  return outcome(...)
+end
+
+-- The loop ended before the main chunk was woken: what it was to be given, if
+-- anything, goes to others.
+local function cut_short()
+  local list = outside.list
+  outside.list, outside.woken = nil, nil
+  if list then list:remove(outside) end
+  close(outside)
+  if shared.stopped ~= 0 then
+    shared.stopped = 0
+    wait.on_cut()
+  end
+  return LOOP_ENDED
+end
+
+local function run_loop()
+  outside.over = false
+  repeat
+    local finished = dispatcher.run()
+  until outside.over or finished or shared.stopped ~= 0
+  outside.status = "running"
+  if not outside.over then return cut_short() end
+  local values = outside.values
+  outside.values = nil
+  settle(outside)
+  return outcome(unpack(values, 1, values.n))
+end
+
+--- Wait until woken, or until the time given to begin is over.
+--- @return any ... what wake was given, nothing when the time is over;
+---   wait.loop_ended: see there
+--- Raises what interrupt was given.
+function wait.suspend(waiter)
+  waiter.status = "waiting"
+  if waiter == outside then return run_loop() end
+  return resumed(waiter, yield(WAIT))
+end
+
+-- Have the wait's handle come due on the next turn. False when the wait is
+-- over: its slot is somebody else's.
+local function hasten(waiter, what)
+  local id = waiter.id
+  local status = C.tl_timer_rearm(loop, id.slot, id.generation, 0)
+  if status == -12 then -- ENOMEM: garbage may be in the way
+    collectgarbage()
+    status = C.tl_timer_rearm(loop, id.slot, id.generation, 0)
+    if status == -12 then raise_status("wake", status) end
+  end
+  if status ~= 0 then return false end
+  if what then anchors.set_what(id.slot, what) end
+  return true
+end
+
+--- End a wait on the next turn, with values; nothing happens to one that is
+--- ending already. Take the waiter off its list first; a waiter.list set
+--- afterwards is told by remove when the wait is cancelled before it runs.
+--- @return boolean woken
+function wait.wake(waiter, ...)
+  if waiter.woken then return false end
+  local what = select("#", ...) > 0 and anchors.bind(waiter.coroutine, ...)
+  if not hasten(waiter, what) then return false end
+  waiter.woken = WOKEN
+  return true
+end
+
+--- End a wait on the next turn by an error raised where it waits. A limit does
+--- not interrupt a wait that was woken; being cancelled does, and whoever woke
+--- it is told through waiter.list.
+--- @param err any
+--- @param rank integer wait.by_limit or wait.by_cancel
+--- @return boolean interrupted
+function wait.interrupt(waiter, err, rank)
+  local woken = waiter.woken
+  if waiter.status ~= "waiting" or (rank == BY_LIMIT and woken and woken ~= BY_LIMIT) then
+    return false
+  end
+  if not hasten(waiter, anchors.bind(waiter.coroutine, RAISE, err)) then return false end
+  local list = waiter.list
+  waiter.woken, waiter.list = rank, nil
+  if list then list:remove(waiter) end
+  return true
+end
+
+--- When a waiter's time is over, in monotonic seconds; nil when it has none.
+function wait.due(waiter)
+  local id = waiter.id
+  local due = C.tl_timer_deadline(loop, id.slot, id.generation)
+  if due == due then return due end
+end
+
+return wait
