@@ -240,10 +240,11 @@ describe("the documents", function()
 
   it("name every method and field of a timer", function()
     local timers = support.read("docs/timers.md")
-    for _, name in ipairs(defined_in("lua/timerlua/loop/timer.lua", "\nfunction methods%.([%a_]+)")) do
+    local module = "lua/timerlua/loop/timer.lua"
+    for _, name in ipairs(defined_in(module, "\nfunction methods%.([%a_]+)")) do
       assert.is_true(is_mentioned(timers, "t:" .. name), "t:" .. name)
     end
-    for _, name in ipairs(defined_in("lua/timerlua/loop/timer.lua", "\nfunction fields%.([%a_]+)")) do
+    for _, name in ipairs(defined_in(module, "\nfunction fields%.([%a_]+)")) do
       assert.is_true(is_mentioned(timers, "t." .. name), "t." .. name)
     end
   end)
@@ -254,7 +255,7 @@ describe("the documents", function()
       assert.is_true(is_mentioned(tasks, "task:" .. name), "task:" .. name)
     end
     for _, kind in ipairs { "channel", "semaphore" } do
-      local path = ("lua/timerlua/%s.lua"):format(kind)
+      local path = ("lua/timerlua/task/%s.lua"):format(kind)
       for _, name in ipairs(defined_in(path, "\nfunction %u%l+:(%l[%l_]+)")) do
         if name ~= "remove" then
           assert.is_true(is_mentioned(tasks, kind .. ":" .. name), kind .. ":" .. name)
@@ -316,7 +317,7 @@ describe("the documents", function()
     for name, page in pairs(constants) do assert.is_true(is_mentioned(page, name), name) end
     for class, prefix in pairs { Poll = "p", Epoll = "ep", Kqueue = "kq", Devpoll = "dp",
       Timerfd = "t" } do
-      local path = class == "Timerfd" and "timerfd" or "select_" .. class:lower()
+      local path = class == "Timerfd" and "timerfd" or "byhand/select_" .. class:lower()
       for _, name in ipairs(defined_in("lua/timerlua/" .. path .. ".lua",
         "\nfunction " .. class .. ":(%l+)")) do
         assert.is_true(is_mentioned(text, prefix .. ":" .. name), prefix .. ":" .. name)

@@ -206,7 +206,8 @@ local function required_by(path)
   for name in code:gmatch("require%s*%(?%s*[\"']timerlua([%w_.]*)[\"']") do
     used[#used + 1] = name:sub(2)
   end
-  for variable, name in code:gmatch("local ([%w_]+) = require%s*%(?%s*[\"']timerlua([%w_.]*)[\"']") do
+  local binding = "local ([%w_]+) = require%s*%(?%s*[\"']timerlua([%w_.]*)[\"']"
+  for variable, name in code:gmatch(binding) do
     bound[variable] = name
   end
   return used, bound, code

@@ -66,7 +66,7 @@ describe("a script that may not", function()
     refused(8 + SIGNALS, "start others", {
       { "timerlua.exec", "tl.exec { 'true' }" },
       { "timerlua.run", "tl.run { 'true' }" },
-      { "timerlua.system.exec", "require 'timerlua.system.exec'.exec { 'true' }" },
+      { "timerlua.exec", "require 'timerlua.system.exec'.exec { 'true' }" },
       { "timerlua.start", "require 'timerlua.system.exec'.start('x', { 'true' }, {})" },
       { "timerlua.run", "require 'timerlua.system.collect'.run { 'true' }" },
       { "timerlua.process.adopt", "require 'timerlua.system.process'.adopt({ pid = 1 })" },
@@ -96,7 +96,8 @@ describe("a script that may not", function()
 
   it("reach the host's memory is told so by all that would", function()
     refused(1, "reach its memory", {
-      { "require 'ffi'", "require 'ffi'" }, { "require 'timerlua.core.ffi'", "require 'timerlua.core.ffi'" },
+      { "require 'ffi'", "require 'ffi'" },
+      { "require 'timerlua.core.ffi'", "require 'timerlua.core.ffi'" },
       { "require 'timerlua.core'", "require 'timerlua.core'" },
       { "require 'jit.util'", "require 'jit.util'" },
       { "debug.getupvalue", "debug.getupvalue(print, 1)" },

@@ -109,9 +109,13 @@ describe("waiting", function()
       tl.sleep(0.005)
       local slept = tl.now() - start
       local ticks = 0
-      tl.every(0.001, function(t) ticks = ticks + 1 if ticks == 3 then t:cancel() end end)
-      tl.sleep(0.01)
-      io.write(slept >= 0.005 and "full " or slept, ticks)]]
+      tl.every(0.001, function(t)
+        ticks = ticks + 1
+        if ticks < 3 then return end
+        t:cancel()
+        io.write(slept >= 0.005 and "full " or slept, ticks)
+      end)
+      tl.sleep(0.01)]]
     local calls = count("epoll_wait", script)
     assert.truthy(calls >= 4)
     for n = 1, calls do

@@ -22,7 +22,8 @@ end
 function hosts.cc(output, sources, flags)
   local sanitize = support.sanitized and "-fsanitize=address,undefined" or ""
   local r = support.shell(table.concat({ os.getenv("CC") or "cc", "-std=gnu11 -O1 -g -Wall",
-    "-Wextra -Werror", sanitize, "-I" .. support.build .. "/include", luajit_flags, sources, "-o", output, flags }, " "),
+    "-Wextra -Werror", sanitize, "-I" .. support.build .. "/include", luajit_flags, sources, "-o",
+    output, flags }, " "),
     { timeout = 60 })
   assert(r.err == "", r.err)
   return output

@@ -1,0 +1,41 @@
+-- A process that forks.
+local support = require "tests.support"
+local virtual = require "tests.support.virtual"
+
+virtual.each(before_each, after_each)
+
+describe("D21: a fork", function()
+  -- The child comes back to the loop it inherited; the parent waits for it.
+  local FORK = [[local ffi = require "ffi"
+    ffi.cdef "int fork(void); int waitpid(int, int *, int);"
+    local tl = require "timerlua"
+    local c, s
+    local l = tl.listen("127.0.0.1:0", { data = function(conn, bytes) conn:send(bytes) end })
+    c = tl.connect(l:sock())
+    tl.sleep(0.01)
+    io.stdout:flush()
+    c:send("queued")
+    local pid = ffi.C.fork()
+    if pid == 0 then
+      tl.after(0, function() print("a timer of the parent runs in the child") end)
+      c:close()
+      l:close()
+      tl.sleep(1)
+      print("not reached")
+    end
+    local status = ffi.new("int[1]")
+    ffi.C.waitpid(pid, status, 0)
+    print("child", status[0])
+    print("parent", c:receive(6))
+    tl.sleep(0.01)
+    c:send("again") print("parent", c:receive(5))
+    c:close() l:close()]]
+
+  it("leaves the parent's loop and connections alone, and the child is told", function()
+    local r = support.run(FORK)
+    assert.equal("child\t256\nparent\tqueued\nparent\tagain\n", r.out)
+    assert.equal("timerlua: timerlua.run: this process was forked from the one that "
+      .. "the loop belongs to\n", r.err)
+    assert.equal(0, r.code)
+  end)
+end)
