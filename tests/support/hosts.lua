@@ -1,4 +1,5 @@
 -- Hosts in C for the specs: compiled against what the build made.
+local luassert = require "luassert"
 local support = require "tests.support"
 
 local hosts = {}
@@ -37,6 +38,15 @@ end
 --- Build tests/embed/<name>.c in a folder.
 function hosts.build(folder, name)
   return hosts.cc(folder .. "/" .. name, "tests/embed/" .. name .. ".c", hosts.link_flags())
+end
+
+--- Run a case of tests/embed/edges.c; `told` is what it writes to standard error.
+function hosts.edge(case, told)
+  local folder = hosts.make_folder()
+  local r = support.shell(hosts.build(folder, "edges") .. " " .. case, { timeout = 20 })
+  hosts.remove(folder)
+  luassert.equal(told or "", r.err)
+  luassert.equal(0, r.code)
 end
 
 return hosts

@@ -143,4 +143,12 @@ function support.count(text, r)
   return select(2, r.err:gsub(text, ""))
 end
 
+--- Run code that has `tl`, and expect this and nothing else of it.
+function support.says(expected, code, options)
+  local r = support.run('local tl = require "timerlua"\n' .. code, options)
+  luassert.equal("", r.err)
+  luassert.equal(expected, r.out)
+  luassert.equal(0, r.code)
+end
+
 return support

@@ -1,8 +1,9 @@
--- A process that forks.
+-- A process that forks, and children that are started behind our back.
+local sockets = require "tests.support.sockets"
 local support = require "tests.support"
-local virtual = require "tests.support.virtual"
+local tl = require "timerlua"
 
-virtual.each(before_each, after_each)
+local run = sockets.run
 
 describe("D21: a fork", function()
   -- The child comes back to the loop it inherited; the parent waits for it.
@@ -37,5 +38,39 @@ describe("D21: a fork", function()
     assert.equal("timerlua: timerlua.run: this process was forked from the one that "
       .. "the loop belongs to\n", r.err)
     assert.equal(0, r.code)
+  end)
+end)
+
+describe("D21: a child process", function()
+  it("inherits no socket", function()
+    local r = support.run([[local tl = require "timerlua"
+      local function count()
+        local list = io.popen("ls /proc/self/fd | wc -l")
+        local n = tonumber(list:read("*a"))
+        list:close()
+        return n
+      end
+      local before = count()
+      local l = tl.listen("127.0.0.1:0", function(c) c:receive() end)
+      local c = tl.connect(l:sock())
+      tl.sleep(0.01)
+      io.write(count() - before)
+      os.exit(0)]], { timeout = 10 })
+    assert.same({ 0, "0", "" }, { r.code, r.out, r.err })
+  end)
+
+  it("started in between does not disturb connections", function()
+    run(function()
+      local a, b = sockets.pair()
+      for i = 1, 5 do
+        local reader = tl.spawn(function() return b:receive() end)
+        local child = io.popen("true")
+        a:send(i .. "\n")
+        assert.equal(tostring(i), reader:join())
+        child:close()
+      end
+      a:close()
+      b:close()
+    end)
   end)
 end)
