@@ -1,0 +1,42 @@
+# make test, check, check-asan and fuzz. Included by the Makefile.
+TESTERS := $(patsubst tests/c/%.c,$(BUILD)/tests/%,$(wildcard tests/c/*/*_test.c))
+FUZZERS := $(patsubst tests/c/fuzz/%.c,$(BUILD)/%,$(wildcard tests/c/fuzz/*_fuzz.c))
+
+.PHONY: test check check-asan fuzz fuzzers
+
+# Test programs reach into the core, so they link its objects; without link-time
+# optimization, which would take most of a build.
+$(BUILD)/tests/%: tests/c/%.c $(CORE_OBJECTS)
+	@mkdir -p $(@D)
+	$(call say,cc $<)
+	$(Q)$(CC) $(filter-out -fPIC -fvisibility=hidden $(LTO),$(ALL_CFLAGS)) \
+	  $(if $(LTO),-fno-lto) $< $(CORE_OBJECTS) $(LUAJIT_LIBS) $(RESOLVER_LIBS) -Wl,-E -lm -ldl -o $@
+
+$(BUILD)/%_fuzz: tests/c/fuzz/%_fuzz.c $(CORE_OBJECTS)
+	@mkdir -p $(@D)
+	$(call say,cc $<)
+	$(Q)$(CC) $(filter-out -fPIC -fvisibility=hidden,$(ALL_CFLAGS)) \
+	  -fsanitize=fuzzer $< $(CORE_OBJECTS) $(LUAJIT_LIBS) $(RESOLVER_LIBS) \
+	  -Wl,-E -lm -ldl -o $@
+
+test: all
+	@.ci/install test
+	@$(MAKE) --no-print-directory $(TESTERS)
+	@BUILD=$(BUILD) SANITIZE=$(SANITIZE) JOBS=$(JOBS) tests/run $(SPECS)
+
+# one after the other, however many jobs there may be
+check:
+	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory check-asan
+
+check-asan:
+	@$(MAKE) --no-print-directory test BUILD=$(BUILD)/asan SANITIZE=1
+
+# FUZZ=1 is for the second make: everything again, for the fuzzer.
+fuzz:
+	@$(call need,fuzz)
+	@$(MAKE) --no-print-directory fuzzers BUILD=$(BUILD)/fuzz FUZZ=1
+	@BUILD=$(BUILD)/fuzz tests/c/fuzz/run $(FUZZERS:$(BUILD)/%=$(BUILD)/fuzz/%)
+
+fuzzers: $(FUZZERS)
