@@ -132,7 +132,7 @@ static tl_dispatcher *new_dispatcher(lua_State *L)
     d->anchors_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_newtable(L);
     d->hooks_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    tl__finalizers_init(d, L);
+    tl__protected_init(d, L);
     tl__dispatch_init(d, L);
     return d;
 }

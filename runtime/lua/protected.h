@@ -9,7 +9,7 @@
 #include "lua/callbacks.h"
 
 /* Prepare for what follows: once, where errors may still be raised. */
-void tl__finalizers_init(tl_dispatcher *d, lua_State *L);
+void tl__protected_init(tl_dispatcher *d, lua_State *L);
 /* Push what is asked for, TL_ASK_...; out of memory is raised. */
 void tl__ask(tl_dispatcher *d, lua_State *L, int what);
 void tl__push_bytes(tl_dispatcher *d, lua_State *L, const char *bytes,
