@@ -4,7 +4,8 @@
 #include <errno.h>
 
 #include "lua/protected.h"
-#include "net/port.h"
+#include "net/datagram.h"
+#include "net/listener.h"
 #include "loop/readiness.h"
 #include "net/stream.h"
 

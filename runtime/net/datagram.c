@@ -1,4 +1,4 @@
-/* Datagram sockets: see timerlua_abi.h and port.h.
+/* Datagram sockets: see timerlua_abi.h and datagram.h.
 
    Nothing is queued here: what nobody takes stays in the kernel, what the
    kernel does not take is the sender's again. Datagrams are received one by
@@ -12,7 +12,7 @@
 
 #include "loop/descriptor.h"
 #include "loop/handle_ops.h"
-#include "net/port.h"
+#include "net/datagram.h"
 #include "sys/socket.h"
 #include "loop/waiter.h"
 

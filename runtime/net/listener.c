@@ -1,9 +1,9 @@
-/* Listeners: see timerlua_abi.h and port.h. */
+/* Listeners: see timerlua_abi.h and listener.h. */
 #include <errno.h>
 
 #include "loop/descriptor.h"
 #include "loop/handle_ops.h"
-#include "net/port.h"
+#include "net/listener.h"
 #include "sys/socket.h"
 #include "net/stream.h"
 

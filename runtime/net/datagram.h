@@ -1,24 +1,9 @@
-/* Sockets without a connection: listeners and datagram sockets. What Lua
-   calls is in timerlua_abi.h; this is what the loop and the dispatcher do. */
-#ifndef TL_PORT_H
-#define TL_PORT_H
+/* Datagram sockets. What Lua calls is in timerlua_abi.h; this is what the loop
+   and the dispatcher do. */
+#ifndef TL_DATAGRAM_H
+#define TL_DATAGRAM_H
 
 #include "loop/state.h"
-
-/* --- listeners ---------------------------------------------------------- */
-
-/* Back into a new poller. */
-void tl__listener_renew(tl_loop *loop, tl_id id, tl_handle *handle);
-/* Accept one connection, as a handle of its own: 0, -EAGAIN, -ECONNABORTED
-   (it was gone, go on), -EMFILE ... */
-int tl__listener_accept(tl_loop *loop, tl_id listener, tl_id *id);
-/* How many to accept before others get their turn. */
-int tl__listener_burst(const tl_loop *loop, tl_id listener);
-/* After an event: how many there were, and whether there may be more. */
-void tl__listener_settle(tl_loop *loop, tl_id listener, int accepted,
-                         bool more);
-
-/* --- datagram sockets --------------------------------------------------- */
 
 /* Back into a new poller. */
 void tl__datagram_renew(tl_loop *loop, tl_id id, tl_handle *handle);
