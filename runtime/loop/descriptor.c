@@ -131,5 +131,5 @@ void tl__post(tl_loop *loop, tl_id id, tl_handle *handle)
         return;
     handle->where |= TL_POSTED;
     tl__agenda_add(&loop->posted, id);
-    tl__outside_work(loop);
+    tl__wakeup_work(loop);
 }

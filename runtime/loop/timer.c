@@ -18,7 +18,7 @@ static int queue_until(tl_loop *loop, uint32_t slot, tl_handle *handle,
     tl__set_active(loop, handle, true);
     loop->armed += handle->kind == TL_TIMER;
     if (loop->away)
-        tl__outside_deadline(loop, handle->flags & TL_CLOCK_MASK, deadline_ns);
+        tl__wakeup_deadline(loop, handle->flags & TL_CLOCK_MASK, deadline_ns);
     return 0;
 }
 
