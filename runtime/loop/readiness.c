@@ -8,6 +8,7 @@
 
 #include "loop/descriptor.h"
 #include "loop/handle_ops.h"
+#include "loop/kinds.h"
 #include "base/remaining.h"
 #include "loop/waiter.h"
 
@@ -53,15 +54,18 @@ int tl_readiness_await(tl_loop *loop, uint32_t slot, uint32_t generation,
     return 0;
 }
 
+static void end(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    tl__wake_waiter(loop, &handle->repeat.waiter);
+    tl__handle_end(loop, id, handle);
+}
+
 void tl_readiness_close(tl_loop *loop, uint32_t slot, uint32_t generation)
 {
     tl_id id = {slot, generation};
     tl_handle *handle = find(loop, id);
-    if (handle == NULL)
-        return;
-    tl__wake_waiter(loop, &handle->repeat.waiter);
-    tl__leave_queue(loop, slot, handle);
-    tl_handles_close(&loop->handles, slot);
+    if (handle != NULL)
+        end(loop, id, handle);
 }
 
 tl_id tl__readiness_take(tl_loop *loop, tl_id id)
@@ -78,10 +82,18 @@ tl_id tl__readiness_take(tl_loop *loop, tl_id id)
     return waiter;
 }
 
-void tl__readiness_renew(tl_loop *loop, tl_id id, tl_handle *handle)
-{
-    tl__post(loop, id, handle);
-}
+const tl_kind tl__readiness_kind = {
+    .name = "readiness",
+    .noun = "descriptor",
+    .group = TL_GROUP_DESCRIPTORS,
+    .finish = tl__nothing_to_finish,
+    .dispose = tl__nothing_to_dispose, /* the descriptor is the script's */
+    .drop = end,
+    .hold = tl__nothing_to_hold, /* it has no callback */
+    .done = tl__descriptor_done,
+    .posted = tl__kind_posted,
+    .renew = tl__post, /* the task that waits has to look for itself */
+};
 
 int tl_descriptor_duplicate(int fd)
 {

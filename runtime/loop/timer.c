@@ -176,7 +176,7 @@ int tl_timer_cancel(tl_loop *loop, uint32_t slot, uint32_t generation)
 double tl_timer_deadline(tl_loop *loop, uint32_t slot, uint32_t generation)
 {
     tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
-    if (handle == NULL || handle->kind == TL_WATCH ||
+    if (handle == NULL || tl__has_descriptor(handle) ||
         !(handle->flags & TL_FLAG_ACTIVE))
         return NAN;
     return tl__seconds(handle->at.deadline_ns);

@@ -1,12 +1,11 @@
 /* Watched descriptors: see timerlua_abi.h. */
-#include "loop/watch.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "loop/descriptor.h"
 #include "loop/handle_ops.h"
+#include "loop/kinds.h"
 #include "loop/waiter.h"
 
 /* What the script wants, while the poller's interest may be less: a watch
@@ -44,25 +43,48 @@ int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest)
     return error;
 }
 
-void tl__watch_hold(tl_loop *loop, tl_id id)
+static void hold(tl_loop *loop, tl_id id, tl_handle *handle)
 {
-    tl_handle *handle = tl_handles_find(&loop->handles, id.slot, id.generation);
-    if (handle == NULL)
-        return;
     handle->flags |= TL_FLAG_BUSY;
     (void)tl__descriptor_interest(loop, id, handle, 0);
 }
 
-int tl__watch_renew(tl_loop *loop, tl_id id, tl_handle *handle)
+/* One that was cancelled in its own callback ends with it. */
+static int done(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    (void)tl__descriptor_done(loop, id, handle);
+    if (handle->flags & TL_FLAG_ACTIVE)
+        return 0;
+    tl__handle_end(loop, id, handle);
+    return 1;
+}
+
+/* Back into the poller, after a hold or with a new poller. Told is only that
+   the descriptor has been closed. */
+static bool posted(tl_loop *loop, tl_id id, tl_handle *handle, int *ready)
 {
     if (!(handle->flags & TL_FLAG_ACTIVE) || handle->flags & TL_FLAG_BUSY)
-        return 0;
+        return false;
     int interest = (int)*wanted(handle);
     if (enter(loop, id, handle, interest) == 0)
-        return 0;
+        return false;
     tl__set_active(loop, handle, false); /* nothing will ever come */
-    return TL_ERROR;
+    *ready = TL_ERROR;
+    return true;
 }
+
+const tl_kind tl__watch_kind = {
+    .name = "watch",
+    .noun = "watch",
+    .group = TL_GROUP_DESCRIPTORS,
+    .finish = tl__nothing_to_finish,
+    .dispose = tl__nothing_to_dispose, /* the descriptor is the script's */
+    .drop = tl__handle_end,
+    .hold = hold,
+    .done = done,
+    .posted = posted,
+    .renew = tl__post,
+};
 
 void tl_watch_close(tl_loop *loop, uint32_t slot, uint32_t generation)
 {

@@ -11,9 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "loop/descriptor.h"
+#include "loop/kinds.h"
 #include "lua/protected.h"
-#include "loop/watch.h"
 
 enum {
     MOST_SPARES = 256,  /* idle coroutines kept */
@@ -381,13 +380,12 @@ static int insert_ready(tl_dispatcher *d, lua_State *L, lua_State *co,
     return nargs + 1;
 }
 
-/* The callback of a handle waits: until it is over it is not run again. */
-static void hold(tl_loop *loop, tl_id id, int kind)
+/* The callback of a handle waits: what its kind does until that is over. */
+static void hold(tl_loop *loop, tl_id id)
 {
-    if (kind == TL_WATCH)
-        tl__watch_hold(loop, id);
-    else if (kind == TL_STREAM || kind == TL_DATAGRAM)
-        tl__hold(loop, id);
+    tl_handle *handle = tl_handles_find(&loop->handles, id.slot, id.generation);
+    if (handle != NULL)
+        tl__kind_of(loop, handle)->hold(loop, id, handle);
 }
 
 void tl__call(tl_dispatcher *d, lua_State *L, tl_id id, int kind, int obj,
@@ -399,7 +397,7 @@ void tl__call(tl_dispatcher *d, lua_State *L, tl_id id, int kind, int obj,
     bool waits = status == LUA_YIELD && is_wait(d, co);
     bool adopted = d->loop->shared.adopted; /* then Lua says when it is over */
     if (waits)
-        hold(d->loop, id, kind);
+        hold(d->loop, id);
     if (status == 0 && !adopted)
         lua_settop(co, 0);
     else

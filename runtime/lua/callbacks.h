@@ -30,6 +30,9 @@ enum {
 
 typedef struct tl_dispatcher {
     tl_loop *loop;
+    /* by kind, what handles an event of it: kinds.h */
+    void (*const *deliveries)(struct tl_dispatcher *d, lua_State *L,
+                              const tl_event *event);
     lua_State *idle;    /* the coroutine for the next callback, anchored */
     lua_State *current; /* the one resumed last, NULL between callbacks */
     int idle_ref;

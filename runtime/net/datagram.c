@@ -12,6 +12,7 @@
 
 #include "loop/descriptor.h"
 #include "loop/handle_ops.h"
+#include "loop/kinds.h"
 #include "net/datagram.h"
 #include "sys/socket.h"
 #include "loop/waiter.h"
@@ -96,11 +97,6 @@ static void update(tl_loop *loop, tl_id id, tl_handle *handle, tl_datagram *s,
     int error = tl__descriptor_interest(loop, id, handle, interest);
     if (error)
         fail(loop, id, handle, s, error);
-}
-
-void tl__datagram_renew(tl_loop *loop, tl_id id, tl_handle *handle)
-{
-    update(loop, id, handle, handle->repeat.datagram, TL_READ);
 }
 
 int tl_datagram_await(tl_loop *loop, uint32_t slot, uint32_t generation,
@@ -204,6 +200,7 @@ int tl_datagram_start(tl_loop *loop, tl_id *id, int fd, int flowing)
     handle->at.watch.interest = 0;
     handle->repeat.datagram = s;
     handle->order = 1;
+    loop->socket_bytes += sizeof *s;
     update(loop, *id, handle, s, 0);
     return 0;
 }
@@ -250,12 +247,13 @@ int tl_datagram_connect(tl_loop *loop, uint32_t slot, uint32_t generation,
     return error;
 }
 
-void tl__datagram_dispose(tl_handle *handle)
+static void dispose(tl_loop *loop, tl_handle *handle)
 {
     tl_datagram *s = handle->repeat.datagram;
     tl_socket_close(handle->at.watch.fd);
     free(s->writers.ids);
     free(s);
+    loop->socket_bytes -= sizeof *s;
 }
 
 int tl_datagram_close(tl_loop *loop, uint32_t slot, uint32_t generation)
@@ -269,10 +267,35 @@ int tl_datagram_close(tl_loop *loop, uint32_t slot, uint32_t generation)
     tl__set_active(loop, handle, false);
     tl__wake_waiter(loop, &s->reader);
     wake_writers(loop, s);
-    tl__datagram_dispose(handle);
+    dispose(loop, handle);
     tl_handles_close(&loop->handles, slot);
     return 0;
 }
+
+static void drop(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    (void)handle;
+    (void)tl_datagram_close(loop, id.slot, id.generation);
+}
+
+static void renew(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    update(loop, id, handle, handle->repeat.datagram, TL_READ);
+}
+
+const tl_kind tl__datagram_kind = {
+    .name = "udp",
+    .noun = "UDP socket",
+    .group = TL_GROUP_DESCRIPTORS,
+    .owns_descriptor = true,
+    .finish = tl__nothing_to_finish,
+    .dispose = dispose,
+    .drop = drop,
+    .hold = tl__kind_hold,
+    .done = tl__descriptor_done,
+    .posted = tl__kind_posted,
+    .renew = renew,
+};
 
 /* --- sending ------------------------------------------------------------ */
 

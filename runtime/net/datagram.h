@@ -5,10 +5,7 @@
 
 #include "loop/state.h"
 
-/* Back into a new poller. */
-void tl__datagram_renew(tl_loop *loop, tl_id id, tl_handle *handle);
-/* At the end of the loop. */
-void tl__datagram_dispose(tl_handle *handle);
+extern const struct tl_kind tl__datagram_kind;
 
 /* Begin to handle an event: wake who waits to send. How many datagrams to take
    before others get their turn; 0 when nobody wants any. */

@@ -3,6 +3,7 @@
 
 #include "loop/descriptor.h"
 #include "loop/handle_ops.h"
+#include "loop/kinds.h"
 #include "net/listener.h"
 #include "sys/socket.h"
 #include "net/stream.h"
@@ -32,11 +33,6 @@ static int listen_again(tl_loop *loop, tl_id id, tl_handle *handle)
         tl__descriptor_interest(loop, id, handle, on ? TL_READ | edge : 0);
     tl__set_active(loop, handle, on && error == 0);
     return error;
-}
-
-void tl__listener_renew(tl_loop *loop, tl_id id, tl_handle *handle)
-{
-    (void)listen_again(loop, id, handle);
 }
 
 int tl_listener_start(tl_loop *loop, tl_id *id, int fd, int stream_options)
@@ -71,6 +67,12 @@ int tl_listener_pause(tl_loop *loop, uint32_t slot, uint32_t generation, int on)
     return listen_again(loop, id, handle);
 }
 
+static void dispose(tl_loop *loop, tl_handle *handle)
+{
+    (void)loop;
+    tl_socket_close(handle->at.watch.fd);
+}
+
 int tl_listener_close(tl_loop *loop, uint32_t slot, uint32_t generation)
 {
     tl_id id = {slot, generation};
@@ -79,10 +81,35 @@ int tl_listener_close(tl_loop *loop, uint32_t slot, uint32_t generation)
         return -EBADF;
     tl__descriptor_forget(loop, id, handle);
     tl__set_active(loop, handle, false);
-    tl_socket_close(handle->at.watch.fd);
+    dispose(loop, handle);
     tl_handles_close(&loop->handles, slot);
     return 0;
 }
+
+static void drop(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    (void)handle;
+    (void)tl_listener_close(loop, id.slot, id.generation);
+}
+
+static void renew(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    (void)listen_again(loop, id, handle);
+}
+
+const tl_kind tl__listener_kind = {
+    .name = "listener",
+    .noun = "listener",
+    .group = TL_GROUP_DESCRIPTORS,
+    .owns_descriptor = true,
+    .finish = tl__nothing_to_finish,
+    .dispose = dispose,
+    .drop = drop,
+    .hold = tl__nothing_to_hold, /* the next connection has its own task */
+    .done = tl__descriptor_done,
+    .posted = tl__kind_posted,
+    .renew = renew,
+};
 
 int tl__listener_accept(tl_loop *loop, tl_id listener, tl_id *id)
 {

@@ -5,8 +5,8 @@
 
 #include "loop/state.h"
 
-/* Back into a new poller. */
-void tl__listener_renew(tl_loop *loop, tl_id id, tl_handle *handle);
+extern const struct tl_kind tl__listener_kind;
+
 /* Accept one connection, as a handle of its own: 0, -EAGAIN, -ECONNABORTED
    (it was gone, go on), -EMFILE ... */
 int tl__listener_accept(tl_loop *loop, tl_id listener, tl_id *id);

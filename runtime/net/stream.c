@@ -16,6 +16,7 @@
 #include "loop/descriptor.h"
 #include "sys/file.h"
 #include "loop/handle_ops.h"
+#include "loop/kinds.h"
 #include "sys/socket.h"
 
 enum {
@@ -91,6 +92,7 @@ static int open_stream(tl_loop *loop, tl_id *id, int fd, int options,
     (*handle)->at.watch.interest = 0;
     (*handle)->repeat.stream = s;
     loop->streams++;
+    loop->socket_bytes += sizeof *s;
     return 0;
 }
 
@@ -301,7 +303,7 @@ void tl__stream_settle(tl_loop *loop, tl_id id, int ready, bool unwanted)
     }
 }
 
-void tl__stream_renew(tl_loop *loop, tl_id id, tl_handle *handle)
+static void renew(tl_loop *loop, tl_id id, tl_handle *handle)
 {
     tl_stream *s = handle->repeat.stream;
     s->state &= ~(uint32_t)TL_IS_DRAINED; /* an edge may have been lost */
@@ -375,6 +377,7 @@ void tl__stream_free(tl_loop *loop, tl_id id, tl_stream *s)
 {
     free(s);
     loop->streams--;
+    loop->socket_bytes -= sizeof *s;
     tl_handles_close(&loop->handles, id.slot);
 }
 
@@ -474,9 +477,9 @@ int tl_stream_close(tl_loop *loop, uint32_t slot, uint32_t generation)
     return 1;
 }
 
-void tl__stream_drop(tl_loop *loop, tl_id id)
+/* Send what is queued and close; but a standard stream stays open. */
+static void drop(tl_loop *loop, tl_id id, tl_handle *handle)
 {
-    tl_handle *handle;
     tl_stream *s = tl__stream_find(loop, id, &handle);
     if (s == NULL)
         return;
@@ -532,7 +535,7 @@ void tl_stream_hand_over(tl_loop *loop, uint32_t slot, uint32_t generation)
     tl__stream_end(loop, id, handle, s);
 }
 
-void tl__stream_dispose(tl_loop *loop, tl_handle *handle)
+static void dispose(tl_loop *loop, tl_handle *handle)
 {
     tl_stream *s = handle->repeat.stream;
     if (handle->at.watch.fd >= 0)
@@ -540,7 +543,30 @@ void tl__stream_dispose(tl_loop *loop, tl_handle *handle)
     tl_buffer_clear(&s->in, &loop->pool);
     tl_buffer_clear(&s->out, &loop->pool);
     free(s);
+    loop->streams--;
+    loop->socket_bytes -= sizeof *s;
 }
+
+static void finish(tl_loop *loop)
+{
+    if (!tl_poller_forked(&loop->poller)) /* the parent sends what it queued */
+        tl__streams_flush(loop);
+    (void)tl_standard_end(loop);
+}
+
+const tl_kind tl__stream_kind = {
+    .name = "connection",
+    .noun = "connection",
+    .group = TL_GROUP_DESCRIPTORS,
+    .owns_descriptor = true,
+    .finish = finish,
+    .dispose = dispose,
+    .drop = drop,
+    .hold = tl__kind_hold,
+    .done = tl__descriptor_done,
+    .posted = tl__kind_posted,
+    .renew = renew,
+};
 
 /* --- questions ---------------------------------------------------------- */
 

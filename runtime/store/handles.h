@@ -12,6 +12,9 @@
 
 enum { TL_PAGE_BITS = 10, TL_PAGE_SIZE = 1 << TL_PAGE_BITS };
 
+/* Room in tables by kind; those of timerlua_abi.h are TL_KINDS. */
+enum { TL_KINDS_MOST = 16 };
+
 /* Where a timed handle is. TL_HELD: it came due while its callback was not
    over. From TL_IN_WHEEL on, a bucket of the wheel. */
 enum {
@@ -102,11 +105,13 @@ typedef struct tl_handles {
                                    tables when to look */
     uint32_t counts[TL_GROUPS]; /* live ones */
     uint32_t limits[TL_GROUPS]; /* UINT32_MAX for none */
+    uint8_t groups[TL_KINDS_MOST]; /* by kind: what it is counted in */
 } tl_handles;
 
 #define TL_NO_PAGE UINT32_MAX
 
-void tl_handles_init(tl_handles *handles);
+/* groups: by kind, TL_GROUP_... */
+void tl_handles_init(tl_handles *handles, const uint8_t groups[TL_KINDS_MOST]);
 void tl_handles_free(tl_handles *handles);
 
 /* Take a record of this kind, zeroed but for its generation. -ENOMEM;
@@ -118,6 +123,13 @@ void tl_handles_close(tl_handles *handles, uint32_t slot);
 /* The record, or NULL when the pair has ended or never was. */
 tl_handle *tl_handles_find(const tl_handles *handles, uint32_t slot,
                            uint32_t generation);
+
+/* Whether it waits for a descriptor, not for an instant: one comparison, since
+   it is asked for each event. The numbers of kinds are in that order. */
+static inline bool tl__has_descriptor(const tl_handle *handle)
+{
+    return handle->kind >= TL_WATCH;
+}
 
 /* The record of a slot whose page is known to be resident. */
 static inline tl_handle *tl_handles_at(const tl_handles *handles, uint32_t slot)
