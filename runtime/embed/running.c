@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lua/dispatch.h"
+#include "lua/hooks.h"
 #include "loop/wakeup.h"
 #include "embed/runtime.h"
 

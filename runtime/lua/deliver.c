@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "lua/anchors.h"
+#include "lua/coroutines.h"
 #include "lua/protected.h"
 #include "net/datagram.h"
 #include "net/listener.h"

@@ -5,8 +5,12 @@
 #include <lauxlib.h>
 #include <stdio.h>
 
+#include "lua/anchors.h"
 #include "lua/deliver.h"
+#include "lua/hooks.h"
 #include "lua/hosted.h"
+#include "lua/module.h"
+#include "lua/protected.h"
 #include "loop/jumps.h"
 #include "loop/loop.h"
 #include "loop/posts.h"

@@ -7,6 +7,8 @@
 #include "check.h"
 #include "loop/kinds.h"
 #include "loop/posts.h"
+#include "lua/anchors.h"
+#include "lua/hooks.h"
 #include "lua/protected.h"
 
 /* Real time, also while the loop's is virtual. */

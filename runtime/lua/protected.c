@@ -101,3 +101,9 @@ void tl__collect(tl_dispatcher *d, lua_State *L)
     tl__ask(d, L, TL_ASK_COLLECT);
     lua_pop(L, 1);
 }
+
+void tl__collect_after(tl_dispatcher *d, lua_State *L)
+{
+    d->collect = false;
+    tl__collect(d, L);
+}

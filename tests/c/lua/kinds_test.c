@@ -12,6 +12,8 @@
 #include "loop/handle_ops.h"
 #include "loop/loop.h"
 #include "lua/dispatch.h"
+#include "lua/anchors.h"
+#include "lua/coroutines.h"
 #include "lua/kinds.h"
 #include "lua/module.h"
 
