@@ -134,7 +134,7 @@ static void collect_due(tl_loop *loop)
     for (size_t i = 0; i < found; i++) {
         const tl_handle *handle = tl_handles_at(&loop->handles, slots[i]);
         if (handle->flags & TL_FLAG_REPEATED) /* read when it begins */
-            __builtin_prefetch(handle->repeat.repetition);
+            __builtin_prefetch(handle->repetition);
         add_event(loop, (tl_id){slots[i], handle->generation}, 0);
     }
 }
@@ -313,7 +313,7 @@ int tl_loop_collect(tl_loop *loop)
 static bool begin_tick(tl_loop *loop, uint32_t slot, tl_handle *handle,
                        int64_t late_ns)
 {
-    tl_repetition *r = handle->repeat.repetition;
+    tl_repetition *r = handle->repetition;
     int64_t due_ns = handle->at.deadline_ns, next_ns;
     int64_t missed = late_ns / r->interval_ns;
     if (__builtin_mul_overflow(missed + 1, r->interval_ns, &next_ns))
@@ -357,7 +357,7 @@ static bool begin_timer(tl_loop *loop, uint32_t slot, tl_handle *handle)
         tl__set_active(loop, handle, false);
     }
     if (handle->flags & TL_FLAG_REPEATED)
-        note_run(handle->repeat.repetition, due_ns);
+        note_run(handle->repetition, due_ns);
     handle->late_s = (float)tl__seconds(late_ns);
     handle->flags |= TL_FLAG_BUSY;
     loop->fired += handle->kind == TL_TIMER;

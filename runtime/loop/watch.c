@@ -8,13 +8,6 @@
 #include "loop/kinds.h"
 #include "loop/waiter.h"
 
-/* What the script wants, while the poller's interest may be less: a watch
-   reports nothing while its callback waits. */
-static uint32_t *wanted(tl_handle *handle)
-{
-    return &handle->order; /* not needed for order: no timer */
-}
-
 /* A place where tasks wait for the same descriptor gives way. */
 static int enter(tl_loop *loop, tl_id id, tl_handle *handle, int interest)
 {
@@ -34,7 +27,7 @@ int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest)
     tl_handle *handle = tl_handles_at(&loop->handles, id->slot);
     handle->at.watch.fd = fd;
     handle->at.watch.interest = 0;
-    *wanted(handle) = (uint32_t)interest;
+    handle->wanted = (uint32_t)interest;
     error = enter(loop, *id, handle, interest);
     if (error)
         tl_handles_close(&loop->handles, id->slot);
@@ -65,8 +58,7 @@ static bool posted(tl_loop *loop, tl_id id, tl_handle *handle, int *ready)
 {
     if (!(handle->flags & TL_FLAG_ACTIVE) || handle->flags & TL_FLAG_BUSY)
         return false;
-    int interest = (int)*wanted(handle);
-    if (enter(loop, id, handle, interest) == 0)
+    if (enter(loop, id, handle, (int)handle->wanted) == 0)
         return false;
     tl__set_active(loop, handle, false); /* nothing will ever come */
     *ready = TL_ERROR;

@@ -39,7 +39,7 @@ static tl_datagram *find(const tl_loop *loop, tl_id id, tl_handle **handle)
         tl_poller_forked(&loop->poller)) /* its socket is the parent's */
         return NULL;
     *handle = found;
-    return found->repeat.datagram;
+    return found->datagram;
 }
 
 /* --- waiting ------------------------------------------------------------ */
@@ -198,8 +198,8 @@ int tl_datagram_start(tl_loop *loop, tl_id *id, int fd, int flowing)
     tl_handle *handle = tl_handles_at(&loop->handles, id->slot);
     handle->at.watch.fd = fd;
     handle->at.watch.interest = 0;
-    handle->repeat.datagram = s;
-    handle->order = 1;
+    handle->datagram = s;
+    handle->burst = 1;
     loop->socket_bytes += sizeof *s;
     update(loop, *id, handle, s, 0);
     return 0;
@@ -249,7 +249,7 @@ int tl_datagram_connect(tl_loop *loop, uint32_t slot, uint32_t generation,
 
 static void dispose(tl_loop *loop, tl_handle *handle)
 {
-    tl_datagram *s = handle->repeat.datagram;
+    tl_datagram *s = handle->datagram;
     tl_socket_close(handle->at.watch.fd);
     free(s->writers.ids);
     free(s);
@@ -280,7 +280,7 @@ static void drop(tl_loop *loop, tl_id id, tl_handle *handle)
 
 static void renew(tl_loop *loop, tl_id id, tl_handle *handle)
 {
-    update(loop, id, handle, handle->repeat.datagram, TL_READ);
+    update(loop, id, handle, handle->datagram, TL_READ);
 }
 
 const tl_kind tl__datagram_kind = {
@@ -410,7 +410,7 @@ int tl__datagram_begin(tl_loop *loop, tl_id id, int ready)
         wake_writers(loop, s);
     if (s->error && s->flowing)
         return 1;
-    return wants_data(loop, handle, s) ? (int)handle->order : 0;
+    return wants_data(loop, handle, s) ? (int)handle->burst : 0;
 }
 
 int tl__datagram_serve(tl_loop *loop, tl_id id, tl_view views[2])
@@ -464,7 +464,7 @@ void tl__datagram_settle(tl_loop *loop, tl_id id, int ready, int taken,
     if (s == NULL)
         return;
     if (most > 0)
-        handle->order = next_burst(taken, most);
+        handle->burst = next_burst(taken, most);
     bool unwanted = most == 0 && ready & (TL_READ | TL_ERROR | TL_HANGUP);
     update(loop, id, handle, s, unwanted ? 0 : TL_READ);
 }

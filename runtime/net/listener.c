@@ -10,12 +10,6 @@
 
 enum { MOST_BURST = 64 };
 
-/* What an accepted connection gets, in the place of a timer's interval. */
-static int64_t *options(tl_handle *handle)
-{
-    return &handle->repeat.interval_ns;
-}
-
 static tl_handle *find(const tl_loop *loop, tl_id id)
 {
     tl_handle *handle = tl_handles_find(&loop->handles, id.slot, id.generation);
@@ -27,7 +21,7 @@ static tl_handle *find(const tl_loop *loop, tl_id id)
 
 static int listen_again(tl_loop *loop, tl_id id, tl_handle *handle)
 {
-    int edge = *options(handle) & TL_STREAM_EDGE ? TL_EDGE : 0;
+    int edge = handle->stream_options & TL_STREAM_EDGE ? TL_EDGE : 0;
     bool on = !(handle->flags & TL_FLAG_PAUSED);
     int error =
         tl__descriptor_interest(loop, id, handle, on ? TL_READ | edge : 0);
@@ -45,8 +39,8 @@ int tl_listener_start(tl_loop *loop, tl_id *id, int fd, int stream_options)
     tl_handle *handle = tl_handles_at(&loop->handles, id->slot);
     handle->at.watch.fd = fd;
     handle->at.watch.interest = 0;
-    handle->order = 1;
-    *options(handle) = stream_options;
+    handle->burst = 1;
+    handle->stream_options = (uint32_t)stream_options;
     error = tl__descriptor_take(loop, fd, id->slot);
     if (error == 0)
         error = listen_again(loop, *id, handle);
@@ -121,7 +115,8 @@ int tl__listener_accept(tl_loop *loop, tl_id listener, tl_id *id)
     int fd = tl_socket_accept(handle->at.watch.fd, &peer);
     if (fd < 0)
         return fd;
-    int error = tl__stream_accepted(loop, id, fd, (int)*options(handle), &peer);
+    int error =
+        tl__stream_accepted(loop, id, fd, (int)handle->stream_options, &peer);
     if (error)
         tl_socket_close(fd);
     return error;
@@ -134,7 +129,8 @@ int tl__listener_burst(const tl_loop *loop, tl_id listener)
     tl_handle *handle = find(loop, listener);
     if (handle == NULL)
         return 0;
-    return *options(handle) & TL_STREAM_EDGE ? MOST_BURST : (int)handle->order;
+    return handle->stream_options & TL_STREAM_EDGE ? MOST_BURST
+                                                   : (int)handle->burst;
 }
 
 void tl__listener_settle(tl_loop *loop, tl_id listener, int accepted, bool more)
@@ -143,9 +139,9 @@ void tl__listener_settle(tl_loop *loop, tl_id listener, int accepted, bool more)
     if (handle == NULL)
         return;
     if (!more)
-        handle->order = accepted > 1 ? (uint32_t)accepted : 1;
-    else if (handle->order < MOST_BURST)
-        handle->order *= 2;
-    if (more && *options(handle) & TL_STREAM_EDGE)
+        handle->burst = accepted > 1 ? (uint32_t)accepted : 1;
+    else if (handle->burst < MOST_BURST)
+        handle->burst *= 2;
+    if (more && handle->stream_options & TL_STREAM_EDGE)
         tl__post(loop, listener, handle);
 }

@@ -34,7 +34,7 @@ tl_stream *tl__stream_find(const tl_loop *loop, tl_id id, tl_handle **handle)
         tl_poller_forked(&loop->poller)) /* its socket is the parent's */
         return NULL;
     *handle = found;
-    return found->repeat.stream;
+    return found->stream;
 }
 
 void tl__stream_tell(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
@@ -90,7 +90,7 @@ static int open_stream(tl_loop *loop, tl_id *id, int fd, int options,
     *handle = tl_handles_at(&loop->handles, id->slot);
     (*handle)->at.watch.fd = fd;
     (*handle)->at.watch.interest = 0;
-    (*handle)->repeat.stream = s;
+    (*handle)->stream = s;
     loop->streams++;
     loop->socket_bytes += sizeof *s;
     return 0;
@@ -114,9 +114,9 @@ int tl_stream_start(tl_loop *loop, tl_id *id, int fd, int options)
     if (error)
         return error;
     if (options & TL_STREAM_FILE)
-        handle->repeat.stream->state |= traits(options);
-    tl__stream_tell(loop, *id, handle, handle->repeat.stream, TL_TELL_OPEN);
-    tl__stream_update(loop, *id, handle, handle->repeat.stream);
+        handle->stream->state |= traits(options);
+    tl__stream_tell(loop, *id, handle, handle->stream, TL_TELL_OPEN);
+    tl__stream_update(loop, *id, handle, handle->stream);
     return 0;
 }
 
@@ -127,7 +127,7 @@ int tl__stream_accepted(tl_loop *loop, tl_id *id, int fd, int options,
     int error = open_stream(loop, id, fd, options, &handle);
     if (error)
         return error;
-    tl_stream *s = handle->repeat.stream;
+    tl_stream *s = handle->stream;
     if (options & TL_STREAM_FLOWING)
         s->tell = 1 << TL_TELL_OPEN;
     if (peer->length <= sizeof s->peer) {
@@ -147,7 +147,7 @@ int tl_stream_connect(tl_loop *loop, tl_id *id, int fd, int options,
     int error = open_stream(loop, id, fd, options, &handle);
     if (error)
         return error;
-    tl_stream *s = handle->repeat.stream;
+    tl_stream *s = handle->stream;
     if (status == -EINPROGRESS)
         s->state |= TL_IS_CONNECTING;
     else
@@ -305,7 +305,7 @@ void tl__stream_settle(tl_loop *loop, tl_id id, int ready, bool unwanted)
 
 static void renew(tl_loop *loop, tl_id id, tl_handle *handle)
 {
-    tl_stream *s = handle->repeat.stream;
+    tl_stream *s = handle->stream;
     s->state &= ~(uint32_t)TL_IS_DRAINED; /* an edge may have been lost */
     tl__post(loop, id, handle);
     tl__stream_update(loop, id, handle, s);
@@ -537,7 +537,7 @@ void tl_stream_hand_over(tl_loop *loop, uint32_t slot, uint32_t generation)
 
 static void dispose(tl_loop *loop, tl_handle *handle)
 {
-    tl_stream *s = handle->repeat.stream;
+    tl_stream *s = handle->stream;
     if (handle->at.watch.fd >= 0)
         tl_socket_close(handle->at.watch.fd);
     tl_buffer_clear(&s->in, &loop->pool);

@@ -36,7 +36,7 @@ enum {
     TL_FLAG_BUSY = 16,     /* its callback has begun and is not over */
     TL_FLAG_PAUSED = 32,   /* deadline_ns holds what was left */
     TL_FLAG_ACTIVE = 64,   /* counted: queued or watching */
-    TL_FLAG_REPEATED = 128 /* repeat.repetition is in use */
+    TL_FLAG_REPEATED = 128 /* repetition is in use, not interval_ns */
 };
 
 /* What only timers that run more than once need. */
@@ -59,21 +59,28 @@ typedef struct tl_handle {
         } watch;
         uint32_t next_free;
     } at;
-    union {
-        int64_t interval_ns;          /* without TL_FLAG_REPEATED */
-        tl_repetition *repetition;    /* with it; owned */
+    union {                           /* what its kind needs */
+        int64_t interval_ns;          /* timed, without TL_FLAG_REPEATED */
+        tl_repetition *repetition;    /* timed, with it; owned */
         struct tl_stream *stream;     /* TL_STREAM; its start and end own it */
         struct tl_datagram *datagram; /* TL_DATAGRAM, in the same way */
         tl_id waiter;                 /* TL_READINESS; may have ended */
-    } repeat;
+        uint32_t stream_options;      /* TL_LISTENER: of what it accepts */
+    };
     uint32_t generation;
-    uint32_t order; /* of arming: breaks ties between equal deadlines; for
-                       TL_LISTENER and TL_DATAGRAM, how many to take at once */
-    float late_s;   /* of the latest run */
+    union {
+        uint32_t order;  /* of arming: breaks ties between equal deadlines */
+        uint32_t wanted; /* TL_WATCH: the interest, while the poller's may be
+                            less: nothing is told while its callback waits */
+        uint32_t burst; /* TL_LISTENER, TL_DATAGRAM: how many to take at once */
+    };
+    float late_s; /* of the latest run */
     uint16_t where;
     uint8_t kind; /* TL_FREE when not in use */
     uint8_t flags;
 } tl_handle;
+
+_Static_assert(sizeof(tl_handle) == 32, "a handle has grown");
 
 typedef struct tl_page {
     tl_handle *records; /* NULL while the page is given back */

@@ -25,7 +25,7 @@ typedef struct {
 } end;
 
 static uint64_t state;
-static const tl_kind *const kinds[TL_KINDS_MOST] = {
+static const tl_kind *const needed[TL_KINDS_MOST] = {
     [TL_SLEEP] = &tl__sleep_kind,
     [TL_STREAM] = &tl__stream_kind,
 };
@@ -245,7 +245,7 @@ int main(int argc, char **argv)
         return 2;
     state = strtoull(argv[1], NULL, 10) * 2654435761u + 1;
     long steps = strtol(argv[2], NULL, 10);
-    loop = tl_loop_open(kinds);
+    loop = tl_loop_open(needed);
     TL_CHECK(loop != NULL, "no loop");
     for (long left = steps; left > 0; left -= 200) {
         play(left < 200 ? left : 200);

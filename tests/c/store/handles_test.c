@@ -48,7 +48,7 @@ static tl_id open_one(int kind)
              "a new handle is not found");
     TL_CHECK(handle->kind == kind && handle->flags == 0 &&
                  handle->where == TL_NOWHERE && handle->order == 0 &&
-                 handle->at.deadline_ns == 0 && handle->repeat.interval_ns == 0,
+                 handle->at.deadline_ns == 0 && handle->interval_ns == 0,
              "a new handle is not blank");
     return id;
 }
