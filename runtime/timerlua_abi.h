@@ -26,9 +26,11 @@ enum { TL_LIMIT = -4352 };
 /* What a handle is. TL_TIMER runs a callback; TL_SLEEP resumes a suspended
    task; TL_TASK starts one; TL_WATCH reports a file descriptor. TL_STREAM is
    a connection, TL_LISTENER makes them, TL_DATAGRAM is a UDP socket;
-   TL_READINESS is a descriptor of the script's that a task waits for. */
+   TL_READINESS is a descriptor of the script's that a task waits for. Those
+   from TL_WATCH on have a descriptor. */
 enum { TL_FREE = 0, TL_TIMER = 1, TL_SLEEP = 2, TL_TASK = 3, TL_WATCH = 4 };
 enum { TL_STREAM = 5, TL_LISTENER = 6, TL_DATAGRAM = 7, TL_READINESS = 8 };
+enum { TL_KINDS = 9 };
 
 /* Options of tl_timer_start. TL_RECUR: interval_ns is the period, otherwise
    it is only remembered for a later reset. */
@@ -134,14 +136,18 @@ typedef struct tl_endpoint {
 /* Take a handle that is not queued: for tasks and sleeps that are woken by
    tl_timer_rearm. */
 int tl_handle_open(tl_loop *loop, tl_id *id, int kind);
-/* End a handle now, whatever it waits for (fine if it has ended). */
+/* "timer" for TL_TIMER and so on, as the field `kind` of an object in Lua;
+   NULL for what is no kind. */
+const char *tl_kind_name(tl_loop *loop, int kind);
+/* End a handle now, whatever it waits for (fine if it has ended); a connection
+   sends what it has queued before. */
 void tl_handle_close(tl_loop *loop, uint32_t slot, uint32_t generation);
 int tl_handle_info_get(tl_loop *loop, uint32_t slot, uint32_t generation,
                        tl_handle_info *info);
 /* The generation of the first live handle at or after *slot, which is set to
    its slot; 0 when there is none. Walks the table. */
 uint32_t tl_handle_walk(tl_loop *loop, uint32_t *slot);
-/* End every handle, of whatever kind. Nothing of them is told any more;
+/* End every handle, as tl_handle_close does. Nothing of them is told any more;
    connections send what they have queued, and then close. The standard streams
    stay open, for what is still to be written. Descriptors of watches stay
    their owners'. */

@@ -6,9 +6,6 @@ local support = require "tests.support"
 -- other.
 local C_ORDER = { "base", "store sys", "loop", "net", "lua", "embed app" }
 
--- Known, and to go: the loop asks each kind of socket by its name.
-local C_EXCEPTIONS = { ["loop/loop.c"] = "net", ["loop/stats.c"] = "net" }
-
 -- lua.h is for these.
 local USES_LUA = { lua = true, embed = true, app = true }
 local LUA_HEADERS = { lua = true, lauxlib = true, lualib = true, luajit = true, luaconf = true }
@@ -71,7 +68,6 @@ describe("the folders of runtime/", function()
         seen = seen + 1
         local folder = folder_of(used)
         local allowed = folder == "" or may_use(place, folder_of(file), folder)
-          or C_EXCEPTIONS[file] == folder
         if GENERATED[used] then allowed = GENERATED[used] == file end
         if not allowed then wrong[#wrong + 1] = path .. " includes " .. used end
       end

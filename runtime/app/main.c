@@ -1,4 +1,5 @@
-/* The program timerlua: signals and exit status around a host.
+/* The program timerlua: signals and exit status around the owner of a Lua
+   state.
 
    Ways to end, and what each owes:
 
@@ -116,20 +117,20 @@ static void catch_signals(void)
 int main(int argc, char **argv)
 {
     hold_numbers();
-    tl_host *host = tl_host_open();
-    if (host == NULL)
+    tl_state_owner *owner = tl_state_owner_open();
+    if (owner == NULL)
         return EXIT_FAILURE;
-    atomic_store(&signalled_loop, tl_host_loop(host));
+    atomic_store(&signalled_loop, tl_state_owner_loop(owner));
     (void)atexit(on_exit_called);
     catch_signals();
     int ended_by = 0;
-    int code = tl_host_run(host, argc, argv, &ended_by);
+    int code = tl_state_owner_run(owner, argc, argv, &ended_by);
     /* one that comes now ends a process whose last output nobody reads */
     for (size_t i = 0; i < sizeof orderly / sizeof *orderly; i++)
         catch_fatal(orderly[i]);
-    int lost = tl_host_finish(host);
+    int lost = tl_state_owner_finish(owner);
     atomic_store(&signalled_loop, NULL);
-    tl_host_close(host);
+    tl_state_owner_close(owner);
     if ((fflush(stdout) != 0 || ferror(stdout) || lost) && code == 0)
         code = EXIT_FAILURE; /* output was lost: disk full, pipe closed */
     if (ended_by) {          /* so that shells and service managers see it */

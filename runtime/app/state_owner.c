@@ -10,7 +10,7 @@
 #include "loop/loop.h"
 #include "lua/module.h"
 
-struct tl_host {
+struct tl_state_owner {
     lua_State *L;  /* NULL once it is finished */
     tl_loop *loop; /* to be closed after it */
 };
@@ -36,53 +36,54 @@ static void complain(lua_State *L)
     lua_pop(L, 1);
 }
 
-tl_host *tl_host_open(void)
+tl_state_owner *tl_state_owner_open(void)
 {
-    tl_host *host = calloc(1, sizeof *host);
+    tl_state_owner *owner = calloc(1, sizeof *owner);
     lua_State *L = luaL_newstate();
-    if (host == NULL || L == NULL) {
+    if (owner == NULL || L == NULL) {
         fprintf(stderr, "timerlua: cannot open a Lua state: no memory\n");
-        free(host);
+        free(owner);
         if (L != NULL)
             lua_close(L);
         return NULL;
     }
-    host->L = L;
+    owner->L = L;
     if (lua_cpcall(L, preload, NULL) != 0) {
         complain(L);
-        tl_host_close(host);
+        tl_state_owner_close(owner);
         return NULL;
     }
     lua_settop(L, 0); /* what preload left */
-    return host;
+    return owner;
 }
 
-int tl_host_finish(tl_host *host)
+int tl_state_owner_finish(tl_state_owner *owner)
 {
     /* finalizers of the script may still ask the loop for the time, or print */
-    host->loop = tl_host_loop(host);
-    lua_close(host->L);
-    host->L = NULL;
-    return host->loop != NULL ? tl_standard_end(host->loop) : 0;
+    owner->loop = tl_state_owner_loop(owner);
+    lua_close(owner->L);
+    owner->L = NULL;
+    return owner->loop != NULL ? tl_standard_end(owner->loop) : 0;
 }
 
-void tl_host_close(tl_host *host)
+void tl_state_owner_close(tl_state_owner *owner)
 {
-    if (host->L != NULL)
-        (void)tl_host_finish(host);
-    if (host->loop != NULL)
-        tl_loop_close(host->loop);
-    free(host);
+    if (owner->L != NULL)
+        (void)tl_state_owner_finish(owner);
+    if (owner->loop != NULL)
+        tl_loop_close(owner->loop);
+    free(owner);
 }
 
-tl_loop *tl_host_loop(tl_host *host)
+tl_loop *tl_state_owner_loop(tl_state_owner *owner)
 {
-    return tl_module_loop(host->L);
+    return tl_module_loop(owner->L);
 }
 
-int tl_host_run(tl_host *host, int argc, char **argv, int *signal)
+int tl_state_owner_run(tl_state_owner *owner, int argc, char **argv,
+                       int *signal)
 {
-    lua_State *L = host->L;
+    lua_State *L = owner->L;
     *signal = 0;
     lua_getfield(L, LUA_REGISTRYINDEX, "timerlua.app.program");
     lua_getfield(L, -1, "main");

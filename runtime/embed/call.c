@@ -5,7 +5,10 @@
 #include <string.h>
 
 #include "lua/dispatch.h"
+#include "lua/coroutines.h"
+#include "lua/hooks.h"
 #include "lua/hosted.h"
+#include "lua/protected.h"
 #include "embed/runtime.h"
 #include "net/stream.h"
 #include "embed/values.h"

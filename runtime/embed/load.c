@@ -6,7 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lua/anchors.h"
 #include "lua/dispatch.h"
+#include "lua/hooks.h"
+#include "lua/protected.h"
 #include "lua/hosted.h"
 #include "embed/runtime.h"
 #include "net/stream.h"

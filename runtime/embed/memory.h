@@ -7,7 +7,7 @@
 #include <lua.h>
 #include <stdbool.h>
 
-#include "lua/callbacks.h"
+#include "lua/state.h"
 
 typedef struct tl_memory {
     lua_Alloc allocate; /* LuaJIT's own */

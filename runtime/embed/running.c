@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lua/dispatch.h"
+#include "lua/hooks.h"
 #include "loop/wakeup.h"
 #include "embed/runtime.h"
 
@@ -15,9 +16,9 @@ int tl__runtime_leave(tl_runtime *rt)
         return 0; /* a step or run further out does this at its end */
     /* in this order: see posts.h */
     tl__posts_listen(&rt->posts);
-    int more = tl__outside_begin(rt->loop);
+    int more = tl__wakeup_begin(rt->loop);
     if (more == 0 && tl__posts_has(&rt->posts)) {
-        tl__outside_signal(rt->loop);
+        tl__wakeup_signal(rt->loop);
         more = 1;
     }
     return more;
@@ -28,7 +29,7 @@ void tl__runtime_changed(tl_runtime *rt)
     if (rt->loop->active > 0)
         rt->told_done = false;
     else if (!rt->told_done && !tl__runtime_busy(rt))
-        tl__outside_work(rt->loop);
+        tl__wakeup_work(rt->loop);
 }
 
 static int begin(tl_runtime *rt)
@@ -192,7 +193,7 @@ int64_t tl_next(tl_runtime *runtime)
         return 0;
     if (!tl__runtime_busy(runtime) && poll(&fd, 1, 0) > 0)
         return 0;
-    return tl__outside_next(runtime->loop);
+    return tl__wakeup_next(runtime->loop);
 }
 
 /* --- posts -------------------------------------------------------------- */

@@ -215,7 +215,7 @@ static int configure(tl_runtime *rt)
     if (config->flags & TL_KEEP_RUNNING)
         tl_loop_hold(loop, 1);
     tl__memory_limit(&rt->memory, rt->L, d, config->max_memory);
-    return tl__outside_begin(loop);
+    return tl__wakeup_begin(loop);
 }
 
 static int read_config(tl_runtime *rt, const tl_config *config)

@@ -6,7 +6,7 @@
 #include <lua.h>
 #include <pthread.h>
 
-#include "lua/callbacks.h"
+#include "lua/state.h"
 #include "loop/loop.h"
 #include "embed/memory.h"
 #include "loop/posts.h"

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loop/kinds.h"
 #include "loop/wakeup.h"
 
 static void leave(tl_loop *loop, tl_handle *handle)
@@ -62,13 +63,6 @@ int tl__descriptor_interest(tl_loop *loop, tl_id id, tl_handle *handle,
     return 0;
 }
 
-void tl__hold(tl_loop *loop, tl_id id)
-{
-    tl_handle *handle = tl_handles_find(&loop->handles, id.slot, id.generation);
-    if (handle != NULL)
-        handle->flags |= TL_FLAG_BUSY;
-}
-
 void tl__descriptor_forget(tl_loop *loop, tl_id id, tl_handle *handle)
 {
     if (!(handle->where & TL_IN_POLLER))
@@ -100,8 +94,9 @@ int tl_descriptor_taken(tl_loop *loop, int fd)
     if (fd < 0 || (uint32_t)fd >= loop->taker_count)
         return 0;
     const tl_handle *handle = tl_handles_peek(&loop->handles, loop->takers[fd]);
-    return handle != NULL && handle->kind >= TL_STREAM &&
-           handle->kind <= TL_DATAGRAM && handle->at.watch.fd == fd;
+    return handle != NULL && handle->kind != TL_FREE &&
+           tl__kind_of(loop, handle)->owns_descriptor &&
+           handle->at.watch.fd == fd;
 }
 
 int tl__agenda_reserve(tl_agenda *agenda, size_t live)
@@ -131,5 +126,5 @@ void tl__post(tl_loop *loop, tl_id id, tl_handle *handle)
         return;
     handle->where |= TL_POSTED;
     tl__agenda_add(&loop->posted, id);
-    tl__outside_work(loop);
+    tl__wakeup_work(loop);
 }

@@ -5,18 +5,11 @@
 
 #include "loop/state.h"
 
-static inline bool tl__has_descriptor(const tl_handle *handle)
-{
-    return handle->kind >= TL_WATCH;
-}
-
 /* Have the descriptor reported for exactly this interest, of TL_READ,
    TL_WRITE and TL_EDGE; for 0 it leaves the poller. A negative errno leaves
    it out of the poller. */
 int tl__descriptor_interest(tl_loop *loop, tl_id id, tl_handle *handle,
                             int interest);
-/* Its callback waits: busy until tl_handle_done. */
-void tl__hold(tl_loop *loop, tl_id id);
 /* It is about to be closed. */
 void tl__descriptor_forget(tl_loop *loop, tl_id id, tl_handle *handle);
 

@@ -3,6 +3,7 @@
 
 #include "loop/descriptor.h"
 #include "loop/handle_ops.h"
+#include "loop/kinds.h"
 #include "loop/wakeup.h"
 
 void tl__set_active(tl_loop *loop, tl_handle *handle, bool active)
@@ -13,7 +14,7 @@ void tl__set_active(tl_loop *loop, tl_handle *handle, bool active)
     if (handle->flags & TL_FLAG_UNREF)
         return;
     loop->active += active ? 1 : (size_t)-1;
-    tl__outside_less(loop);
+    tl__wakeup_less(loop);
 }
 
 void tl__leave_queue(tl_loop *loop, uint32_t slot, tl_handle *handle)
@@ -29,50 +30,59 @@ void tl__leave_queue(tl_loop *loop, uint32_t slot, tl_handle *handle)
 
 int tl_handle_open(tl_loop *loop, tl_id *id, int kind)
 {
+    if (tl_kind_name(loop, kind) == NULL)
+        return -EINVAL;
     return tl_handles_open(&loop->handles, kind, id);
 }
 
-static void end_handle(tl_loop *loop, uint32_t slot, tl_handle *handle)
+void tl__handle_end(tl_loop *loop, tl_id id, tl_handle *handle)
 {
-    tl__leave_queue(loop, slot, handle);
-    tl_handles_close(&loop->handles, slot);
+    tl__leave_queue(loop, id.slot, handle);
+    tl_handles_close(&loop->handles, id.slot);
 }
 
 void tl_handle_close(tl_loop *loop, uint32_t slot, uint32_t generation)
 {
     tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
-    if (handle != NULL && handle->kind <= TL_WATCH) /* sockets have their own */
-        end_handle(loop, slot, handle);
+    tl_id id = {slot, generation};
+    if (handle == NULL)
+        return;
+    if (!tl__has_descriptor(handle)) /* as their rows say, but at less cost */
+        tl__handle_end(loop, id, handle);
+    else
+        tl__kind_of(loop, handle)->drop(loop, id, handle);
 }
 
-/* The callback of a descriptor's handle is over: look at it again. */
-static void release(tl_loop *loop, tl_id id, tl_handle *handle)
+int tl__timed_done(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    handle->flags &= (uint8_t)~TL_FLAG_BUSY;
+    if (handle->where == TL_HELD)
+        tl_timers_again(tl__store_of(loop, handle), id.slot,
+                        handle->at.deadline_ns);
+    if (handle->flags & (TL_FLAG_ACTIVE | TL_FLAG_PAUSED))
+        return 0;
+    tl__handle_end(loop, id, handle);
+    return 1;
+}
+
+/* If the callback waited, look at the descriptor again. */
+int tl__descriptor_done(tl_loop *loop, tl_id id, tl_handle *handle)
 {
     if (handle->flags & TL_FLAG_BUSY)
         tl__post(loop, id, handle);
     handle->flags &= (uint8_t)~TL_FLAG_BUSY;
+    return 0;
 }
 
 int tl_handle_done(tl_loop *loop, uint32_t slot, uint32_t generation)
 {
     tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
+    tl_id id = {slot, generation};
     if (handle == NULL)
         return 0;
-    if (tl__has_descriptor(handle)) {
-        release(loop, (tl_id){slot, generation}, handle);
-        if (handle->kind != TL_WATCH || handle->flags & TL_FLAG_ACTIVE)
-            return 0;
-        end_handle(loop, slot, handle);
-        return 1;
-    }
-    handle->flags &= (uint8_t)~TL_FLAG_BUSY;
-    if (handle->where == TL_HELD)
-        tl_timers_again(tl__store_of(loop, handle), slot,
-                        handle->at.deadline_ns);
-    if (handle->flags & (TL_FLAG_ACTIVE | TL_FLAG_PAUSED))
-        return 0;
-    end_handle(loop, slot, handle);
-    return 1;
+    if (!tl__has_descriptor(handle)) /* as their rows say, but at less cost */
+        return tl__timed_done(loop, id, handle);
+    return tl__kind_of(loop, handle)->done(loop, id, handle);
 }
 
 int tl_handle_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on)
@@ -86,13 +96,13 @@ int tl_handle_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on)
     handle->flags ^= TL_FLAG_UNREF;
     if (handle->flags & TL_FLAG_ACTIVE)
         loop->active += on ? 1 : (size_t)-1;
-    tl__outside_less(loop);
+    tl__wakeup_less(loop);
     return 0;
 }
 
 static void repetition_info(const tl_handle *handle, tl_handle_info *info)
 {
-    const tl_repetition *r = handle->repeat.repetition;
+    const tl_repetition *r = handle->repetition;
     if (handle->flags & TL_FLAG_RECUR)
         info->period = tl__seconds(r->interval_ns);
     info->missed = (double)r->missed;

@@ -10,20 +10,26 @@
 #include "loop/descriptor.h"
 #include "loop/handle_ops.h"
 #include "loop/jumps.h"
+#include "loop/kinds.h"
 #include "loop/wakeup.h"
-#include "net/port.h"
-#include "loop/readiness.h"
 #include "loop/signals.h"
-#include "sys/socket.h"
-#include "net/stream.h"
-#include "loop/watch.h"
 
 /* Pages of handles given back before the C heap is trimmed: 8 MiB. */
 enum { TRIM_PAGES = 256 };
 
 /* --- life --------------------------------------------------------------- */
 
-tl_loop *tl_loop_open(void)
+/* In which group the handles of each kind are counted. */
+static void init_handles(tl_loop *loop)
+{
+    uint8_t groups[TL_KINDS_MOST] = {0};
+    for (int kind = 0; kind < TL_KINDS_MOST; kind++)
+        if (loop->kinds[kind] != NULL)
+            groups[kind] = loop->kinds[kind]->group;
+    tl_handles_init(&loop->handles, groups);
+}
+
+tl_loop *tl_loop_open(const tl_kind *const *kinds)
 {
     tl_loop *loop = calloc(1, sizeof *loop);
     if (loop == NULL)
@@ -34,9 +40,10 @@ tl_loop *tl_loop_open(void)
         errno = -error;
         return NULL;
     }
+    loop->kinds = kinds;
     tl__signals_init(loop);
     tl_clock_init(&loop->clock);
-    tl_handles_init(&loop->handles);
+    init_handles(loop);
     for (int c = 0; c < TL_CLOCKS; c++) {
         tl_timers_init(&loop->timers[c], &loop->handles, c);
         tl_wheel_advance(&loop->timers[c].wheel,
@@ -47,47 +54,25 @@ tl_loop *tl_loop_open(void)
     return loop;
 }
 
-static void dispose(tl_loop *loop, tl_handle *handle)
-{
-    if (handle->kind == TL_STREAM)
-        tl__stream_dispose(loop, handle);
-    else if (handle->kind == TL_DATAGRAM)
-        tl__datagram_dispose(handle);
-    else if (handle->kind == TL_LISTENER)
-        tl_socket_close(handle->at.watch.fd);
-}
-
-static void drop_one(tl_loop *loop, tl_id id, const tl_handle *handle)
-{
-    if (handle->kind == TL_STREAM)
-        tl__stream_drop(loop, id);
-    else if (handle->kind == TL_DATAGRAM)
-        (void)tl_datagram_close(loop, id.slot, id.generation);
-    else if (handle->kind == TL_LISTENER)
-        (void)tl_listener_close(loop, id.slot, id.generation);
-    else if (handle->kind == TL_READINESS)
-        tl_readiness_close(loop, id.slot, id.generation);
-    else
-        tl_handle_close(loop, id.slot, id.generation);
-}
-
 void tl_loop_drop(tl_loop *loop)
 {
     for (uint32_t slot = 0;
          (slot = tl_handles_walk(&loop->handles, slot + 1)) != 0;) {
-        const tl_handle *handle = tl_handles_at(&loop->handles, slot);
-        drop_one(loop, (tl_id){slot, handle->generation}, handle);
+        tl_handle *handle = tl_handles_at(&loop->handles, slot);
+        tl_id id = {slot, handle->generation};
+        tl__kind_of(loop, handle)->drop(loop, id, handle);
     }
 }
 
 void tl_loop_close(tl_loop *loop)
 {
-    if (!tl_poller_forked(&loop->poller)) /* the parent sends what it queued */
-        tl__streams_flush(loop);
-    (void)tl_standard_end(loop);
+    for (int kind = 0; kind < TL_KINDS_MOST; kind++)
+        if (loop->kinds[kind] != NULL)
+            loop->kinds[kind]->finish(loop);
     for (uint32_t slot = 0;
          (slot = tl_handles_walk(&loop->handles, slot + 1)) != 0;) {
-        dispose(loop, tl_handles_at(&loop->handles, slot));
+        tl_handle *handle = tl_handles_at(&loop->handles, slot);
+        tl__kind_of(loop, handle)->dispose(loop, handle);
         tl_handles_close(&loop->handles, slot);
     }
     tl_buffer_pool_free(&loop->pool);
@@ -149,25 +134,9 @@ static void collect_due(tl_loop *loop)
     for (size_t i = 0; i < found; i++) {
         const tl_handle *handle = tl_handles_at(&loop->handles, slots[i]);
         if (handle->flags & TL_FLAG_REPEATED) /* read when it begins */
-            __builtin_prefetch(handle->repeat.repetition);
+            __builtin_prefetch(handle->repetition);
         add_event(loop, (tl_id){slots[i], handle->generation}, 0);
     }
-}
-
-/* Have a new poller report a handle; a watch on the next turn, when one whose
-   descriptor is closed can be told so. */
-static void renew_one(tl_loop *loop, tl_id id, tl_handle *handle)
-{
-    if (handle->kind == TL_WATCH)
-        tl__post(loop, id, handle);
-    else if (handle->kind == TL_STREAM)
-        tl__stream_renew(loop, id, handle);
-    else if (handle->kind == TL_DATAGRAM)
-        tl__datagram_renew(loop, id, handle);
-    else if (handle->kind == TL_READINESS)
-        tl__readiness_renew(loop, id, handle);
-    else
-        tl__listener_renew(loop, id, handle);
 }
 
 /* A descriptor was closed behind our back, but a duplicate of it keeps it in
@@ -184,7 +153,7 @@ static int renew_poller(tl_loop *loop)
             continue;
         tl_id id = {slot, handle->generation};
         tl__descriptor_forget(loop, id, handle);
-        renew_one(loop, id, handle);
+        tl__kind_of(loop, handle)->renew(loop, id, handle);
     }
     return error;
 }
@@ -202,10 +171,8 @@ static void collect_posted(tl_loop *loop)
         if (handle == NULL)
             continue;
         handle->where &= (uint16_t)~TL_POSTED;
-        int ready = 0;
-        if (handle->kind == TL_WATCH)
-            ready = tl__watch_renew(loop, id, handle);
-        if (handle->kind != TL_WATCH || ready)
+        int ready;
+        if (tl__kind_of(loop, handle)->posted(loop, id, handle, &ready))
             add_event(loop, id, ready);
     }
     posted->count -= most;
@@ -346,7 +313,7 @@ int tl_loop_collect(tl_loop *loop)
 static bool begin_tick(tl_loop *loop, uint32_t slot, tl_handle *handle,
                        int64_t late_ns)
 {
-    tl_repetition *r = handle->repeat.repetition;
+    tl_repetition *r = handle->repetition;
     int64_t due_ns = handle->at.deadline_ns, next_ns;
     int64_t missed = late_ns / r->interval_ns;
     if (__builtin_mul_overflow(missed + 1, r->interval_ns, &next_ns))
@@ -390,7 +357,7 @@ static bool begin_timer(tl_loop *loop, uint32_t slot, tl_handle *handle)
         tl__set_active(loop, handle, false);
     }
     if (handle->flags & TL_FLAG_REPEATED)
-        note_run(handle->repeat.repetition, due_ns);
+        note_run(handle->repetition, due_ns);
     handle->late_s = (float)tl__seconds(late_ns);
     handle->flags |= TL_FLAG_BUSY;
     loop->fired += handle->kind == TL_TIMER;

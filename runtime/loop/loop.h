@@ -10,8 +10,10 @@
 /* Outcome of tl_loop_collect besides a negative errno. */
 enum { TL_COLLECTED = 0, TL_NOTHING_LEFT = 1 };
 
-/* NULL with errno set when memory or descriptors are lacking. */
-tl_loop *tl_loop_open(void);
+/* A loop for handles of these kinds: TL_KINDS_MOST rows by number, NULL where
+   there is no such kind, which live as long as the loop. NULL with errno set
+   when memory or descriptors are lacking. */
+tl_loop *tl_loop_open(const struct tl_kind *const *kinds);
 void tl_loop_close(tl_loop *loop);
 
 /* Wait, if need be, and fill the batch, which must be used up. The batch may

@@ -8,6 +8,7 @@
 
 #include "loop/descriptor.h"
 #include "loop/handle_ops.h"
+#include "loop/kinds.h"
 #include "base/remaining.h"
 #include "loop/waiter.h"
 
@@ -27,7 +28,7 @@ int tl_readiness_open(tl_loop *loop, tl_id *id, int fd)
     tl_handle *handle = tl_handles_at(&loop->handles, id->slot);
     handle->at.watch.fd = fd;
     handle->at.watch.interest = 0;
-    handle->repeat.waiter = (tl_id){0, 0};
+    handle->waiter = (tl_id){0, 0};
     return 0;
 }
 
@@ -39,7 +40,7 @@ int tl_readiness_await(tl_loop *loop, uint32_t slot, uint32_t generation,
     tl_handle *handle = find(loop, id);
     if (handle == NULL)
         return -EBADF;
-    if (tl__waits(loop, handle->repeat.waiter))
+    if (tl__waits(loop, handle->waiter))
         return -EBUSY;
     tl_handle *wait =
         tl_handles_find(&loop->handles, waiter_slot, waiter_generation);
@@ -48,20 +49,23 @@ int tl_readiness_await(tl_loop *loop, uint32_t slot, uint32_t generation,
     int error = tl__descriptor_interest(loop, id, handle, interest);
     if (error)
         return error;
-    handle->repeat.waiter = (tl_id){waiter_slot, waiter_generation};
+    handle->waiter = (tl_id){waiter_slot, waiter_generation};
     tl__set_active(loop, wait, true); /* it keeps the loop running */
     return 0;
+}
+
+static void end(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    tl__wake_waiter(loop, &handle->waiter);
+    tl__handle_end(loop, id, handle);
 }
 
 void tl_readiness_close(tl_loop *loop, uint32_t slot, uint32_t generation)
 {
     tl_id id = {slot, generation};
     tl_handle *handle = find(loop, id);
-    if (handle == NULL)
-        return;
-    tl__wake_waiter(loop, &handle->repeat.waiter);
-    tl__leave_queue(loop, slot, handle);
-    tl_handles_close(&loop->handles, slot);
+    if (handle != NULL)
+        end(loop, id, handle);
 }
 
 tl_id tl__readiness_take(tl_loop *loop, tl_id id)
@@ -70,18 +74,26 @@ tl_id tl__readiness_take(tl_loop *loop, tl_id id)
     tl_id waiter = {0, 0};
     if (handle == NULL)
         return waiter;
-    if (tl__waits(loop, handle->repeat.waiter))
-        waiter = handle->repeat.waiter;
+    if (tl__waits(loop, handle->waiter))
+        waiter = handle->waiter;
     else
         (void)tl__descriptor_interest(loop, id, handle, 0);
-    handle->repeat.waiter = (tl_id){0, 0};
+    handle->waiter = (tl_id){0, 0};
     return waiter;
 }
 
-void tl__readiness_renew(tl_loop *loop, tl_id id, tl_handle *handle)
-{
-    tl__post(loop, id, handle);
-}
+const tl_kind tl__readiness_kind = {
+    .name = "readiness",
+    .noun = "descriptor",
+    .group = TL_GROUP_DESCRIPTORS,
+    .finish = tl__nothing_to_finish,
+    .dispose = tl__nothing_to_dispose, /* the descriptor is the script's */
+    .drop = end,
+    .hold = tl__nothing_to_hold, /* it has no callback */
+    .done = tl__descriptor_done,
+    .posted = tl__kind_posted,
+    .renew = tl__post, /* the task that waits has to look for itself */
+};
 
 int tl_descriptor_duplicate(int fd)
 {

@@ -8,7 +8,5 @@
 /* Its descriptor is ready: who is to be resumed, taken off it; slot 0 when
    nobody waits, and then the poller reports it no more. */
 tl_id tl__readiness_take(tl_loop *loop, tl_id id);
-/* Back into a new poller: who waits has to look for itself. */
-void tl__readiness_renew(tl_loop *loop, tl_id id, tl_handle *handle);
 
 #endif

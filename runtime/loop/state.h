@@ -53,6 +53,7 @@ typedef struct tl_signals {
 
 struct tl_loop {
     tl_shared shared;
+    const struct tl_kind *const *kinds; /* by number, kinds.h */
     tl_handles handles;
     tl_timers timers[TL_CLOCKS];
     tl_clock clock;
@@ -72,6 +73,7 @@ struct tl_loop {
     tl_agenda posted;       /* sockets to be looked at on the next turn */
     tl_agenda dirty; /* connections with bytes to send after the callback */
     size_t streams;
+    size_t socket_bytes;          /* what sockets have beside their handles */
     struct tl_borrowed *borrowed; /* standard streams; NULL until one is used */
     bool lent; /* a child has some of them: their descriptions stay blocking */
     tl_buffer_pool pool;

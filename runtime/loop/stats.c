@@ -1,10 +1,10 @@
 /* Statistics of a loop: counters and lateness, see timerlua_abi.h. */
-#include "net/stream.h"
+#include "loop/state.h"
 
 void tl_loop_stats_get(tl_loop *loop, tl_loop_stats *stats)
 {
-    size_t bytes = sizeof *loop + tl_handles_bytes(&loop->handles) +
-                   loop->streams * sizeof(tl_stream);
+    size_t bytes =
+        sizeof *loop + tl_handles_bytes(&loop->handles) + loop->socket_bytes;
     for (int c = 0; c < TL_CLOCKS; c++)
         bytes += tl_timers_bytes(&loop->timers[c]);
     *stats = (tl_loop_stats){

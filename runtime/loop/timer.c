@@ -18,7 +18,7 @@ static int queue_until(tl_loop *loop, uint32_t slot, tl_handle *handle,
     tl__set_active(loop, handle, true);
     loop->armed += handle->kind == TL_TIMER;
     if (loop->away)
-        tl__outside_deadline(loop, handle->flags & TL_CLOCK_MASK, deadline_ns);
+        tl__wakeup_deadline(loop, handle->flags & TL_CLOCK_MASK, deadline_ns);
     return 0;
 }
 
@@ -30,12 +30,12 @@ static int repeats(tl_handle *handle)
     tl_repetition *repetition = calloc(1, sizeof *repetition);
     if (repetition == NULL)
         return -ENOMEM;
-    repetition->interval_ns = handle->repeat.interval_ns;
+    repetition->interval_ns = handle->interval_ns;
     if (handle->flags & TL_FLAG_BUSY) {
         repetition->runs = 1;
         repetition->due_ns = handle->at.deadline_ns;
     }
-    handle->repeat.repetition = repetition;
+    handle->repetition = repetition;
     handle->flags |= TL_FLAG_REPEATED;
     return 0;
 }
@@ -48,7 +48,7 @@ static int start(tl_loop *loop, tl_id *id, int kind, int64_t deadline_ns,
         return error;
     tl_handle *handle = tl_handles_at(&loop->handles, id->slot);
     handle->flags = (uint8_t)(options & (TL_CLOCK_MASK | TL_FLAG_UNREF));
-    handle->repeat.interval_ns = interval_ns;
+    handle->interval_ns = interval_ns;
     if (options & TL_RECUR)
         error = tl_timer_period(loop, id->slot, id->generation, interval_ns);
     if (error == 0)
@@ -98,9 +98,8 @@ int tl_timer_start(tl_loop *loop, tl_id *id, int64_t first_ns,
 
 static int64_t interval_of(const tl_handle *handle)
 {
-    return handle->flags & TL_FLAG_REPEATED
-               ? handle->repeat.repetition->interval_ns
-               : handle->repeat.interval_ns;
+    return handle->flags & TL_FLAG_REPEATED ? handle->repetition->interval_ns
+                                            : handle->interval_ns;
 }
 
 /* The reading of the monotonic clock is taken before the handle is touched:
@@ -153,7 +152,7 @@ int tl_timer_period(tl_loop *loop, uint32_t slot, uint32_t generation,
     int error = repeats(handle);
     if (error)
         return error;
-    handle->repeat.repetition->interval_ns = period_ns;
+    handle->repetition->interval_ns = period_ns;
     handle->flags |= TL_FLAG_RECUR;
     return 0;
 }
@@ -176,7 +175,7 @@ int tl_timer_cancel(tl_loop *loop, uint32_t slot, uint32_t generation)
 double tl_timer_deadline(tl_loop *loop, uint32_t slot, uint32_t generation)
 {
     tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
-    if (handle == NULL || handle->kind == TL_WATCH ||
+    if (handle == NULL || tl__has_descriptor(handle) ||
         !(handle->flags & TL_FLAG_ACTIVE))
         return NAN;
     return tl__seconds(handle->at.deadline_ns);

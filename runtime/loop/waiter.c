@@ -26,6 +26,6 @@ bool tl__give_way(tl_loop *loop, int fd)
         return false;
     (void)tl__descriptor_interest(loop, (tl_id){slot, handle->generation},
                                   handle, 0);
-    tl__wake_waiter(loop, &handle->repeat.waiter);
+    tl__wake_waiter(loop, &handle->waiter);
     return true;
 }

@@ -1,9 +1,9 @@
-/* Waking: see wakeup.h. */
+/* The wake-up: see wakeup.h. */
 #include "loop/wakeup.h"
 
 #include <errno.h>
 
-void tl__outside_signal(tl_loop *loop)
+void tl__wakeup_signal(tl_loop *loop)
 {
     if (loop->signalled)
         return;
@@ -11,10 +11,10 @@ void tl__outside_signal(tl_loop *loop)
     tl_poller_wake(&loop->poller);
 }
 
-void tl__outside_deadline(tl_loop *loop, int clock, int64_t deadline_ns)
+void tl__wakeup_deadline(tl_loop *loop, int clock, int64_t deadline_ns)
 {
     if (loop->clock.is_virtual) {
-        tl__outside_signal(loop);
+        tl__wakeup_signal(loop);
         return;
     }
     /* What is set may be later than the next deadline by the slack. */
@@ -23,7 +23,7 @@ void tl__outside_deadline(tl_loop *loop, int clock, int64_t deadline_ns)
         return;
     /* no timerfd for this clock to be had: the next step tells why */
     if (tl_poller_set_deadline(&loop->poller, clock, deadline_ns) != 0)
-        tl__outside_signal(loop);
+        tl__wakeup_signal(loop);
 }
 
 int tl__set_deadlines(tl_loop *loop)
@@ -70,19 +70,19 @@ static bool has_leftovers(tl_loop *loop)
     return loop->batch_next < loop->batch_count;
 }
 
-int tl__outside_begin(tl_loop *loop)
+int tl__wakeup_begin(tl_loop *loop)
 {
     if (tl_poller_forked(&loop->poller))
         return -ECHILD;
     loop->away = true;
     if (has_leftovers(loop)) {
-        tl__outside_signal(loop);
+        tl__wakeup_signal(loop);
         return 1;
     }
     return loop->clock.is_virtual ? 0 : tl__set_deadlines(loop);
 }
 
-int64_t tl__outside_next(tl_loop *loop)
+int64_t tl__wakeup_next(tl_loop *loop)
 {
     int64_t least_ns = -1, next_ns;
     if (loop->batch_next < loop->batch_count || has_leftovers(loop))
@@ -105,11 +105,11 @@ void tl_loop_hold(tl_loop *loop, int on)
         return;
     loop->held = !!on;
     loop->active += on ? 1 : (size_t)-1;
-    tl__outside_less(loop);
+    tl__wakeup_less(loop);
 }
 
 void tl_loop_stop(tl_loop *loop)
 {
     loop->shared.stopped = 1;
-    tl__outside_work(loop);
+    tl__wakeup_work(loop);
 }

@@ -1,20 +1,12 @@
 /* Watched descriptors: see timerlua_abi.h. */
-#include "loop/watch.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "loop/descriptor.h"
 #include "loop/handle_ops.h"
+#include "loop/kinds.h"
 #include "loop/waiter.h"
-
-/* What the script wants, while the poller's interest may be less: a watch
-   reports nothing while its callback waits. */
-static uint32_t *wanted(tl_handle *handle)
-{
-    return &handle->order; /* not needed for order: no timer */
-}
 
 /* A place where tasks wait for the same descriptor gives way. */
 static int enter(tl_loop *loop, tl_id id, tl_handle *handle, int interest)
@@ -35,7 +27,7 @@ int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest)
     tl_handle *handle = tl_handles_at(&loop->handles, id->slot);
     handle->at.watch.fd = fd;
     handle->at.watch.interest = 0;
-    *wanted(handle) = (uint32_t)interest;
+    handle->wanted = (uint32_t)interest;
     error = enter(loop, *id, handle, interest);
     if (error)
         tl_handles_close(&loop->handles, id->slot);
@@ -44,25 +36,47 @@ int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest)
     return error;
 }
 
-void tl__watch_hold(tl_loop *loop, tl_id id)
+static void hold(tl_loop *loop, tl_id id, tl_handle *handle)
 {
-    tl_handle *handle = tl_handles_find(&loop->handles, id.slot, id.generation);
-    if (handle == NULL)
-        return;
     handle->flags |= TL_FLAG_BUSY;
     (void)tl__descriptor_interest(loop, id, handle, 0);
 }
 
-int tl__watch_renew(tl_loop *loop, tl_id id, tl_handle *handle)
+/* One that was cancelled in its own callback ends with it. */
+static int done(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    (void)tl__descriptor_done(loop, id, handle);
+    if (handle->flags & TL_FLAG_ACTIVE)
+        return 0;
+    tl__handle_end(loop, id, handle);
+    return 1;
+}
+
+/* Back into the poller, after a hold or with a new poller. Told is only that
+   the descriptor has been closed. */
+static bool posted(tl_loop *loop, tl_id id, tl_handle *handle, int *ready)
 {
     if (!(handle->flags & TL_FLAG_ACTIVE) || handle->flags & TL_FLAG_BUSY)
-        return 0;
-    int interest = (int)*wanted(handle);
-    if (enter(loop, id, handle, interest) == 0)
-        return 0;
+        return false;
+    if (enter(loop, id, handle, (int)handle->wanted) == 0)
+        return false;
     tl__set_active(loop, handle, false); /* nothing will ever come */
-    return TL_ERROR;
+    *ready = TL_ERROR;
+    return true;
 }
+
+const tl_kind tl__watch_kind = {
+    .name = "watch",
+    .noun = "watch",
+    .group = TL_GROUP_DESCRIPTORS,
+    .finish = tl__nothing_to_finish,
+    .dispose = tl__nothing_to_dispose, /* the descriptor is the script's */
+    .drop = tl__handle_end,
+    .hold = hold,
+    .done = done,
+    .posted = posted,
+    .renew = tl__post,
+};
 
 void tl_watch_close(tl_loop *loop, uint32_t slot, uint32_t generation)
 {

@@ -3,14 +3,63 @@
 
 #include <errno.h>
 
+#include "lua/anchors.h"
+#include "lua/coroutines.h"
 #include "lua/protected.h"
-#include "net/port.h"
+#include "net/datagram.h"
+#include "net/listener.h"
 #include "loop/readiness.h"
 #include "net/stream.h"
 
 /* Receives from one connection before others get their turn. An edge is told
    once, so more is taken then; what is still left is posted. */
 enum { READS_LEVEL = 2, READS_EDGE = 16 };
+
+/* --- timers, tasks and watches ------------------------------------------- */
+
+/* Push what is anchored for a handle; one that has nothing ends, for memory was
+   lacking when it was started. */
+static bool push_or_end(tl_dispatcher *d, lua_State *L, tl_id id)
+{
+    if (tl__push_anchor(L, id.slot))
+        return true;
+    tl_handle_close(d->loop, id.slot, id.generation);
+    return false;
+}
+
+/* The same for a handle that is over as soon as its event comes. */
+static bool push_and_end(tl_dispatcher *d, lua_State *L, tl_id id)
+{
+    if (!push_or_end(d, L, id))
+        return false;
+    tl_handle_close(d->loop, id.slot, id.generation);
+    tl__forget_anchor(L, id.slot);
+    return true;
+}
+
+void tl__deliver_timer(tl_dispatcher *d, lua_State *L, const tl_event *event)
+{
+    if (push_or_end(d, L, event->id))
+        tl__start(d, L, event, TL_TIMER);
+}
+
+void tl__deliver_watch(tl_dispatcher *d, lua_State *L, const tl_event *event)
+{
+    if (push_or_end(d, L, event->id))
+        tl__start(d, L, event, TL_WATCH);
+}
+
+void tl__deliver_task(tl_dispatcher *d, lua_State *L, const tl_event *event)
+{
+    if (push_and_end(d, L, event->id))
+        tl__start(d, L, event, TL_TASK);
+}
+
+void tl__deliver_sleep(tl_dispatcher *d, lua_State *L, const tl_event *event)
+{
+    if (push_and_end(d, L, event->id))
+        tl__resume(d, L, event);
+}
 
 /* --- connections -------------------------------------------------------- */
 
@@ -81,6 +130,11 @@ static void run_stream(tl_dispatcher *d, lua_State *L, tl_id id, int ready)
     tl__stream_settle(d->loop, id, ready, !wanted);
 }
 
+void tl__deliver_stream(tl_dispatcher *d, lua_State *L, const tl_event *event)
+{
+    run_stream(d, L, event->id, event->ready);
+}
+
 /* --- listeners ---------------------------------------------------------- */
 
 /* Errors of the connection that was to be accepted, not of the listener:
@@ -125,8 +179,9 @@ static void tell_accepted(tl_dispatcher *d, lua_State *L, tl_id listener,
     tl__streams_flush(d->loop);
 }
 
-static void run_listener(tl_dispatcher *d, lua_State *L, tl_id listener)
+void tl__deliver_listener(tl_dispatcher *d, lua_State *L, const tl_event *event)
 {
+    tl_id listener = event->id;
     int most = tl__listener_burst(d->loop, listener), accepted = 0;
     int status = 0;
     while (accepted < most && status != -EAGAIN) {
@@ -183,9 +238,10 @@ static int serve_datagram(tl_dispatcher *d, lua_State *L, tl_id id,
     return what != 0;
 }
 
-static void run_datagram(tl_dispatcher *d, lua_State *L, tl_id id, int ready)
+void tl__deliver_datagram(tl_dispatcher *d, lua_State *L, const tl_event *event)
 {
-    int most = tl__datagram_begin(d->loop, id, ready), taken = 0;
+    tl_id id = event->id;
+    int most = tl__datagram_begin(d->loop, id, event->ready), taken = 0;
     const tl_shared *shared = &d->loop->shared;
     tl_id reader = tl__datagram_reader(d->loop, id);
     if (reader.slot != 0)
@@ -200,27 +256,15 @@ static void run_datagram(tl_dispatcher *d, lua_State *L, tl_id id, int ready)
             taken++;
             tell_datagram(d, L, id, what, views, status);
         }
-    tl__datagram_settle(d->loop, id, ready, taken, most);
+    tl__datagram_settle(d->loop, id, event->ready, taken, most);
 }
 
 /* --- the script's own descriptors --------------------------------------- */
 
-static void run_readiness(tl_dispatcher *d, lua_State *L, tl_id id)
+void tl__deliver_readiness(tl_dispatcher *d, lua_State *L,
+                           const tl_event *event)
 {
-    tl_id waiter = tl__readiness_take(d->loop, id);
+    tl_id waiter = tl__readiness_take(d->loop, event->id);
     if (waiter.slot != 0 && tl__takes_values(L, waiter))
         tl__wake_with(d, L, waiter, NULL, 0);
-}
-
-void tl__deliver(tl_dispatcher *d, lua_State *L, const tl_event *event,
-                 int kind)
-{
-    if (kind == TL_STREAM)
-        run_stream(d, L, event->id, event->ready);
-    else if (kind == TL_LISTENER)
-        run_listener(d, L, event->id);
-    else if (kind == TL_DATAGRAM)
-        run_datagram(d, L, event->id, event->ready);
-    else
-        run_readiness(d, L, event->id);
 }

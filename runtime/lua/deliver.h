@@ -1,11 +1,17 @@
-/* Delivery: what sockets have to tell, as calls of the script's functions. */
+/* Delivery: what the events of each kind of handle have the script run. Listed
+   in kinds.c. */
 #ifndef TL_DELIVER_H
 #define TL_DELIVER_H
 
-#include "lua/callbacks.h"
+#include "lua/kinds.h"
 
-/* Handle an event of a TL_STREAM, TL_LISTENER or TL_DATAGRAM. */
-void tl__deliver(tl_dispatcher *d, lua_State *L, const tl_event *event,
-                 int kind);
+tl_delivery tl__deliver_timer;
+tl_delivery tl__deliver_sleep;
+tl_delivery tl__deliver_task;
+tl_delivery tl__deliver_watch;
+tl_delivery tl__deliver_stream;
+tl_delivery tl__deliver_listener;
+tl_delivery tl__deliver_datagram;
+tl_delivery tl__deliver_readiness;
 
 #endif

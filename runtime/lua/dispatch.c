@@ -5,8 +5,12 @@
 #include <lauxlib.h>
 #include <stdio.h>
 
+#include "lua/anchors.h"
 #include "lua/deliver.h"
+#include "lua/hooks.h"
 #include "lua/hosted.h"
+#include "lua/module.h"
+#include "lua/protected.h"
 #include "loop/jumps.h"
 #include "loop/loop.h"
 #include "loop/posts.h"
@@ -37,29 +41,12 @@ static void reclaim_pages(tl_dispatcher *d, lua_State *L)
 static void run_event(tl_dispatcher *d, lua_State *L, const tl_event *event,
                       int kind)
 {
-    uint32_t slot = event->id.slot;
     if (d->natives.page_count > 0 && tl__hosted_event(d, event, kind))
         return;
-    if (kind >= TL_STREAM) {
-        tl__deliver(d, L, event, kind);
-        lua_settop(L, TL_ANCHORS_INDEX);
-        return;
-    }
-    if (!tl__push_anchor(L, slot)) {
-        tl_handle_close(d->loop, slot, event->id.generation);
-        return;
-    }
-    if (kind == TL_TIMER || kind == TL_WATCH) {
-        tl__start(d, L, event, kind);
-    } else {
-        /* a task's start and a wait are over as soon as they begin */
-        tl_handle_close(d->loop, slot, event->id.generation);
-        tl__forget_anchor(L, slot);
-        if (kind == TL_SLEEP)
-            tl__resume(d, L, event);
-        else
-            tl__start(d, L, event, kind);
-    }
+    if (kind == TL_TIMER) /* as its row says, but at less cost */
+        tl__deliver_timer(d, L, event);
+    else
+        d->deliveries[kind](d, L, event);
     lua_settop(L, TL_ANCHORS_INDEX);
 }
 

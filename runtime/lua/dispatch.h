@@ -2,7 +2,7 @@
 #ifndef TL_DISPATCH_H
 #define TL_DISPATCH_H
 
-#include "lua/callbacks.h"
+#include "lua/state.h"
 
 /* core.run(): turns until nothing is left to wait for, or a callback ends the
    run through the shared flags. Pushes whether it was the former. */

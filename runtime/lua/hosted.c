@@ -4,8 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lua/protected.h"
+#include "check.h"
+#include "loop/kinds.h"
 #include "loop/posts.h"
+#include "lua/anchors.h"
+#include "lua/hooks.h"
+#include "lua/protected.h"
 
 /* Real time, also while the loop's is virtual. */
 int64_t tl__hosted_begin(void)
@@ -27,13 +31,14 @@ bool tl__hosted_event(tl_dispatcher *d, const tl_event *event, int kind)
     if (found == NULL)
         return false;
     tl_native native = *found; /* it may be cancelled, and its page go */
-    if (kind == TL_WATCH)
+    if (kind == TL_WATCH) {
         native.function.watch(d->runtime, name_of(id), native.fd, event->ready,
                               native.argument);
-    else
-        native.function.timer(d->runtime, name_of(id), native.argument);
-    if (kind == TL_TIMER &&
-        tl_handle_done(d->loop, id.slot, id.generation) != 0)
+        return true;
+    }
+    TL_CHECK(kind == TL_TIMER, "a C function of neither a timer nor a watch");
+    native.function.timer(d->runtime, name_of(id), native.argument);
+    if (tl_handle_done(d->loop, id.slot, id.generation) != 0)
         tl_natives_remove(&d->natives, id);
     return true;
 }
@@ -78,15 +83,6 @@ void tl__hosted_posts(tl_dispatcher *d, lua_State *L)
     tl_ring_give_back(&d->posts->ring);
 }
 
-static const char *kind_name(int kind)
-{
-    static const char *const names[] = {"handle",   "timer",     "task",
-                                        "task",     "watch",     "connection",
-                                        "listener", "UDP socket"};
-    return kind >= 0 && kind < (int)(sizeof names / sizeof *names) ? names[kind]
-                                                                   : names[0];
-}
-
 /* Where a task that waits is, in the script's code. */
 static void find_script(lua_State *co, lua_Debug *info)
 {
@@ -104,8 +100,9 @@ void tl__hosted_name(tl_dispatcher *d, lua_State *L, const tl_event *event,
 {
     int top = lua_gettop(L);
     lua_Debug info = {0};
+    const char *noun = d->loop->kinds[kind]->noun;
     if (tl_natives_find(&d->natives, event->id) != NULL) {
-        (void)snprintf(text, size, "a %s of C", kind_name(kind));
+        (void)snprintf(text, size, "a %s of C", noun);
         return;
     }
     if (tl__push_anchor(L, event->id.slot)) {
@@ -119,7 +116,7 @@ void tl__hosted_name(tl_dispatcher *d, lua_State *L, const tl_event *event,
         }
     }
     (void)snprintf(text, size, info.linedefined > 0 ? "a %s (%s:%d)" : "a %s",
-                   kind_name(kind), info.short_src, info.linedefined);
+                   noun, info.short_src, info.linedefined);
     lua_settop(L, top);
 }
 

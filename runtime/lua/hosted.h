@@ -4,7 +4,7 @@
 #ifndef TL_HOSTED_H
 #define TL_HOSTED_H
 
-#include "lua/callbacks.h"
+#include "lua/state.h"
 
 /* Run an event whose handle has a C function; false when it has none. */
 bool tl__hosted_event(tl_dispatcher *d, const tl_event *event, int kind);

@@ -10,6 +10,7 @@
 
 #include "abi_text.h" /* generated: timerlua_abi.h as a string */
 #include "lua/dispatch.h"
+#include "lua/kinds.h"
 #include "lua/protected.h"
 #include "loop/loop.h"
 
@@ -115,7 +116,8 @@ static tl_dispatcher *new_dispatcher(lua_State *L)
     lua_pushcfunction(L, collect);
     lua_setfield(L, -2, "__gc");
     lua_setmetatable(L, -2);
-    d->loop = tl_loop_open();
+    d->deliveries = tl__deliveries;
+    d->loop = tl_loop_open(tl__kinds);
     if (d->loop == NULL)
         luaL_error(L, "timerlua: opening the loop: %s (%s)",
                    tl_error_text(errno), tl_error_name(errno));
@@ -132,7 +134,7 @@ static tl_dispatcher *new_dispatcher(lua_State *L)
     d->anchors_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_newtable(L);
     d->hooks_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    tl__finalizers_init(d, L);
+    tl__protected_init(d, L);
     tl__dispatch_init(d, L);
     return d;
 }

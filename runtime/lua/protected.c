@@ -30,7 +30,7 @@ static int ask_collect(lua_State *L)
     return 0;
 }
 
-void tl__finalizers_init(tl_dispatcher *d, lua_State *L)
+void tl__protected_init(tl_dispatcher *d, lua_State *L)
 {
     static const lua_CFunction asks[TL_ASKS] = {
         [TL_ASK_THREAD] = ask_thread,
@@ -100,4 +100,10 @@ void tl__collect(tl_dispatcher *d, lua_State *L)
 {
     tl__ask(d, L, TL_ASK_COLLECT);
     lua_pop(L, 1);
+}
+
+void tl__collect_after(tl_dispatcher *d, lua_State *L)
+{
+    d->collect = false;
+    tl__collect(d, L);
 }

@@ -6,16 +6,18 @@
 #ifndef TL_PROTECTED_H
 #define TL_PROTECTED_H
 
-#include "lua/callbacks.h"
+#include "lua/state.h"
 
 /* Prepare for what follows: once, where errors may still be raised. */
-void tl__finalizers_init(tl_dispatcher *d, lua_State *L);
+void tl__protected_init(tl_dispatcher *d, lua_State *L);
 /* Push what is asked for, TL_ASK_...; out of memory is raised. */
 void tl__ask(tl_dispatcher *d, lua_State *L, int what);
 void tl__push_bytes(tl_dispatcher *d, lua_State *L, const char *bytes,
                     size_t length);
 void tl__push_traceback(tl_dispatcher *d, lua_State *L, lua_State *co);
 void tl__collect(tl_dispatcher *d, lua_State *L);
+/* When d->collect says so and nothing holds the coroutine any more. */
+void tl__collect_after(tl_dispatcher *d, lua_State *L);
 /* Where a finalizer raises an error while compiled code is left, LuaJIT 2.1
    itself crashes, as plain luajit shows. A script that has done so once is
    interpreted from then on. */

@@ -1,4 +1,4 @@
-/* Datagram sockets: see timerlua_abi.h and port.h.
+/* Datagram sockets: see timerlua_abi.h and datagram.h.
 
    Nothing is queued here: what nobody takes stays in the kernel, what the
    kernel does not take is the sender's again. Datagrams are received one by
@@ -12,7 +12,8 @@
 
 #include "loop/descriptor.h"
 #include "loop/handle_ops.h"
-#include "net/port.h"
+#include "loop/kinds.h"
+#include "net/datagram.h"
 #include "sys/socket.h"
 #include "loop/waiter.h"
 
@@ -38,7 +39,7 @@ static tl_datagram *find(const tl_loop *loop, tl_id id, tl_handle **handle)
         tl_poller_forked(&loop->poller)) /* its socket is the parent's */
         return NULL;
     *handle = found;
-    return found->repeat.datagram;
+    return found->datagram;
 }
 
 /* --- waiting ------------------------------------------------------------ */
@@ -96,11 +97,6 @@ static void update(tl_loop *loop, tl_id id, tl_handle *handle, tl_datagram *s,
     int error = tl__descriptor_interest(loop, id, handle, interest);
     if (error)
         fail(loop, id, handle, s, error);
-}
-
-void tl__datagram_renew(tl_loop *loop, tl_id id, tl_handle *handle)
-{
-    update(loop, id, handle, handle->repeat.datagram, TL_READ);
 }
 
 int tl_datagram_await(tl_loop *loop, uint32_t slot, uint32_t generation,
@@ -202,8 +198,9 @@ int tl_datagram_start(tl_loop *loop, tl_id *id, int fd, int flowing)
     tl_handle *handle = tl_handles_at(&loop->handles, id->slot);
     handle->at.watch.fd = fd;
     handle->at.watch.interest = 0;
-    handle->repeat.datagram = s;
-    handle->order = 1;
+    handle->datagram = s;
+    handle->burst = 1;
+    loop->socket_bytes += sizeof *s;
     update(loop, *id, handle, s, 0);
     return 0;
 }
@@ -250,12 +247,13 @@ int tl_datagram_connect(tl_loop *loop, uint32_t slot, uint32_t generation,
     return error;
 }
 
-void tl__datagram_dispose(tl_handle *handle)
+static void dispose(tl_loop *loop, tl_handle *handle)
 {
-    tl_datagram *s = handle->repeat.datagram;
+    tl_datagram *s = handle->datagram;
     tl_socket_close(handle->at.watch.fd);
     free(s->writers.ids);
     free(s);
+    loop->socket_bytes -= sizeof *s;
 }
 
 int tl_datagram_close(tl_loop *loop, uint32_t slot, uint32_t generation)
@@ -269,10 +267,35 @@ int tl_datagram_close(tl_loop *loop, uint32_t slot, uint32_t generation)
     tl__set_active(loop, handle, false);
     tl__wake_waiter(loop, &s->reader);
     wake_writers(loop, s);
-    tl__datagram_dispose(handle);
+    dispose(loop, handle);
     tl_handles_close(&loop->handles, slot);
     return 0;
 }
+
+static void drop(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    (void)handle;
+    (void)tl_datagram_close(loop, id.slot, id.generation);
+}
+
+static void renew(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    update(loop, id, handle, handle->datagram, TL_READ);
+}
+
+const tl_kind tl__datagram_kind = {
+    .name = "udp",
+    .noun = "UDP socket",
+    .group = TL_GROUP_DESCRIPTORS,
+    .owns_descriptor = true,
+    .finish = tl__nothing_to_finish,
+    .dispose = dispose,
+    .drop = drop,
+    .hold = tl__kind_hold,
+    .done = tl__descriptor_done,
+    .posted = tl__kind_posted,
+    .renew = renew,
+};
 
 /* --- sending ------------------------------------------------------------ */
 
@@ -387,7 +410,7 @@ int tl__datagram_begin(tl_loop *loop, tl_id id, int ready)
         wake_writers(loop, s);
     if (s->error && s->flowing)
         return 1;
-    return wants_data(loop, handle, s) ? (int)handle->order : 0;
+    return wants_data(loop, handle, s) ? (int)handle->burst : 0;
 }
 
 int tl__datagram_serve(tl_loop *loop, tl_id id, tl_view views[2])
@@ -441,7 +464,7 @@ void tl__datagram_settle(tl_loop *loop, tl_id id, int ready, int taken,
     if (s == NULL)
         return;
     if (most > 0)
-        handle->order = next_burst(taken, most);
+        handle->burst = next_burst(taken, most);
     bool unwanted = most == 0 && ready & (TL_READ | TL_ERROR | TL_HANGUP);
     update(loop, id, handle, s, unwanted ? 0 : TL_READ);
 }

@@ -1,19 +1,14 @@
-/* Listeners: see timerlua_abi.h and port.h. */
+/* Listeners: see timerlua_abi.h and listener.h. */
 #include <errno.h>
 
 #include "loop/descriptor.h"
 #include "loop/handle_ops.h"
-#include "net/port.h"
+#include "loop/kinds.h"
+#include "net/listener.h"
 #include "sys/socket.h"
 #include "net/stream.h"
 
 enum { MOST_BURST = 64 };
-
-/* What an accepted connection gets, in the place of a timer's interval. */
-static int64_t *options(tl_handle *handle)
-{
-    return &handle->repeat.interval_ns;
-}
 
 static tl_handle *find(const tl_loop *loop, tl_id id)
 {
@@ -26,17 +21,12 @@ static tl_handle *find(const tl_loop *loop, tl_id id)
 
 static int listen_again(tl_loop *loop, tl_id id, tl_handle *handle)
 {
-    int edge = *options(handle) & TL_STREAM_EDGE ? TL_EDGE : 0;
+    int edge = handle->stream_options & TL_STREAM_EDGE ? TL_EDGE : 0;
     bool on = !(handle->flags & TL_FLAG_PAUSED);
     int error =
         tl__descriptor_interest(loop, id, handle, on ? TL_READ | edge : 0);
     tl__set_active(loop, handle, on && error == 0);
     return error;
-}
-
-void tl__listener_renew(tl_loop *loop, tl_id id, tl_handle *handle)
-{
-    (void)listen_again(loop, id, handle);
 }
 
 int tl_listener_start(tl_loop *loop, tl_id *id, int fd, int stream_options)
@@ -49,8 +39,8 @@ int tl_listener_start(tl_loop *loop, tl_id *id, int fd, int stream_options)
     tl_handle *handle = tl_handles_at(&loop->handles, id->slot);
     handle->at.watch.fd = fd;
     handle->at.watch.interest = 0;
-    handle->order = 1;
-    *options(handle) = stream_options;
+    handle->burst = 1;
+    handle->stream_options = (uint32_t)stream_options;
     error = tl__descriptor_take(loop, fd, id->slot);
     if (error == 0)
         error = listen_again(loop, *id, handle);
@@ -71,6 +61,12 @@ int tl_listener_pause(tl_loop *loop, uint32_t slot, uint32_t generation, int on)
     return listen_again(loop, id, handle);
 }
 
+static void dispose(tl_loop *loop, tl_handle *handle)
+{
+    (void)loop;
+    tl_socket_close(handle->at.watch.fd);
+}
+
 int tl_listener_close(tl_loop *loop, uint32_t slot, uint32_t generation)
 {
     tl_id id = {slot, generation};
@@ -79,10 +75,35 @@ int tl_listener_close(tl_loop *loop, uint32_t slot, uint32_t generation)
         return -EBADF;
     tl__descriptor_forget(loop, id, handle);
     tl__set_active(loop, handle, false);
-    tl_socket_close(handle->at.watch.fd);
+    dispose(loop, handle);
     tl_handles_close(&loop->handles, slot);
     return 0;
 }
+
+static void drop(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    (void)handle;
+    (void)tl_listener_close(loop, id.slot, id.generation);
+}
+
+static void renew(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    (void)listen_again(loop, id, handle);
+}
+
+const tl_kind tl__listener_kind = {
+    .name = "listener",
+    .noun = "listener",
+    .group = TL_GROUP_DESCRIPTORS,
+    .owns_descriptor = true,
+    .finish = tl__nothing_to_finish,
+    .dispose = dispose,
+    .drop = drop,
+    .hold = tl__nothing_to_hold, /* the next connection has its own task */
+    .done = tl__descriptor_done,
+    .posted = tl__kind_posted,
+    .renew = renew,
+};
 
 int tl__listener_accept(tl_loop *loop, tl_id listener, tl_id *id)
 {
@@ -94,7 +115,8 @@ int tl__listener_accept(tl_loop *loop, tl_id listener, tl_id *id)
     int fd = tl_socket_accept(handle->at.watch.fd, &peer);
     if (fd < 0)
         return fd;
-    int error = tl__stream_accepted(loop, id, fd, (int)*options(handle), &peer);
+    int error =
+        tl__stream_accepted(loop, id, fd, (int)handle->stream_options, &peer);
     if (error)
         tl_socket_close(fd);
     return error;
@@ -107,7 +129,8 @@ int tl__listener_burst(const tl_loop *loop, tl_id listener)
     tl_handle *handle = find(loop, listener);
     if (handle == NULL)
         return 0;
-    return *options(handle) & TL_STREAM_EDGE ? MOST_BURST : (int)handle->order;
+    return handle->stream_options & TL_STREAM_EDGE ? MOST_BURST
+                                                   : (int)handle->burst;
 }
 
 void tl__listener_settle(tl_loop *loop, tl_id listener, int accepted, bool more)
@@ -116,9 +139,9 @@ void tl__listener_settle(tl_loop *loop, tl_id listener, int accepted, bool more)
     if (handle == NULL)
         return;
     if (!more)
-        handle->order = accepted > 1 ? (uint32_t)accepted : 1;
-    else if (handle->order < MOST_BURST)
-        handle->order *= 2;
-    if (more && *options(handle) & TL_STREAM_EDGE)
+        handle->burst = accepted > 1 ? (uint32_t)accepted : 1;
+    else if (handle->burst < MOST_BURST)
+        handle->burst *= 2;
+    if (more && handle->stream_options & TL_STREAM_EDGE)
         tl__post(loop, listener, handle);
 }

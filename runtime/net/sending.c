@@ -175,7 +175,7 @@ static void mark_dirty(tl_loop *loop, tl_id id, tl_stream *s)
         return;
     s->state |= TL_IS_DIRTY;
     tl__agenda_add(&loop->dirty, id);
-    tl__outside_work(loop);
+    tl__wakeup_work(loop);
 }
 
 int tl_stream_send(tl_loop *loop, uint32_t slot, uint32_t generation,

@@ -16,6 +16,7 @@
 #include "loop/descriptor.h"
 #include "sys/file.h"
 #include "loop/handle_ops.h"
+#include "loop/kinds.h"
 #include "sys/socket.h"
 
 enum {
@@ -33,7 +34,7 @@ tl_stream *tl__stream_find(const tl_loop *loop, tl_id id, tl_handle **handle)
         tl_poller_forked(&loop->poller)) /* its socket is the parent's */
         return NULL;
     *handle = found;
-    return found->repeat.stream;
+    return found->stream;
 }
 
 void tl__stream_tell(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
@@ -89,8 +90,9 @@ static int open_stream(tl_loop *loop, tl_id *id, int fd, int options,
     *handle = tl_handles_at(&loop->handles, id->slot);
     (*handle)->at.watch.fd = fd;
     (*handle)->at.watch.interest = 0;
-    (*handle)->repeat.stream = s;
+    (*handle)->stream = s;
     loop->streams++;
+    loop->socket_bytes += sizeof *s;
     return 0;
 }
 
@@ -112,9 +114,9 @@ int tl_stream_start(tl_loop *loop, tl_id *id, int fd, int options)
     if (error)
         return error;
     if (options & TL_STREAM_FILE)
-        handle->repeat.stream->state |= traits(options);
-    tl__stream_tell(loop, *id, handle, handle->repeat.stream, TL_TELL_OPEN);
-    tl__stream_update(loop, *id, handle, handle->repeat.stream);
+        handle->stream->state |= traits(options);
+    tl__stream_tell(loop, *id, handle, handle->stream, TL_TELL_OPEN);
+    tl__stream_update(loop, *id, handle, handle->stream);
     return 0;
 }
 
@@ -125,7 +127,7 @@ int tl__stream_accepted(tl_loop *loop, tl_id *id, int fd, int options,
     int error = open_stream(loop, id, fd, options, &handle);
     if (error)
         return error;
-    tl_stream *s = handle->repeat.stream;
+    tl_stream *s = handle->stream;
     if (options & TL_STREAM_FLOWING)
         s->tell = 1 << TL_TELL_OPEN;
     if (peer->length <= sizeof s->peer) {
@@ -145,7 +147,7 @@ int tl_stream_connect(tl_loop *loop, tl_id *id, int fd, int options,
     int error = open_stream(loop, id, fd, options, &handle);
     if (error)
         return error;
-    tl_stream *s = handle->repeat.stream;
+    tl_stream *s = handle->stream;
     if (status == -EINPROGRESS)
         s->state |= TL_IS_CONNECTING;
     else
@@ -301,9 +303,9 @@ void tl__stream_settle(tl_loop *loop, tl_id id, int ready, bool unwanted)
     }
 }
 
-void tl__stream_renew(tl_loop *loop, tl_id id, tl_handle *handle)
+static void renew(tl_loop *loop, tl_id id, tl_handle *handle)
 {
-    tl_stream *s = handle->repeat.stream;
+    tl_stream *s = handle->stream;
     s->state &= ~(uint32_t)TL_IS_DRAINED; /* an edge may have been lost */
     tl__post(loop, id, handle);
     tl__stream_update(loop, id, handle, s);
@@ -375,6 +377,7 @@ void tl__stream_free(tl_loop *loop, tl_id id, tl_stream *s)
 {
     free(s);
     loop->streams--;
+    loop->socket_bytes -= sizeof *s;
     tl_handles_close(&loop->handles, id.slot);
 }
 
@@ -474,9 +477,9 @@ int tl_stream_close(tl_loop *loop, uint32_t slot, uint32_t generation)
     return 1;
 }
 
-void tl__stream_drop(tl_loop *loop, tl_id id)
+/* Send what is queued and close; but a standard stream stays open. */
+static void drop(tl_loop *loop, tl_id id, tl_handle *handle)
 {
-    tl_handle *handle;
     tl_stream *s = tl__stream_find(loop, id, &handle);
     if (s == NULL)
         return;
@@ -532,15 +535,38 @@ void tl_stream_hand_over(tl_loop *loop, uint32_t slot, uint32_t generation)
     tl__stream_end(loop, id, handle, s);
 }
 
-void tl__stream_dispose(tl_loop *loop, tl_handle *handle)
+static void dispose(tl_loop *loop, tl_handle *handle)
 {
-    tl_stream *s = handle->repeat.stream;
+    tl_stream *s = handle->stream;
     if (handle->at.watch.fd >= 0)
         tl_socket_close(handle->at.watch.fd);
     tl_buffer_clear(&s->in, &loop->pool);
     tl_buffer_clear(&s->out, &loop->pool);
     free(s);
+    loop->streams--;
+    loop->socket_bytes -= sizeof *s;
 }
+
+static void finish(tl_loop *loop)
+{
+    if (!tl_poller_forked(&loop->poller)) /* the parent sends what it queued */
+        tl__streams_flush(loop);
+    (void)tl_standard_end(loop);
+}
+
+const tl_kind tl__stream_kind = {
+    .name = "connection",
+    .noun = "connection",
+    .group = TL_GROUP_DESCRIPTORS,
+    .owns_descriptor = true,
+    .finish = finish,
+    .dispose = dispose,
+    .drop = drop,
+    .hold = tl__kind_hold,
+    .done = tl__descriptor_done,
+    .posted = tl__kind_posted,
+    .renew = renew,
+};
 
 /* --- questions ---------------------------------------------------------- */
 

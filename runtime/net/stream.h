@@ -53,6 +53,8 @@ typedef struct tl_stream {
     uint8_t peer[28]; /* of IPv4 or IPv6, where it came from */
 } tl_stream;
 
+extern const struct tl_kind tl__stream_kind;
+
 /* Do what the kernel's readiness allows but reading: connect, send. False when
    the connection ended by it. */
 bool tl__stream_progress(tl_loop *loop, tl_id id, tl_handle *handle,
@@ -80,13 +82,6 @@ void tl__stream_settle(tl_loop *loop, tl_id id, int ready, bool unwanted);
 
 /* Send what the callbacks queued since the last call. */
 void tl__streams_flush(tl_loop *loop);
-/* Back into a new poller. */
-void tl__stream_renew(tl_loop *loop, tl_id id, tl_handle *handle);
-/* Tell nothing more, send what is queued and close; but a standard stream
-   stays open. */
-void tl__stream_drop(tl_loop *loop, tl_id id);
-/* At the end of the loop. */
-void tl__stream_dispose(tl_loop *loop, tl_handle *handle);
 
 /* An accepted connection; options as for tl_stream_start. */
 int tl__stream_accepted(tl_loop *loop, tl_id *id, int fd, int options,

@@ -6,21 +6,16 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "check.h"
 
-void tl_handles_init(tl_handles *handles)
+void tl_handles_init(tl_handles *handles, const uint8_t groups[TL_KINDS_MOST])
 {
     *handles = (tl_handles){.open = TL_NO_PAGE};
     for (int g = 0; g < TL_GROUPS; g++)
         handles->limits[g] = UINT32_MAX;
-}
-
-static int group_of(int kind)
-{
-    if (kind >= TL_WATCH)
-        return TL_GROUP_DESCRIPTORS;
-    return kind == TL_TIMER ? TL_GROUP_TIMERS : TL_GROUP_TASKS;
+    memcpy(handles->groups, groups, sizeof handles->groups);
 }
 
 void tl_handles_free(tl_handles *handles)
@@ -28,7 +23,7 @@ void tl_handles_free(tl_handles *handles)
     for (uint32_t p = 0; p < handles->page_count; p++)
         free(handles->pages[p].records);
     free(handles->pages);
-    tl_handles_init(handles);
+    *handles = (tl_handles){.open = TL_NO_PAGE};
 }
 
 static void open_push(tl_handles *handles, uint32_t p)
@@ -100,7 +95,7 @@ static int add_page(tl_handles *handles)
 
 int tl_handles_open(tl_handles *handles, int kind, tl_id *id)
 {
-    int group = group_of(kind);
+    int group = handles->groups[kind];
     if (handles->counts[group] >= handles->limits[group])
         return TL_LIMIT;
     if (handles->open == TL_NO_PAGE) {
@@ -149,8 +144,8 @@ void tl_handles_close(tl_handles *handles, uint32_t slot)
     tl_handle *handle = tl_handles_at(handles, slot);
     TL_CHECK(handle->kind != TL_FREE, "a handle is closed twice");
     if (handle->flags & TL_FLAG_REPEATED)
-        free(handle->repeat.repetition);
-    handles->counts[group_of(handle->kind)]--;
+        free(handle->repetition);
+    handles->counts[handles->groups[handle->kind]]--;
     handle->kind = TL_FREE;
     handle->where = TL_NOWHERE;
     handle->flags = 0;
@@ -212,11 +207,15 @@ size_t tl_handles_bytes(const tl_handles *handles)
            handles->resident * sizeof(tl_handle) * TL_PAGE_SIZE;
 }
 
-static uint32_t check_page(const tl_page *page)
+static uint32_t check_page(const tl_handles *handles, const tl_page *page,
+                           uint32_t counts[TL_GROUPS])
 {
     uint32_t live = 0, free_listed = 0, free_seen = 0;
-    for (uint32_t i = 0; i < TL_PAGE_SIZE; i++)
-        live += page->records[i].kind != TL_FREE;
+    for (uint32_t i = 0; i < TL_PAGE_SIZE; i++) {
+        int kind = page->records[i].kind;
+        live += kind != TL_FREE;
+        counts[handles->groups[kind]] += kind != TL_FREE;
+    }
     for (uint32_t i = page->first_free; i < TL_PAGE_SIZE;
          i = page->records[i].at.next_free) {
         TL_CHECK(page->records[i].kind == TL_FREE, "live handle listed free");
@@ -230,15 +229,17 @@ static uint32_t check_page(const tl_page *page)
 
 void tl_handles_check(const tl_handles *handles)
 {
-    uint32_t live = 0, resident = 0;
+    uint32_t live = 0, resident = 0, counts[TL_GROUPS] = {0};
     for (uint32_t p = 0; p < handles->page_count; p++) {
         if (handles->pages[p].records == NULL)
             continue;
         resident++;
-        live += check_page(&handles->pages[p]);
+        live += check_page(handles, &handles->pages[p], counts);
     }
     TL_CHECK(live == handles->live, "table counts its handles wrongly");
     TL_CHECK(resident == handles->resident, "table counts its pages wrongly");
+    TL_CHECK(memcmp(counts, handles->counts, sizeof counts) == 0,
+             "a group of kinds is miscounted");
     for (uint32_t p = handles->open; p != TL_NO_PAGE;
          p = handles->pages[p].open_next)
         TL_CHECK(handles->pages[p].records != NULL &&

@@ -12,6 +12,9 @@
 
 enum { TL_PAGE_BITS = 10, TL_PAGE_SIZE = 1 << TL_PAGE_BITS };
 
+/* Room in tables by kind; those of timerlua_abi.h are TL_KINDS. */
+enum { TL_KINDS_MOST = 16 };
+
 /* Where a timed handle is. TL_HELD: it came due while its callback was not
    over. From TL_IN_WHEEL on, a bucket of the wheel. */
 enum {
@@ -33,7 +36,7 @@ enum {
     TL_FLAG_BUSY = 16,     /* its callback has begun and is not over */
     TL_FLAG_PAUSED = 32,   /* deadline_ns holds what was left */
     TL_FLAG_ACTIVE = 64,   /* counted: queued or watching */
-    TL_FLAG_REPEATED = 128 /* repeat.repetition is in use */
+    TL_FLAG_REPEATED = 128 /* repetition is in use, not interval_ns */
 };
 
 /* What only timers that run more than once need. */
@@ -56,21 +59,28 @@ typedef struct tl_handle {
         } watch;
         uint32_t next_free;
     } at;
-    union {
-        int64_t interval_ns;          /* without TL_FLAG_REPEATED */
-        tl_repetition *repetition;    /* with it; owned */
+    union {                           /* what its kind needs */
+        int64_t interval_ns;          /* timed, without TL_FLAG_REPEATED */
+        tl_repetition *repetition;    /* timed, with it; owned */
         struct tl_stream *stream;     /* TL_STREAM; its start and end own it */
         struct tl_datagram *datagram; /* TL_DATAGRAM, in the same way */
         tl_id waiter;                 /* TL_READINESS; may have ended */
-    } repeat;
+        uint32_t stream_options;      /* TL_LISTENER: of what it accepts */
+    };
     uint32_t generation;
-    uint32_t order; /* of arming: breaks ties between equal deadlines; for
-                       TL_LISTENER and TL_DATAGRAM, how many to take at once */
-    float late_s;   /* of the latest run */
+    union {
+        uint32_t order;  /* of arming: breaks ties between equal deadlines */
+        uint32_t wanted; /* TL_WATCH: the interest, while the poller's may be
+                            less: nothing is told while its callback waits */
+        uint32_t burst; /* TL_LISTENER, TL_DATAGRAM: how many to take at once */
+    };
+    float late_s; /* of the latest run */
     uint16_t where;
     uint8_t kind; /* TL_FREE when not in use */
     uint8_t flags;
 } tl_handle;
+
+_Static_assert(sizeof(tl_handle) == 32, "a handle has grown");
 
 typedef struct tl_page {
     tl_handle *records; /* NULL while the page is given back */
@@ -102,11 +112,13 @@ typedef struct tl_handles {
                                    tables when to look */
     uint32_t counts[TL_GROUPS]; /* live ones */
     uint32_t limits[TL_GROUPS]; /* UINT32_MAX for none */
+    uint8_t groups[TL_KINDS_MOST]; /* by kind: what it is counted in */
 } tl_handles;
 
 #define TL_NO_PAGE UINT32_MAX
 
-void tl_handles_init(tl_handles *handles);
+/* groups: by kind, TL_GROUP_... */
+void tl_handles_init(tl_handles *handles, const uint8_t groups[TL_KINDS_MOST]);
 void tl_handles_free(tl_handles *handles);
 
 /* Take a record of this kind, zeroed but for its generation. -ENOMEM;
@@ -118,6 +130,13 @@ void tl_handles_close(tl_handles *handles, uint32_t slot);
 /* The record, or NULL when the pair has ended or never was. */
 tl_handle *tl_handles_find(const tl_handles *handles, uint32_t slot,
                            uint32_t generation);
+
+/* Whether it waits for a descriptor, not for an instant: one comparison, since
+   it is asked for each event. The numbers of kinds are in that order. */
+static inline bool tl__has_descriptor(const tl_handle *handle)
+{
+    return handle->kind >= TL_WATCH;
+}
 
 /* The record of a slot whose page is known to be resident. */
 static inline tl_handle *tl_handles_at(const tl_handles *handles, uint32_t slot)

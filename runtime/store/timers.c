@@ -49,7 +49,7 @@ static bool is_here(const tl_timers *timers, const tl_handle *handle, int where)
 /* Of any handle, also of those whose where means something else. */
 static bool is_queued_here(const tl_timers *timers, const tl_handle *handle)
 {
-    return handle->kind < TL_WATCH && is_queued(handle) &&
+    return !tl__has_descriptor(handle) && is_queued(handle) &&
            is_here(timers, handle, handle->where);
 }
 

@@ -36,12 +36,15 @@ local RUNS = {
   { "loop/loop_test", "reports descriptors beside due timers", "1 watch" },
   { "loop/loop_test", "starves no clock when another is always due", "1 fairness" },
   { "loop/loop_test", "tells a run of the ticks skipped while it waited", "1 busy" },
+  { "loop/kinds_test", "treats a kind made in a test as its row says", "1" },
+  { "lua/kinds_test", "has a complete row for every kind", "1 rows" },
+  { "lua/kinds_test", "delivers a kind made in a test to Lua", "1 delivery" },
 }
 
 describe("the structure", function()
   for _, run in ipairs(RUNS) do
     local program, promise, arguments = unpack(run)
-    for _, seed in ipairs(support.seeds(arguments:match("^1 ") and 1 or 3)) do
+    for _, seed in ipairs(support.seeds(arguments:match("^1%f[%D]") and 1 or 3)) do
       it(("of %s %s (seed %d)"):format(program:match("(%w+)_test$"), promise, seed), function()
         expect_ok(command(program, seed, arguments), { timeout = 60 })
       end)
@@ -63,6 +66,7 @@ if not support.sanitized then
       { "store/handles_test", "5000 5000 random" }, { "store/timers_test", "2000 50" },
       { "base/buffer_test", "2000" }, { "net/stream_test", "1000" },
       { "loop/loop_test", "300 random" }, { "loop/loop_test", "1 watch" },
+      { "loop/kinds_test", "1" }, { "lua/kinds_test", "1 delivery" },
     }
     for _, run in ipairs(SHORT) do
       local seed = support.seeds(1)[1]

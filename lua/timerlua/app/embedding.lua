@@ -11,7 +11,7 @@ local wait = require "timerlua.task.wait"
 require "timerlua" -- scripts find it loaded, also when they may not load files
 
 local dispatcher = core.core
-local TELL_ERROR, TELL_LOG = 0, 1 -- TL_TELL_OF_... in runtime/lua/callbacks.h
+local TELL_ERROR, TELL_LOG = 0, 1 -- TL_TELL_OF_... in runtime/lua/state.h
 
 local embedding = {
   --- What ends a cancelled task, and one that called os.exit.

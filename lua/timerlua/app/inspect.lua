@@ -4,26 +4,25 @@ local core = require "timerlua.core.ffi"
 local anchors = require "timerlua.core.anchors"
 local connection = require "timerlua.net.connection"
 local file_watch = require "timerlua.system.file_watch"
+local kinds = require "timerlua.core.kinds"
 local misuse = require "timerlua.core.misuse"
 local signal = require "timerlua.system.signal"
 local task = require "timerlua.task.task"
 local udp = require "timerlua.net.udp"
 
 local C, loop = core.C, core.loop
-local KIND_TIMER, KIND_WATCH, KIND_STREAM = 1, 4, 5
-local KIND_LISTENER, KIND_DATAGRAM = 6, 7
 
 local inspect = {}
 
 local function timer_row(t)
-  return { kind = "timer", handle = t, name = t.name, site = t.site, due = t.due,
+  return { kind = kinds[C.TL_TIMER], handle = t, name = t.name, site = t.site, due = t.due,
     period = t.period, runs = t.runs, missed = t.missed_total, clock = t.clock,
     active = t.active, running = t.running, paused = t.paused }
 end
 
 local function watch_row(w)
   if w.internal then return nil end
-  return { kind = "watch", handle = w, name = w.name, site = w.site, fd = w.fd,
+  return { kind = kinds[C.TL_WATCH], handle = w, name = w.name, site = w.site, fd = w.fd,
     interest = w.interest, active = true }
 end
 
@@ -45,13 +44,13 @@ end
 
 local function connection_row(c, active)
   local stats = c:stats()
-  return { kind = "connection", handle = c, name = c.name, site = c.site,
+  return { kind = kinds[C.TL_STREAM], handle = c, name = c.name, site = c.site,
     fd = c:fileno(), peer = c:peer(), queued = stats.queued,
     received = stats.received, sent = stats.sent, active = active }
 end
 
 local function listener_row(l, active)
-  return { kind = "listener", handle = l, name = l.name, site = l.site,
+  return { kind = kinds[C.TL_LISTENER], handle = l, name = l.name, site = l.site,
     fd = l:fileno(), sock = l:sock(), connections = l.connections, active = active }
 end
 
@@ -59,23 +58,37 @@ local function signal_row(s)
   return { kind = "signal", handle = s, name = s.name, site = s.site, active = true }
 end
 
-local ROWS = {
-  [KIND_TIMER] = timer_row,
-  [KIND_WATCH] = watch_row,
-  [KIND_STREAM] = connection_row,
-  [KIND_LISTENER] = listener_row,
-}
-
-local function row_of(slot, info)
-  if info.kind == KIND_DATAGRAM then return udp.row(slot) end
-  local _, object = anchors.get(slot)
-  -- one that tasks read from is nobody's callback, so nothing anchors it
-  if info.kind == KIND_STREAM then object = connection.all[slot] end
-  if signal.owns(object) then return nil end -- has a row of its own
-  local make = ROWS[info.kind]
-  if object and object.kind == "process" then return process_row(object, info) end
-  if object and make then return make(object, info.active ~= 0) end
+-- The row of a handle whose callback has its object: what `make` makes of it,
+-- unless other things use such handles for what they are.
+local function anchored(make)
+  return function(slot, info)
+    local _, object = anchors.get(slot)
+    if object == nil or signal.owns(object) then return nil end -- has a row of its own
+    if object.kind == "process" then return process_row(object, info) end
+    return make(object, info.active ~= 0)
+  end
 end
+
+-- One that tasks read from is nobody's callback, so nothing anchors it.
+local function stream_row(slot, info)
+  local object = connection.all[slot]
+  return object and connection_row(object, info.active ~= 0)
+end
+
+-- What a task waits by: the task has a row, with what it waits for.
+local function no_row() end
+
+-- By kind of handle, all of them.
+local ROWS = {
+  [C.TL_TIMER] = anchored(timer_row),
+  [C.TL_SLEEP] = no_row,
+  [C.TL_TASK] = no_row,
+  [C.TL_WATCH] = anchored(watch_row),
+  [C.TL_STREAM] = stream_row,
+  [C.TL_LISTENER] = anchored(listener_row),
+  [C.TL_DATAGRAM] = udp.row,
+  [C.TL_READINESS] = no_row,
+}
 
 --- Every live handle: timers, watches, sockets, signals and tasks.
 --- @return table[] rows each with kind, handle, name, site; timers also due,
@@ -92,7 +105,7 @@ function inspect.handles()
     local generation = C.tl_handle_walk(loop, slot)
     if slot[0] == 0 then break end
     C.tl_handle_info_get(loop, slot[0], generation, info)
-    rows[#rows + 1] = row_of(slot[0], info)
+    rows[#rows + 1] = ROWS[info.kind](slot[0], info)
     slot[0] = slot[0] + 1
   end
   for s in signal.each() do rows[#rows + 1] = signal_row(s) end

@@ -7,6 +7,7 @@ local callable = require "timerlua.core.callable"
 local duration = require "timerlua.core.duration"
 local errors = require "timerlua.core.errors"
 local instant = require "timerlua.core.instant"
+local kinds = require "timerlua.core.kinds"
 local misuse = require "timerlua.core.misuse"
 
 local C, loop, new_id = core.C, core.loop, core.new_id
@@ -18,7 +19,7 @@ local type, select, istype = type, select, ffi.istype
 local CLOCKS = { monotonic = 0, realtime = 1, boottime = 2 }
 local CLOCK_NAMES = { [0] = "monotonic", "realtime", "boottime" }
 local RECUR = 4
-local KINDS = { "timer", "sleep", "task", "watch" }
+local KIND = kinds[C.TL_TIMER]
 
 local timer = {}
 
@@ -244,9 +245,8 @@ function fields.clock(t)
   return i and CLOCK_NAMES[i.clock] or nil
 end
 
-function fields.kind(t)
-  local i = info_of(t)
-  return i and KINDS[i.kind] or "timer"
+function fields.kind()
+  return KIND
 end
 
 for _, key in ipairs { "active", "running", "paused" } do

@@ -4,6 +4,7 @@ local anchors = require "timerlua.core.anchors"
 local callable = require "timerlua.core.callable"
 local errors = require "timerlua.core.errors"
 local fileno = require "timerlua.core.fileno"
+local kinds = require "timerlua.core.kinds"
 local misuse = require "timerlua.core.misuse"
 
 local C, loop = core.C, core.loop
@@ -15,7 +16,7 @@ local INTEREST = { r = 1, w = 2, rw = 3, edge = 3 + 16 } -- TL_READ ... TL_EDGE
 --- @field interest "r"|"w"|"rw"|"edge"
 --- @field name string?
 --- @field kind string "watch"
-local Watch = {}
+local Watch = { kind = kinds[C.TL_WATCH] }
 
 function Watch.__index(self, key)
   if key == "site" then return callable.site(self.fn) end
@@ -78,7 +79,7 @@ function watch.watch(fd, interest, fn)
   if C.tl_descriptor_taken(loop, number) ~= 0 then
     return errors.failed("watch fd " .. number, ALREADY)
   end
-  local self = setmetatable({ kind = "watch", fd = number, interest = interest,
+  local self = setmetatable({ fd = number, interest = interest,
     fn = fn, id = core.new_id() }, Watch)
   local status = C.tl_watch_start(loop, self.id, number, INTEREST[interest])
   if status ~= 0 then return errors.failed("watch fd " .. number, status) end

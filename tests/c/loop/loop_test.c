@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "loop/kinds.h"
 #include "loop/loop.h"
 
 enum { MOST = 150 };
@@ -33,6 +34,10 @@ static uint64_t random64(void)
     return state;
 }
 
+static const tl_kind *const kinds[TL_KINDS_MOST] = {
+    [TL_TIMER] = &tl__timer_kind,
+    [TL_WATCH] = &tl__watch_kind,
+};
 static tl_loop *loop;
 static model models[MOST];
 static uint64_t sequence, armed, fired, cancelled, turns;
@@ -398,7 +403,7 @@ static tl_handle_info info_of(tl_id id)
 
 static void open_virtual(void)
 {
-    loop = tl_loop_open();
+    loop = tl_loop_open(kinds);
     TL_CHECK(loop != NULL, "the loop does not open");
     TL_CHECK(tl_clock_virtual(loop, INT64_C(1700000000000000000)) == 0 &&
                  tl_clock_is_virtual(loop),
@@ -474,15 +479,15 @@ static void test_watch(void)
     TL_CHECK(tl_loop_collect(loop) == TL_COLLECTED && loop->batch_count == 2,
              "one of the two is not ready");
     tl_handle *handle;
-    int kinds = 0;
+    int seen = 0;
     while ((handle = tl_loop_begin(loop, &event)) != NULL) {
-        kinds |= 1 << handle->kind;
+        seen |= 1 << handle->kind;
         TL_CHECK(handle->kind != TL_WATCH || event.ready == TL_READ,
                  "ready for something else");
         if (handle->kind == TL_TIMER)
             (void)tl_handle_done(loop, event.id.slot, event.id.generation);
     }
-    TL_CHECK(kinds == (1 << TL_WATCH | 1 << TL_TIMER), "one of them is lost");
+    TL_CHECK(seen == (1 << TL_WATCH | 1 << TL_TIMER), "one of them is lost");
     tl_handle_close(loop, watch.slot, watch.generation);
     TL_CHECK(loop->active == 0 && loop->watches == 0, "still watched");
     TL_CHECK(tl_loop_collect(loop) == TL_NOTHING_LEFT, "something is left");

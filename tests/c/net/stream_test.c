@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "loop/kinds.h"
 #include "loop/loop.h"
 #include "net/stream.h"
 
@@ -24,6 +25,10 @@ typedef struct {
 } end;
 
 static uint64_t state;
+static const tl_kind *const needed[TL_KINDS_MOST] = {
+    [TL_SLEEP] = &tl__sleep_kind,
+    [TL_STREAM] = &tl__stream_kind,
+};
 static tl_loop *loop;
 static char bytes[MOST];
 
@@ -240,7 +245,7 @@ int main(int argc, char **argv)
         return 2;
     state = strtoull(argv[1], NULL, 10) * 2654435761u + 1;
     long steps = strtol(argv[2], NULL, 10);
-    loop = tl_loop_open();
+    loop = tl_loop_open(needed);
     TL_CHECK(loop != NULL, "no loop");
     for (long left = steps; left > 0; left -= 200) {
         play(left < 200 ? left : 200);

@@ -21,6 +21,12 @@ static uint64_t random64(void)
 }
 
 static tl_handles handles;
+static const uint8_t groups[TL_KINDS_MOST] = {
+    [TL_TIMER] = TL_GROUP_TIMERS,
+    [TL_SLEEP] = TL_GROUP_TASKS,
+    [TL_TASK] = TL_GROUP_TASKS,
+    [TL_WATCH] = TL_GROUP_DESCRIPTORS,
+};
 static tl_id live[MOST];
 static uint32_t live_count;
 static tl_id ended[ENDED];
@@ -42,7 +48,7 @@ static tl_id open_one(int kind)
              "a new handle is not found");
     TL_CHECK(handle->kind == kind && handle->flags == 0 &&
                  handle->where == TL_NOWHERE && handle->order == 0 &&
-                 handle->at.deadline_ns == 0 && handle->repeat.interval_ns == 0,
+                 handle->at.deadline_ns == 0 && handle->interval_ns == 0,
              "a new handle is not blank");
     return id;
 }
@@ -234,7 +240,7 @@ int main(int argc, char **argv)
     slots = many + 16 * TL_PAGE_SIZE;
     latest = calloc(slots, sizeof *latest);
     TL_CHECK(latest != NULL, "out of memory");
-    tl_handles_init(&handles);
+    tl_handles_init(&handles, groups);
     if (strcmp(argv[4], "worn") == 0)
         test_last_generation();
     else

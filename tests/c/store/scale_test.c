@@ -19,6 +19,7 @@ static uint64_t random64(void)
 }
 
 static tl_handles handles;
+static const uint8_t groups[TL_KINDS_MOST] = {[TL_TIMER] = TL_GROUP_TIMERS};
 static tl_timers timers;
 static int64_t now_ns;
 static uint32_t *slots;
@@ -139,7 +140,7 @@ int main(int argc, char **argv)
     slots = malloc(count * sizeof *slots);
     deadlines = malloc(count * sizeof *deadlines);
     TL_CHECK(slots != NULL && deadlines != NULL, "out of memory");
-    tl_handles_init(&handles);
+    tl_handles_init(&handles, groups);
     tl_timers_init(&timers, &handles, TL_MONOTONIC);
     now_ns = (int64_t)(random64() >> 5);
     uint32_t unused;

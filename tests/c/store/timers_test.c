@@ -40,6 +40,7 @@ static int64_t random_delay(void)
 
 static model models[MOST];
 static tl_handles handles;
+static const uint8_t groups[TL_KINDS_MOST] = {[TL_TIMER] = TL_GROUP_TIMERS};
 static tl_timers stores[TL_CLOCKS];
 static int64_t now_ns[TL_CLOCKS];
 static uint64_t sequence;
@@ -152,7 +153,7 @@ int main(int argc, char **argv)
     }
     state = strtoull(argv[1], NULL, 10) * 0x9E3779B97F4A7C15u + 1;
     long steps = atol(argv[2]), check_every = atol(argv[3]);
-    tl_handles_init(&handles);
+    tl_handles_init(&handles, groups);
     for (int c = 0; c < TL_CLOCKS; c++) {
         tl_timers_init(&stores[c], &handles, c);
         now_ns[c] = (int64_t)(random64() >> 3);

@@ -99,6 +99,52 @@ describe("tl.handles", function()
   end)
 end)
 
+describe("tl.handles of every kind of handle", function()
+  it("gives the object's own kind, which is the core's name of it", function()
+    local v = values_of [[
+      local core = require "timerlua.core.ffi"
+      local ffi = require "ffi"
+      local select = require "timerlua.select"
+      local r, w = tl.pipe()
+      local listener = tl.listen("127.0.0.1:0", nothing)
+      local kept = { tl.after(9, nothing), listener, r, w, tl.udp("127.0.0.1:0") }
+      kept[#kept + 1] = tl.watch(core.C.tl_descriptor_duplicate(r:fileno()), "r", nothing)
+      tl.spawn(function() tl.sleep(9) end)
+      local idle = core.C.tl_descriptor_duplicate(r:fileno())
+      tl.spawn(function() select.select({ idle }, {}, {}, 9) end)
+      tl.sleep(0.01)
+      local seen, live = {}, {}
+      for _, row in ipairs(tl.handles()) do
+        say(row.kind .. ".own", row.kind == row.handle.kind)
+        seen[row.kind] = true
+      end
+      local slot, info = ffi.new("uint32_t[1]", 1), ffi.new("tl_handle_info")
+      while true do
+        local generation = core.C.tl_handle_walk(core.loop, slot)
+        if slot[0] == 0 then break end
+        core.C.tl_handle_info_get(core.loop, slot[0], generation, info)
+        live[info.kind] = true
+        slot[0] = slot[0] + 1
+      end
+      local without = {}
+      for kind = 1, core.C.TL_KINDS - 1 do
+        local name = ffi.string(core.C.tl_kind_name(core.loop, kind))
+        say(name .. ".live", live[kind] or false)
+        if not seen[name] then without[#without + 1] = name end
+      end
+      say("without", table.concat(without, " "))
+      tl.stop()]]
+    for _, kind in ipairs { "timer", "watch", "connection", "listener", "udp", "task" } do
+      assert.equal("true", v[kind .. ".own"], kind)
+    end
+    for _, kind in ipairs { "timer", "sleep", "watch", "connection", "listener", "udp",
+      "readiness" } do
+      assert.equal("true", v[kind .. ".live"], kind)
+    end
+    assert.equal("sleep readiness", v.without)
+  end)
+end)
+
 describe("tl.handles with sockets", function()
   it("lists listeners and connections of both styles", function()
     local v = values_of [[

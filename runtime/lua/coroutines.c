@@ -1,28 +1,23 @@
-/* Callbacks: see callbacks.h.
+/* Coroutines: see coroutines.h.
 
    A coroutine serves callback after callback; one that waits is left to what
    it waits for, and another takes its place. Driven by lua_resume that is flat
    in the number of distinct callbacks, where a loop compiled from Lua becomes a
    chain of side traces (docs/performance.md). A C function called through the
    FFI never comes here. */
-#include "lua/callbacks.h"
+#include "lua/coroutines.h"
 
 #include <lauxlib.h>
-#include <stdio.h>
-#include <string.h>
 
-#include "loop/descriptor.h"
+#include "loop/kinds.h"
+#include "lua/anchors.h"
+#include "lua/hooks.h"
 #include "lua/protected.h"
-#include "loop/watch.h"
 
 enum {
     MOST_SPARES = 256,  /* idle coroutines kept */
     MOST_RESULTS = 4000 /* of a task: a coroutine's stack takes 8000 */
 };
-
-/* Lua functions that are called, in core.hooks by these names. */
-static const char *const hook_names[] = {
-    "finish", "signal", "jump", "idle", "output", "post", "raised", "broken"};
 
 static void push_misplaced_yield(tl_dispatcher *d, lua_State *L)
 {
@@ -33,8 +28,7 @@ static void push_misplaced_yield(tl_dispatcher *d, lua_State *L)
 
 /* --- coroutines --------------------------------------------------------- */
 
-/* The idle coroutine has become somebody's: anchor another. */
-static void replace_idle(tl_dispatcher *d, lua_State *L)
+void tl__coroutine_replace(tl_dispatcher *d, lua_State *L)
 {
     lua_rawgeti(L, LUA_REGISTRYINDEX, d->spares_ref);
     if (d->spares > 0) {
@@ -63,45 +57,9 @@ static void keep_spare(tl_dispatcher *d, lua_State *L)
     lua_pop(L, 1);
 }
 
-/* --- anchors ------------------------------------------------------------ */
-
-int tl__what_index(uint32_t slot)
-{
-    return (int)(2 * (slot & (TL_PAGE_SIZE - 1)) + 1);
-}
-
-void tl__forget_anchor(lua_State *L, uint32_t slot)
-{
-    lua_rawgeti(L, TL_ANCHORS_INDEX, (int)(slot >> TL_PAGE_BITS));
-    lua_pushnil(L);
-    lua_rawseti(L, -2, tl__what_index(slot));
-    lua_pushnil(L);
-    lua_rawseti(L, -2, tl__what_index(slot) + 1);
-    lua_pop(L, 1);
-}
-
-bool tl__push_anchor(lua_State *L, uint32_t slot)
-{
-    lua_rawgeti(L, TL_ANCHORS_INDEX, (int)(slot >> TL_PAGE_BITS));
-    if (!lua_istable(L, -1)) { /* memory was lacking when it was started */
-        lua_pop(L, 1);
-        return false;
-    }
-    lua_rawgeti(L, -1, tl__what_index(slot) + 1);
-    lua_rawgeti(L, -2, tl__what_index(slot));
-    lua_remove(L, -3);
-    return true;
-}
-
 /* --- running ------------------------------------------------------------ */
 
-void tl__collect_after(tl_dispatcher *d, lua_State *L)
-{
-    d->collect = false;
-    tl__collect(d, L);
-}
-
-static void set_current(tl_dispatcher *d, tl_id id, bool adopted)
+void tl__coroutine_begin(tl_dispatcher *d, tl_id id, bool adopted)
 {
     d->loop->shared.current_slot = id.slot;
     d->loop->shared.current_generation = id.generation;
@@ -109,7 +67,7 @@ static void set_current(tl_dispatcher *d, tl_id id, bool adopted)
     d->loop->shared.resumes++;
 }
 
-static int enter(tl_dispatcher *d, lua_State *co, int nargs)
+int tl__coroutine_enter(tl_dispatcher *d, lua_State *co, int nargs)
 {
     d->current = co;
     int status = lua_resume(co, nargs);
@@ -117,128 +75,13 @@ static int enter(tl_dispatcher *d, lua_State *co, int nargs)
     return status;
 }
 
-/* Whether the values a coroutine yielded are the token of a wait. */
-static bool is_wait(tl_dispatcher *d, lua_State *co)
+bool tl__coroutine_waits(tl_dispatcher *d, lua_State *co)
 {
     return lua_gettop(co) == 1 && lua_touserdata(co, 1) == d->loop;
 }
 
-void tl__tell(tl_dispatcher *d, int what, const char *text, size_t length)
-{
-    if (what == TL_TELL_OF_ERROR)
-        d->loop->shared.errors++;
-    if (d->tell != NULL)
-        d->tell(d->runtime, what, text, length);
-    else
-        fprintf(stderr, "timerlua: %s\n", text);
-}
-
-/* Report what cannot be reported by Lua: a failure of the hooks themselves. */
-static void broken_hook(tl_dispatcher *d, const char *what)
-{
-    char text[512];
-    (void)snprintf(text, sizeof text, "error while handling an event: %s",
-                   what ? what : "(not a string)");
-    tl__tell(d, TL_TELL_OF_ERROR, text, strlen(text));
-}
-
-/* A text on top of L: no conversion, which needs memory. */
-static const char *text_of(lua_State *L)
-{
-    return lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
-}
-
-/* A hook has raised the error on top of co, the coroutine on top of L: the
-   hooks themselves raise none, but a finalizer may do so within one. Lua is to
-   complete what it was in the midst of, now without the collector. */
-static void hook_failed(tl_dispatcher *d, lua_State *L, lua_State *co, int hook)
-{
-    if (hook == TL_HOOK_BROKEN || d->bare) {
-        broken_hook(d, text_of(co));
-        return;
-    }
-    lua_pushvalue(L, -1);
-    lua_pushvalue(co, -1);
-    lua_xmove(co, L, 1);
-    tl__stop_compiling(L);
-    (void)lua_gc(L, LUA_GCSTOP, 0);
-    tl__call_hook(d, L, TL_HOOK_BROKEN, 2);
-    (void)lua_gc(L, LUA_GCRESTART, 0);
-}
-
-static void finish(tl_dispatcher *d, lua_State *L, int obj_index, int status);
-
-/* Call a hook, in a coroutine so that it may wait, with the nargs values on
-   the top of L; pops them. */
-void tl__call_hook(tl_dispatcher *d, lua_State *L, int hook, int nargs)
-{
-    lua_State *co = d->idle;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, d->hooks_ref);
-    lua_getfield(L, -1, hook_names[hook]);
-    lua_remove(L, -2);
-    lua_insert(L, -nargs - 1);
-    if (!lua_checkstack(co, nargs + LUA_MINSTACK))
-        luaL_error(L, "timerlua: too many results (%d)", nargs);
-    lua_xmove(L, co, nargs + 1);
-    set_current(d, (tl_id){0, 0}, false);
-    d->in_hook = true;
-    int status = enter(d, co, nargs);
-    while (status == LUA_YIELD && !is_wait(d, co)) {
-        /* what the hook is in the middle of must still be completed */
-        broken_hook(d, "coroutine.yield in a deferred function or handler");
-        lua_settop(co, 0);
-        status = enter(d, co, 0);
-    }
-    d->in_hook = false;
-    bool adopted = d->loop->shared.adopted;
-    if (status == 0 && !adopted) {
-        lua_settop(co, 0);
-        return;
-    }
-    lua_rawgeti(L, LUA_REGISTRYINDEX, d->idle_ref);
-    replace_idle(d, L);
-    if (status == 0) {
-        lua_pushnil(L); /* no object */
-        lua_insert(L, -2);
-        finish(d, L, lua_gettop(L) - 1, status);
-        lua_pop(L, 1);
-        return;
-    }
-    if (status != LUA_YIELD)
-        hook_failed(d, L, co, hook);
-    lua_settop(co, 0);
-    lua_pop(L, 1);
-}
-
-void tl__tell_raised(tl_dispatcher *d, lua_State *L)
-{
-    int count = d->raised; /* telling may raise more: after the next callback */
-    for (int i = 1; i <= count; i++) {
-        lua_rawgeti(L, LUA_REGISTRYINDEX, d->raised_ref);
-        lua_rawgeti(L, -1, i);
-        lua_replace(L, -2);
-        if (d->bare) {
-            broken_hook(d, text_of(L));
-            lua_pop(L, 1);
-        } else {
-            tl__call_hook(d, L, TL_HOOK_RAISED, 1);
-        }
-    }
-    lua_rawgeti(L, LUA_REGISTRYINDEX, d->raised_ref);
-    for (int i = 1; i <= d->raised; i++) {
-        if (i + count <= d->raised)
-            lua_rawgeti(L, -1, i + count);
-        else
-            lua_pushnil(L);
-        lua_rawseti(L, -2, i);
-    }
-    lua_pop(L, 1);
-    d->raised -= count;
-}
-
-/* The coroutine on the top of L is over, or has failed (status, with the error
-   value on its own top): tell Lua. Pops it. obj_index: the handle's object. */
-static void finish(tl_dispatcher *d, lua_State *L, int obj_index, int status)
+void tl__coroutine_finish(tl_dispatcher *d, lua_State *L, int obj_index,
+                          int status)
 {
     lua_State *co = lua_tothread(L, -1);
     int base = lua_gettop(L);
@@ -282,13 +125,13 @@ static void settle_started(tl_dispatcher *d, lua_State *L, int obj_index,
 {
     lua_State *co = d->idle;
     lua_rawgeti(L, LUA_REGISTRYINDEX, d->idle_ref);
-    replace_idle(d, L);
-    if (status == LUA_YIELD && is_wait(d, co)) {
+    tl__coroutine_replace(d, L);
+    if (status == LUA_YIELD && tl__coroutine_waits(d, co)) {
         lua_settop(co, 0);
         lua_pop(L, 1);
         return;
     }
-    finish(d, L, obj_index, status);
+    tl__coroutine_finish(d, L, obj_index, status);
 }
 
 /* What a call for the host failed with, onto L; co keeps it. */
@@ -310,15 +153,15 @@ static void push_failure(tl_dispatcher *d, lua_State *L, lua_State *co,
 
 int tl__enter_for_host(tl_dispatcher *d, int nargs)
 {
-    set_current(d, (tl_id){0, 0}, false);
-    return enter(d, d->idle, nargs);
+    tl__coroutine_begin(d, (tl_id){0, 0}, false);
+    return tl__coroutine_enter(d, d->idle, nargs);
 }
 
 int tl__settle_for_host(tl_dispatcher *d, lua_State *L, int status)
 {
     lua_State *co = d->idle;
     bool adopted = d->loop->shared.adopted;
-    bool waits = status == LUA_YIELD && is_wait(d, co);
+    bool waits = status == LUA_YIELD && tl__coroutine_waits(d, co);
     if (status == 0 && !adopted) {
         lua_settop(co, 0);
         return 0;
@@ -330,7 +173,7 @@ int tl__settle_for_host(tl_dispatcher *d, lua_State *L, int status)
         settle_started(d, L, lua_gettop(L), status);
         lua_pop(L, 1);
     } else {
-        replace_idle(d, L);
+        tl__coroutine_replace(d, L);
     }
     return waits || status != LUA_YIELD ? status : LUA_ERRRUN;
 }
@@ -381,25 +224,24 @@ static int insert_ready(tl_dispatcher *d, lua_State *L, lua_State *co,
     return nargs + 1;
 }
 
-/* The callback of a handle waits: until it is over it is not run again. */
-static void hold(tl_loop *loop, tl_id id, int kind)
+/* The callback of a handle waits: what its kind does until that is over. */
+static void hold(tl_loop *loop, tl_id id)
 {
-    if (kind == TL_WATCH)
-        tl__watch_hold(loop, id);
-    else if (kind == TL_STREAM || kind == TL_DATAGRAM)
-        tl__hold(loop, id);
+    tl_handle *handle = tl_handles_find(&loop->handles, id.slot, id.generation);
+    if (handle != NULL)
+        tl__kind_of(loop, handle)->hold(loop, id, handle);
 }
 
 void tl__call(tl_dispatcher *d, lua_State *L, tl_id id, int kind, int obj,
               int nargs)
 {
     lua_State *co = d->idle;
-    set_current(d, id, kind == TL_TASK);
-    int status = enter(d, co, nargs);
-    bool waits = status == LUA_YIELD && is_wait(d, co);
+    tl__coroutine_begin(d, id, kind == TL_TASK);
+    int status = tl__coroutine_enter(d, co, nargs);
+    bool waits = status == LUA_YIELD && tl__coroutine_waits(d, co);
     bool adopted = d->loop->shared.adopted; /* then Lua says when it is over */
     if (waits)
-        hold(d->loop, id, kind);
+        hold(d->loop, id);
     if (status == 0 && !adopted)
         lua_settop(co, 0);
     else
@@ -425,14 +267,14 @@ void tl__start(tl_dispatcher *d, lua_State *L, const tl_event *event, int kind)
 static void go_on(tl_dispatcher *d, lua_State *L, tl_id id, int obj, int nargs)
 {
     lua_State *co = lua_tothread(L, -1);
-    set_current(d, id, true);
-    int status = enter(d, co, nargs);
-    if (status == LUA_YIELD && is_wait(d, co)) {
+    tl__coroutine_begin(d, id, true);
+    int status = tl__coroutine_enter(d, co, nargs);
+    if (status == LUA_YIELD && tl__coroutine_waits(d, co)) {
         lua_settop(co, 0);
         return;
     }
     lua_pushvalue(L, -1);
-    finish(d, L, obj, status);
+    tl__coroutine_finish(d, L, obj, status);
 }
 
 /* Whether a function is on top of L, maybe bound. */
@@ -470,15 +312,6 @@ void tl__resume(tl_dispatcher *d, lua_State *L, const tl_event *event)
     if (lua_status(co) != LUA_YIELD)
         return; /* nobody waits there any more */
     go_on(d, L, event->id, obj, nargs);
-}
-
-bool tl__takes_values(lua_State *L, tl_id waiter)
-{
-    if (!tl__push_anchor(L, waiter.slot))
-        return false;
-    bool takes = lua_isfunction(L, -1) || lua_isthread(L, -1);
-    lua_pop(L, 2);
-    return takes;
 }
 
 void tl__wake_with(tl_dispatcher *d, lua_State *L, tl_id waiter,

@@ -1,0 +1,44 @@
+/* Coroutines: what the script's functions run in, so that each may wait. */
+#ifndef TL_COROUTINES_H
+#define TL_COROUTINES_H
+
+#include "lua/state.h"
+
+/* Start a callback: L has its object, and on top of it what to run. */
+void tl__start(tl_dispatcher *d, lua_State *L, const tl_event *event, int kind);
+/* Run the function that the idle coroutine has with nargs arguments, as a
+   callback of this handle; obj is the index of its object in L. */
+void tl__call(tl_dispatcher *d, lua_State *L, tl_id id, int kind, int obj,
+              int nargs);
+/* Resume what waited: it is on top of L, maybe bound; its object below it. */
+void tl__resume(tl_dispatcher *d, lua_State *L, const tl_event *event);
+/* Resume what waits there, with count strings, maybe none; the handle ends. */
+void tl__wake_with(tl_dispatcher *d, lua_State *L, tl_id waiter,
+                   const tl_view *views, int count);
+
+/* Run the function that the idle coroutine has with nargs arguments for the
+   host: 0 when it has returned, its results from 1 on. Needs neither memory nor
+   protection. Then, protected, settle what came of it: 0; LUA_YIELD: it waits,
+   and goes on as a task; else L has the error value and a traceback on top.
+   Where enter gave 0 and nothing was adopted, emptying the coroutine will do
+   instead. */
+int tl__enter_for_host(tl_dispatcher *d, int nargs);
+int tl__settle_for_host(tl_dispatcher *d, lua_State *L, int status);
+
+/* --- between coroutines.c and hooks.c ------------------------------------ */
+
+/* What is resumed next is this handle's, {0} for none; adopted: it is a task,
+   so that Lua says when it is over. */
+void tl__coroutine_begin(tl_dispatcher *d, tl_id id, bool adopted);
+/* Resume it; what lua_resume returns. */
+int tl__coroutine_enter(tl_dispatcher *d, lua_State *co, int nargs);
+/* Whether the values that it yielded are the token of a wait. */
+bool tl__coroutine_waits(tl_dispatcher *d, lua_State *co);
+/* The idle coroutine has become somebody's: anchor another. */
+void tl__coroutine_replace(tl_dispatcher *d, lua_State *L);
+/* The coroutine on the top of L is over, or has failed (status, with the error
+   value on its own top): tell Lua. Pops it. obj_index: the handle's object. */
+void tl__coroutine_finish(tl_dispatcher *d, lua_State *L, int obj_index,
+                          int status);
+
+#endif

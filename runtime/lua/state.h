@@ -1,0 +1,67 @@
+/* What a dispatcher consists of: shared by the files of lua/. */
+#ifndef TL_LUA_STATE_H
+#define TL_LUA_STATE_H
+
+#include <lua.h>
+#include <stdbool.h>
+
+#include "loop/state.h"
+#include "store/natives.h"
+
+struct tl_posts;
+
+/* What a program that embeds the loop is told. */
+enum { TL_TELL_OF_ERROR, TL_TELL_OF_LOG, TL_TELL_OF_SLOWNESS };
+
+/* What the dispatcher needs memory for. */
+enum {
+    TL_ASK_THREAD,
+    TL_ASK_STRING,
+    TL_ASK_TRACEBACK,
+    TL_ASK_COLLECT,
+    TL_ASKS
+};
+
+typedef struct tl_dispatcher tl_dispatcher;
+
+/* Handle an event; L has the anchors at TL_ANCHORS_INDEX. */
+typedef void tl_delivery(tl_dispatcher *d, lua_State *L, const tl_event *event);
+
+struct tl_dispatcher {
+    tl_loop *loop;
+    tl_delivery *const *deliveries; /* by kind, kinds.h */
+    lua_State *idle;    /* the coroutine for the next callback, anchored */
+    lua_State *current; /* the one resumed last, NULL between callbacks */
+    int idle_ref;
+    int anchors_ref;
+    int spares_ref; /* array of idle coroutines */
+    int spares;
+    int ready_ref; /* texts of readiness, "rw" and so on */
+    int hooks_ref; /* Lua functions: finish, signal, jump, idle, output */
+    int asks_ref[TL_ASKS]; /* see tl__ask */
+    int turns_ref;
+    int raised_ref; /* array of what finalizers raised, to be told */
+    int raised;
+    tl_view asked; /* the bytes of a string, or ... */
+    lua_State *asked_of;
+    uint32_t pages_reclaimed;
+    bool running;
+    bool hosted;        /* the host closes the loop, after the state */
+    bool guards_output; /* tell Lua when standard output is lost */
+
+    /* what follows is for a program that embeds the loop, see hosted.h */
+    tl_runtime *runtime; /* NULL when there is none */
+    void (*tell)(tl_runtime *runtime, int what, const char *text,
+                 size_t length);
+    struct tl_posts *posts;
+    tl_natives natives;
+    bool bare;            /* the Lua modules are not loaded */
+    bool collect;         /* memory has run out: what used it is garbage */
+    bool in_hook;         /* it may use memory that is kept for it */
+    int64_t warn_ns;      /* a callback longer than this is told of; 0: none */
+    int64_t step_ends_ns; /* nothing begins after this; 0: no such time */
+    uint64_t slow;
+    int stop_reason; /* of a stop while bare */
+};
+
+#endif
