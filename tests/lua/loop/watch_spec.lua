@@ -549,9 +549,14 @@ assert(ffi.C.pipe(fds) == 0)
 
   it("calls an unreferenced watch while something else keeps it running", function()
     local r = run_script [[
-      tl.watch(fds[0], "r", function(self) io.write("ready") self:cancel() end):unref()
+      local over = false
+      local watch = tl.watch(fds[0], "r", function(self)
+        io.write("ready")
+        over = self:cancel()
+      end)
+      watch:unref()
       tl.after(0.001, function() ffi.C.write(fds[1], "x", 1) end)
-      tl.sleep(0.05)]]
+      repeat tl.sleep(0.001) until over]]
     assert.equal("ready", r.out)
     assert.equal(0, r.code)
   end)
