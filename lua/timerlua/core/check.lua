@@ -78,6 +78,17 @@ end
 -- ---------------------------------------------------------------------------
 -- options
 
+--- A set of names, for check.options: of lists of words.
+--- @param ... string "after every at"
+--- @return table<string, true> known
+function check.names(...)
+  local known = {}
+  for _, list in ipairs { ... } do
+    for name in list:gmatch("%S+") do known[name] = true end
+  end
+  return known
+end
+
 local function refuse_option(where, name, known)
   local names = {}
   for each in pairs(known) do names[#names + 1] = each end
@@ -88,8 +99,8 @@ local function refuse_option(where, name, known)
     meant and ("; did you mean %q?"):format(meant) or ""))
 end
 
---- Raise unless it is a table with options that are known, or nil.
---- @param known table<string, any> by name
+--- Raise unless it is nil or a table of options that are known.
+--- @param known table<string, any> of check.names
 --- @param what? string what the table is called, by default "opts"
 --- @return table options empty for nil
 function check.options(where, options, known, what)
