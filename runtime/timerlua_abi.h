@@ -60,6 +60,10 @@ typedef struct tl_id {
     uint32_t generation;
 } tl_id;
 
+/* Handles are kept in pages of 2^TL_PAGE_BITS slots; what Lua keeps for each is
+   in pages of the same kind. */
+enum { TL_PAGE_BITS = 10 };
+
 typedef struct tl_handle_info {
     double due;          /* seconds on its clock; for a paused timer, what
                             was left to wait */
@@ -115,6 +119,9 @@ typedef struct tl_shared {
 
 /* Families of addresses; the numbers of Linux, address_families(7). */
 enum { TL_UNIX = 1, TL_INET = 2, TL_INET6 = 10 };
+
+/* What the program that embeds the loop is told. */
+enum { TL_TELL_OF_ERROR = 0, TL_TELL_OF_LOG = 1, TL_TELL_OF_SLOWNESS = 2 };
 
 /* No address's text is longer. */
 enum { TL_ADDRESS_TEXT = 128 };
@@ -403,6 +410,8 @@ int tl_inotify_add(int fd, const char *path, uint32_t mask);
 void tl_inotify_remove(int fd, int watch);
 /* Take events, whole ones: how many bytes, or -EAGAIN. */
 int tl_inotify_read(int fd, char *bytes, int room);
+/* Room for any path, with the zero at its end: PATH_MAX. */
+enum { TL_PATH_ROOM = 4096 };
 /* 0 or a negative errno; with a zero at the end. */
 int tl_working_directory(char *text, int room);
 /* What a symbolic link names, without a zero at the end: how many bytes, or
@@ -836,8 +845,10 @@ void tl_loop_set_slack(tl_loop *loop, int64_t slack_ns);
 int64_t tl_loop_slack_ns(tl_loop *loop);
 /* Have steps of the wall clock delivered also while no timer follows it. */
 void tl_loop_want_jumps(tl_loop *loop, int on);
-/* End a blocking wait; the reason (a signal's number, or 0) is kept until it
-   is taken. Async-signal-safe, any thread. */
+/* End a blocking wait; the reason (a signal's number, TL_REASON_STOP + an exit
+   status from 0 to 255, or 0) is kept until it is taken. Async-signal-safe, any
+   thread. */
+enum { TL_REASON_STOP = 256 };
 void tl_loop_wake(tl_loop *loop, int reason);
 /* Keep the loop running although no handle does, or no more. */
 void tl_loop_hold(tl_loop *loop, int on);
