@@ -19,9 +19,22 @@ enum { TL_ABI_VERSION = 1 };
    REALTIME is the wall clock and can be stepped. */
 enum { TL_MONOTONIC = 0, TL_REALTIME = 1, TL_BOOTTIME = 2, TL_CLOCKS = 3 };
 
-/* Beside the negative errnos: the host's limit for timers, tasks or descriptors
-   is reached; see timerlua.h. */
-enum { TL_LIMIT = -4352 };
+/* Statuses of our own beside the negative errnos, below any of them: the peer
+   has ended its direction; the queue's limit is reached; a line is longer than
+   receive_limit; the connection is still being made; it is open for sending
+   only, or for receiving only; the time of a wait is over, where ETIMEDOUT
+   could also be TCP's; the host's limit for timers, tasks or descriptors is
+   reached, see timerlua.h. */
+enum {
+    TL_EOF = -4096,
+    TL_QUEUE_FULL = -4097,
+    TL_LINE_TOO_LONG = -4098,
+    TL_NOT_CONNECTED = -4099,
+    TL_NO_RECEIVING = -4100,
+    TL_NO_SENDING = -4101,
+    TL_TIME_OVER = -4102,
+    TL_LIMIT = -4352
+};
 
 /* What a handle is. TL_TIMER runs a callback; TL_SLEEP resumes a suspended
    task; TL_TASK starts one; TL_WATCH reports a file descriptor. TL_STREAM is
@@ -46,6 +59,10 @@ typedef struct tl_id {
     uint32_t slot;
     uint32_t generation;
 } tl_id;
+
+/* Handles are kept in pages of 2^TL_PAGE_BITS slots; what Lua keeps for each is
+   in pages of the same kind. */
+enum { TL_PAGE_BITS = 10 };
 
 typedef struct tl_handle_info {
     double due;          /* seconds on its clock; for a paused timer, what
@@ -102,6 +119,9 @@ typedef struct tl_shared {
 
 /* Families of addresses; the numbers of Linux, address_families(7). */
 enum { TL_UNIX = 1, TL_INET = 2, TL_INET6 = 10 };
+
+/* What the program that embeds the loop is told. */
+enum { TL_TELL_OF_ERROR = 0, TL_TELL_OF_LOG = 1, TL_TELL_OF_SLOWNESS = 2 };
 
 /* No address's text is longer. */
 enum { TL_ADDRESS_TEXT = 128 };
@@ -390,6 +410,8 @@ int tl_inotify_add(int fd, const char *path, uint32_t mask);
 void tl_inotify_remove(int fd, int watch);
 /* Take events, whole ones: how many bytes, or -EAGAIN. */
 int tl_inotify_read(int fd, char *bytes, int room);
+/* Room for any path, with the zero at its end: PATH_MAX. */
+enum { TL_PATH_ROOM = 4096 };
 /* 0 or a negative errno; with a zero at the end. */
 int tl_working_directory(char *text, int room);
 /* What a symbolic link names, without a zero at the end: how many bytes, or
@@ -625,11 +647,6 @@ enum { TL_WANT_AFRESH = 32 };
    connection to be made. */
 enum { TL_AWAIT_ROOM = 0, TL_AWAIT_SENT = 1, TL_AWAIT_CONNECTED = 2 };
 
-/* Beside the negative errnos: the peer has ended its direction; the queue's
-   limit; receive_limit; it has not got this direction. */
-enum { TL_EOF = -4096, TL_QUEUE_FULL = -4097, TL_LINE_TOO_LONG = -4098 };
-enum { TL_NO_RECEIVING = -4100, TL_NO_SENDING = -4101 };
-
 /* What to tell the callbacks of a flowing connection; their places in the
    table that is anchored for it. */
 enum {
@@ -828,8 +845,10 @@ void tl_loop_set_slack(tl_loop *loop, int64_t slack_ns);
 int64_t tl_loop_slack_ns(tl_loop *loop);
 /* Have steps of the wall clock delivered also while no timer follows it. */
 void tl_loop_want_jumps(tl_loop *loop, int on);
-/* End a blocking wait; the reason (a signal's number, or 0) is kept until it
-   is taken. Async-signal-safe, any thread. */
+/* End a blocking wait; the reason (a signal's number, TL_REASON_STOP + an exit
+   status from 0 to 255, or 0) is kept until it is taken. Async-signal-safe, any
+   thread. */
+enum { TL_REASON_STOP = 256 };
 void tl_loop_wake(tl_loop *loop, int reason);
 /* Keep the loop running although no handle does, or no more. */
 void tl_loop_hold(tl_loop *loop, int on);
@@ -1066,3 +1085,6 @@ int tl_duration_parse(const char *text, size_t length, int64_t *ns);
    "unknown error" for what is no errno. */
 const char *tl_error_name(int error);
 const char *tl_error_text(int error);
+/* The status for a name, -ENOMEM for "ENOMEM"; 0 for a name that is none, or is
+   a second one: the system calls ENOTSUP "EOPNOTSUPP". */
+int tl_error_status(const char *name);

@@ -1,6 +1,7 @@
 -- Limits that the kernel sets for the process, getrlimit(2).
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
+local check = require "timerlua.core.check"
 local errors = require "timerlua.core.errors"
 local misuse = require "timerlua.core.misuse"
 
@@ -18,8 +19,7 @@ local limits = {}
 --- @return string? code "EPERM": more than the process may have
 function limits.nofile(wanted)
   if wanted ~= nil then
-    if type(wanted) ~= "number" or not (wanted >= 0 and wanted <= 2 ^ 53)
-      or wanted % 1 ~= 0 then
+    if not check.is_whole(wanted, 0, 2 ^ 53) then
       misuse.got("limits.nofile", "a limit must be a whole number from 0 to 2^53", wanted)
     end
     local status = C.tl_limits_set_nofile(wanted)

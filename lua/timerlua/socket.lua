@@ -4,7 +4,9 @@
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local address = require "timerlua.net.address"
+local check = require "timerlua.core.check"
 local duration = require "timerlua.core.duration"
+local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local fair = require "timerlua.task.fair"
 local misuse = require "timerlua.core.misuse"
@@ -12,16 +14,18 @@ local readiness = require "timerlua.byhand.readiness"
 local resolver = require "timerlua.net.resolver"
 local wait = require "timerlua.task.wait"
 
-local C, loop = core.C, core.loop
+local C, loop, whole = core.C, core.loop, check.whole
 local to_string = ffi.string
 local new_bytes, new_address = ffi.typeof("char[?]"), ffi.typeof("tl_address")
 local new_cell = ffi.typeof("struct { int32_t fd; tl_id place; }")
 
-local AGAIN, IN_PROGRESS, ALREADY, IS_CONNECTED = -11, -115, -114, -106
-local TIME_OVER = -4096      -- settimeout's; TCP has an ETIMEDOUT of its own
-local ENDPOINT_ADDRESS, ENDPOINT_ANY = 1, 3 -- TL_ENDPOINT_...
-local MOST = 2 ^ 30          -- bytes of one recv
-local BACKLOG_DELAY = 0.005  -- seconds between attempts at a full backlog
+local AGAIN, IN_PROGRESS = errno.EAGAIN, errno.EINPROGRESS
+local ALREADY, IS_CONNECTED = errno.EALREADY, errno.EISCONN
+local TIME_OVER = C.TL_TIME_OVER -- settimeout's; TCP has an ETIMEDOUT of its own
+local ENDPOINT_ADDRESS, ENDPOINT_ANY = C.TL_ENDPOINT_ADDRESS, C.TL_ENDPOINT_ANY
+local ENDPOINT_FD, MONOTONIC = C.TL_ENDPOINT_FD, C.TL_MONOTONIC
+local MOST = 2 ^ 30         -- bytes of one recv
+local BACKLOG_DELAY = 0.005 -- seconds between attempts at a full backlog
 
 -- Bytes and addresses come here and become strings before anything else can run.
 local SCRATCH = 65536
@@ -49,25 +53,13 @@ for name in ([[AF_UNIX AF_INET AF_INET6 SOCK_STREAM SOCK_DGRAM SOCK_SEQPACKET
 end
 
 local AF_UNIX, AF_INET, AF_INET6 = socket.AF_UNIX, socket.AF_INET, socket.AF_INET6
-local SHUTDOWN = { [socket.SHUT_RD] = 0, [socket.SHUT_WR] = 1, [socket.SHUT_RDWR] = 2 }
+local SHUTDOWN = { [socket.SHUT_RD] = C.TL_SHUTDOWN_RECEIVE,
+  [socket.SHUT_WR] = C.TL_SHUTDOWN_SEND, [socket.SHUT_RDWR] = C.TL_SHUTDOWN_BOTH }
 
-local function check_self(self, method)
-  if getmetatable(self) ~= Socket then
-    misuse.got("socket:" .. method,
-      ("it must be called on a socket, as s:%s()"):format(method), self)
-  end
-end
-
-local function integer(where, what, value, least, most)
-  if type(value) ~= "number" or value % 1 ~= 0 or value < least or value > most then
-    misuse.got(where, ("%s must be a whole number from %d to %d"):format(what, least, most),
-      value)
-  end
-  return value
-end
+local check_self = check.self_of(Socket, "socket", "a socket", "s")
 
 local function int(where, what, value)
-  return integer(where, what, value, -2 ^ 31, 2 ^ 31 - 1)
+  return whole(where, what, value, -2 ^ 31, 2 ^ 31 - 1)
 end
 
 local function refused(where, status)
@@ -114,7 +106,7 @@ end
 local function await(self, where, interest, deadline)
   local left
   if deadline then
-    left = deadline - C.tl_now(loop, 0)
+    left = deadline - C.tl_now(loop, MONOTONIC)
     if left <= 0 then return TIME_OVER end
   end
   if not wait.can_suspend() then return block(self, where, interest, left) end
@@ -124,7 +116,7 @@ local function await(self, where, interest, deadline)
 end
 
 local function deadline_of(self)
-  return self.timeout and C.tl_now(loop, 0) + self.timeout
+  return self.timeout and C.tl_now(loop, MONOTONIC) + self.timeout
 end
 
 -- What `attempt` returns once it is not EAGAIN any more, or why it never is.
@@ -154,7 +146,7 @@ local function text_of(self, where, host, port)
   end
   if self.family == AF_UNIX then return unix_text(host) end
   if port == nil then return host end
-  integer(where, "port", port, 0, 65535)
+  whole(where, "port", port, 0, 65535)
   return (host:find(":", 1, true) and "[%s]:%d" or "%s:%d"):format(host, port)
 end
 
@@ -176,7 +168,7 @@ local function target(self, where, host, port, is_peer)
     return found, text
   end
   local name = address.name(endpoint, text)
-  if endpoint.port == 0 and text:sub(1, 3) == "fd:" then
+  if endpoint.kind == ENDPOINT_FD then
     misuse.got(where, "address must be one, not a descriptor", text)
   end
   local found, message, code = look_up(self, where, name, endpoint.port)
@@ -279,7 +271,7 @@ end
 local function finish_connect(self, to, status)
   local deadline = deadline_of(self)
   while status == AGAIN do -- a Unix socket's full backlog, which cannot be waited for
-    if deadline and C.tl_now(loop, 0) >= deadline then return TIME_OVER end
+    if deadline and C.tl_now(loop, MONOTONIC) >= deadline then return TIME_OVER end
     sleep("socket:connect", BACKLOG_DELAY)
     status = C.tl_socket_connect(self.fd, to)
   end
@@ -316,7 +308,7 @@ end
 -- exchanging
 
 local function room_for(where, count)
-  if type(count) ~= "number" or count % 1 ~= 0 or count < 0 or count > MOST then
+  if not check.is_whole(count, 0, MOST) then
     misuse.got(where, "the number of bytes must be a whole number from 0 to 2^30", count)
   end
   return count <= SCRATCH and scratch or new_bytes(count)
@@ -368,7 +360,7 @@ end
 local function check_bytes(where, bytes, start)
   if type(bytes) ~= "string" then misuse.got(where, "bytes must be a string", bytes) end
   if start == nil then return 0 end
-  return integer(where, "start", start, 1, #bytes + 1) - 1
+  return whole(where, "start", start, 1, #bytes + 1) - 1
 end
 
 local function send_later(self, where, bytes, start, flags, to, deadline)
@@ -467,9 +459,7 @@ end
 --- @param flag boolean
 function Socket:setblocking(flag)
   check_self(self, "setblocking")
-  if type(flag) ~= "boolean" then
-    misuse.got("socket:setblocking", "flag must be true or false", flag)
-  end
+  check.boolean("socket:setblocking", "flag", flag)
   self.timeout = not flag and 0 or nil
 end
 
@@ -529,7 +519,7 @@ function Socket:getsockopt(level, option, room)
   check_self(self, "getsockopt")
   int("socket:getsockopt", "level", level)
   int("socket:getsockopt", "option", option)
-  local count = room == nil and 4 or integer("socket:getsockopt", "room", room, 1, 1024)
+  local count = room == nil and 4 or whole("socket:getsockopt", "room", room, 1, 1024)
   local bytes = ffi.new("int32_t[256]")
   local got = C.tl_plain_get(self.fd, level, option, ffi.cast("char *", bytes), count)
   if got < 0 then return refused("socket:getsockopt", got) end

@@ -3,7 +3,9 @@
 -- not move them. A read in a task waits in the loop; elsewhere it blocks.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
+local check = require "timerlua.core.check"
 local duration = require "timerlua.core.duration"
+local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local fair = require "timerlua.task.fair"
 local fileno = require "timerlua.core.fileno"
@@ -14,7 +16,7 @@ local wait = require "timerlua.task.wait"
 
 local C, loop = core.C, core.loop
 local int64, uint64 = ffi.typeof("int64_t"), ffi.typeof("uint64_t")
-local EAGAIN = -11
+local EAGAIN = errno.EAGAIN
 
 --- @class timerlua.timerfd
 local timerfd = {
@@ -59,41 +61,26 @@ local visitors = {}
 local CREATE = {
   mask = timerfd.TFD_NONBLOCK + timerfd.TFD_CLOEXEC,
   rule = "flags must be 0, TFD_NONBLOCK, TFD_CLOEXEC or their sum",
-  options = { flags = true, nonblock = true, cloexec = true },
+  options = check.names "flags nonblock cloexec",
 }
 local SETTIME = {
   mask = timerfd.TFD_TIMER_ABSTIME + timerfd.TFD_TIMER_CANCEL_ON_SET,
   rule = "flags must be 0, TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET or their sum",
-  options = { flags = true, initial = true, interval = true, abstime = true,
-    cancel_on_set = true },
+  options = check.names "flags initial interval abstime cancel_on_set",
 }
 
 local function check_flags(where, flags, known)
-  if type(flags) ~= "number" or not (flags >= 0 and flags <= known.mask) or flags % 1 ~= 0
-    or bit.band(flags, known.mask) ~= flags then
+  if not check.is_whole(flags, 0, known.mask) or bit.band(flags, known.mask) ~= flags then
     misuse.got(where, known.rule, flags)
   end
   return flags
-end
-
-local function check_keys(where, options, known)
-  for key in pairs(options) do
-    if not known[key] then
-      local names = {}
-      for name in pairs(known) do names[#names + 1] = name end
-      table.sort(names)
-      misuse.got(where, "an option must be one of " .. table.concat(names, ", "), key)
-    end
-  end
 end
 
 -- A named flag of a table: set, cleared, or left as it is.
 local function apply(where, flags, options, name, flag)
   local on = options[name]
   if on == nil then return flags end
-  if type(on) ~= "boolean" then
-    misuse.got(where, ("option %s must be true or false"):format(name), on)
-  end
+  check.boolean(where, "option " .. name, on)
   return on and bit.bor(flags, flag) or bit.band(flags, bit.bnot(flag))
 end
 
@@ -108,7 +95,7 @@ end
 local function nanoseconds(where, what, value)
   if value == nil then return 0 end
   local kind = type(value)
-  if kind == "number" and value >= 0 and value < 2 ^ 63 and value % 1 == 0 then
+  if check.is_whole(value, 0) and value < 2 ^ 63 then
     return ffi.cast(int64, value)
   end
   if kind == "cdata" and (ffi.istype(int64, value) or ffi.istype(uint64, value)) then
@@ -145,7 +132,7 @@ local function create_flags(where, flags)
   if type(flags) ~= "table" then
     return bit.bor(check_flags(where, flags or 0, CREATE), timerfd.TFD_CLOEXEC)
   end
-  check_keys(where, flags, CREATE.options)
+  check.options(where, flags, CREATE.options)
   local given = check_flags(where, flags.flags or 0, CREATE)
   given = apply(where, given, flags, "nonblock", timerfd.TFD_NONBLOCK)
   return apply(where, bit.bor(given, timerfd.TFD_CLOEXEC), flags, "cloexec",
@@ -242,7 +229,7 @@ local setting = ffi.new("tl_timerfd_setting")
 
 -- The same three arguments, out of a table.
 local function named(where, options)
-  check_keys(where, options, SETTIME.options)
+  check.options(where, options, SETTIME.options)
   local flags = check_flags(where, options.flags or 0, SETTIME)
   flags = apply(where, flags, options, "abstime", timerfd.TFD_TIMER_ABSTIME)
   flags = apply(where, flags, options, "cancel_on_set", timerfd.TFD_TIMER_CANCEL_ON_SET)

@@ -8,7 +8,7 @@
 #include "loop/wakeup.h"
 #include "embed/runtime.h"
 
-enum { MOST_STATUS = 255, STOP_REASON = 256 /* beyond signals' numbers */ };
+enum { MOST_STATUS = 255 };
 
 int tl__runtime_leave(tl_runtime *rt)
 {
@@ -88,8 +88,8 @@ static int take_status(tl_runtime *rt)
     rt->status = shared->errors > shared->errors_told;
     if (!rt->d->bare)
         error = call_ended(rt);
-    else if (rt->d->stop_reason >= STOP_REASON)
-        rt->status = rt->d->stop_reason - STOP_REASON;
+    else if (rt->d->stop_reason >= TL_REASON_STOP)
+        rt->status = rt->d->stop_reason - TL_REASON_STOP;
     shared->errors_told = shared->errors;
     rt->d->stop_reason = 0;
     rt->loop->shared.stopped = 0;
@@ -173,7 +173,7 @@ int tl_stop(tl_runtime *runtime, int status)
         return -ECHILD;
     if (runtime->ending)
         return -ECANCELED;
-    tl_loop_wake(runtime->loop, STOP_REASON + status);
+    tl_loop_wake(runtime->loop, TL_REASON_STOP + status);
     return 0;
 }
 

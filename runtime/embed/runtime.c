@@ -94,6 +94,23 @@ static int core_tell(lua_State *L)
     return 0;
 }
 
+/* core.host, which only a program that embeds the loop has: its flags of
+   timerlua.h by name, for timerlua.app.restrict. */
+static void push_flags(const tl_runtime *rt, lua_State *L)
+{
+    static const struct {
+        const char *name;
+        uint32_t flag;
+    } flags[] = {{"no_ffi", TL_NO_FFI},   {"no_jit", TL_NO_JIT},
+                 {"no_io", TL_NO_IO},     {"no_exec", TL_NO_EXEC},
+                 {"signals", TL_SIGNALS}, {"keep_running", TL_KEEP_RUNNING}};
+    lua_createtable(L, 0, sizeof flags / sizeof *flags);
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        lua_pushboolean(L, (rt->config.flags & flags[i].flag) != 0);
+        lua_setfield(L, -2, flags[i].name);
+    }
+}
+
 static void describe_host(tl_runtime *rt, lua_State *L)
 {
     lua_getglobal(L, "require");
@@ -102,12 +119,10 @@ static void describe_host(tl_runtime *rt, lua_State *L)
     lua_pushlightuserdata(L, rt);
     lua_pushcclosure(L, core_tell, 1);
     lua_setfield(L, -2, "tell");
-    lua_pushinteger(L, (lua_Integer)rt->config.flags);
-    lua_setfield(L, -2, "host_flags");
+    push_flags(rt, L);
+    lua_setfield(L, -2, "host");
     lua_pushboolean(L, rt->config.on_log != NULL);
     lua_setfield(L, -2, "has_log");
-    lua_pushboolean(L, (rt->config.flags & TL_KEEP_RUNNING) != 0);
-    lua_setfield(L, -2, "keeps_running");
     lua_pop(L, 1);
 }
 

@@ -8,12 +8,21 @@
 #include "lua/coroutines.h"
 #include "lua/protected.h"
 
-static const char *const hook_names[] = {
+static const char *const hook_names[TL_HOOKS] = {
     [TL_HOOK_FINISH] = "finish", [TL_HOOK_SIGNAL] = "signal",
     [TL_HOOK_JUMP] = "jump",     [TL_HOOK_IDLE] = "idle",
     [TL_HOOK_OUTPUT] = "output", [TL_HOOK_POST] = "post",
     [TL_HOOK_RAISED] = "raised", [TL_HOOK_BROKEN] = "broken",
 };
+
+void tl__push_hooks(lua_State *L)
+{
+    lua_createtable(L, 0, TL_HOOKS);
+    for (int hook = 0; hook < TL_HOOKS; hook++) {
+        lua_pushboolean(L, 0);
+        lua_setfield(L, -2, hook_names[hook]);
+    }
+}
 
 void tl__tell(tl_dispatcher *d, int what, const char *text, size_t length)
 {

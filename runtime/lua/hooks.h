@@ -5,7 +5,7 @@
 
 #include "lua/state.h"
 
-/* Lua functions in core.hooks. */
+/* Lua functions that are called; core.hooks has them by these names. */
 enum {
     TL_HOOK_FINISH,
     TL_HOOK_SIGNAL,
@@ -14,8 +14,12 @@ enum {
     TL_HOOK_OUTPUT,
     TL_HOOK_POST,
     TL_HOOK_RAISED,
-    TL_HOOK_BROKEN
+    TL_HOOK_BROKEN,
+    TL_HOOKS
 };
+
+/* Push a table with false for each hook: nobody has taken it yet. */
+void tl__push_hooks(lua_State *L);
 
 /* Tell the program that embeds the loop; on standard error when there is
    none. */

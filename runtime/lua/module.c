@@ -10,6 +10,7 @@
 
 #include "abi_text.h" /* generated: timerlua_abi.h as a string */
 #include "lua/dispatch.h"
+#include "lua/hooks.h"
 #include "lua/kinds.h"
 #include "lua/protected.h"
 #include "loop/loop.h"
@@ -132,7 +133,7 @@ static tl_dispatcher *new_dispatcher(lua_State *L)
     d->ready_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_newtable(L);
     d->anchors_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    lua_newtable(L);
+    tl__push_hooks(L);
     d->hooks_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     tl__protected_init(d, L);
     tl__dispatch_init(d, L);

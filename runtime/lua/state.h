@@ -10,9 +10,6 @@
 
 struct tl_posts;
 
-/* What a program that embeds the loop is told. */
-enum { TL_TELL_OF_ERROR, TL_TELL_OF_LOG, TL_TELL_OF_SLOWNESS };
-
 /* What the dispatcher needs memory for. */
 enum {
     TL_ASK_THREAD,
@@ -36,8 +33,8 @@ struct tl_dispatcher {
     int anchors_ref;
     int spares_ref; /* array of idle coroutines */
     int spares;
-    int ready_ref; /* texts of readiness, "rw" and so on */
-    int hooks_ref; /* Lua functions: finish, signal, jump, idle, output */
+    int ready_ref;         /* texts of readiness, "rw" and so on */
+    int hooks_ref;         /* Lua functions by the names of TL_HOOK_... */
     int asks_ref[TL_ASKS]; /* see tl__ask */
     int turns_ref;
     int raised_ref; /* array of what finalizers raised, to be told */

@@ -10,7 +10,7 @@
 
 #include "abi.h"
 
-enum { TL_PAGE_BITS = 10, TL_PAGE_SIZE = 1 << TL_PAGE_BITS };
+enum { TL_PAGE_SIZE = 1 << TL_PAGE_BITS };
 
 /* Room in tables by kind; those of timerlua_abi.h are TL_KINDS. */
 enum { TL_KINDS_MOST = 16 };

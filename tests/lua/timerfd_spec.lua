@@ -104,7 +104,7 @@ describe("timerfd.create", function()
         support.raised(function() timerfd.create(MONOTONIC, flags) end))
     end
     assert.equal('HERE: timerlua.timerfd.create: an option must be one of cloexec, flags, '
-      .. 'nonblock, got "nonblocking"',
+      .. 'nonblock, got "nonblocking"; did you mean "nonblock"?',
       support.raised(function() timerfd.create(MONOTONIC, { nonblocking = true }) end))
     assert.equal("HERE: timerlua.timerfd.create: option nonblock must be true or false, got 1",
       support.raised(function() timerfd.create(MONOTONIC, { nonblock = 1 }) end))

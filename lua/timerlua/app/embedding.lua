@@ -11,7 +11,7 @@ local wait = require "timerlua.task.wait"
 require "timerlua" -- scripts find it loaded, also when they may not load files
 
 local dispatcher = core.core
-local TELL_ERROR, TELL_LOG = 0, 1 -- TL_TELL_OF_... in runtime/lua/state.h
+local TELL_OF_LOG = core.C.TL_TELL_OF_LOG
 
 local embedding = {
   --- What ends a cancelled task, and one that called os.exit.
@@ -25,7 +25,7 @@ local embedding = {
 
   --- Take from scripts what the host forbids: when this module is loaded, since
   --- it may be among that.
-  restrict = function() restrict.apply(dispatcher.host_flags) end,
+  restrict = function() restrict.apply(dispatcher.host) end,
 }
 
 local main -- the task that was loaded last
@@ -47,11 +47,7 @@ function embedding.failure()
   end
 end
 
-function errors.write(text)
-  dispatcher.tell(TELL_ERROR, text)
-end
-
-function dispatcher.hooks.post(name, bytes)
+local function tell_posted(name, bytes)
   if events.each("post")() == nil then
     return errors.report(("the host posted %q, but nothing listens: tl.on(\"post\", fn)")
       :format(name))
@@ -77,10 +73,9 @@ end
 local function print_to_log(...)
   local words = { n = select("#", ...), ... }
   for i = 1, words.n do words[i] = tostring(words[i]) end
-  dispatcher.tell(TELL_LOG, table.concat(words, "\t"))
+  dispatcher.tell(TELL_OF_LOG, table.concat(words, "\t"))
 end
 
-wait.hosted = true
 -- what the program does with its own streams and command line
 for _, name in ipairs { "timerlua.app.program", "timerlua.app.output" } do
   package.preload[name] = function()
@@ -89,5 +84,7 @@ for _, name in ipairs { "timerlua.app.program", "timerlua.app.output" } do
 end
 os.exit, os.setlocale = exit, query_locale
 if dispatcher.has_log then print = print_to_log end
+
+core.hook("post", tell_posted)
 
 return embedding

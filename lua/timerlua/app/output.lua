@@ -3,6 +3,7 @@
 -- queue, so that everything comes in the order in which it was written.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
+local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local standard = require "timerlua.system.standard"
 
@@ -12,8 +13,8 @@ local methods = getmetatable(stdout).__index
 local plain = { print = print, write = io.write, flush = io.flush,
   method_write = methods.write, method_flush = methods.flush }
 
-local ABOVE_HIGH, BUSY, FULL = 1, -16, -4097 -- EBUSY, TL_QUEUE_FULL
-local CLOSED = -9 -- EBADF: closed by the script, when all was sent
+local ABOVE_HIGH, BUSY, FULL = 1, errno.EBUSY, C.TL_QUEUE_FULL
+local CLOSED = errno.EBADF -- by the script, when all was sent
 local PIECE = 2 ^ 20 -- bytes
 local LOW = 64 * 1024
 
@@ -128,7 +129,7 @@ local function replace_functions()
   end
 end
 
-function standard.on_open(file, conn)
+local function route(file, conn)
   if file == io.stdin then return end
   routed = true
   conn.is_terminal = C.tl_file_is_terminal(conn:fileno()) ~= 0
@@ -138,7 +139,8 @@ end
 --- End the script when standard output cannot be written.
 function output.guard()
   replace_functions()
-  core.core.hooks.output = tell_lost_output
+  standard.on_open(route)
+  core.hook("output", tell_lost_output)
   core.core.guard_output()
 end
 

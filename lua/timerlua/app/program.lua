@@ -1,6 +1,7 @@
 -- The program: timerlua [options] script.lua [args...].
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
+local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local tl = require "timerlua"
 local misuse = require "timerlua.core.misuse"
@@ -170,7 +171,7 @@ end
 -- Every end takes the children along: the script's own, and for what ends the
 -- process at once, the kernel does it.
 local function guard_children()
-  process.follow = true
+  process.follow()
   local plain_exit = os.exit
   os.exit = function(code, ...) -- luacheck: ignore 122
     check_exit(code)
@@ -204,7 +205,7 @@ local function prepare(options, argv, script_index)
 end
 
 local function apply(options)
-  errors.stop_on_error = options.on_error == "stop"
+  if options.on_error == "stop" then errors.stop_at_first() end
   if options.virtual_time then tl.clock.virtual() end
   if options.slack then
     local ok, message = pcall(tl.slack, tonumber(options.slack) or options.slack)
@@ -229,10 +230,10 @@ local function hold_pid_file(path)
   local file, holder = ffi.new("tl_pid_file *[1]"), ffi.new("int32_t[1]")
   local status = core.C.tl_pid_file_make(file, path, holder)
   if status == 0 then return file[0], 0 end
-  if status == -17 then -- EEXIST
+  if status == errno.EEXIST then
     return nil, status, ("--pid-file: process %d holds %s"):format(holder[0], path)
   end
-  if status == -76 then -- ENOTUNIQ
+  if status == errno.ENOTUNIQ then
     return nil, status, ("--pid-file %s: there is something else of that name"):format(path)
   end
   local _, message = errors.failed("--pid-file " .. path, status)

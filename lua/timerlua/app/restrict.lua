@@ -1,9 +1,8 @@
 -- What a script may not do when its host says so: tl_config.flags in
 -- runtime/timerlua.h. What is taken away raises an error that says so. The
 -- runtime's own modules keep what they have taken.
-local bit = require "bit"
+local claims = require "timerlua.system.signal_claims"
 
-local NO_FFI, NO_JIT, NO_IO, NO_EXEC, SIGNALS = 1, 2, 4, 8, 64
 local MEMORY, COMPILER = "reach its memory", "use the compiler"
 local FILES, PROGRAMS, TAKE = "use files", "start others", "take signals"
 
@@ -168,28 +167,28 @@ local function no_exec()
   os.execute, io.popen = refuse("os.execute", PROGRAMS), refuse("io.popen", PROGRAMS)
   refuse_all(require "timerlua.system.exec", "timerlua.", PROGRAMS)
   refuse_all(require "timerlua.system.collect", "timerlua.", PROGRAMS) -- tl.run
-  require "timerlua.system.process".adopt = refuse("timerlua.process.adopt", PROGRAMS)
+  refuse_all(require "timerlua.system.process", "timerlua.process.", PROGRAMS, { adopt = true })
   tl.exec = refuse("timerlua.exec", PROGRAMS)
 end
 
 -- Without the host's word: masks are its threads' own.
 local function no_signals()
-  local refused = refuse("timerlua.signal", TAKE)
-  require "timerlua.system.signal".signal, package.loaded.timerlua.signal = refused, refused
-  require "timerlua.system.signal_claims".refusal = refusal("KQ_FILTER_SIGNAL", TAKE)
+  refuse_all(require "timerlua.system.signal", "timerlua.", TAKE, { signal = true })
+  package.loaded.timerlua.signal = refuse("timerlua.signal", TAKE)
+  claims.refuse(refusal("KQ_FILTER_SIGNAL", TAKE))
 end
 
---- Take away what these flags forbid.
---- @param flags integer of TL_NO_FFI and so on
-function restrict.apply(flags)
-  if bit.band(flags, NO_FFI + NO_IO + NO_EXEC) ~= 0 then
+--- Take away what the host forbids.
+--- @param host table<string, boolean> its flags: no_ffi and so on
+function restrict.apply(host)
+  if host.no_ffi or host.no_io or host.no_exec then
     getmetatable(package.loaded.timerlua).load_all() -- while it may be loaded
   end
-  if bit.band(flags, SIGNALS) == 0 then no_signals() end
-  if bit.band(flags, NO_FFI) ~= 0 then no_ffi() end
-  if bit.band(flags, NO_JIT) ~= 0 then close_compiler(COMPILER) end
-  if bit.band(flags, NO_IO) ~= 0 then no_io() end
-  if bit.band(flags, NO_EXEC) ~= 0 then no_exec() end
+  if not host.signals then no_signals() end
+  if host.no_ffi then no_ffi() end
+  if host.no_jit then close_compiler(COMPILER) end
+  if host.no_io then no_io() end
+  if host.no_exec then no_exec() end
 end
 
 return restrict

@@ -3,16 +3,18 @@
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local anchors = require "timerlua.core.anchors"
+local check = require "timerlua.core.check"
 local errors = require "timerlua.core.errors"
 local events = require "timerlua.core.events"
-local misuse = require "timerlua.core.misuse"
 local notify = require "timerlua.system.notify"
 local signal = require "timerlua.system.signal"
+local signame = require "timerlua.system.signame"
 local task = require "timerlua.task.task"
 local timer = require "timerlua.loop.timer"
 local wait = require "timerlua.task.wait"
 
 local shared = core.shared
+local MOST_STATUS, REASON_STOP = 255, core.C.TL_REASON_STOP
 local dispatcher = core.core
 
 local stop = {
@@ -49,32 +51,25 @@ end
 --- @param code? integer exit status 0..255; default 0, or 1 after an error
 function stop.stop(code, ...)
   if ffi.istype(core.new_id, code) then code = ... end -- as a timer's callback
-  if code ~= nil and (type(code) ~= "number" or code < 0 or code > 255
-    or code % 1 ~= 0) then
-    misuse.got("stop", "code must be an integer from 0 to 255", code)
-  end
-  if code ~= nil then state.code = code end
+  if code ~= nil then state.code = check.integer("stop", "code", code, 0, MOST_STATUS) end
   if not state.stopping then begin("stop") end
 end
 
 -- A wait in the main chunk of a plain luajit is where tl.stop ended the loop;
 -- the script may wait again. Its code is kept for tl.run.
-function wait.on_cut()
+local function begin_anew()
   state.stopping, state.reason = false, nil
 end
 
-local SIGNALS = { [1] = "SIGHUP", [2] = "SIGINT", [15] = "SIGTERM" }
-
-local HOST_STOP = 256 -- a status from 0 to 255 is added: tl_stop in timerlua.h
-
-function dispatcher.hooks.signal(number)
-  if number >= HOST_STOP then
-    if not state.stopping then stop.stop(number - HOST_STOP) end
+-- What woke the loop: a signal's number, or that the host has called tl_stop.
+local function take_reason(number)
+  if number >= REASON_STOP then
+    if not state.stopping then stop.stop(number - REASON_STOP) end
     return
   end
   state.signal = number
   if state.stopping then return end -- main.c ends the process at the second
-  begin(SIGNALS[number] or "signal " .. number)
+  begin(signame.name(number))
 end
 
 -- Report tasks that wait for what can never come.
@@ -132,5 +127,8 @@ function stop.run()
   last_words(finished and "done" or "error")
   return stop.ended()
 end
+
+core.hook("signal", take_reason)
+wait.on_cut_short(begin_anew)
 
 return stop

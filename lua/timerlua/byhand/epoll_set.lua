@@ -3,19 +3,19 @@
 -- blocks. What became ready is read where the kernel wrote it.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
+local errno = require "timerlua.core.errno"
 local fair = require "timerlua.task.fair"
 local readiness = require "timerlua.byhand.readiness"
 local wait = require "timerlua.task.wait"
 
 local C, loop = core.C, core.loop
 local to_ns = readiness.to_ns
-local EINTR, EBADF = -4, -9
+local EINTR, EBADF, MONOTONIC = errno.EINTR, errno.EBADF, C.TL_MONOTONIC
 
 -- The kernel is asked before a wait, which is four times cheaper when something
 -- is ready. Where it was asked for nothing, so many waits go without.
 local BLIND = 7
-local MONOTONIC = 0
-local OPERATIONS = { add = 1, remove = 2, modify = 3 } -- TL_EPOLL_ADD ...
+local OPERATIONS = { add = C.TL_EPOLL_ADD, remove = C.TL_EPOLL_DEL, modify = C.TL_EPOLL_MOD }
 
 local new_ready = ffi.typeof("tl_ready_fd[?]")
 local fds_of, events_of = ffi.typeof("int32_t *"), ffi.typeof("uint32_t *")

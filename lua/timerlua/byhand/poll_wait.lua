@@ -4,6 +4,7 @@
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local epoll_set = require "timerlua.byhand.epoll_set"
+local errno = require "timerlua.core.errno"
 local fair = require "timerlua.task.fair"
 local readiness = require "timerlua.byhand.readiness"
 local rethrow = require "timerlua.task.rethrow"
@@ -11,8 +12,7 @@ local wait = require "timerlua.task.wait"
 
 local C, loop = core.C, core.loop
 local to_ns = readiness.to_ns
-local EINTR = -4
-local MONOTONIC = 0
+local EINTR, MONOTONIC = errno.EINTR, C.TL_MONOTONIC
 local NEWS_MOST = 64
 
 local new_fds = ffi.typeof("tl_poll_fd[?]")

@@ -3,11 +3,13 @@
 -- keep a place, so that a wait costs no epoll_ctl(2).
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
+local errno = require "timerlua.core.errno"
 local wait = require "timerlua.task.wait"
 
 local C, loop = core.C, core.loop
-local INTEREST = { r = 1, w = 2, rw = 3 }
-local EINTR, EBUSY, EEXIST = -4, -16, -17
+local READ, WRITE = C.TL_READ, C.TL_WRITE
+local INTEREST = { r = READ, w = WRITE, rw = READ + WRITE }
+local EINTR, EBUSY, EEXIST = errno.EINTR, errno.EBUSY, errno.EEXIST
 
 local new_timeout = ffi.typeof("int64_t[1]")
 

@@ -3,8 +3,11 @@
 -- descriptors tells a task when to ask, and makes the object's own descriptor.
 local bit = require "bit"
 local core = require "timerlua.core.ffi"
+local check = require "timerlua.core.check"
 local duration = require "timerlua.core.duration"
+local epoll = require "timerlua.byhand.select_epoll"
 local epoll_set = require "timerlua.byhand.epoll_set"
+local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local fileno = require "timerlua.core.fileno"
 local misuse = require "timerlua.core.misuse"
@@ -13,10 +16,10 @@ local readiness = require "timerlua.byhand.readiness"
 local wait = require "timerlua.task.wait"
 
 local C, loop, to_ns = core.C, core.loop, readiness.to_ns
-local EPERM, ENOENT, EBADF, EEXIST = -1, -2, -9, -17
-local MONOTONIC = 0
-local MOST_MASK, MOST_MS = 0xffff, 2 ^ 31 - 1
-local EVERYTHING = 0x001 + 0x002 + 0x004 -- POLLIN, POLLPRI, POLLOUT
+local EPERM, ENOENT, EBADF, EEXIST = errno.EPERM, errno.ENOENT, errno.EBADF, errno.EEXIST
+local MONOTONIC = C.TL_MONOTONIC
+local MOST_MS = 2 ^ 31 - 1
+local READABLE = epoll.constants.EPOLLIN
 
 --- @class timerlua.Devpoll
 --- @field closed boolean
@@ -29,22 +32,19 @@ local EVERYTHING = 0x001 + 0x002 + 0x004 -- POLLIN, POLLPRI, POLLOUT
 local Devpoll = {}
 Devpoll.__index = Devpoll
 
+local check_self = check.self_of(Devpoll, "select.devpoll", "a devpoll object", "dp")
+
 local function open_set(self, method)
-  if getmetatable(self) ~= Devpoll then
-    misuse.got("select.devpoll:" .. method,
-      ("it must be called on a devpoll object, as dp:%s()"):format(method), self)
-  end
+  check_self(self, method)
   if self.closed then
     misuse.raise("select.devpoll:" .. method, "the devpoll object is closed")
   end
   return self.set
 end
 
-local function check_mask(where, mask)
-  if type(mask) ~= "number" or mask % 1 ~= 0 or mask < 0 or mask > MOST_MASK then
-    misuse.got(where, "eventmask must be made of POLL constants, 0 to 65535", mask)
-  end
-  return mask
+local function mask_of(where, eventmask)
+  if eventmask == nil then return poll.everything end
+  return poll.check_mask(where, "eventmask", eventmask)
 end
 
 local function put(self, fd, mask)
@@ -87,7 +87,7 @@ end
 local function renew(self)
   local inner, status = epoll_set.new()
   if not inner then return status end
-  status = self.set:control("add", inner.fd, 0x001)
+  status = self.set:control("add", inner.fd, READABLE)
   if status ~= 0 then
     inner:close()
     return status
@@ -120,7 +120,7 @@ function Devpoll:register(fd, eventmask)
   open_set(self, "register")
   local where = "select.devpoll:register"
   local number = fileno.of(where, "fd", fd)
-  local mask = eventmask == nil and EVERYTHING or check_mask(where, eventmask)
+  local mask = mask_of(where, eventmask)
   return result("register", number, add_to(self, number, mask))
 end
 
@@ -134,7 +134,7 @@ function Devpoll:modify(fd, eventmask)
   open_set(self, "modify")
   local where = "select.devpoll:modify"
   local number = fileno.of(where, "fd", fd)
-  local mask = eventmask == nil and EVERYTHING or check_mask(where, eventmask)
+  local mask = mask_of(where, eventmask)
   self.inner:control("remove", number, 0)
   return result("modify", number, add(self, number, mask))
 end
@@ -221,7 +221,7 @@ end
 --- Close the object's descriptor, not those that are registered. Harmless when
 --- repeated. A task that polls is resumed, with "EBADF".
 function Devpoll:close()
-  if getmetatable(self) ~= Devpoll then open_set(self, "close") end -- raises
+  check_self(self, "close")
   self.closed = true
   self.inner:close()
   self.set:close()
@@ -242,7 +242,7 @@ function devpoll.new()
   if not set then return errors.failed("devpoll", status) end
   local inner
   inner, status = epoll_set.new()
-  if inner then status = set:control("add", inner.fd, 0x001) end
+  if inner then status = set:control("add", inner.fd, READABLE) end
   if status and status ~= 0 then
     if inner then inner:close() end
     set:close()

@@ -1,4 +1,5 @@
 -- select.epoll: epoll(7) as Python's select module has it.
+local check = require "timerlua.core.check"
 local duration = require "timerlua.core.duration"
 local epoll_set = require "timerlua.byhand.epoll_set"
 local errors = require "timerlua.core.errors"
@@ -30,19 +31,18 @@ local constants = {
   EPOLL_CLOEXEC = 0x80000,
 }
 
-local EVERYTHING = 0x001 + 0x004 + 0x002 -- EPOLLIN, EPOLLOUT, EPOLLPRI
+local EVERYTHING = constants.EPOLLIN + constants.EPOLLOUT + constants.EPOLLPRI
 
 --- @class timerlua.Epoll an epoll set of the script's own
 --- @field closed boolean
 local Epoll = {}
 Epoll.__index = Epoll
 
+local check_self = check.self_of(Epoll, "select.epoll", "an epoll object", "ep")
+
 -- The set of an object that is open.
 local function open_set(self, method)
-  if getmetatable(self) ~= Epoll then
-    misuse.got("select.epoll:" .. method,
-      ("it must be called on an epoll object, as ep:%s()"):format(method), self)
-  end
+  check_self(self, method)
   if self.closed then
     misuse.raise("select.epoll:" .. method, "the epoll object is closed")
   end
@@ -51,7 +51,7 @@ end
 
 -- bit.bor gives EPOLLET a sign: 2^32 less.
 local function check_mask(where, mask)
-  if type(mask) ~= "number" or mask % 1 ~= 0 or mask < -2 ^ 31 or mask >= 2 ^ 32 then
+  if not check.is_whole(mask, -2 ^ 31, 2 ^ 32 - 1) then
     misuse.got(where, "mask must be made of EPOLL constants", mask)
   end
   return mask % 2 ^ 32
@@ -117,7 +117,7 @@ end
 
 local function most_of(where, maxevents)
   if maxevents == nil or maxevents == -1 then return MOST end
-  if type(maxevents) ~= "number" or maxevents < 1 or maxevents % 1 ~= 0 then
+  if not check.is_whole(maxevents, 1) then
     misuse.got(where, "maxevents must be an integer > 0, or -1", maxevents)
   end
   return math.min(maxevents, MOST_EVER)
@@ -173,7 +173,7 @@ end
 --- Close the set's descriptor, not those that are registered. Harmless when
 --- repeated. A task that polls is resumed, with "EBADF".
 function Epoll:close()
-  if getmetatable(self) ~= Epoll then open_set(self, "close") end -- raises
+  check_self(self, "close")
   self.closed = true
   self.set:close()
 end
@@ -187,8 +187,7 @@ local function object(set)
 end
 
 local function check_new(sizehint, flags)
-  if sizehint ~= nil and sizehint ~= -1
-    and (type(sizehint) ~= "number" or sizehint < 1 or sizehint % 1 ~= 0) then
+  if sizehint ~= nil and sizehint ~= -1 and not check.is_whole(sizehint, 1) then
     misuse.got("select.epoll", "sizehint must be an integer > 0, or -1", sizehint)
   end
   if flags ~= nil and flags ~= 0 and flags ~= constants.EPOLL_CLOEXEC then

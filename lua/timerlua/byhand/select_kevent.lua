@@ -1,41 +1,43 @@
 -- select.kevent: what a kqueue is told and what it tells, with Python's fields.
+local C = require "timerlua.core.ffi".C
+local check = require "timerlua.core.check"
 local fileno = require "timerlua.core.fileno"
 local misuse = require "timerlua.core.misuse"
 
--- Of FreeBSD's sys/event.h; NETDEV's, which newer versions of it have no more,
--- as in FreeBSD 4 to 8.
+-- Of FreeBSD's sys/event.h, as those are that the core carries; NETDEV's, which newer
+-- versions of it have no more, as in FreeBSD 4 to 8.
 local constants = {
-  KQ_FILTER_READ = -1,
-  KQ_FILTER_WRITE = -2,
+  KQ_FILTER_READ = C.TL_KQ_READ,
+  KQ_FILTER_WRITE = C.TL_KQ_WRITE,
   KQ_FILTER_AIO = -3,
-  KQ_FILTER_VNODE = -4,
-  KQ_FILTER_PROC = -5,
-  KQ_FILTER_SIGNAL = -6,
-  KQ_FILTER_TIMER = -7,
+  KQ_FILTER_VNODE = C.TL_KQ_VNODE,
+  KQ_FILTER_PROC = C.TL_KQ_PROC,
+  KQ_FILTER_SIGNAL = C.TL_KQ_SIGNAL,
+  KQ_FILTER_TIMER = C.TL_KQ_TIMER,
   KQ_FILTER_NETDEV = -8,
 
-  KQ_EV_ADD = 0x0001,
-  KQ_EV_DELETE = 0x0002,
-  KQ_EV_ENABLE = 0x0004,
-  KQ_EV_DISABLE = 0x0008,
-  KQ_EV_ONESHOT = 0x0010,
-  KQ_EV_CLEAR = 0x0020,
+  KQ_EV_ADD = C.TL_KQ_ADD,
+  KQ_EV_DELETE = C.TL_KQ_DELETE,
+  KQ_EV_ENABLE = C.TL_KQ_ENABLE,
+  KQ_EV_DISABLE = C.TL_KQ_DISABLE,
+  KQ_EV_ONESHOT = C.TL_KQ_ONESHOT,
+  KQ_EV_CLEAR = C.TL_KQ_CLEAR,
   KQ_EV_RECEIPT = 0x0040,
-  KQ_EV_DISPATCH = 0x0080,
+  KQ_EV_DISPATCH = C.TL_KQ_DISPATCH,
   KQ_EV_SYSFLAGS = 0xF000,
   KQ_EV_FLAG1 = 0x2000,
-  KQ_EV_EOF = 0x8000,
+  KQ_EV_EOF = C.TL_KQ_EOF,
   KQ_EV_ERROR = 0x4000,
 
-  KQ_NOTE_LOWAT = 0x0001,
+  KQ_NOTE_LOWAT = C.TL_KQ_LOWAT,
 
-  KQ_NOTE_DELETE = 0x0001,
-  KQ_NOTE_WRITE = 0x0002,
-  KQ_NOTE_EXTEND = 0x0004,
-  KQ_NOTE_ATTRIB = 0x0008,
-  KQ_NOTE_LINK = 0x0010,
-  KQ_NOTE_RENAME = 0x0020,
-  KQ_NOTE_REVOKE = 0x0040,
+  KQ_NOTE_DELETE = C.TL_KQ_NOTE_DELETE,
+  KQ_NOTE_WRITE = C.TL_KQ_NOTE_WRITE,
+  KQ_NOTE_EXTEND = C.TL_KQ_NOTE_EXTEND,
+  KQ_NOTE_ATTRIB = C.TL_KQ_NOTE_ATTRIB,
+  KQ_NOTE_LINK = C.TL_KQ_NOTE_LINK,
+  KQ_NOTE_RENAME = C.TL_KQ_NOTE_RENAME,
+  KQ_NOTE_REVOKE = C.TL_KQ_NOTE_REVOKE,
 
   KQ_NOTE_EXIT = 0x80000000,
   KQ_NOTE_FORK = 0x40000000,
@@ -50,11 +52,11 @@ local constants = {
   KQ_NOTE_LINKDOWN = 0x0002,
   KQ_NOTE_LINKINV = 0x0004,
 
-  KQ_NOTE_SECONDS = 0x0001,
-  KQ_NOTE_MSECONDS = 0x0002,
-  KQ_NOTE_USECONDS = 0x0004,
-  KQ_NOTE_NSECONDS = 0x0008,
-  KQ_NOTE_ABSTIME = 0x0010,
+  KQ_NOTE_SECONDS = C.TL_KQ_SECONDS,
+  KQ_NOTE_MSECONDS = C.TL_KQ_MSECONDS,
+  KQ_NOTE_USECONDS = C.TL_KQ_USECONDS,
+  KQ_NOTE_NSECONDS = C.TL_KQ_NSECONDS,
+  KQ_NOTE_ABSTIME = C.TL_KQ_ABSTIME,
 }
 
 local FILTER_READ, EV_ADD = constants.KQ_FILTER_READ, constants.KQ_EV_ADD
@@ -77,26 +79,18 @@ local function is_kevent(value)
 end
 kevent.is = is_kevent
 
-local function check(where, what, value, least, most)
-  if type(value) ~= "number" or value % 1 ~= 0 or value < least or value > most then
-    misuse.got(where, ("%s must be an integer from %.0f to %.0f"):format(what, least, most),
-      value)
-  end
-  return value
-end
-
 -- bit.bor gives KQ_NOTE_EXIT a sign: 2^32 less.
 local function check_fflags(where, value)
-  return check(where, "fflags", value, -2 ^ 31, 2 ^ 32 - 1) % 2 ^ 32
+  return check.integer(where, "fflags", value, -2 ^ 31, 2 ^ 32 - 1) % 2 ^ 32
 end
 
 --- Raise unless its fields, which a script may have set, are what they must be.
 function kevent.check(where, event)
-  check(where, "ident", event.ident, 0, MOST_EXACT)
-  check(where, "filter", event.filter, -0x8000, 0x7fff)
-  check(where, "flags", event.flags, 0, 0xffff)
+  check.integer(where, "ident", event.ident, 0, MOST_EXACT)
+  check.integer(where, "filter", event.filter, -0x8000, 0x7fff)
+  check.integer(where, "flags", event.flags, 0, 0xffff)
   check_fflags(where, event.fflags)
-  check(where, "data", event.data, -MOST_EXACT, MOST_EXACT)
+  check.integer(where, "data", event.data, -MOST_EXACT, MOST_EXACT)
 end
 
 --- One with these fields, unchecked.

@@ -3,7 +3,9 @@
 -- events, and waiting for the queue's descriptor.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
+local check = require "timerlua.core.check"
 local duration = require "timerlua.core.duration"
+local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local fair = require "timerlua.task.fair"
 local fileno = require "timerlua.core.fileno"
@@ -15,18 +17,25 @@ local wait = require "timerlua.task.wait"
 
 local C, loop = core.C, core.loop
 local to_ns = readiness.to_ns
-local EBADF, EINTR, ENOTSUP, MONOTONIC = -9, -4, -95, 0
+local EBADF, EINTR, MONOTONIC = errno.EBADF, errno.EINTR, C.TL_MONOTONIC
+local ENOTSUP = errno.EOPNOTSUPP -- the same number
 local MOST = 256 -- events that are taken from the core at once
 
-local EV_ADD, EV_DELETE, EV_RECEIPT, EV_ERROR = 0x1, 0x2, 0x40, 0x4000
+local KQ = kevent.constants
+local EV_ADD, EV_DELETE = KQ.KQ_EV_ADD, KQ.KQ_EV_DELETE
+local EV_RECEIPT, EV_ERROR = KQ.KQ_EV_RECEIPT, KQ.KQ_EV_ERROR
 local EV_SYSTEM = 0x1000 -- from here on they are the system's
 
-local SIGNAL = -6
-local FILTERS = { [-1] = "READ", [-2] = "WRITE", [-3] = "AIO", [-4] = "VNODE", [-5] = "PROC",
-  [-6] = "SIGNAL", [-7] = "TIMER", [-8] = "NETDEV" }
+local SIGNAL = C.TL_KQ_SIGNAL
+local FILTERS = {}
+for name, number in pairs(KQ) do
+  local word = name:match("^KQ_FILTER_(.*)$")
+  if word then FILTERS[number] = word end
+end
 
 -- Of these only some fflags are not there.
-local CARRIED = { [-1] = true, [-2] = true, [-4] = true, [-5] = true, [-6] = true, [-7] = true }
+local CARRIED = { [C.TL_KQ_READ] = true, [C.TL_KQ_WRITE] = true, [C.TL_KQ_VNODE] = true,
+  [C.TL_KQ_PROC] = true, [SIGNAL] = true, [C.TL_KQ_TIMER] = true }
 
 local new_events = ffi.typeof("tl_kevent[?]")
 local new_change = ffi.typeof("tl_kevent")
@@ -51,16 +60,11 @@ function Kqueue.__index(self, key)
   return Kqueue[key]
 end
 
-local function check_self(self, method)
-  if getmetatable(self) ~= Kqueue then
-    misuse.got("select.kqueue:" .. method,
-      ("it must be called on a kqueue object, as kq:%s()"):format(method), self)
-  end
-  return self.queue
-end
+local check_self = check.self_of(Kqueue, "select.kqueue", "a kqueue object", "kq")
 
 local function open_queue(self, method)
-  local queue = check_self(self, method)
+  check_self(self, method)
+  local queue = self.queue
   if not is_open(queue) then
     misuse.raise("select.kqueue:" .. method, "the kqueue object is closed")
   end
@@ -93,16 +97,10 @@ local function changes_of(where, changelist)
       misuse.got(where, ("changelist[%d] must be a kevent object"):format(i), list[i])
     end
     kevent.check(where, list[i])
-    if list[i].filter == SIGNAL and claims.refusal then misuse.raise(where, claims.refusal) end
+    if list[i].filter == SIGNAL and claims.refusal() then misuse.raise(where, claims.refusal()) end
     changes[i] = list[i]
   end
   return changes
-end
-
-local function check_most(where, max_events)
-  if type(max_events) ~= "number" or max_events < 0 or max_events % 1 ~= 0 then
-    misuse.got(where, "max_events must be an integer >= 0", max_events)
-  end
 end
 
 -- ---------------------------------------------------------------------------
@@ -260,7 +258,7 @@ end
 function Kqueue:control(changelist, max_events, timeout)
   local queue = open_queue(self, "control")
   local where = "select.kqueue:control"
-  check_most(where, max_events)
+  check.integer(where, "max_events", max_events, 0)
   local delay = timeout ~= nil and duration.of(where, "timeout", timeout) or nil
   local changes = changes_of(where, changelist)
   open_queue(self, "control") -- still: the iterator is the script's
@@ -293,7 +291,8 @@ end
 --- Close the queue and what it opened, not what is watched; signals are as they
 --- were. Harmless when repeated. A task in control is resumed, with "EBADF".
 function Kqueue:close()
-  local queue = check_self(self, "close")
+  check_self(self, "close")
+  local queue = self.queue
   if queues[queue.fd] == queue then queues[queue.fd] = nil end
   release(queue.owned)
 end

@@ -1,5 +1,7 @@
 -- select.poll: poll(2) as Python's select module has it.
+local check = require "timerlua.core.check"
 local duration = require "timerlua.core.duration"
+local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local ffi = require "ffi"
 local fileno = require "timerlua.core.fileno"
@@ -7,7 +9,8 @@ local misuse = require "timerlua.core.misuse"
 local poll_wait = require "timerlua.byhand.poll_wait"
 
 local number_of = fileno.of
-local ENOENT = -2
+local ENOENT = errno.ENOENT
+local MOST_MASK = 0xffff -- of a short of C
 local FIRST_SIZE = 8
 local BYTES = ffi.sizeof("tl_poll_fd")
 
@@ -26,7 +29,7 @@ local constants = {
   POLLRDHUP = 0x2000,
 }
 
-local EVERYTHING = 0x001 + 0x002 + 0x004 -- POLLIN, POLLPRI, POLLOUT
+local EVERYTHING = constants.POLLIN + constants.POLLPRI + constants.POLLOUT
 
 --- @class timerlua.Poll descriptors to be polled, in the order of registration
 --- @field fds ffi.cdata* of those that were unregistered, fd is -1
@@ -37,18 +40,12 @@ local EVERYTHING = 0x001 + 0x002 + 0x004 -- POLLIN, POLLPRI, POLLOUT
 local Poll = {}
 Poll.__index = Poll
 
-local function check_self(self, method)
-  if getmetatable(self) ~= Poll then
-    misuse.got("select.poll:" .. method,
-      ("it must be called on a poll object, as p:%s()"):format(method), self)
-  end
-end
+local check_self = check.self_of(Poll, "select.poll", "a poll object", "p")
 
-local function check_mask(where, mask)
-  if type(mask) ~= "number" or mask % 1 ~= 0 or mask < 0 or mask > 0xffff then
-    misuse.got(where, "mask must be made of POLL constants, 0 to 65535", mask)
-  end
-  return mask
+-- Raise unless it is made of the constants; `what` names the parameter.
+local function check_mask(where, what, mask)
+  if check.is_whole(mask, 0, MOST_MASK) then return mask end
+  misuse.got(where, what .. " must be made of POLL constants, 0 to 65535", mask)
 end
 
 -- Into a new array without the holes, since a poll may be reading the old one.
@@ -75,7 +72,7 @@ function Poll:register(fd, mask)
   check_self(self, "register")
   local number = number_of("select.poll:register", "fd", fd)
   local events = mask == nil and EVERYTHING
-    or check_mask("select.poll:register", mask)
+    or check_mask("select.poll:register", "mask", mask)
   local at = self.index[number]
   if not at then
     if self.count == self.size then resize(self) end
@@ -96,7 +93,7 @@ end
 function Poll:modify(fd, mask)
   check_self(self, "modify")
   local number = number_of("select.poll:modify", "fd", fd)
-  local events = check_mask("select.poll:modify", mask)
+  local events = check_mask("select.poll:modify", "mask", mask)
   local at = self.index[number]
   if not at then return errors.failed("poll.modify fd " .. number, ENOENT) end
   self.fds[at].events = events
@@ -170,7 +167,8 @@ function Poll:__tostring()
   return ("timerlua.Poll: %d registered"):format(self.count - self.holes)
 end
 
-local poll = { constants = constants, wait = wait }
+local poll = { constants = constants, everything = EVERYTHING, check_mask = check_mask,
+  wait = wait }
 
 --- A new poll object, with nothing registered.
 --- @return timerlua.Poll

@@ -2,21 +2,24 @@
 -- no highest descriptor; what counts as ready is what select(2) counts.
 local bit = require "bit"
 local duration = require "timerlua.core.duration"
+local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local fileno = require "timerlua.core.fileno"
 local misuse = require "timerlua.core.misuse"
+local poll = require "timerlua.byhand.select_poll"
 local poll_wait = require "timerlua.byhand.poll_wait"
 
 local band, bor = bit.band, bit.bor
 local is_number = fileno.is_number
-local EBADF = -9
+local EBADF = errno.EBADF
+local POLL = poll.constants
 local WHERE = "select.select"
 
 -- What the kernel's fs/select.c asks for, and takes as an answer.
-local ERR, HUP, NVAL = 0x008, 0x010, 0x020
-local READ = 0x001 + 0x040 + 0x080  -- POLLIN, POLLRDNORM, POLLRDBAND
-local WRITE = 0x004 + 0x100 + 0x200 -- POLLOUT, POLLWRNORM, POLLWRBAND
-local EXCEPT = 0x002                -- POLLPRI
+local ERR, HUP, NVAL = POLL.POLLERR, POLL.POLLHUP, POLL.POLLNVAL
+local READ = POLL.POLLIN + POLL.POLLRDNORM + POLL.POLLRDBAND
+local WRITE = POLL.POLLOUT + POLL.POLLWRNORM + POLL.POLLWRBAND
+local EXCEPT = POLL.POLLPRI
 local ANSWERS = { [READ] = READ + HUP + ERR, [WRITE] = WRITE + ERR, [EXCEPT] = EXCEPT }
 
 local function check_list(name, list)

@@ -7,14 +7,16 @@ local misuse = require "timerlua.core.misuse"
 
 local pages = core.core.anchors
 local band, rshift = bit.band, bit.rshift
-local PAGE_BITS, PAGE_MASK = 10, 1023 -- TL_PAGE_BITS in runtime/store/handles.h
+local PAGE_BITS = core.C.TL_PAGE_BITS
+local PAGE_SIZE = 2 ^ PAGE_BITS
+local PAGE_MASK = PAGE_SIZE - 1
 
 local MOST_ARGUMENTS = 4000 -- what a coroutine's stack surely takes
 
 local anchors = {}
 
 local function add_page(slot)
-  local page = new_table(2 * (PAGE_MASK + 1), 0)
+  local page = new_table(2 * PAGE_SIZE, 0)
   pages[rshift(slot, PAGE_BITS)] = page
   return page
 end

@@ -2,12 +2,13 @@
 -- nanoseconds as an int64 cdata. One conversion, here.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
+local errno = require "timerlua.core.errno"
 local misuse = require "timerlua.core.misuse"
 
 local C, max_seconds = core.C, core.max_seconds
 local int64, uint64 = ffi.typeof("int64_t"), ffi.typeof("uint64_t")
 local parsed = ffi.new("int64_t[1]")
-local INVALID = -22 -- EINVAL on Linux, as tl_duration_parse returns it
+local INVALID = errno.EINVAL
 
 local duration = {}
 

@@ -5,19 +5,13 @@ local core = require "timerlua.core.ffi"
 local events = require "timerlua.core.events"
 local misuse = require "timerlua.core.misuse"
 
-local errors = {
-  stop_on_error = false,
+local dispatcher, shared = core.core, core.shared
+local TELL_OF_ERROR = core.C.TL_TELL_OF_ERROR
 
-  --- Where reports go, each without the line's end.
-  write = nil,
+local errors = {}
 
-  --- Whether an error is what interrupts the task that runs: a limit around it
-  --- that has run out, or its cancelling; by wait.lua.
-  interrupts = function(_) return false end,
-
-  --- By kind of source: what to do with it after an error of it was reported.
-  follow_up = {},
-}
+local stops_at_first = false -- error that nobody caught
+local follow_ups = {} -- functions by the kind of an error's source
 
 -- Kept, since a script may replace io.stderr.
 local stdout, stderr = io.stdout, io.stderr
@@ -59,7 +53,10 @@ local function script_frames(traceback)
   return (traceback:gsub("\n\t" .. own_files .. "[^\n]*", ""))
 end
 
+--- A report, without the line's end: to the host, if there is one, else to
+--- standard error.
 function errors.write(text)
+  if dispatcher.tell then return dispatcher.tell(TELL_OF_ERROR, text) end
   stdout:flush()
   stderr:write("timerlua: ", text, "\n")
 end
@@ -76,12 +73,12 @@ end
 
 --- Count an error for the exit status.
 function errors.count()
-  core.shared.errors = core.shared.errors + 1
+  shared.errors = shared.errors + 1
 end
 
 local function count_and_write(err, traceback, source)
   errors.count()
-  if errors.stop_on_error then core.C.tl_loop_stop(core.loop) end
+  if stops_at_first then core.C.tl_loop_stop(core.loop) end
   errors.write(errors.text(err, traceback, source))
 end
 
@@ -107,8 +104,33 @@ function errors.report(err, traceback, source)
   if not tell_handlers(err, traceback, source) then
     count_and_write(err, traceback, source)
   end
-  local follow_up = source and errors.follow_up[source.kind]
+  local follow_up = source and follow_ups[source.kind]
   if follow_up then follow_up(source) end
+end
+
+--- Have `fn(source)` called after each report of an error whose source is of
+--- this kind. A kind has one such function.
+--- @param kind string "connection"
+function errors.follow_up(kind, fn)
+  if follow_ups[kind] then
+    error(("errors of kind %q are followed up already"):format(kind), 2)
+  end
+  follow_ups[kind] = fn
+end
+
+--- End the loop at the first error that nobody catches.
+function errors.stop_at_first()
+  stops_at_first = true
+end
+
+--- Call `fn(...)`; an error in it is reported as one of `source`, unless
+--- `is_passed(err)`: then it is raised.
+--- @param source table kind, name, site
+function errors.guard_but(is_passed, source, fn, ...)
+  local ok, failure = xpcall(fn, with_traceback, ...)
+  if ok then return end
+  if is_passed(failure.err) then error(failure.err, 0) end
+  errors.report(failure.err, failure.traceback, source)
 end
 
 --- Call `fn(...)`; an error in it is reported as one of `source`.
@@ -118,15 +140,6 @@ function errors.guard(source, fn, ...)
   if not ok then errors.report(failure.err, failure.traceback, source) end
 end
 
---- The same within a task that goes on afterwards, and is to hear of it when it
---- is interrupted there: that is raised.
-function errors.guard_within(source, fn, ...)
-  local ok, failure = xpcall(fn, with_traceback, ...)
-  if ok then return end
-  if errors.interrupts(failure.err) then error(failure.err, 0) end
-  errors.report(failure.err, failure.traceback, source)
-end
-
 --- Call every handler of an event, each guarded.
 function errors.call_handlers(event, ...)
   for handler in events.each(event) do
@@ -134,9 +147,9 @@ function errors.call_handlers(event, ...)
   end
 end
 
---- A finalizer, a __gc, raised an error while nothing of the script ran.
-function core.core.hooks.raised(err)
+-- A finalizer, a __gc, raised an error while nothing of the script ran.
+core.hook("raised", function(err)
   errors.report(err, "", { kind = "finalizer" })
-end
+end)
 
 return errors

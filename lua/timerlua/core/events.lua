@@ -1,6 +1,7 @@
 -- The runtime's own events: "error", "stop", "clock_jump", "reload", "post".
 local core = require "timerlua.core.ffi"
 local callable = require "timerlua.core.callable"
+local check = require "timerlua.core.check"
 local misuse = require "timerlua.core.misuse"
 
 local handlers = { error = {}, stop = {}, clock_jump = {}, reload = {}, post = {} }
@@ -12,17 +13,17 @@ Subscription.__index = Subscription
 
 local function tell_core()
   core.C.tl_loop_want_jumps(core.loop, #handlers.clock_jump > 0 and 1 or 0)
-  if core.core.tell and not core.core.keeps_running then -- posts may come
+  local host = core.core.host
+  if host and not host.keep_running then -- posts may come
     core.C.tl_loop_hold(core.loop, #handlers.post > 0 and 1 or 0)
   end
 end
 
+local check_self = check.self_of(Subscription, "subscription", "what tl.on returned")
+
 --- Stop delivering to this handler; harmless when repeated.
 function Subscription:cancel()
-  if getmetatable(self) ~= Subscription then
-    misuse.got("subscription:cancel",
-      "it must be called on what tl.on returned, as subscription:cancel()", self)
-  end
+  check_self(self, "cancel")
   local list = handlers[self.event]
   for i, entry in ipairs(list) do
     if entry == self then

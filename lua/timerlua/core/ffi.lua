@@ -26,8 +26,19 @@ local C = setmetatable({}, {
 })
 local loop = ffi.cast("tl_loop *", core.loop)
 
+-- Have the core call `fn` when something happens. Each hook has one function. A
+-- module takes its hooks last, since it may be loaded anew if its loading fails.
+--- @param name string as in runtime/lua/hooks.c
+local function hook(name, fn)
+  if core.hooks[name] ~= false then
+    error(("timerlua: there is no free hook %q"):format(name), 2)
+  end
+  core.hooks[name] = fn
+end
+
 return {
   C = C,
+  hook = hook,
   loop = loop,
   shared = C.tl_loop_shared(loop),
   core = core,

@@ -1,9 +1,12 @@
 -- The descriptors that scripts name: by number, by an io file, or by an object
 -- with fileno().
 local core = require "timerlua.core.ffi"
+local check = require "timerlua.core.check"
 local misuse = require "timerlua.core.misuse"
 
 local C = core.C
+local is_whole = check.is_whole
+local MOST = 2 ^ 31 - 1 -- an int of C
 local type_of_file = io.type
 local RULE = " must be a descriptor, an io file or have fileno()"
 
@@ -11,7 +14,7 @@ local fileno = {}
 
 --- Whether it is a number that a descriptor can have.
 function fileno.is_number(value)
-  return type(value) == "number" and value >= 0 and value < 2 ^ 31 and value % 1 == 0
+  return is_whole(value, 0, MOST)
 end
 
 local is_number = fileno.is_number
@@ -32,7 +35,7 @@ end
 --- Raise when a descriptor, which is about to be taken over or closed by its
 --- number, is a standard one of a host's, which would lose it.
 function fileno.check_own(where, fd)
-  if fd <= 2 and core.core.host_flags then
+  if fd <= 2 and core.core.host then
     misuse.got(where, "descriptors 0 to 2 are the host program's own", fd)
   end
 end

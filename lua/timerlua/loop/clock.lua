@@ -1,6 +1,7 @@
 -- Time as the runtime sees it: readings, and virtual time for tests.
 local core = require "timerlua.core.ffi"
 local dispatcher = core.core
+local check = require "timerlua.core.check"
 local duration = require "timerlua.core.duration"
 local errors = require "timerlua.core.errors"
 local instant = require "timerlua.core.instant"
@@ -8,24 +9,27 @@ local misuse = require "timerlua.core.misuse"
 local task = require "timerlua.task.task"
 
 local C, loop = core.C, core.loop
+local MONOTONIC, REALTIME, BOOTTIME = C.TL_MONOTONIC, C.TL_REALTIME, C.TL_BOOTTIME
 
 --- @class timerlua.Clock
 local clock = {}
 
 --- Monotonic seconds; a fresh reading. @return number
 function clock.now()
-  return C.tl_now(loop, 0)
+  return C.tl_now(loop, MONOTONIC)
 end
 
 --- Wall-clock seconds since 1970; a fresh reading. @return number
 function clock.time()
-  return C.tl_now(loop, 1)
+  return C.tl_now(loop, REALTIME)
 end
 
 --- Seconds since boot, time asleep included. @return number
 function clock.boottime()
-  return C.tl_now(loop, 2)
+  return C.tl_now(loop, BOOTTIME)
 end
+
+local VIRTUAL = check.names "start"
 
 --- Make time virtual: it stands still while code runs, and jumps to the next
 --- deadline when there is nothing else to do. Timers keep what is left of
@@ -34,16 +38,9 @@ end
 ---   that tl.at takes; default: what it is now
 --- @return timerlua.Clock clock
 function clock.virtual(options)
-  if options ~= nil and type(options) ~= "table" then
-    misuse.got("clock.virtual", "options must be a table", options)
-  end
-  for key in pairs(options or {}) do
-    if key ~= "start" then
-      misuse.raise("clock.virtual", "unknown option " .. misuse.show(key))
-    end
-  end
+  options = check.options("clock.virtual", options, VIRTUAL, "options")
   local start = -1LL
-  if options and options.start ~= nil then
+  if options.start ~= nil then
     start = instant.to_ns("clock.virtual", "start", options.start)
   end
   C.tl_clock_virtual(loop, start)
@@ -116,10 +113,6 @@ function clock:suspend(delay)
   return self
 end
 
-function dispatcher.hooks.jump(seconds)
-  errors.call_handlers("clock_jump", seconds)
-end
-
 --- How much later than due a timer may run so that one sleep serves several
 --- timers; a lone timer is never delayed by it. Default 125 us; 0 is exact.
 --- @param slack? number|string|ffi.cdata* new value
@@ -130,5 +123,9 @@ function clock.slack(slack)
   end
   return tonumber(C.tl_loop_slack_ns(loop)) / 1e9
 end
+
+core.hook("jump", function(seconds)
+  errors.call_handlers("clock_jump", seconds)
+end)
 
 return clock

@@ -4,6 +4,7 @@ local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local anchors = require "timerlua.core.anchors"
 local callable = require "timerlua.core.callable"
+local check = require "timerlua.core.check"
 local duration = require "timerlua.core.duration"
 local errors = require "timerlua.core.errors"
 local instant = require "timerlua.core.instant"
@@ -16,9 +17,11 @@ local set_anchor, clear_anchor, bind = anchors.set, anchors.clear, anchors.bind
 local to_ns, to_positive_ns = duration.to_ns, duration.to_positive_ns
 local type, select, istype = type, select, ffi.istype
 
-local CLOCKS = { monotonic = 0, realtime = 1, boottime = 2 }
-local CLOCK_NAMES = { [0] = "monotonic", "realtime", "boottime" }
-local RECUR = 4
+local CLOCKS = { monotonic = C.TL_MONOTONIC, realtime = C.TL_REALTIME,
+  boottime = C.TL_BOOTTIME }
+local CLOCK_NAMES = {}
+for name, number in pairs(CLOCKS) do CLOCK_NAMES[number] = name end
+local RECUR, CANCELLED, ENDED = C.TL_RECUR, C.TL_CANCELLED, C.TL_ENDED
 local KIND = kinds[C.TL_TIMER]
 
 local timer = {}
@@ -126,10 +129,7 @@ local function raise_ended(t, method)
 end
 
 local function check_self(t, method)
-  if not istype(new_id, t) then
-    misuse.got("timer:" .. method, ("it must be called on a timer, as timer:%s()"):format(
-      method), t)
-  end
+  if not istype(new_id, t) then check.wrong_self(t, method, "timer", "a timer", "timer") end
 end
 
 local function checked(t, method, status)
@@ -149,8 +149,8 @@ function methods.cancel(t)
   check_self(t, "cancel")
   local slot = t.slot
   local result = C.tl_timer_cancel(loop, slot, t.generation)
-  if result >= 2 then clear_anchor(slot) end -- TL_ENDED
-  return result % 2 == 1 -- TL_CANCELLED
+  if result >= ENDED then clear_anchor(slot) end
+  return result % ENDED == CANCELLED
 end
 
 local function reset_any(t, delay, period)
@@ -217,9 +217,7 @@ end
 function methods.next(t, n)
   check_self(t, "next")
   n = n or 1
-  if type(n) ~= "number" or n < 1 or n % 1 ~= 0 then
-    misuse.got("timer:next", "n must be an integer >= 1", n)
-  end
+  check.integer("timer:next", "n", n, 1)
   local i = info_of(t)
   if not i or i.active == 0 or (n > 1 and i.period == 0) then return nil end
   local due = C.tl_timer_deadline(loop, t.slot, t.generation)
@@ -295,14 +293,11 @@ ffi.metatype(new_id, { __index = index, __newindex = newindex, __tostring = to_t
 -- ---------------------------------------------------------------------------
 -- the full form
 
-local OPTIONS = { after = true, every = true, at = true, first = true,
-  fn = true, args = true, name = true, clock = true, limit = true }
+local OPTIONS = check.names "after every at first fn args name clock limit"
 
 local function check_options(options)
-  if type(options) ~= "table" then misuse.got("timer", "options must be a table", options) end
-  for key in pairs(options) do
-    if not OPTIONS[key] then misuse.raise("timer", "unknown option " .. misuse.show(key)) end
-  end
+  if options == nil then misuse.got("timer", "options must be a table", options) end
+  check.options("timer", options, OPTIONS, "options")
   local forms = (options.after ~= nil and 1 or 0) + (options.every ~= nil and 1 or 0)
     + (options.at ~= nil and 1 or 0)
   if forms ~= 1 then misuse.got("timer", "one of after, every and at must be given", forms) end
@@ -312,10 +307,7 @@ local function check_options(options)
   if options.first ~= nil and options.every == nil then
     misuse.raise("timer", "first goes with every only")
   end
-  local limit = options.limit
-  if limit ~= nil and (type(limit) ~= "number" or limit < 1 or limit % 1 ~= 0) then
-    misuse.got("timer", "limit must be an integer >= 1", limit)
-  end
+  if options.limit ~= nil then check.integer("timer", "limit", options.limit, 1) end
 end
 
 local function clock_of(options)
@@ -335,7 +327,7 @@ local MOST_ARGS = 1000 -- what a coroutine's stack surely takes
 local function args_of(options)
   local args = options.args or {}
   local n = args.n or #args
-  if type(n) ~= "number" or n < 0 or n > MOST_ARGS or n % 1 ~= 0 then
+  if not check.is_whole(n, 0, MOST_ARGS) then
     misuse.got("timer", ("args must be a list of at most %d"):format(MOST_ARGS), n)
   end
   return args, 1, n

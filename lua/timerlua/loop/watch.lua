@@ -2,14 +2,17 @@
 local core = require "timerlua.core.ffi"
 local anchors = require "timerlua.core.anchors"
 local callable = require "timerlua.core.callable"
+local check = require "timerlua.core.check"
+local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local fileno = require "timerlua.core.fileno"
 local kinds = require "timerlua.core.kinds"
 local misuse = require "timerlua.core.misuse"
 
 local C, loop = core.C, core.loop
-local ALREADY = -17 -- EEXIST
-local INTEREST = { r = 1, w = 2, rw = 3, edge = 3 + 16 } -- TL_READ ... TL_EDGE
+local CANCELLED, ENDED = C.TL_CANCELLED, C.TL_ENDED
+local READ, WRITE = C.TL_READ, C.TL_WRITE
+local INTEREST = { r = READ, w = WRITE, rw = READ + WRITE, edge = READ + WRITE + C.TL_EDGE }
 
 --- @class timerlua.Watch
 --- @field fd integer
@@ -23,12 +26,7 @@ function Watch.__index(self, key)
   return Watch[key]
 end
 
-local function check_self(self, method)
-  if getmetatable(self) ~= Watch then
-    misuse.got("watch:" .. method,
-      ("it must be called on a watch, as watch:%s()"):format(method), self)
-  end
-end
+local check_self = check.self_of(Watch, "watch", "a watch")
 
 --- Stop watching; harmless when repeated. The descriptor stays open.
 --- @return boolean cancelled
@@ -36,8 +34,8 @@ function Watch:cancel()
   check_self(self, "cancel")
   local slot = self.id.slot
   local result = C.tl_timer_cancel(loop, slot, self.id.generation)
-  if result >= 2 then anchors.clear(slot) end
-  return result % 2 == 1
+  if result >= ENDED then anchors.clear(slot) end
+  return result % ENDED == CANCELLED
 end
 
 --- Let the loop end although this is watched; and the opposite.
@@ -77,7 +75,7 @@ function watch.watch(fd, interest, fn)
   end
   callable.check("watch", "fn", fn)
   if C.tl_descriptor_taken(loop, number) ~= 0 then
-    return errors.failed("watch fd " .. number, ALREADY)
+    return errors.failed("watch fd " .. number, errno.EEXIST)
   end
   local self = setmetatable({ fd = number, interest = interest,
     fn = fn, id = core.new_id() }, Watch)

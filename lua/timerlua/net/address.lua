@@ -2,21 +2,24 @@
 -- kernel takes for them. Looks up no names.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
+local errno = require "timerlua.core.errno"
 local misuse = require "timerlua.core.misuse"
 
 local C = core.C
 local new_endpoint = ffi.typeof("tl_endpoint")
-local SIZE = 128 -- TL_ADDRESS_TEXT
+local SIZE = C.TL_ADDRESS_TEXT
+local TOO_LONG = errno.ENAMETOOLONG
 local scratch = ffi.new("char[?]", SIZE)
 
 local FORMS = '"host:port", "[ipv6]:port", ":port", "unix:/path", "unix:@name" or "fd:N"'
 
--- The rule that was broken, by the negative errno of tl_address_parse.
+-- The rule that was broken, by what tl_address_parse returns.
 local RULES = {
-  [-34] = "port must be 0 to 65535, in digits",                               -- ERANGE
-  [-97] = 'an IPv6 address must be in brackets before the port, "[::1]:80"',  -- EAFNOSUPPORT
-  [-19] = "what stands after the % must be a network interface",              -- ENODEV
-  [-9] = 'the descriptor of "fd:N" must be at most 2147483647',               -- EBADF
+  [errno.ERANGE] = "port must be 0 to 65535, in digits",
+  [errno.EAFNOSUPPORT] =
+    'an IPv6 address must be in brackets before the port, "[::1]:80"',
+  [errno.ENODEV] = "what stands after the % must be a network interface",
+  [errno.EBADF] = 'the descriptor of "fd:N" must be at most 2147483647',
 }
 
 local function too_long(text)
@@ -26,7 +29,7 @@ local function too_long(text)
 end
 
 local function refuse(where, what, text, status)
-  if status == -36 then misuse.got(where, too_long(text), text) end -- ENAMETOOLONG
+  if status == TOO_LONG then misuse.got(where, too_long(text), text) end
   misuse.got(where, RULES[status] or (what .. " must be " .. FORMS), text)
 end
 

@@ -602,7 +602,7 @@ function Connection:shutdown(how)
 end
 
 -- A callback of it failed: it cannot be trusted to go on.
-function errors.follow_up.connection(self)
+local function give_up_failed(self)
   if self.flowing then self:close() end
 end
 
@@ -920,5 +920,7 @@ end
 function connection.flow(self, list)
   anchors.set(self.slot, list, self)
 end
+
+errors.follow_up("connection", give_up_failed)
 
 return connection

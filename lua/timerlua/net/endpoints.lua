@@ -7,10 +7,10 @@ local misuse = require "timerlua.core.misuse"
 local resolver = require "timerlua.net.resolver"
 
 local C = core.C
-local ADDRESS, ANY = 1, 3 -- TL_ENDPOINT_...
-local FIRST_FD = 3        -- sd_listen_fds(3)
+local ADDRESS, ANY = C.TL_ENDPOINT_ADDRESS, C.TL_ENDPOINT_ANY
+local FIRST_FD = 3 -- sd_listen_fds(3)
 
-local endpoints = { ADDRESS = ADDRESS, ANY = ANY, FD = 4 }
+local endpoints = { ADDRESS = ADDRESS, ANY = ANY, FD = C.TL_ENDPOINT_FD }
 
 local function of_any(where, port)
   local make = where == "connect" and C.tl_address_loopback or C.tl_address_any

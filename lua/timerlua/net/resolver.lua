@@ -4,7 +4,9 @@
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local address = require "timerlua.net.address"
+local check = require "timerlua.core.check"
 local duration = require "timerlua.core.duration"
+local errno = require "timerlua.core.errno"
 local misuse = require "timerlua.core.misuse"
 local timer = require "timerlua.loop.timer"
 local wait = require "timerlua.task.wait"
@@ -12,9 +14,10 @@ local watch = require "timerlua.loop.watch"
 
 local C = core.C
 local new_address, new_endpoint = ffi.typeof("tl_address"), ffi.typeof("tl_endpoint")
-local FAMILIES = { inet = 2, inet6 = 10 }
-local INTEREST = { "r", "w", "rw" }
-local READY = { r = 1, w = 2, e = 4, h = 8 }
+local FAMILIES = { inet = C.TL_INET, inet6 = C.TL_INET6 }
+local READ, WRITE = C.TL_READ, C.TL_WRITE
+local INTEREST = { [READ] = "r", [WRITE] = "w", [READ + WRITE] = "rw" }
+local READY = { r = READ, w = WRITE, e = C.TL_ERROR, h = C.TL_HANGUP }
 local MOST_NAME = 253 -- RFC 1035, 2.3.4
 local DNS_PORT = 53
 local BAD_NAME, TIMED_OUT, NO_DATA =
@@ -278,19 +281,17 @@ local function numeric(name, port)
   if not is_name(name) then return nil, status end
 end
 
-local ENODEV = -19 -- on Linux, as tl_address_numeric returns it
-
 --- The addresses of a host's name, in the order to try them in; waits.
 --- @param where string the public function, for errors
 --- @param name string checked: not empty, at most 253 bytes
---- @param options table port; family, 2 or 10; ns, the most to wait; servers
+--- @param options table port; family, TL_INET or TL_INET6; ns, the most to wait; servers
 --- @return ffi.cdata*[]? addresses tl_address values with the port, the
 ---   caller's own
 --- @return string? cause as in "host not found"
 --- @return string? code
 function resolver.lookup(where, name, options)
   local found, status = numeric(name, options.port or 0)
-  if status == ENODEV then return system_failed(status) end
+  if status == errno.ENODEV then return system_failed(status) end
   if status then return lookup_failed(BAD_NAME) end
   if not found then return look_up(where, name, options) end
   local family = C.tl_address_family(found)
@@ -333,15 +334,10 @@ local function servers_text(servers)
   return table.concat(texts, ",")
 end
 
-local OPTIONS = { family = true, timeout = true, servers = true }
+local OPTIONS = check.names "family timeout servers"
 
-local function check_options(options)
-  if type(options) ~= "table" then
-    misuse.got("resolve", "opts must be a table", options)
-  end
-  for key in pairs(options) do
-    if not OPTIONS[key] then misuse.raise("resolve", "unknown option " .. misuse.show(key)) end
-  end
+local function checked_options(options)
+  options = check.options("resolve", options, OPTIONS)
   local family = options.family
   if family ~= nil and not FAMILIES[family] then
     misuse.got("resolve", 'family must be "inet" or "inet6"', family)
@@ -370,7 +366,7 @@ end
 --- is unknown or wrong.
 function resolver.resolve(name, opts)
   check_name(name)
-  local options = opts == nil and {} or check_options(opts)
+  local options = checked_options(opts)
   local addresses, cause, code = resolver.lookup("resolve", name, options)
   if not addresses then return nil, ("resolve %s: %s"):format(name, cause), code end
   local texts = {}

@@ -4,8 +4,10 @@ local ffi = require "ffi"
 local new_table = require "table.new"
 local core = require "timerlua.core.ffi"
 local callable = require "timerlua.core.callable"
+local check = require "timerlua.core.check"
 local connection = require "timerlua.net.connection"
 local duration = require "timerlua.core.duration"
+local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local fileno = require "timerlua.core.fileno"
 local misuse = require "timerlua.core.misuse"
@@ -15,14 +17,20 @@ local wait = require "timerlua.task.wait"
 
 local C = core.C
 local stdout, type_of_file = io.stdout, io.type
-local GROUP, SESSION, NICE, GID, UID, BLOCKING = 1, 2, 4, 8, 16, 32 -- TL_SPAWN_...
-local FOLLOWS = 256
-local PLACES = { inherit = -1, null = -2, stdout = -3 } -- TL_STDIO_...
-local NO_MEMORY, BUSY, NO_RESOURCE = -12, -16, -22
+local GROUP, SESSION, FOLLOWS = C.TL_SPAWN_GROUP, C.TL_SPAWN_SESSION, C.TL_SPAWN_FOLLOWS
+local NICE, GID, UID, BLOCKING =
+  C.TL_SPAWN_NICE, C.TL_SPAWN_GID, C.TL_SPAWN_UID, C.TL_SPAWN_BLOCKING
+local PLACES = { inherit = C.TL_STDIO_INHERIT, null = C.TL_STDIO_NULL,
+  stdout = C.TL_STDIO_STDOUT }
+local NO_MEMORY, BUSY = errno.ENOMEM, errno.EBUSY
 local STREAMS = { "stdin", "stdout", "stderr" }
-local STEPS = { "stdin", "stdout", "stderr", "pgroup", "detached", "nice",
-  [100] = "cwd", [101] = "groups", [102] = "gid", [103] = "uid" } -- TL_STEP_...
-local STEP_LIMIT, STEP_CWD, NO_STEP = 7, 100, 0
+local STEPS = {
+  [C.TL_STEP_STDIN] = "stdin", [C.TL_STEP_STDOUT] = "stdout", [C.TL_STEP_STDERR] = "stderr",
+  [C.TL_STEP_GROUP] = "pgroup", [C.TL_STEP_SESSION] = "detached", [C.TL_STEP_NICE] = "nice",
+  [C.TL_STEP_CWD] = "cwd", [C.TL_STEP_GROUPS] = "groups", [C.TL_STEP_GID] = "gid",
+  [C.TL_STEP_UID] = "uid",
+}
+local STEP_LIMIT, STEP_CWD, NO_STEP = C.TL_STEP_LIMIT, C.TL_STEP_CWD, C.TL_STEP_CLONE
 local DEFAULT_PATH = "/usr/local/bin:/bin:/usr/bin" -- where PATH is not set
 local MOST_ID = 2 ^ 32 - 2
 local UNLIMITED = 2 ^ 64 - 1
@@ -41,7 +49,7 @@ local exec = {
     .. "kill_after detached on_exit name",
 }
 local NONE = {}
-local KNOWN = options.names(exec.options)
+local KNOWN = check.names(exec.options)
 
 -- ---------------------------------------------------------------------------
 -- what is to be run
@@ -125,17 +133,12 @@ end
 
 local function whole(where, opts, name, least, most)
   local value = opts[name]
-  if value == nil then return nil end
-  if type(value) ~= "number" or value % 1 ~= 0 or value < least or value > most then
-    misuse.got(where, ("option %s must be a whole number from %d to %d"):format(name, least,
-      most), value)
-  end
-  return value
+  return value ~= nil and check.whole(where, "option " .. name, value, least, most) or nil
 end
 
 local function limit_value(where, name, value)
   if value == "unlimited" or value == math.huge then return ffi.cast("uint64_t", -1) end
-  if type(value) ~= "number" or value % 1 ~= 0 or value < 0 or value >= UNLIMITED then
+  if not check.is_whole(value, 0) or value >= UNLIMITED then
     misuse.got(where, ('limit %s must be a whole number >= 0, "unlimited" or {soft, hard}')
       :format(name), value)
   end
@@ -143,8 +146,8 @@ local function limit_value(where, name, value)
 end
 
 local function resource_of(where, name)
-  local number = type(name) == "string" and C.tl_limits_resource(name) or NO_RESOURCE
-  if number >= 0 then return number end
+  local number = type(name) == "string" and C.tl_limits_resource(name)
+  if number and number >= 0 then return number end
   misuse.got(where, "a limit must be one of " .. RESOURCES, name)
 end
 
@@ -183,7 +186,7 @@ local function attributes(where, opts, spawn)
   if options.flag(where, opts, "detached", false) then
     if pgroup ~= nil then misuse.raise(where, "options detached and pgroup exclude each other") end
     flags = flags + SESSION
-  elseif process.follow then
+  elseif process.is_followed() then
     flags = flags + FOLLOWS
   end
   local nice = whole(where, opts, "nice", -20, 19)
@@ -430,7 +433,7 @@ local function start(where, self, opts, limit)
   adopted, status = process.adopt(self, limit)
   if not adopted then
     for _, conn in pairs(stdio.ours) do conn:close() end
-    return failure(self, status, 0, opts)
+    return failure(self, status, NO_STEP, opts)
   end
   if not opts.detached then wait.own(self) end
   return self
@@ -471,7 +474,7 @@ end
 ---   "EAGAIN" ...; "EBUSY": bytes wait in a connection that is to be handed over
 --- Raises for an argv or option that cannot be.
 function exec.exec(argv, opts)
-  opts = opts ~= nil and options.check("exec", opts, KNOWN) or NONE
+  opts = opts ~= nil and check.options("exec", opts, KNOWN) or NONE
   local caller = opts.on_exit == nil and misuse.caller() or nil
   local self, message, code = exec.start("exec", argv, opts, caller)
   if self then return self end -- no tail call: the caller's place is counted

@@ -2,19 +2,18 @@
 -- open while somebody does. Watches of the same file are one in the kernel.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
+local errno = require "timerlua.core.errno"
 local watch = require "timerlua.loop.watch"
 
 local C = core.C
 local band = require "bit".band
-local AGAIN, CHILD = -11, -10 -- EAGAIN, ECHILD
-local IGNORED, OVERFLOW = 0x8000, 0x4000 -- TL_FILE_...
+local AGAIN, CHILD = errno.EAGAIN, errno.ECHILD
+local IGNORED, OVERFLOW = C.TL_FILE_IGNORED, C.TL_FILE_OVERFLOW
+local HEAD = ffi.sizeof("tl_file_event") -- before a name
 local ROOM = 65536
 local MOST_READS = 16 -- in a turn, so that others get theirs
 
 local file_events = {
-  --- Called when events were lost; by who keeps a picture of the files.
-  on_overflow = function() end,
-
   --- inotify(7), section "Limits and resource consumption", in words.
   limits = {
     ENOSPC = "the limit fs.inotify.max_user_watches is reached",
@@ -28,6 +27,7 @@ local serial = 0
 local process = C.tl_process_id() -- whose kernel's watches they are
 local users, holders = 0, 0 -- how many want events; and keep the loop running
 local buffer
+local tell_overflow -- see file_events.on_overflow
 
 --- @class timerlua.FileEvent
 --- @field mask integer TL_FILE_...
@@ -66,8 +66,8 @@ local function parse(length)
   while offset < length do
     local raw = ffi.cast("tl_file_event *", buffer + offset)
     events[#events + 1] = { number = raw.watch, mask = raw.mask, cookie = raw.cookie,
-      name = raw.length > 0 and ffi.string(buffer + offset + 16) or nil }
-    offset = offset + 16 + raw.length
+      name = raw.length > 0 and ffi.string(buffer + offset + HEAD) or nil }
+    offset = offset + HEAD + raw.length
   end
   return events
 end
@@ -78,7 +78,7 @@ local function tell(events)
     if event.cookie ~= 0 and not event.paired then event.to = moved_to(events, i) end
     if band(event.mask, IGNORED) ~= 0 then records[event.number] = nil end
     if band(event.mask, OVERFLOW) ~= 0 then
-      file_events.on_overflow()
+      tell_overflow()
     elseif record then
       tell_uses(record, event)
     end
@@ -127,6 +127,13 @@ end
 -- The state may end while some want events. Kept by the module's table.
 file_events.sentinel = newproxy(true)
 getmetatable(file_events.sentinel).__gc = close_descriptor
+
+--- Have `fn` called when events were lost: for the module that keeps a picture of
+--- the files.
+function file_events.on_overflow(fn)
+  if tell_overflow then error("lost events are told already", 2) end
+  tell_overflow = fn
+end
 
 --- Begin to want events. 0 or a negative errno; or nil, message, code.
 function file_events.enter()

@@ -4,7 +4,7 @@ local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 
 local C = core.C
-local MOST_LINKS, PATH_ROOM = 40, 4096 -- path_resolution(7), PATH_MAX
+local MOST_LINKS, PATH_ROOM = 40, C.TL_PATH_ROOM -- path_resolution(7)
 
 local file_links = {}
 

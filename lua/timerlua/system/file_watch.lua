@@ -12,6 +12,8 @@ local ffi = require "ffi"
 local bit = require "bit"
 local core = require "timerlua.core.ffi"
 local callable = require "timerlua.core.callable"
+local check = require "timerlua.core.check"
+local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local file_events = require "timerlua.system.file_events"
 local file_links = require "timerlua.system.file_links"
@@ -20,15 +22,15 @@ local task = require "timerlua.task.task"
 
 local C = core.C
 local band, bor = bit.band, bit.bor
--- TL_FILE_...
-local MODIFY, MOVED_FROM, MOVED_TO, CREATE, DELETE = 0x2, 0x40, 0x80, 0x100, 0x200
-local DELETE_SELF, MOVE_SELF, UNMOUNT, IGNORED = 0x400, 0x800, 0x2000, 0x8000
-local ONLY_DIRECTORY = 0x1000000
-local APPEARS = bor(CREATE, MOVED_TO)
+local MODIFY, DELETE, MOVED_FROM = C.TL_FILE_MODIFY, C.TL_FILE_DELETE, C.TL_FILE_MOVED_FROM
+local DELETE_SELF, MOVE_SELF = C.TL_FILE_DELETE_SELF, C.TL_FILE_MOVE_SELF
+local ONLY_DIRECTORY = C.TL_FILE_ONLY_DIRECTORY
+local APPEARS = bor(C.TL_FILE_CREATE, C.TL_FILE_MOVED_TO)
 local ENTRIES = bor(APPEARS, DELETE, MOVED_FROM)
-local GONE = bor(DELETE_SELF, MOVE_SELF, UNMOUNT, IGNORED)
+local GONE = bor(DELETE_SELF, MOVE_SELF, C.TL_FILE_UNMOUNT, C.TL_FILE_IGNORED)
+local PATH_ROOM = C.TL_PATH_ROOM
 local SELF = bor(DELETE_SELF, MOVE_SELF, ONLY_DIRECTORY)
-local ENOENT, EACCES, ENOTDIR = -2, -13, -20
+local ENOENT, EACCES, ENOTDIR = errno.ENOENT, errno.EACCES, errno.ENOTDIR
 
 --- @class timerlua.FileWatch
 --- @field path string as it was given
@@ -49,12 +51,7 @@ end
 local file_watch = {}
 local active = {}
 
-local function check_self(self, method)
-  if getmetatable(self) ~= FileWatch then
-    misuse.got("file_watch:" .. method,
-      ("it must be called on a file watch, as watch:%s()"):format(method), self)
-  end
-end
+local check_self = check.self_of(FileWatch, "file_watch", "a file watch", "watch")
 
 -- ---------------------------------------------------------------------------
 -- telling
@@ -280,7 +277,7 @@ function on_target(use, event)
   end
 end
 
-function file_events.on_overflow()
+local function tell_overflow()
   local all = {}
   for self in pairs(active) do all[#all + 1] = self end
   for _, self in ipairs(all) do
@@ -322,8 +319,8 @@ end
 -- The path from the root on, without what says nothing; or nil, status.
 local function absolute(path)
   if path:sub(1, 1) ~= "/" then
-    local text = ffi.new("char[4096]") -- PATH_MAX
-    local status = C.tl_working_directory(text, 4096)
+    local text = ffi.new("char[?]", PATH_ROOM)
+    local status = C.tl_working_directory(text, PATH_ROOM)
     if status ~= 0 then return nil, status end
     path = ffi.string(text) .. "/" .. path
   end
@@ -389,5 +386,7 @@ end
 function file_watch.each()
   return pairs(active)
 end
+
+file_events.on_overflow(tell_overflow)
 
 return file_watch

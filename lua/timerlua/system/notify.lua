@@ -3,7 +3,9 @@
 -- is ready, the rest follows by itself: the watchdog's pings, driven by the
 -- loop, and that it stops.
 local core = require "timerlua.core.ffi"
+local check = require "timerlua.core.check"
 local duration = require "timerlua.core.duration"
+local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local misuse = require "timerlua.core.misuse"
 local task = require "timerlua.task.task"
@@ -11,7 +13,7 @@ local timer = require "timerlua.loop.timer"
 
 local C = core.C
 local RETRY, RETRIES = 0.01, 100 -- when the manager's queue is full
-local EAGAIN = -11
+local EAGAIN = errno.EAGAIN
 
 local state = { ready = false, pinger = nil, silent = false }
 
@@ -28,10 +30,7 @@ end
 
 local function integer(word, most)
   return function(name, value)
-    if type(value) ~= "number" or value % 1 ~= 0 or value < 0 or value > most then
-      misuse.got("notify", ("%s must be a whole number from 0 to %d"):format(name, most), value)
-    end
-    return ("%s=%d"):format(word, value)
+    return ("%s=%d"):format(word, check.whole("notify", name, value, 0, most))
   end
 end
 
@@ -76,7 +75,7 @@ local WORDS = {
 local NAMES = {}
 for i, word in ipairs(WORDS) do NAMES[i] = word[1] end
 
-local function check(what)
+local function checked(what)
   if type(what) == "string" then what = { [what] = true } end
   if type(what) ~= "table" then
     misuse.got("notify", "what is told must be a word or a table", what)
@@ -167,7 +166,7 @@ local notify = {}
 ---   full), "EAFNOSUPPORT" (NOTIFY_SOCKET is no path and no @name) ...
 --- Raises for an unknown word or a value that is not as described.
 function notify.notify(what)
-  what = check(what)
+  what = checked(what)
   local lines = lines_of(what)
   if lines == "" and what.watchdog == nil then return false end
   local told, status, path = address() ~= nil, nil, nil

@@ -10,20 +10,23 @@ local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local anchors = require "timerlua.core.anchors"
 local callable = require "timerlua.core.callable"
+local check = require "timerlua.core.check"
 local duration = require "timerlua.core.duration"
+local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local misuse = require "timerlua.core.misuse"
 local owner = require "timerlua.core.owner"
 local signame = require "timerlua.system.signame"
+local task = require "timerlua.task.task"
 local timer = require "timerlua.loop.timer"
 local wait = require "timerlua.task.wait"
 local waiters = require "timerlua.task.waiters"
 
 local C, loop = core.C, core.loop
-local READ, EDGE = 1, 16 -- TL_READ ...
-local AGAIN, NO_SUCH, NO_MEMORY, STALE, CHILD = -11, -3, -12, -116, -10
-local TERM, KILL = 15, 9
-local LIMIT = -4352    -- TL_LIMIT
+local READ_EDGE = C.TL_READ + C.TL_EDGE
+local TERM, KILL = signame.numbers.TERM, signame.numbers.KILL
+local AGAIN, NO_SUCH, NO_MEMORY = errno.EAGAIN, errno.ESRCH, errno.ENOMEM
+local STALE, CHILD, LIMIT = errno.ESTALE, errno.ECHILD, C.TL_LIMIT
 local MOST_AT_EXIT = 5 -- seconds that what is left at the end may take to end
 local MOST_IN_HOST = 1 -- the same where the end blocks another program
 local AFTER_KILL = 1   -- seconds that KILL may take
@@ -31,11 +34,8 @@ local LOOK_AGAIN, LOOK_SELDOM = 0.005, 1 -- seconds between looks at a group
 local ended = ffi.new("tl_process_exit")
 local id = core.new_id()
 
-local process = {
-  --- Whether children get TERM when this thread has ended in whatever way; for
-  --- a program whose only loop it runs. A host's threads may come and go.
-  follow = false,
-}
+local process = {}
+local follows = false -- see process.follow
 local own_id = C.tl_process_id() -- another in a forked child
 
 --- @class timerlua.Process
@@ -94,12 +94,7 @@ local function strike(self)
   self.before, self.after = nil, nil
 end
 
-local function check_self(self, method)
-  if getmetatable(self) ~= Process then
-    misuse.got("process:" .. method,
-      ("it must be called on a process, as process:%s()"):format(method), self)
-  end
-end
+local check_self = check.self_of(Process, "process", "a process")
 
 -- ---------------------------------------------------------------------------
 -- ending
@@ -227,12 +222,12 @@ function on_ready(self)
   end
   local on_exit = self.on_exit
   if not on_exit then return end
-  wait.ended = self
+  task.outlive(self)
   return on_exit(self, self.status)
 end
 
 local function start_watch(self)
-  local status = C.tl_watch_start(loop, id, self.pidfd, READ + EDGE)
+  local status = C.tl_watch_start(loop, id, self.pidfd, READ_EDGE)
   if status ~= 0 then return status end
   self.slot, self.generation = id.slot, id.generation
   anchors.set(self.slot, on_ready, self)
@@ -395,12 +390,23 @@ local function discard(self)
   C.tl_socket_close(self.pidfd)
 end
 
+--- Have children get TERM when this thread has ended in whatever way: for a program
+--- whose only loop it runs. A host's threads may come and go.
+function process.follow()
+  follows = true
+end
+
+--- Whether children follow this thread.
+function process.is_followed()
+  return follows
+end
+
 --- Whether one more can be looked after, in a forked child or within the host's
 --- limit: a status. One that is not started does nothing, while another would
 --- have to be killed.
 function process.room()
   if C.tl_process_id() ~= own_id then return CHILD end
-  if not wait.hosted then return 0 end
+  if not wait.is_hosted() then return 0 end
   local status = C.tl_readiness_open(loop, id, -1)
   if status == 0 then C.tl_readiness_close(loop, id.slot, id.generation) end
   return status
@@ -469,7 +475,7 @@ end
 --- for a bounded time. In a forked child they are its parent's.
 function process.end_all()
   if C.tl_process_id() ~= own_id then return end
-  local most = wait.hosted and MOST_IN_HOST or MOST_AT_EXIT
+  local most = wait.is_hosted() and MOST_IN_HOST or MOST_AT_EXIT
   local list, longest = {}, 0
   local each = last
   while each do

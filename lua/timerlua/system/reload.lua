@@ -3,6 +3,7 @@
 local errors = require "timerlua.core.errors"
 local events = require "timerlua.core.events"
 local notify = require "timerlua.system.notify"
+local wait = require "timerlua.task.wait"
 
 local reload = {}
 
@@ -19,7 +20,9 @@ local function run(reason)
   tell("reloading")
   local source = { kind = 'tl.on("reload") handler' }
   local ok, err = pcall(function()
-    for handler in events.each("reload") do errors.guard_within(source, handler, reason) end
+    for handler in events.each("reload") do
+      errors.guard_but(wait.is_interrupt, source, handler, reason)
+    end
   end)
   tell("ready")
   if not ok then error(err, 0) end

@@ -7,6 +7,8 @@ local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local anchors = require "timerlua.core.anchors"
 local callable = require "timerlua.core.callable"
+local check = require "timerlua.core.check"
+local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local misuse = require "timerlua.core.misuse"
 local claims = require "timerlua.system.signal_claims"
@@ -17,7 +19,7 @@ local C, loop = core.C, core.loop
 
 local BURST = 256         -- signals taken in one turn
 local MOST_WAITING = 1024 -- realtime ones that a subscription keeps apart
-local ENOMEM, EBUSY = -12, -16
+local ENOMEM, EBUSY = errno.ENOMEM, errno.EBUSY
 
 -- The kernel does not let these be caught, signal(7); or they tell of the very
 -- instruction that runs, which cannot go on.
@@ -234,12 +236,7 @@ end
 -- ---------------------------------------------------------------------------
 -- the subscription
 
-local function check_self(self, method)
-  if getmetatable(self) ~= Signal then
-    misuse.got("signal:" .. method,
-      ("it must be called on what tl.signal returned, as signal:%s()"):format(method), self)
-  end
-end
+local check_self = check.self_of(Signal, "signal", "what tl.signal returned")
 
 --- Listen no more; harmless when repeated. A run that is due does not happen.
 --- With the last subscription of a signal, the process does with it what it did
@@ -254,7 +251,7 @@ function Signal:cancel()
   self.cancelled = true
   local untold = leave_all(self)
   local slot = self.id.slot
-  if C.tl_timer_cancel(loop, slot, self.id.generation) >= 2 then anchors.clear(slot) end
+  if C.tl_timer_cancel(loop, slot, self.id.generation) >= C.TL_ENDED then anchors.clear(slot) end
   settle_ref()
   return true, untold
 end

@@ -25,6 +25,9 @@ local signame = {
   --- First and last of the realtime signals. @type integer, integer
   first_realtime = FIRST,
   last_realtime = LAST,
+
+  --- By name, without SIG, but for the realtime ones. @type table<string, integer>
+  numbers = numbers,
 }
 
 local function realtime(text)

@@ -1,19 +1,18 @@
 -- Standard input, output and error as connections, each made when it is first
 -- asked for.
 local core = require "timerlua.core.ffi"
+local errno = require "timerlua.core.errno"
 local connection = require "timerlua.net.connection"
 local errors = require "timerlua.core.errors"
 
 local C, loop = core.C, core.loop
 local NUMBERS = { stdin = 0, stdout = 1, stderr = 2 }
 local FILES = { stdin = io.stdin, stdout = io.stdout, stderr = io.stderr }
-local BAD_FD = -9
+local BAD_FD = errno.EBADF
 
-local standard = {
-  --- Called with a file of the io library and its connection, once there is
-  --- one; by the program, to have print go the same way.
-  on_open = function() end,
-}
+local standard = {}
+
+local tell_opened -- see standard.on_open
 
 local settings = connection.settings("standard", {})
 
@@ -39,9 +38,17 @@ local function open(self, name)
   end
   connection.equip(conn, id.slot, id.generation, settings, true)
   connection.standard[NUMBERS[name]] = conn
-  standard.on_open(FILES[name], conn)
+  if tell_opened then tell_opened(FILES[name], conn) end
   if status == 1 then open_others(self) end
   return conn
+end
+
+--- Have `fn` called with a file of the io library and its connection, once there is
+--- one: for the program, which has print go the same way.
+--- @param fn fun(file: file*, connection: timerlua.Connection)
+function standard.on_open(fn)
+  if tell_opened then error("the opening of streams is told already", 2) end
+  tell_opened = fn
 end
 
 --- A connection of the process's own, in one direction. It is made when it is

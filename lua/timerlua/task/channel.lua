@@ -4,6 +4,7 @@
 -- woken is promised one, which it takes from the head. When it is cancelled
 -- in between, only the promise is void, so that no value is lost and none
 -- overtakes another.
+local check = require "timerlua.core.check"
 local misuse = require "timerlua.core.misuse"
 local wait = require "timerlua.task.wait"
 local waiters = require "timerlua.task.waiters"
@@ -30,10 +31,7 @@ Promises.__index = Promises
 --- @return timerlua.Channel channel
 function channel.channel(capacity)
   if capacity == nil then capacity = 0 end
-  -- NaN and infinity fail the division
-  if type(capacity) ~= "number" or capacity < 0 or capacity % 1 ~= 0 then
-    misuse.got("channel", "capacity must be an integer >= 0", capacity)
-  end
+  check.integer("channel", "capacity", capacity, 0)
   local self = setmetatable({ capacity = capacity,
     queue = {}, head = 1, count = 0, -- values[head .. head + count - 1]
     promised = 0,                    -- of these, to receivers that are woken
@@ -42,12 +40,7 @@ function channel.channel(capacity)
   return self
 end
 
-local function check_self(self, method)
-  if getmetatable(self) ~= Channel then
-    misuse.got("channel:" .. method,
-      ("it must be called on a channel, as channel:%s()"):format(method), self)
-  end
-end
+local check_self = check.self_of(Channel, "channel", "a channel")
 
 local function push(self, value)
   self.queue[self.head + self.count] = value

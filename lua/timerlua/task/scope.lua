@@ -7,12 +7,13 @@
 -- children, and when it is interrupted there it goes on waiting, since no child
 -- may outlive the scope.
 local callable = require "timerlua.core.callable"
+local check = require "timerlua.core.check"
 local errors = require "timerlua.core.errors"
-local limit = require "timerlua.task.time_bound"
 local misuse = require "timerlua.core.misuse"
 local owner = require "timerlua.core.owner"
 local rethrow = require "timerlua.task.rethrow"
 local task = require "timerlua.task.task"
+local time_bound = require "timerlua.task.time_bound"
 local wait = require "timerlua.task.wait"
 local waiters = require "timerlua.task.waiters"
 
@@ -29,12 +30,7 @@ function Scope.__tostring(self)
     self.over and "over" or self.cancelled and "cancelled" or "open", self.count)
 end
 
-local function check_self(self, method)
-  if getmetatable(self) ~= Scope then
-    misuse.got("scope:" .. method,
-      ("it must be called on a scope, as scope:%s()"):format(method), self)
-  end
-end
+local check_self = check.self_of(Scope, "scope", "a scope")
 
 -- ---------------------------------------------------------------------------
 -- ending early
@@ -54,7 +50,7 @@ end
 
 local function break_off(self)
   self.cancelled = true
-  if not self.body_over then limit.expire(self) end
+  if not self.body_over then time_bound.expire(self) end
   owner.break_off(self)
   cancel_children(self)
 end
@@ -196,7 +192,7 @@ end
 
 local function finish(self, ok, ...)
   self.body_over = true
-  limit.leave(self)
+  time_bound.leave(self)
   if not ok then body_failed(self, ...) end
   drain(self)
   if self.owned then owner.pass(self, self.outer or self.waiter) end
@@ -215,7 +211,7 @@ function scope.scope(fn, ...)
   local waiter = wait.able("scope")
   local self = setmetatable({ children = {}, count = 0, spawned = 0,
     ending = waiters.new() }, Scope)
-  limit.enter(self, waiter)
+  time_bound.enter(self, waiter)
   return finish(self, rethrow.call(fn, self, ...))
 end
 

@@ -3,6 +3,7 @@
 -- A permit that is released while tasks wait is handed to the first of them,
 -- and on to the next when that one is cancelled before it runs.
 local callable = require "timerlua.core.callable"
+local check = require "timerlua.core.check"
 local misuse = require "timerlua.core.misuse"
 local rethrow = require "timerlua.task.rethrow"
 local wait = require "timerlua.task.wait"
@@ -26,22 +27,14 @@ Handed.__index = Handed
 --- @param permits integer >= 1
 --- @return timerlua.Semaphore semaphore
 function semaphore.semaphore(permits)
-  -- NaN and infinity fail the division
-  if type(permits) ~= "number" or permits < 1 or permits % 1 ~= 0 then
-    misuse.got("semaphore", "permits must be an integer >= 1", permits)
-  end
+  check.integer("semaphore", "permits", permits, 1)
   local self = setmetatable({ permits = permits, free = permits,
     waiting = waiters.new() }, Semaphore)
   self.handed = setmetatable({ semaphore = self }, Handed)
   return self
 end
 
-local function check_self(self, method)
-  if getmetatable(self) ~= Semaphore then
-    misuse.got("semaphore:" .. method,
-      ("it must be called on a semaphore, as semaphore:%s()"):format(method), self)
-  end
-end
+local check_self = check.self_of(Semaphore, "semaphore", "a semaphore")
 
 local function give_back(self)
   local waiting = self.waiting

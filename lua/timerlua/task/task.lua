@@ -5,6 +5,7 @@ local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local anchors = require "timerlua.core.anchors"
 local callable = require "timerlua.core.callable"
+local check = require "timerlua.core.check"
 local duration = require "timerlua.core.duration"
 local errors = require "timerlua.core.errors"
 local misuse = require "timerlua.core.misuse"
@@ -14,10 +15,9 @@ local wait = require "timerlua.task.wait"
 local waiters = require "timerlua.task.waiters"
 
 local C, loop, shared, new_id = core.C, core.loop, core.shared, core.new_id
-local dispatcher = core.core
 local running = coroutine.running
 local tasks, CANCELLED = wait.tasks, wait.cancelled
-local KIND_TASK = 3
+local KIND_TASK = C.TL_TASK
 
 local adopted_info = ffi.new("tl_handle_info")
 
@@ -55,19 +55,21 @@ local function settle_in(self, co)
   tasks[co] = self
 end
 
+local outlived -- by the callback that runs: see task.outlive
+
 local function is_of(object, slot, generation)
   return object and object.slot == slot and object.generation == generation
 end
 
 -- A callback becomes a task: its handle counts as running until it is over.
 -- One that its own callback ended has given its slot to somebody else.
-function wait.adopt(co)
+local function make_task(co)
   local slot, generation = shared.current_slot, shared.current_generation
   local what, object
   if C.tl_handle_info_get(loop, slot, generation, adopted_info) == 0 then
     what, object = anchors.get(slot)
-  elseif is_of(wait.ended, slot, generation) then
-    object = wait.ended
+  elseif is_of(outlived, slot, generation) then
+    object = outlived
   end
   -- of a connection all callbacks are anchored: they are its handler's
   local fn = anchors.unbind(what) or object and (object.handler or object.on_exit)
@@ -81,6 +83,13 @@ function wait.adopt(co)
   live[self] = true
   tasks[co] = self
   return self
+end
+
+--- The callback that is about to run is that of an object whose handle, of the
+--- fields slot and generation, has ended already: it is told of all the same.
+--- @param object table
+function task.outlive(object)
+  outlived = object
 end
 
 --- Wait `delay` seconds; the loop goes on meanwhile. Works in the main chunk,
@@ -282,7 +291,7 @@ end
 
 -- Called by the dispatcher when a task ended or a callback failed, in a
 -- coroutine that goes on as that task for its deferred functions.
-function dispatcher.hooks.finish(co, object, ok, ...)
+local function finish(co, object, ok, ...)
   local self = tasks[co]
   tasks[co] = nil
   if self then
@@ -298,7 +307,7 @@ end
 
 -- Called by the dispatcher when one of the hooks, which ran in this coroutine,
 -- was cut short by an error of a finalizer: what is left of a task is completed.
-function dispatcher.hooks.broken(co, err)
+local function broken(co, err)
   errors.report(err, "", { kind = "finalizer" })
   local self = tasks[co]
   tasks[co] = nil
@@ -325,12 +334,7 @@ local function result_of(self)
   error(self.err, 0)
 end
 
-local function check_self(self, method)
-  if getmetatable(self) ~= Task then
-    misuse.got("task:" .. method,
-      ("it must be called on a task, as task:%s()"):format(method), self)
-  end
-end
+local check_self = check.self_of(Task, "task", "a task")
 
 --- Wait until the task has ended.
 --- @return any ... what its function returned; nil, message, "ECANCELED" when
@@ -384,7 +388,7 @@ end
 
 local idle = waiters.new()
 
-function dispatcher.hooks.idle()
+local function wake_idle()
   for waiter in idle.take, idle do wait.wake(waiter) end
 end
 
@@ -394,5 +398,10 @@ function task.wait_idle()
   idle:add(self)
   wait.suspend(self)
 end
+
+core.hook("finish", finish)
+core.hook("broken", broken)
+core.hook("idle", wake_idle)
+wait.make_tasks_by(make_task)
 
 return task

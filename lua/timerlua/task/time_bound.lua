@@ -4,7 +4,7 @@
 -- the outermost.
 local wait = require "timerlua.task.wait"
 
-local limit = {}
+local time_bound = {}
 
 --- @class timerlua.Limit
 --- @field waiter timerlua.Waiter whose run it is
@@ -13,7 +13,7 @@ local limit = {}
 --- @field abandon fun(self) tidies up when its task ended without leaving it
 
 --- Have a limit begin here, for a waiter that runs.
-function limit.enter(self, waiter)
+function time_bound.enter(self, waiter)
   local outer = waiter.limit
   self.waiter, self.outer = waiter, outer
   self.depth = outer and outer.depth + 1 or 1
@@ -21,7 +21,7 @@ function limit.enter(self, waiter)
 end
 
 --- It has run out.
-function limit.expire(self)
+function time_bound.expire(self)
   local waiter = self.waiter
   local expired = waiter.expired
   if expired and expired.depth < self.depth then return end
@@ -30,10 +30,10 @@ function limit.expire(self)
 end
 
 --- It ends here, in the order of nesting.
-function limit.leave(self)
+function time_bound.leave(self)
   local waiter = self.waiter
   waiter.limit = self.outer
   if waiter.expired == self then waiter.expired = nil end
 end
 
-return limit
+return time_bound

@@ -4,9 +4,9 @@ local anchors = require "timerlua.core.anchors"
 local callable = require "timerlua.core.callable"
 local duration = require "timerlua.core.duration"
 local errors = require "timerlua.core.errors"
-local limit = require "timerlua.task.time_bound"
 local owner = require "timerlua.core.owner"
 local rethrow = require "timerlua.task.rethrow"
+local time_bound = require "timerlua.task.time_bound"
 local wait = require "timerlua.task.wait"
 
 local C, loop = core.C, core.loop
@@ -21,7 +21,7 @@ function Timeout.__tostring() return "timeout" end
 
 local function run_out(self)
   self.id = nil
-  limit.expire(self)
+  time_bound.expire(self)
 end
 
 -- A sleep for which, in place of a task, a function is run.
@@ -60,7 +60,7 @@ local function finish(self, ok, ...)
   self:abandon()
   local err = ...
   if not ok and err == self then owner.break_off(self) end
-  limit.leave(self)
+  time_bound.leave(self)
   if self.owned then owner.pass(self, self.outer or self.waiter) end
   if ok then return ... end
   return failed(self, ...)
@@ -80,8 +80,8 @@ function timeout.timeout(delay, fn, ...)
   local waiter = wait.here("timeout")
   local self = setmetatable({}, Timeout)
   if delay ~= 0 then start(self, delay) end
-  limit.enter(self, waiter)
-  if delay == 0 then limit.expire(self) end
+  time_bound.enter(self, waiter)
+  if delay == 0 then time_bound.expire(self) end
   return finish(self, rethrow.call(fn, ...))
 end
 

@@ -8,6 +8,7 @@
 --     `------> abandon      (it is not going to wait after all)
 local core = require "timerlua.core.ffi"
 local anchors = require "timerlua.core.anchors"
+local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local misuse = require "timerlua.core.misuse"
 local owner = require "timerlua.core.owner"
@@ -17,7 +18,7 @@ local dispatcher = core.core
 local running, yield = coroutine.running, coroutine.yield
 local is_yieldable = coroutine.isyieldable
 local WAIT = dispatcher.loop -- what a coroutine yields when it waits
-local KIND_SLEEP = 2
+local NO_MEMORY, KIND_SLEEP = errno.ENOMEM, C.TL_SLEEP
 
 -- The first of the values that a wait is interrupted with.
 local RAISE = {}
@@ -43,22 +44,12 @@ local wait = {
   cancelled = setmetatable({}, {
     __tostring = function() return "task cancelled" end,
   }),
-
-  --- Makes a task of the callback that runs in this coroutine; by task.lua.
-  adopt = nil,
-
-  --- What ended its own handle, of the fields slot and generation, before its
-  --- callback ran.
-  ended = nil,
-
-  --- The loop is a host's: no main chunk of a plain luajit may run it.
-  hosted = false,
-
-  --- Called when tl.stop cut a wait of the main chunk short; by stop.lua.
-  on_cut = nil,
 }
 
 local tasks, LOOP_ENDED = wait.tasks, wait.loop_ended
+
+-- What those above have registered.
+local make_task, when_cut_short
 
 --- @class timerlua.Waiter what waits: a task, or the main chunk outside
 --- @field id ffi.cdata* tl_id of the handle of its wait, overwritten by the next
@@ -95,13 +86,15 @@ function wait.current(where)
   if owned == nil then
     if co == nil then return nil end
   elseif owned == co then
-    return wait.adopt(co)
+    return make_task(co)
   end
   misuse.raise(where, "called in a coroutine of the script's own, which only "
     .. "the script can resume; use tl.spawn")
 end
 
-function errors.interrupts(err)
+--- Whether an error is what interrupts the task that runs: a limit around it that
+--- has run out, or its being cancelled.
+function wait.is_interrupt(err)
   if err == wait.cancelled then return true end
   local self = tasks[running() or false] or outside
   return err ~= nil and err == self.expired
@@ -120,11 +113,16 @@ function wait.own(thing)
   end
 end
 
---- The same, but what stands for it in the main chunk of a plain luajit.
+--- Whether the loop is a host's, where no main chunk of a plain luajit may run it.
+function wait.is_hosted()
+  return dispatcher.host ~= nil
+end
+
+--- What runs here: the task, or what stands for it in the main chunk of a plain luajit.
 --- @return timerlua.Waiter waiter
 function wait.here(where)
   local waiter = wait.current(where)
-  if waiter == nil and wait.hosted then
+  if waiter == nil and wait.is_hosted() then
     misuse.raise(where, "called by the host outside tl_call, where nothing can wait")
   end
   return waiter or outside
@@ -160,7 +158,7 @@ end
 --- Before the thread is blocked, since nothing can be suspended: in a host, whose
 --- loop would stand still, raises as begin does, unless delay is 0.
 function wait.before_blocking(where, delay)
-  if wait.hosted and delay ~= 0 then wait.able(where) end
+  if delay ~= 0 and wait.is_hosted() then wait.able(where) end
 end
 
 local function raise_status(where, status)
@@ -244,7 +242,7 @@ local function cut_short()
   close(outside)
   if shared.stopped ~= 0 then
     shared.stopped = 0
-    wait.on_cut()
+    when_cut_short()
   end
   return LOOP_ENDED
 end
@@ -277,10 +275,10 @@ end
 local function hasten(waiter, what)
   local id = waiter.id
   local status = C.tl_timer_rearm(loop, id.slot, id.generation, 0)
-  if status == -12 then -- ENOMEM: garbage may be in the way
+  if status == NO_MEMORY then -- garbage may be in the way
     collectgarbage()
     status = C.tl_timer_rearm(loop, id.slot, id.generation, 0)
-    if status == -12 then raise_status("wake", status) end
+    if status == NO_MEMORY then raise_status("wake", status) end
   end
   if status ~= 0 then return false end
   if what then anchors.set_what(id.slot, what) end
@@ -322,6 +320,23 @@ function wait.due(waiter)
   local id = waiter.id
   local due = C.tl_timer_deadline(loop, id.slot, id.generation)
   if due == due then return due end
+end
+
+-- ---------------------------------------------------------------------------
+-- what those above do
+
+--- How a callback becomes a task: `fn(coroutine)` makes it one. By task.lua.
+--- @param fn fun(coroutine: thread): timerlua.Waiter
+function wait.make_tasks_by(fn)
+  if make_task then error("tasks are made already", 2) end
+  make_task = fn
+end
+
+--- Have `fn` called when tl.stop has cut a wait of the main chunk short. By
+--- stop.lua.
+function wait.on_cut_short(fn)
+  if when_cut_short then error("a cut is told already", 2) end
+  when_cut_short = fn
 end
 
 return wait

@@ -116,7 +116,7 @@ describe("virtual time", function()
   end)
 
   it("refuses options that it does not know", function()
-    assert.equal('HERE: timerlua.clock.virtual: unknown option "begin"',
+    assert.equal('HERE: timerlua.clock.virtual: an option must be one of start, got "begin"',
       raised(function() clock.virtual { begin = 1 } end))
     assert.equal("HERE: timerlua.clock.virtual: options must be a table, got 5",
       raised(function() clock.virtual(5) end))

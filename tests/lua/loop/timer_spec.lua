@@ -79,7 +79,8 @@ describe("a wrong argument", function()
     { "timer without options", function() tl.timer(5) end,
       "timer: options must be a table, got 5" },
     { "timer with a misspelt option", function() tl.timer { evry = 1, fn = nothing } end,
-      'timer: unknown option "evry"' },
+      "timer: an option must be one of after, args, at, clock, every, first, fn, limit, "
+        .. 'name, got "evry"; did you mean "every"?' },
     { "timer without a time", function() tl.timer { fn = nothing } end,
       "timer: one of after, every and at must be given, got 0" },
     { "timer with two times", function() tl.timer { after = 1, every = 1, fn = nothing } end,
