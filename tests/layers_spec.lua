@@ -254,7 +254,7 @@ describe("the folders of lua/timerlua/", function()
     "app.program sets errors.stop_on_error", "app.program sets process.follow",
     "app.stop sets wait.on_cut", "core.errors sets core.core.hooks.raised",
     "core.errors sets core.shared.errors",
-    "net.connection sets errors.follow_up.connection",
+    "net.connection.ending sets errors.follow_up.connection",
     "system.file_watch sets file_events.on_overflow", "system.process sets wait.ended",
     "task.task sets wait.adopt", "task.wait sets errors.interrupts",
   }

@@ -2,7 +2,7 @@
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local anchors = require "timerlua.core.anchors"
-local connection = require "timerlua.net.connection"
+local connection = require "timerlua.net.connection.object"
 local file_watch = require "timerlua.system.file_watch"
 local kinds = require "timerlua.core.kinds"
 local misuse = require "timerlua.core.misuse"

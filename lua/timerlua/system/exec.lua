@@ -4,8 +4,9 @@ local ffi = require "ffi"
 local new_table = require "table.new"
 local core = require "timerlua.core.ffi"
 local callable = require "timerlua.core.callable"
-local connection = require "timerlua.net.connection"
+local connection = require "timerlua.net.connection.making"
 local duration = require "timerlua.core.duration"
+local ending = require "timerlua.net.connection.ending"
 local errors = require "timerlua.core.errors"
 local fileno = require "timerlua.core.fileno"
 local misuse = require "timerlua.core.misuse"
@@ -423,7 +424,7 @@ local function start(where, self, opts, limit)
   self.pid, self.pidfd = spawned.pid, spawned.pidfd
   if stdio ~= INHERITED then
     close_theirs(stdio)
-    for conn in pairs(stdio.handed) do connection.hand_over(conn) end
+    for conn in pairs(stdio.handed) do ending.hand_over(conn) end
     for name, conn in pairs(stdio.ours) do self[name] = conn end
   end
   local adopted

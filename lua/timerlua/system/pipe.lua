@@ -1,7 +1,7 @@
 -- Pipes and socket pairs: two connections that are each other's peers.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
-local connection = require "timerlua.net.connection"
+local connection = require "timerlua.net.connection.making"
 local errors = require "timerlua.core.errors"
 local options = require "timerlua.net.options"
 

@@ -1,7 +1,7 @@
 -- Standard input, output and error as connections, each made when it is first
 -- asked for.
 local core = require "timerlua.core.ffi"
-local connection = require "timerlua.net.connection"
+local connection = require "timerlua.net.connection.making"
 local errors = require "timerlua.core.errors"
 
 local C, loop = core.C, core.loop
