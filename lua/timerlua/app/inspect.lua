@@ -8,7 +8,7 @@ local kinds = require "timerlua.core.kinds"
 local misuse = require "timerlua.core.misuse"
 local signal = require "timerlua.system.signal"
 local task = require "timerlua.task.task"
-local udp = require "timerlua.net.udp"
+local udp = require "timerlua.net.udp.object"
 
 local C, loop = core.C, core.loop
 
