@@ -19,9 +19,22 @@ enum { TL_ABI_VERSION = 1 };
    REALTIME is the wall clock and can be stepped. */
 enum { TL_MONOTONIC = 0, TL_REALTIME = 1, TL_BOOTTIME = 2, TL_CLOCKS = 3 };
 
-/* Beside the negative errnos: the host's limit for timers, tasks or descriptors
-   is reached; see timerlua.h. */
-enum { TL_LIMIT = -4352 };
+/* Statuses of our own beside the negative errnos, below any of them: the peer
+   has ended its direction; the queue's limit is reached; a line is longer than
+   receive_limit; the connection is still being made; it is open for sending
+   only, or for receiving only; the time of a wait is over, where ETIMEDOUT
+   could also be TCP's; the host's limit for timers, tasks or descriptors is
+   reached, see timerlua.h. */
+enum {
+    TL_EOF = -4096,
+    TL_QUEUE_FULL = -4097,
+    TL_LINE_TOO_LONG = -4098,
+    TL_NOT_CONNECTED = -4099,
+    TL_NO_RECEIVING = -4100,
+    TL_NO_SENDING = -4101,
+    TL_TIME_OVER = -4102,
+    TL_LIMIT = -4352
+};
 
 /* What a handle is. TL_TIMER runs a callback; TL_SLEEP resumes a suspended
    task; TL_TASK starts one; TL_WATCH reports a file descriptor. TL_STREAM is
@@ -625,11 +638,6 @@ enum { TL_WANT_AFRESH = 32 };
    connection to be made. */
 enum { TL_AWAIT_ROOM = 0, TL_AWAIT_SENT = 1, TL_AWAIT_CONNECTED = 2 };
 
-/* Beside the negative errnos: the peer has ended its direction; the queue's
-   limit; receive_limit; it has not got this direction. */
-enum { TL_EOF = -4096, TL_QUEUE_FULL = -4097, TL_LINE_TOO_LONG = -4098 };
-enum { TL_NO_RECEIVING = -4100, TL_NO_SENDING = -4101 };
-
 /* What to tell the callbacks of a flowing connection; their places in the
    table that is anchored for it. */
 enum {
@@ -1066,3 +1074,6 @@ int tl_duration_parse(const char *text, size_t length, int64_t *ns);
    "unknown error" for what is no errno. */
 const char *tl_error_name(int error);
 const char *tl_error_text(int error);
+/* The status for a name, -ENOMEM for "ENOMEM"; 0 for a name that is none, or is
+   a second one: the system calls ENOTSUP "EOPNOTSUPP". */
+int tl_error_status(const char *name);

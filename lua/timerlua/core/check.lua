@@ -1,0 +1,106 @@
+-- Checks of what scripts pass. Each raises at the line that called in, by
+-- misuse.lua, and names the public function (`where`) and the parameter
+-- (`what`); nothing is put together unless it raises.
+local misuse = require "timerlua.core.misuse"
+local nearest = require "timerlua.core.nearest"
+
+local check = {}
+
+-- ---------------------------------------------------------------------------
+-- objects
+
+--- Raise: a method was called on something else than an object of its class.
+--- @param method string "send"
+--- @param class string as errors name it: "channel"
+--- @param object string what is expected: "a channel"
+--- @param variable string what such an object is called in the message
+function check.wrong_self(value, method, class, object, variable)
+  misuse.got(("%s:%s"):format(class, method), ("it must be called on %s, as %s:%s()")
+    :format(object, variable, method), value)
+end
+
+--- A check for the methods of a class, called with `self` and the method's name.
+--- @param metatable table of the class's objects
+--- @param class string as errors name it: "channel"
+--- @param object string "a channel"
+--- @param variable? string by default the class
+--- @return fun(self: any, method: string)
+function check.self_of(metatable, class, object, variable)
+  return function(self, method)
+    if getmetatable(self) ~= metatable then
+      check.wrong_self(self, method, class, object, variable or class)
+    end
+  end
+end
+
+-- ---------------------------------------------------------------------------
+-- numbers
+
+--- Whether it is a whole number in this range, which is inclusive; infinity and
+--- NaN never are.
+--- @param least number
+--- @param most? number
+function check.is_whole(value, least, most)
+  return type(value) == "number" and value % 1 == 0 and value >= least
+    and (most == nil or value <= most)
+end
+
+local is_whole = check.is_whole
+
+local function refuse_number(where, what, noun, value, least, most)
+  local range = most and ("from %.0f to %.0f"):format(least, most) or (">= %.0f"):format(least)
+  misuse.got(where, ("%s must be %s %s"):format(what, noun, range), value)
+end
+
+--- Raise unless it is a whole number in this range, which is inclusive.
+--- @param most? number
+--- @return integer value
+function check.whole(where, what, value, least, most)
+  if is_whole(value, least, most) then return value end
+  refuse_number(where, what, "a whole number", value, least, most)
+end
+
+--- The same; the message says "an integer".
+--- @param most? number
+--- @return integer value
+function check.integer(where, what, value, least, most)
+  if is_whole(value, least, most) then return value end
+  refuse_number(where, what, "an integer", value, least, most)
+end
+
+--- Raise unless it is true or false.
+--- @return boolean value
+function check.boolean(where, what, value)
+  if type(value) == "boolean" then return value end
+  misuse.got(where, what .. " must be true or false", value)
+end
+
+-- ---------------------------------------------------------------------------
+-- options
+
+local function refuse_option(where, name, known)
+  local names = {}
+  for each in pairs(known) do names[#names + 1] = each end
+  table.sort(names)
+  local meant = type(name) == "string" and nearest.of(name, names)
+  misuse.raise(where, ("an option must be one of %s, got %s%s"):format(
+    table.concat(names, ", "), misuse.show(name),
+    meant and ("; did you mean %q?"):format(meant) or ""))
+end
+
+--- Raise unless it is a table with options that are known, or nil.
+--- @param known table<string, any> by name
+--- @param what? string what the table is called, by default "opts"
+--- @return table options empty for nil
+function check.options(where, options, known, what)
+  if options == nil then return {} end
+  if type(options) ~= "table" then
+    misuse.got(where, (what or "opts") .. " must be a table", options)
+  end
+  for name in pairs(options) do
+    if known[name] == nil then refuse_option(where, name, known) end
+  end
+  return options
+end
+
+return check

@@ -1,0 +1,13 @@
+-- The system's errors by their names, as functions of the core return them:
+-- errno.EAGAIN is -EAGAIN. Numbers are the core's to know; they differ between
+-- systems.
+local C = require "timerlua.core.ffi".C
+
+return setmetatable({}, {
+  __index = function(self, name)
+    local status = C.tl_error_status(name)
+    if status == 0 then error(("no error of the system is called %q"):format(name), 2) end
+    rawset(self, name, status)
+    return status
+  end,
+})
