@@ -116,6 +116,9 @@ typedef struct tl_shared {
 /* Families of addresses; the numbers of Linux, address_families(7). */
 enum { TL_UNIX = 1, TL_INET = 2, TL_INET6 = 10 };
 
+/* Most bytes that one receive takes; a datagram with more is lost. */
+enum { TL_SCRATCH_BYTES = 65536 };
+
 /* No address's text is longer. */
 enum { TL_ADDRESS_TEXT = 128 };
 

@@ -2,21 +2,22 @@
 -- kernel takes for them. Looks up no names.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
+local errno = require "timerlua.core.errno"
 local misuse = require "timerlua.core.misuse"
 
 local C = core.C
 local new_endpoint = ffi.typeof("tl_endpoint")
-local SIZE = 128 -- TL_ADDRESS_TEXT
+local SIZE = C.TL_ADDRESS_TEXT
 local scratch = ffi.new("char[?]", SIZE)
 
 local FORMS = '"host:port", "[ipv6]:port", ":port", "unix:/path", "unix:@name" or "fd:N"'
 
 -- The rule that was broken, by the negative errno of tl_address_parse.
 local RULES = {
-  [-34] = "port must be 0 to 65535, in digits",                               -- ERANGE
-  [-97] = 'an IPv6 address must be in brackets before the port, "[::1]:80"',  -- EAFNOSUPPORT
-  [-19] = "what stands after the % must be a network interface",              -- ENODEV
-  [-9] = 'the descriptor of "fd:N" must be at most 2147483647',               -- EBADF
+  [errno.ERANGE] = "port must be 0 to 65535, in digits",
+  [errno.EAFNOSUPPORT] = 'an IPv6 address must be in brackets before the port, "[::1]:80"',
+  [errno.ENODEV] = "what stands after the % must be a network interface",
+  [errno.EBADF] = 'the descriptor of "fd:N" must be at most 2147483647',
 }
 
 local function too_long(text)
@@ -26,7 +27,7 @@ local function too_long(text)
 end
 
 local function refuse(where, what, text, status)
-  if status == -36 then misuse.got(where, too_long(text), text) end -- ENAMETOOLONG
+  if status == errno.ENAMETOOLONG then misuse.got(where, too_long(text), text) end
   misuse.got(where, RULES[status] or (what .. " must be " .. FORMS), text)
 end
 
@@ -63,6 +64,13 @@ end
 function address.text(socket_address)
   local length = C.tl_address_format(socket_address, scratch, SIZE)
   return length >= 0 and ffi.string(scratch, length) or nil
+end
+
+--- The text of a host and a port; an IPv6 address gets its brackets.
+--- @param host string
+--- @param port integer
+function address.join(host, port)
+  return (host:find(":", 1, true) and "[%s]:%d" or "%s:%d"):format(host, port)
 end
 
 --- The two parts as LuaSocket gives them: "::1", 80. A unix: socket has its

@@ -1,6 +1,7 @@
 -- Running a program to its end in one call: its input given, its output
 -- collected.
 local buffers = require "string.buffer"
+local check = require "timerlua.core.check"
 local exec = require "timerlua.system.exec"
 local misuse = require "timerlua.core.misuse"
 local options = require "timerlua.net.options"
@@ -143,7 +144,7 @@ end
 --- Raises for an argv or option that cannot be.
 function collect.run(argv, opts)
   local caller = misuse.caller()
-  opts = settings(options.check("run", opts, KNOWN))
+  opts = settings(check.options("run", opts, KNOWN))
   local limit = options.bytes("run", opts, "limit", LIMIT)
   local p, message, code = exec.start("run", argv, opts, caller)
   if not p then return nil, message, code end

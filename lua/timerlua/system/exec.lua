@@ -4,6 +4,7 @@ local ffi = require "ffi"
 local new_table = require "table.new"
 local core = require "timerlua.core.ffi"
 local callable = require "timerlua.core.callable"
+local check = require "timerlua.core.check"
 local connection = require "timerlua.net.connection.making"
 local duration = require "timerlua.core.duration"
 local ending = require "timerlua.net.connection.ending"
@@ -472,7 +473,7 @@ end
 ---   "EAGAIN" ...; "EBUSY": bytes wait in a connection that is to be handed over
 --- Raises for an argv or option that cannot be.
 function exec.exec(argv, opts)
-  opts = opts ~= nil and options.check("exec", opts, KNOWN) or NONE
+  opts = opts ~= nil and check.options("exec", opts, KNOWN) or NONE
   local caller = opts.on_exit == nil and misuse.caller() or nil
   local self, message, code = exec.start("exec", argv, opts, caller)
   if self then return self end -- no tail call: the caller's place is counted

@@ -1,6 +1,7 @@
 -- Pipes and socket pairs: two connections that are each other's peers.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
+local check = require "timerlua.core.check"
 local connection = require "timerlua.net.connection.making"
 local errors = require "timerlua.core.errors"
 local options = require "timerlua.net.options"
@@ -17,7 +18,7 @@ end
 -- Two connections of what `open` makes, or none of them. connect(fd, sends,
 -- settings) makes one.
 local function two(where, opts, open, connect)
-  local settings = connection.settings(where, options.check(where, opts, KNOWN))
+  local settings = connection.settings(where, check.options(where, opts, KNOWN))
   local fds = ffi.new("int32_t[2]")
   local status = open(fds)
   if status ~= 0 then return errors.failed(where, status) end

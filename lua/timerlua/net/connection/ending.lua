@@ -2,6 +2,7 @@
 -- at once or when what is queued has been sent.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
+local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local misuse = require "timerlua.core.misuse"
 local object = require "timerlua.net.connection.object"
@@ -12,14 +13,16 @@ local C, loop = core.C, core.loop
 local Connection, check_self = object.Connection, object.check_self
 local known_status, words = object.known_status, object.words
 
-local ALREADY, TIMEDOUT = -114, -110
-local HOWS = { receive = 0, send = 1, both = 2 } -- TL_SHUTDOWN_...
+local EALREADY, ETIMEDOUT = errno.EALREADY, errno.ETIMEDOUT
+local SENT = C.TL_AWAIT_SENT
+local HOWS = { receive = C.TL_SHUTDOWN_RECEIVE, send = C.TL_SHUTDOWN_SEND,
+  both = C.TL_SHUTDOWN_BOTH }
 local CLOSE_TIMEOUT = 30 -- seconds
 
 local ending = {}
 
 local function abort_late(_, slot, generation)
-  C.tl_stream_abort(loop, slot, generation, TIMEDOUT)
+  C.tl_stream_abort(loop, slot, generation, ETIMEDOUT)
 end
 
 local function close_stream(slot, generation, limit)
@@ -107,11 +110,11 @@ function Connection:shutdown(how)
   end
   local status = C.tl_stream_shutdown(loop, self.slot, self.generation, number)
   local ok = status == 0
-  if ok and number ~= 0 and not self.flowing then
-    ok, status = sending.await(self, "connection:shutdown", sending.SENT)
+  if ok and how ~= "receive" and not self.flowing then
+    ok, status = sending.await(self, "connection:shutdown", SENT)
   end
   if ok then return true end
-  if status == ALREADY then return nil, "shut down already", "EALREADY" end
+  if status == EALREADY then return nil, "shut down already", "EALREADY" end
   return nil, words(known_status(self, status))
 end
 

@@ -4,7 +4,9 @@ local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local anchors = require "timerlua.core.anchors"
 local callable = require "timerlua.core.callable"
+local check = require "timerlua.core.check"
 local ending = require "timerlua.net.connection.ending"
+local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local fileno = require "timerlua.core.fileno"
 local misuse = require "timerlua.core.misuse"
@@ -14,10 +16,12 @@ require "timerlua.net.connection.receiving" -- its methods
 
 local C, loop, new_id = core.C, core.loop, core.new_id
 
-local FLOWING, EDGE, FILE = 1, 2, 4              -- TL_STREAM_...
-local SEND_ONLY, RECEIVE_ONLY = 0x10000, 0x20000 -- TL_STREAM_SEND_ONLY ...
-local ALREADY_OPEN, NO_STREAM, NO_SOCKET = -17, -22, -88 -- EEXIST, EINVAL, ENOTSOCK
-local CALLBACKS = { "open", "data", "drain", "eof", "error", "close" } -- TL_TELL_...
+local FLOWING, EDGE, FILE = C.TL_STREAM_FLOWING, C.TL_STREAM_EDGE, C.TL_STREAM_FILE
+local SEND_ONLY, RECEIVE_ONLY = C.TL_STREAM_SEND_ONLY, C.TL_STREAM_RECEIVE_ONLY
+local OPEN, DATA, DRAIN = C.TL_TELL_OPEN, C.TL_TELL_DATA, C.TL_TELL_DRAIN
+local EOF, ERROR, CLOSE = C.TL_TELL_EOF, C.TL_TELL_ERROR, C.TL_TELL_CLOSE
+local CALLBACKS = { [OPEN] = "open", [DATA] = "data", [DRAIN] = "drain", [EOF] = "eof",
+  [ERROR] = "error", [CLOSE] = "close" }
 
 local connection = {
   kernel_options = "nodelay cork keepalive linger sndbuf rcvbuf ttl",
@@ -100,11 +104,11 @@ local DIRECTIONS = { r = RECEIVE_ONLY, w = SEND_ONLY, rw = 0 }
 -- and a status.
 local function inherit(fd, direction)
   local listening = ffi.new("int[1]")
-  if C.tl_descriptor_taken(loop, fd) ~= 0 then return nil, ALREADY_OPEN end
+  if C.tl_descriptor_taken(loop, fd) ~= 0 then return nil, errno.EEXIST end
   local kind = C.tl_socket_inherit(fd, listening)
-  if kind == 0 and listening[0] == 0 then return DIRECTIONS[direction] end
-  if kind >= 0 then return nil, NO_STREAM end
-  if kind ~= NO_SOCKET then return nil, kind end
+  if kind == C.TL_SOCKET_STREAM and listening[0] == 0 then return DIRECTIONS[direction] end
+  if kind >= 0 then return nil, errno.EINVAL end
+  if kind ~= errno.ENOTSOCK then return nil, kind end
   local reads, writes = direction ~= "w", direction ~= "r"
   local status = C.tl_file_inherit(fd, reads and 1 or 0, writes and 1 or 0)
   if status ~= 0 then return nil, status end
@@ -137,7 +141,7 @@ end
 --- @return string? code "EBADF" (closed, or not open for that), "EEXIST"
 ---   (another connection has it), "EINVAL" (no stream), "ENOMEM"
 function connection.from_fd(where, fd, direction, opts)
-  local settings = connection.settings(where, options.check(where, opts, OWN))
+  local settings = connection.settings(where, check.options(where, opts, OWN))
   fileno.check_own(where, fd)
   local flags, status = inherit(fd, direction)
   local self
@@ -167,19 +171,19 @@ function connection.callbacks(where, handler)
   end
   local on_error, on_close = handler.error, handler.close
   if on_error then
-    list[5] = stand_in(on_error, function(self, status)
+    list[ERROR] = stand_in(on_error, function(self, status)
       local message, code = object.words(status)
       return on_error(self, message, code)
     end)
   end
-  list[6] = stand_in(on_close or ending.forget, function(self, status)
+  list[CLOSE] = stand_in(on_close or ending.forget, function(self, status)
     ending.forget(self)
     if not on_close then return end
     if status == 0 then return on_close(self) end
     local message, code = object.words(status)
     return on_close(self, message, code)
   end)
-  list[4] = list[4] or object.Connection.close -- without eof, its end is the end
+  list[EOF] = list[EOF] or object.Connection.close -- without eof, its end is the end
   return list, FLOWING
 end
 

@@ -5,17 +5,17 @@ local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local address = require "timerlua.net.address"
 local callable = require "timerlua.core.callable"
-local duration = require "timerlua.core.duration"
+local check = require "timerlua.core.check"
+local errno = require "timerlua.core.errno"
+local handle = require "timerlua.net.handle"
 local misuse = require "timerlua.core.misuse"
 local options = require "timerlua.net.options"
+local words = require "timerlua.net.words"
 
 local C, loop = core.C, core.loop
-local to_string = ffi.string
 local info = ffi.new("tl_stream_info")
 
-local BAD_FD, INTERRUPTED = -9, -4
-local NOT_CONNECTED = -4099 -- of ours: it is still being made
-local TIME_OVER = -115
+local EBADF, NOT_CONNECTED = errno.EBADF, C.TL_NOT_CONNECTED
 
 --- @class timerlua.Connection
 --- @field kind string "connection"
@@ -29,58 +29,34 @@ local object = {
   --- By slot, so that lists find them; the garbage collector may take them.
   all = setmetatable({}, { __mode = "v" }),
 
-  INTERRUPTED = INTERRUPTED,
-  TIME_OVER = TIME_OVER,
+  --- What a status of the core means: a word or text, and its symbolic code.
+  words = words.for_kind {
+    [C.TL_EOF] = { "closed", "EOF" },
+    [errno.ECONNRESET] = { "closed", "ECONNRESET" },
+    [errno.EPIPE] = { "closed", "EPIPE" },
+    [NOT_CONNECTED] = { "not connected yet", "ENOTCONN" },
+    [C.TL_QUEUE_FULL] = { "the queue's limit is reached", "ENOBUFS" },
+    [C.TL_LINE_TOO_LONG] = { "longer than receive_limit", "EMSGSIZE" },
+    [C.TL_NO_RECEIVING] = { "it is open for sending only", "EBADF" },
+    [C.TL_NO_SENDING] = { "it is open for receiving only", "EBADF" },
+  },
+
+  --- Raise unless `self` is a connection; `method` was called on it.
+  check_self = check.self_of(Connection, "connection", "a connection"),
 }
+
+local check_self, words_of = object.check_self, object.words
 
 function Connection.__index(self, key)
   if key == "site" then return callable.site(self.handler) end
   return Connection[key]
 end
 
--- ---------------------------------------------------------------------------
--- words
-
--- LuaSocket's words for what its callers look out for.
-local WORDS = {
-  [-4096] = { "closed", "EOF" },
-  [-104] = { "closed", "ECONNRESET" },
-  [-32] = { "closed", "EPIPE" },
-  [-9] = { "closed", "EBADF" },
-  [-16] = { "busy", "EBUSY" },
-  [NOT_CONNECTED] = { "not connected yet", "ENOTCONN" },
-  [TIME_OVER] = { "timeout", "ETIMEDOUT" },
-  [INTERRUPTED] = { "the loop ended", "ECANCELED" },
-  [-4097] = { "the queue's limit is reached", "ENOBUFS" },  -- TL_QUEUE_FULL
-  [-4098] = { "longer than receive_limit", "EMSGSIZE" },    -- TL_LINE_TOO_LONG
-  [-4100] = { "it is open for sending only", "EBADF" },     -- TL_NO_RECEIVING
-  [-4101] = { "it is open for receiving only", "EBADF" },   -- TL_NO_SENDING
-}
-
---- What a status of the core means: a word or text, and its symbolic code.
-function object.words(status)
-  local words = WORDS[status]
-  if words then return words[1], words[2] end
-  return to_string(C.tl_error_text(status)):lower(), to_string(C.tl_error_name(status))
-end
-
-local words = object.words
-
 --- A connection's status as its words are to say it: while the connection is
 --- being made, the core does not know it.
 function object.known_status(self, status)
-  return status == BAD_FD and self.connecting and NOT_CONNECTED or status
+  return status == EBADF and self.connecting and NOT_CONNECTED or status
 end
-
---- Raise unless `self` is a connection; `method` was called on it.
-function object.check_self(self, method)
-  if getmetatable(self) ~= Connection then
-    misuse.got("connection:" .. method,
-      ("it must be called on a connection, as connection:%s()"):format(method), self)
-  end
-end
-
-local check_self = object.check_self
 
 function Connection.__tostring(self)
   return ("timerlua.Connection: %s"):format(self:closed() and "closed"
@@ -100,11 +76,8 @@ function Connection:settimeout(limit, mode)
   if mode ~= nil and mode ~= "b" and mode ~= "t" then
     misuse.got("connection:settimeout", 'mode must be "b" or "t"', mode)
   end
-  if type(limit) == "number" and limit < 0 then limit = nil end
-  if limit ~= nil then
-    limit = tonumber(duration.to_ns("connection:settimeout", "limit", limit)) / 1e9
-  end
-  self.timeout, self.in_total = limit, mode == "t"
+  self.timeout = handle.time_limit("connection:settimeout", limit)
+  self.in_total = mode == "t"
   return 1
 end
 
@@ -125,16 +98,12 @@ end
 --- Let the loop end although this is open; and the opposite.
 function Connection:unref()
   check_self(self, "unref")
-  self.unreferenced = true
-  C.tl_stream_ref(loop, self.slot, self.generation, 0)
-  return self
+  return handle.refer(self, C.tl_stream_ref, 0)
 end
 
 function Connection:ref()
   check_self(self, "ref")
-  self.unreferenced = nil
-  C.tl_stream_ref(loop, self.slot, self.generation, 1)
-  return self
+  return handle.refer(self, C.tl_stream_ref, 1)
 end
 
 --- Set or read an option of the socket: nodelay, cork, keepalive, linger, ttl,
@@ -144,19 +113,15 @@ end
 --- @return string? code
 function Connection:setoption(name, value)
   check_self(self, "setoption")
-  local fd = self:fileno()
-  if not fd then return nil, "closed", "EBADF" end
-  local status = options.set("connection:setoption", fd, name, value)
+  local status = options.set("connection:setoption", self:fileno(), name, value)
   if status == 0 then return true end
-  return nil, words(status)
+  return nil, words_of(status)
 end
 
 function Connection:getoption(name)
   check_self(self, "getoption")
-  local fd = self:fileno()
-  if not fd then return nil, "closed", "EBADF" end
-  local value, status = options.get("connection:getoption", fd, name)
-  if value == nil then return nil, words(status) end
+  local value, status = options.get("connection:getoption", self:fileno(), name)
+  if value == nil then return nil, words_of(status) end
   return value
 end
 
@@ -213,7 +178,7 @@ end
 -- The address, or nil and a status.
 local function own_address(self)
   local result = ffi.new("tl_address")
-  if not state(self) or info.fd < 0 then return nil, BAD_FD end
+  if not state(self) or info.fd < 0 then return nil, EBADF end
   local status = C.tl_socket_name(info.fd, 0, result)
   if status == 0 then return result end
   return nil, status
@@ -235,7 +200,7 @@ function Connection:peer()
   local found, status = peer_address(self)
   if found then return address.text(found) end
   if self.known_peer then return self.known_peer end
-  return nil, words(status)
+  return nil, words_of(status)
 end
 
 --- The own address.
@@ -244,7 +209,7 @@ function Connection:sock()
   check_self(self, "sock")
   local found, status = own_address(self)
   if found then return address.text(found) end
-  return nil, words(status)
+  return nil, words_of(status)
 end
 
 --- LuaSocket's forms of the two.

@@ -2,6 +2,7 @@
 -- has the bytes.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
+local errno = require "timerlua.core.errno"
 local misuse = require "timerlua.core.misuse"
 local object = require "timerlua.net.connection.object"
 local wait = require "timerlua.task.wait"
@@ -12,10 +13,12 @@ local Connection, check_self = object.Connection, object.check_self
 local known_status, words = object.known_status, object.words
 local view = ffi.new("tl_view")
 
-local SOME, COUNT, LINE, ALL, MORE = 0, 1, 2, 3, 4 -- TL_WANT_...
-local IN_TOTAL, AFRESH = 16, 32                    -- TL_WANT_IN_TOTAL ...
-local INTERRUPTED, TIME_OVER = object.INTERRUPTED, object.TIME_OVER
-local AGAIN, BUSY, TOO_LONG = -11, -16, -4098      -- TL_LINE_TOO_LONG
+local MONOTONIC = C.TL_MONOTONIC
+local SOME, COUNT, LINE = C.TL_WANT_SOME, C.TL_WANT_COUNT, C.TL_WANT_LINE
+local ALL, MORE = C.TL_WANT_ALL, C.TL_WANT_MORE
+local IN_TOTAL, AFRESH = C.TL_WANT_IN_TOTAL, C.TL_WANT_AFRESH
+local TIME_OVER, TOO_LONG = C.TL_TIME_OVER, C.TL_LINE_TOO_LONG
+local EAGAIN, EBUSY, EINTR = errno.EAGAIN, errno.EBUSY, errno.EINTR
 local LONGEST_STRING = 0x7fffff00 -- LJ_MAX_STR of LuaJIT
 
 local function taken()
@@ -28,7 +31,7 @@ end
 
 -- When a call of several waits has to be over; nil when each has its own time.
 local function end_of_call(self)
-  return self.in_total and self.timeout and C.tl_now(loop, 0) + self.timeout
+  return self.in_total and self.timeout and C.tl_now(loop, MONOTONIC) + self.timeout
 end
 
 -- Wait for what is wanted: the bytes, or nil and a status.
@@ -37,7 +40,7 @@ local function await(self, where, want, count, deadline)
   local kind = self.in_total and want + IN_TOTAL or want
   while true do
     local limit = self.timeout
-    if deadline then limit = math.max(0, deadline - C.tl_now(loop, 0)) end
+    if deadline then limit = math.max(0, deadline - C.tl_now(loop, MONOTONIC)) end
     local waiter = wait.begin(where, limit)
     local id = waiter.id
     local status = C.tl_stream_await(loop, slot, generation, kind, count, id.slot,
@@ -51,8 +54,8 @@ local function await(self, where, want, count, deadline)
     -- the time may be over in the turn in which the bytes come
     status = take(self, want + AFRESH, count)
     if status == 1 then return want == MORE or taken() end
-    if data == wait.loop_ended then return nil, INTERRUPTED end
-    if status ~= AGAIN then return nil, status end
+    if data == wait.loop_ended then return nil, EINTR end
+    if status ~= EAGAIN then return nil, status end
     if self.timeout then return nil, TIME_OVER end
   end
 end
@@ -60,7 +63,7 @@ end
 local function obtain(self, where, want, count)
   local status = take(self, want, count)
   if status == 1 then return taken() end
-  if status == AGAIN then return await(self, where, want, count) end
+  if status == EAGAIN then return await(self, where, want, count) end
   return nil, status
 end
 
@@ -72,7 +75,7 @@ end
 
 local function missed(self, status, prefix)
   status = known_status(self, status)
-  local partial = status == BUSY and "" or rest(self)
+  local partial = status == EBUSY and "" or rest(self)
   local message, code = words(status)
   return nil, message, prefix and prefix .. partial or partial, code
 end
@@ -142,7 +145,7 @@ end
 local function await_more(self, where, held, deadline)
   local status = take(self, MORE, held)
   if status == 1 then return true end
-  if status ~= AGAIN then return nil, status end
+  if status ~= EAGAIN then return nil, status end
   local data
   data, status = await(self, where, MORE, held, deadline)
   if data then return true end
@@ -221,7 +224,7 @@ function Connection:receive_into(buffer, most)
       buffer:commit(got)
       return got
     end
-    if got ~= AGAIN then return missed(self, got) end
+    if got ~= EAGAIN then return missed(self, got) end
     local ok, status = await_more(self, where, 0)
     if not ok then return missed(self, status) end
   end

@@ -2,6 +2,7 @@
 -- room or its end, and the verbs.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
+local errno = require "timerlua.core.errno"
 local misuse = require "timerlua.core.misuse"
 local object = require "timerlua.net.connection.object"
 local wait = require "timerlua.task.wait"
@@ -10,25 +11,25 @@ local C, loop = core.C, core.loop
 local Connection, check_self = object.Connection, object.check_self
 local known_status, words = object.known_status, object.words
 
-local ROOM, SENT = 0, 1 -- TL_AWAIT_...
-local INTERRUPTED, TIME_OVER = object.INTERRUPTED, object.TIME_OVER
-local AGAIN, BUSY = -11, -16
+local MONOTONIC, TIME_OVER = C.TL_MONOTONIC, C.TL_TIME_OVER
+local ROOM, SENT = C.TL_AWAIT_ROOM, C.TL_AWAIT_SENT
+local EAGAIN, EBUSY, EINTR = errno.EAGAIN, errno.EBUSY, errno.EINTR
 
-local sending = { SENT = SENT }
+local sending = {}
 
 --- Wait until the queue is short enough, or empty.
 --- @param where string the public function, for errors
---- @param what integer sending.ROOM or sending.SENT
+--- @param what integer TL_AWAIT_ROOM or TL_AWAIT_SENT
 --- @return boolean? true
 --- @return integer? status why not
 function sending.await(self, where, what)
   local slot, generation = self.slot, self.generation
-  local deadline = self.timeout and C.tl_now(loop, 0) + self.timeout
+  local deadline = self.timeout and C.tl_now(loop, MONOTONIC) + self.timeout
   while true do
     local status = C.tl_stream_sent(loop, slot, generation, what)
     if status == 0 then return true end
-    if status ~= AGAIN then return nil, status end
-    local left = deadline and deadline - C.tl_now(loop, 0)
+    if status ~= EAGAIN then return nil, status end
+    local left = deadline and deadline - C.tl_now(loop, MONOTONIC)
     if left and left <= 0 then return nil, TIME_OVER end
     local waiter = wait.begin(where, left)
     local id = waiter.id
@@ -37,7 +38,7 @@ function sending.await(self, where, what)
       wait.abandon(waiter)
       return nil, status
     end
-    if wait.suspend(waiter) == wait.loop_ended then return nil, INTERRUPTED end
+    if wait.suspend(waiter) == wait.loop_ended then return nil, EINTR end
   end
 end
 
@@ -54,7 +55,7 @@ local function after_send(self, status, index)
     local ok
     ok, status = await(self, "connection:send", ROOM)
     -- another came first and waits now; these bytes are taken all the same
-    if status == BUSY then return index end
+    if status == EBUSY then return index end
     if not ok then return unsent(self, status, index) end
   end
   return index
@@ -155,7 +156,7 @@ function Connection:flush()
   check_self(self, "flush")
   local status = C.tl_stream_flush(loop, self.slot, self.generation)
   local ok = status == 0
-  if status == AGAIN then ok, status = await(self, "connection:flush", SENT) end
+  if status == EAGAIN then ok, status = await(self, "connection:flush", SENT) end
   if ok then return true end
   return nil, words(known_status(self, status))
 end

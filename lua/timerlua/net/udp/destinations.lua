@@ -8,7 +8,7 @@ local misuse = require "timerlua.core.misuse"
 local resolver = require "timerlua.net.resolver"
 
 local C, loop = core.C, core.loop
-local INET = 2 -- TL_INET
+local MONOTONIC, INET = C.TL_MONOTONIC, C.TL_INET
 
 local destinations = {}
 
@@ -35,7 +35,7 @@ end
 
 local function look_up(self, where, endpoint, text)
   local entry = names[text]
-  if not entry or entry.expires < C.tl_now(loop, 0) then
+  if not entry or entry.expires < C.tl_now(loop, MONOTONIC) then
     local list, cause, code = resolver.lookup(where, address.name(endpoint, text), {
       port = endpoint.port,
       ns = self.timeout and C.tl_seconds_to_ns(self.timeout),
@@ -43,7 +43,7 @@ local function look_up(self, where, endpoint, text)
     if not list then return nil, cause, code end
     if known_count >= MOST_KNOWN then names, known, known_count = {}, {}, 0 end
     if not names[text] then known_count = known_count + 1 end
-    entry = { addresses = list, expires = C.tl_now(loop, 0) + NAME_KEPT }
+    entry = { addresses = list, expires = C.tl_now(loop, MONOTONIC) + NAME_KEPT }
     names[text] = entry
   end
   return first_for(self, entry.addresses)

@@ -5,7 +5,9 @@ local core = require "timerlua.core.ffi"
 local address = require "timerlua.net.address"
 local anchors = require "timerlua.core.anchors"
 local callable = require "timerlua.core.callable"
+local check = require "timerlua.core.check"
 local endpoints = require "timerlua.net.endpoints"
+local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local misuse = require "timerlua.core.misuse"
 local object = require "timerlua.net.udp.object"
@@ -16,9 +18,8 @@ require "timerlua.net.udp.sending" -- its methods
 
 local C, loop = core.C, core.loop
 
-local DATAGRAM = 1                   -- TL_SOCKET_DATAGRAM
-local UNIX, INET = 1, 2              -- TL_UNIX, TL_INET
-local NO_IPV6, NO_ADDRESS = -97, -99 -- EAFNOSUPPORT, EADDRNOTAVAIL
+local DATAGRAM, UNIX, INET = C.TL_SOCKET_DATAGRAM, C.TL_UNIX, C.TL_INET
+local DATA, ERROR = C.TL_TELL_DATA, C.TL_TELL_ERROR
 
 local KERNEL = "broadcast ttl multicast_ttl multicast_loop reuseaddr reuseport "
   .. "v6only sndbuf rcvbuf"
@@ -29,8 +30,7 @@ local OF_UNIX = options.names("sndbuf rcvbuf reuseaddr")
 
 local udp = {}
 
--- What the core calls, at the places of TL_TELL_DATA and TL_TELL_ERROR; the
--- first tells whose callback it is.
+-- What the core calls, at its places; the first tells whose callback it is.
 local function callbacks_of(self)
   local on_error = self.on_error
   local function failed(_, status, length)
@@ -38,8 +38,9 @@ local function callbacks_of(self)
     if on_error then return on_error(self, message, code) end
     errors.report(("udp %s: %s"):format(self:sock(), message), nil, self)
   end
-  return { self.handler, callable.plain(self.handler), false, false,
-    callable.stand_in(failed, on_error) }
+  local list = { self.handler, false, false, false, false }
+  list[DATA], list[ERROR] = callable.plain(self.handler), callable.stand_in(failed, on_error)
+  return list
 end
 
 local CALLBACKS = options.names("data error close")
@@ -109,7 +110,8 @@ local function open_any(port, bound, opts, subject)
   local any = ffi.new("tl_address")
   C.tl_address_any(1, port, any)
   local fd, message, code, status = open(any, bound, opts, subject)
-  if status ~= NO_IPV6 and status ~= NO_ADDRESS then return fd, message, code end
+  if status ~= errno.EAFNOSUPPORT and status ~= errno.EADDRNOTAVAIL then
+    return fd, message, code end
   C.tl_address_any(0, port, any)
   return open(any, bound, opts, subject)
 end
@@ -128,10 +130,6 @@ end
 local function inherit(addr, endpoint, opts, subject)
   local fd, message, code = endpoints.inherited("udp", endpoint, addr)
   if not fd then return nil, message, code end
-  local listening = ffi.new("int[1]")
-  local kind = C.tl_socket_inherit(fd, listening)
-  if kind < 0 then return errors.failed(subject, kind) end
-  if kind ~= DATAGRAM then return nil, subject .. ": not a datagram socket", "EINVAL" end
   local own = ffi.new("tl_address")
   C.tl_socket_name(fd, 0, own)
   local ok
@@ -177,7 +175,7 @@ local function start(self, fd, subject)
   C.tl_socket_name(fd, 0, own)
   self.family = C.tl_address_family(own)
   self.both = self.family ~= INET and self.family ~= UNIX
-    and C.tl_socket_get(fd, 10) == 0 -- TL_OPTION_V6ONLY
+    and C.tl_socket_get(fd, C.TL_OPTION_V6ONLY) == 0
   if self.owns_file then self.own, self.file = own, socket_file.claim(own) end
   self.id = ffi.gc(id, collected)
   object.all[self.slot] = self
@@ -203,7 +201,7 @@ end
 --- @return string? message
 --- @return string? code "EADDRINUSE", "EACCES", "EADDRNOTAVAIL" ... bind(2)
 function udp.udp(addr, handler, opts)
-  opts = options.check("udp", opts, KNOWN)
+  opts = check.options("udp", opts, KNOWN)
   local self = setmetatable({ timeout = options.seconds("udp", opts, "timeout") }, object.Udp)
   check_handler(self, handler, opts)
   options.for_kernel("udp", opts, KERNEL) -- raises before anything is opened

@@ -6,16 +6,17 @@ local core = require "timerlua.core.ffi"
 local address = require "timerlua.net.address"
 local anchors = require "timerlua.core.anchors"
 local callable = require "timerlua.core.callable"
-local duration = require "timerlua.core.duration"
+local check = require "timerlua.core.check"
+local errno = require "timerlua.core.errno"
+local handle = require "timerlua.net.handle"
 local misuse = require "timerlua.core.misuse"
 local options = require "timerlua.net.options"
 local socket_file = require "timerlua.net.socket_file"
 local task = require "timerlua.task.task"
+local words = require "timerlua.net.words"
 
 local C, loop = core.C, core.loop
-local to_string = ffi.string
-
-local CLOSED, INTERRUPTED, TIME_OVER = -9, -4, -110
+local EBADF = errno.EBADF
 
 --- @class timerlua.Udp
 --- @field kind string "udp"
@@ -29,42 +30,22 @@ local object = {
   --- By slot, so that lists find them; the garbage collector may take them.
   all = setmetatable({}, { __mode = "v" }),
 
-  INTERRUPTED = INTERRUPTED,
-  TIME_OVER = TIME_OVER,
+  --- What a status of the core means: a word or text, and its symbolic code.
+  words = words.for_kind {},
+
+  --- Raise unless `self` is a datagram socket; `method` was called on it.
+  check_self = check.self_of(Udp, "udp", "a datagram socket", "socket"),
 }
+
+local check_self = object.check_self
 
 function Udp.__index(self, key)
   if key == "site" then return callable.site(self.handler) end
   return Udp[key]
 end
 
---- Raise unless `self` is a datagram socket; `method` was called on it.
-function object.check_self(self, method)
-  if getmetatable(self) ~= Udp then
-    misuse.got("udp:" .. method,
-      ("it must be called on a datagram socket, as socket:%s()"):format(method), self)
-  end
-end
-
-local check_self = object.check_self
-
 function Udp.__tostring(self)
   return ("timerlua.Udp: %s"):format(self.closed_here and "closed" or self:sock())
-end
-
--- LuaSocket's words for what its callers look out for.
-local WORDS = {
-  [CLOSED] = { "closed", "EBADF" },
-  [TIME_OVER] = { "timeout", "ETIMEDOUT" },
-  [-16] = { "busy", "EBUSY" },
-  [INTERRUPTED] = { "the loop ended", "ECANCELED" },
-}
-
---- What a status of the core means: a word or text, and its symbolic code.
-function object.words(status)
-  local known = WORDS[status]
-  if known then return known[1], known[2] end
-  return to_string(C.tl_error_text(status)):lower(), to_string(C.tl_error_name(status))
 end
 
 --- What a function returns that did it, or did not.
@@ -97,11 +78,7 @@ end
 --- @return integer 1, as LuaSocket
 function Udp:settimeout(limit)
   check_self(self, "settimeout")
-  if type(limit) == "number" and limit < 0 then limit = nil end
-  if limit ~= nil then
-    limit = tonumber(duration.to_ns("udp:settimeout", "limit", limit)) / 1e9
-  end
-  self.timeout = limit
+  self.timeout = handle.time_limit("udp:settimeout", limit)
   return 1
 end
 
@@ -112,14 +89,12 @@ end
 --- @return string? code
 function Udp:setoption(name, value)
   check_self(self, "setoption")
-  if self.closed_here then return done(CLOSED) end
-  return done(options.set("udp:setoption", self.fd, name, value))
+  return done(options.set("udp:setoption", self:fileno(), name, value))
 end
 
 function Udp:getoption(name)
   check_self(self, "getoption")
-  if self.closed_here then return done(CLOSED) end
-  local value, status = options.get("udp:getoption", self.fd, name)
+  local value, status = options.get("udp:getoption", self:fileno(), name)
   if value == nil then return done(status) end
   return value
 end
@@ -141,14 +116,12 @@ end
 --- Let the loop end although this is open; and the opposite.
 function Udp:unref()
   check_self(self, "unref")
-  C.tl_handle_ref(loop, self.slot, self.generation, 0)
-  return self
+  return handle.refer(self, C.tl_handle_ref, 0)
 end
 
 function Udp:ref()
   check_self(self, "ref")
-  C.tl_handle_ref(loop, self.slot, self.generation, 1)
-  return self
+  return handle.refer(self, C.tl_handle_ref, 1)
 end
 
 -- ---------------------------------------------------------------------------
@@ -164,7 +137,7 @@ local function change_group(self, where, group, interface, join)
   if C.tl_address_numeric(bare, #bare, 0, parsed) ~= 0 then
     misuse.got(where, 'group must be an address without a port, such as "239.1.2.3"', group)
   end
-  if self.closed_here then return done(CLOSED) end
+  if self.closed_here then return done(EBADF) end
   return done(C.tl_socket_group(self.fd, parsed, interface, join))
 end
 
@@ -240,7 +213,7 @@ end
 --- Of the one it is connected to.
 function Udp:getpeername()
   check_self(self, "getpeername")
-  if self.closed_here then return done(CLOSED) end
+  if self.closed_here then return done(EBADF) end
   local found = name_of(self, 1)
   if not found then return nil, "not connected", "ENOTCONN" end
   return address.host_port(found)

@@ -1,6 +1,7 @@
 -- What a datagram socket receives.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
+local errno = require "timerlua.core.errno"
 local object = require "timerlua.net.udp.object"
 local wait = require "timerlua.task.wait"
 
@@ -9,16 +10,16 @@ local to_string = ffi.string
 local Udp, check_self = object.Udp, object.check_self
 local data_view, from_view = ffi.new("tl_view"), ffi.new("tl_view")
 
-local AGAIN, TOO_LONG = -11, -90
-local INTERRUPTED, TIME_OVER = object.INTERRUPTED, object.TIME_OVER
-local MOST = 65536 -- TL_SCRATCH_BYTES
+local MONOTONIC, TIME_OVER = C.TL_MONOTONIC, C.TL_TIME_OVER
+local EAGAIN, EINTR, EMSGSIZE = errno.EAGAIN, errno.EINTR, errno.EMSGSIZE
+local MOST = C.TL_SCRATCH_BYTES
 
 local receiving = {}
 
 --- What was received instead of a datagram.
 --- @param length? number bytes of one that was too long
 function receiving.words(status, length)
-  if status == TOO_LONG then
+  if status == EMSGSIZE then
     return ("a datagram of %d bytes is longer than %d"):format(length, MOST), "EMSGSIZE"
   end
   return object.words(status)
@@ -38,9 +39,9 @@ local function take(self)
 end
 
 local function await(self)
-  local deadline = self.timeout and C.tl_now(loop, 0) + self.timeout
+  local deadline = self.timeout and C.tl_now(loop, MONOTONIC) + self.timeout
   while true do
-    local left = deadline and math.max(0, deadline - C.tl_now(loop, 0))
+    local left = deadline and math.max(0, deadline - C.tl_now(loop, MONOTONIC))
     local waiter = wait.begin("udp:receive", left)
     local id = waiter.id
     local status = C.tl_datagram_await(loop, self.slot, self.generation, id.slot,
@@ -54,9 +55,9 @@ local function await(self)
     if from then return data, from end
     status = take(self)
     if status == 1 then return taken() end
-    if data == wait.loop_ended then return missed(INTERRUPTED) end
-    if status ~= AGAIN then return missed(status) end
-    if deadline and C.tl_now(loop, 0) >= deadline then return missed(TIME_OVER) end
+    if data == wait.loop_ended then return missed(EINTR) end
+    if status ~= EAGAIN then return missed(status) end
+    if deadline and C.tl_now(loop, MONOTONIC) >= deadline then return missed(TIME_OVER) end
   end
 end
 
@@ -72,7 +73,7 @@ function Udp:receive()
   check_self(self, "receive")
   local status = take(self)
   if status == 1 then return taken() end
-  if status == AGAIN then return await(self) end
+  if status == EAGAIN then return await(self) end
   return missed(status)
 end
 

@@ -1,7 +1,10 @@
 -- What a datagram socket sends, and to whom it is connected or bound.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
+local address = require "timerlua.net.address"
+local check = require "timerlua.core.check"
 local destinations = require "timerlua.net.udp.destinations"
+local errno = require "timerlua.core.errno"
 local misuse = require "timerlua.core.misuse"
 local object = require "timerlua.net.udp.object"
 local wait = require "timerlua.task.wait"
@@ -10,19 +13,18 @@ local C, loop = core.C, core.loop
 local Udp, check_self, done = object.Udp, object.check_self, object.done
 local destination = destinations.find
 
-local AGAIN, NO_BUFFERS = -11, -105
-local INTERRUPTED, TIME_OVER = object.INTERRUPTED, object.TIME_OVER
-local BY_TIME = -95 -- EOPNOTSUPP of tl_datagram_await_room
-local INET = 2      -- TL_INET
+local MONOTONIC, TIME_OVER, INET = C.TL_MONOTONIC, C.TL_TIME_OVER, C.TL_INET
+local EAGAIN, ENOBUFS, EINTR = errno.EAGAIN, errno.ENOBUFS, errno.EINTR
+local BY_TIME = errno.EOPNOTSUPP -- of tl_datagram_await_room
 
 local FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05
 
 -- Wait until there may be room, or the deadline is over. Where the kernel does
 -- not say when, look again after `pause` seconds.
 local function await_room(self, status, deadline, pause)
-  local left = deadline and math.max(0, deadline - C.tl_now(loop, 0))
+  local left = deadline and math.max(0, deadline - C.tl_now(loop, MONOTONIC))
   local waiter = wait.begin("udp:send", left)
-  if status == AGAIN then
+  if status == EAGAIN then
     local id = waiter.id
     status = C.tl_datagram_await_room(loop, self.slot, self.generation, id.slot,
       id.generation)
@@ -32,22 +34,22 @@ local function await_room(self, status, deadline, pause)
     end
   end
   wait.abandon(waiter)
-  if status ~= NO_BUFFERS and status ~= BY_TIME then return nil end
+  if status ~= ENOBUFS and status ~= BY_TIME then return nil end
   waiter = wait.begin("udp:send", math.min(pause, left or pause))
   return wait.suspend(waiter)
 end
 
 -- The kernel has no room for it: try again when it may.
 local function send_later(self, data, length, to, status)
-  local deadline = self.timeout and C.tl_now(loop, 0) + self.timeout
+  local deadline = self.timeout and C.tl_now(loop, MONOTONIC) + self.timeout
   local pause = FIRST_PAUSE
   while true do
     local woken = await_room(self, status, deadline, pause)
     status = C.tl_datagram_send(loop, self.slot, self.generation, data, length, to)
     if status == 0 then return length end
-    if status ~= AGAIN and status ~= NO_BUFFERS then return done(status) end
-    if woken == wait.loop_ended then return done(INTERRUPTED) end
-    if deadline and C.tl_now(loop, 0) >= deadline then return done(TIME_OVER) end
+    if status ~= EAGAIN and status ~= ENOBUFS then return done(status) end
+    if woken == wait.loop_ended then return done(EINTR) end
+    if deadline and C.tl_now(loop, MONOTONIC) >= deadline then return done(TIME_OVER) end
     pause = math.min(LONGEST_PAUSE, 2 * pause)
   end
 end
@@ -88,7 +90,7 @@ function Udp:send(data, to)
   end
   local status = C.tl_datagram_send(loop, self.slot, self.generation, data, length, target)
   if status == 0 then return length end
-  if status == AGAIN or status == NO_BUFFERS then
+  if status == EAGAIN or status == ENOBUFS then
     return send_later(self, data, length, target, status)
   end
   return done(status)
@@ -109,12 +111,8 @@ end
 
 local function joined(where, ip, port)
   if type(ip) ~= "string" then misuse.got(where, "ip must be a string", ip) end
-  port = tonumber(port)
-  if not port or port % 1 ~= 0 or port < 0 or port > 65535 then
-    misuse.got(where, "port must be a whole number from 0 to 65535", port)
-  end
-  if ip == "*" then ip = "" end
-  return (ip:find(":", 1, true) and "[%s]:%d" or "%s:%d"):format(ip, port)
+  check.whole(where, "port", tonumber(port), 0, 65535)
+  return address.join(ip == "*" and "" or ip, port)
 end
 
 --- send(data, to) in LuaSocket's form.
