@@ -4,17 +4,20 @@
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local address = require "timerlua.net.address"
+local check = require "timerlua.core.check"
 local duration = require "timerlua.core.duration"
+local errno = require "timerlua.core.errno"
 local misuse = require "timerlua.core.misuse"
 local timer = require "timerlua.loop.timer"
 local wait = require "timerlua.task.wait"
 local watch = require "timerlua.loop.watch"
+local words = require "timerlua.net.words"
 
 local C = core.C
 local new_address, new_endpoint = ffi.typeof("tl_address"), ffi.typeof("tl_endpoint")
-local FAMILIES = { inet = 2, inet6 = 10 }
-local INTEREST = { "r", "w", "rw" }
-local READY = { r = 1, w = 2, e = 4, h = 8 }
+local FAMILIES = { inet = C.TL_INET, inet6 = C.TL_INET6 }
+local READY = { r = C.TL_READ, w = C.TL_WRITE, e = C.TL_ERROR, h = C.TL_HANGUP }
+local INTEREST = { [READY.r] = "r", [READY.w] = "w", [READY.r + READY.w] = "rw" }
 local MOST_NAME = 253 -- RFC 1035, 2.3.4
 local DNS_PORT = 53
 local BAD_NAME, TIMED_OUT, NO_DATA =
@@ -31,8 +34,7 @@ local function lookup_failed(status)
 end
 
 local function system_failed(status)
-  return nil, ffi.string(C.tl_error_text(status)):lower(),
-    ffi.string(C.tl_error_name(status))
+  return nil, words.of(status)
 end
 
 -- ---------------------------------------------------------------------------
@@ -278,8 +280,6 @@ local function numeric(name, port)
   if not is_name(name) then return nil, status end
 end
 
-local ENODEV = -19 -- on Linux, as tl_address_numeric returns it
-
 --- The addresses of a host's name, in the order to try them in; waits.
 --- @param where string the public function, for errors
 --- @param name string checked: not empty, at most 253 bytes
@@ -290,7 +290,7 @@ local ENODEV = -19 -- on Linux, as tl_address_numeric returns it
 --- @return string? code
 function resolver.lookup(where, name, options)
   local found, status = numeric(name, options.port or 0)
-  if status == ENODEV then return system_failed(status) end
+  if status == errno.ENODEV then return system_failed(status) end
   if status then return lookup_failed(BAD_NAME) end
   if not found then return look_up(where, name, options) end
   local family = C.tl_address_family(found)
@@ -336,12 +336,7 @@ end
 local OPTIONS = { family = true, timeout = true, servers = true }
 
 local function check_options(options)
-  if type(options) ~= "table" then
-    misuse.got("resolve", "opts must be a table", options)
-  end
-  for key in pairs(options) do
-    if not OPTIONS[key] then misuse.raise("resolve", "unknown option " .. misuse.show(key)) end
-  end
+  check.options("resolve", options, OPTIONS)
   local family = options.family
   if family ~= nil and not FAMILIES[family] then
     misuse.got("resolve", 'family must be "inet" or "inet6"', family)

@@ -113,7 +113,8 @@ describe("tl.resolve", function()
     assert.truthy(raised(function() tl.resolve(("a."):rep(150)) end):find("1 to 253", 1, true))
     assert.equal("HERE: timerlua.resolve: opts must be a table, got 5",
       raised(function() tl.resolve("a", 5) end))
-    assert.equal('HERE: timerlua.resolve: unknown option "famly"',
+    assert.equal('HERE: timerlua.resolve: an option must be one of family, servers, timeout, '
+      .. 'got "famly"; did you mean "family"?',
       raised(function() tl.resolve("a", { famly = "inet" }) end))
     assert.equal('HERE: timerlua.resolve: family must be "inet" or "inet6", got "ipv4"',
       raised(function() tl.resolve("a", { family = "ipv4" }) end))
