@@ -18,9 +18,14 @@ local NAME_KEPT = 60    -- seconds that what a name stands for is believed
 local known, known_count = {}, 0 -- text: tl_address
 local names = {}                 -- text: { addresses, until when }
 
-local function keep(text, found)
+local function count_one_more()
   if known_count >= MOST_KNOWN then names, known, known_count = {}, {}, 0 end
-  known[text], known_count = found, known_count + 1
+  known_count = known_count + 1
+end
+
+local function keep(text, found)
+  count_one_more()
+  known[text] = found
   return found
 end
 
@@ -41,8 +46,7 @@ local function look_up(self, where, endpoint, text)
       ns = self.timeout and C.tl_seconds_to_ns(self.timeout),
     })
     if not list then return nil, cause, code end
-    if known_count >= MOST_KNOWN then names, known, known_count = {}, {}, 0 end
-    if not names[text] then known_count = known_count + 1 end
+    if not names[text] then count_one_more() end
     entry = { addresses = list, expires = C.tl_now(loop, MONOTONIC) + NAME_KEPT }
     names[text] = entry
   end
