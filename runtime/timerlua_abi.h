@@ -122,6 +122,8 @@ enum { TL_UNIX = 1, TL_INET = 2, TL_INET6 = 10 };
 
 /* What the program that embeds the loop is told. */
 enum { TL_TELL_OF_ERROR = 0, TL_TELL_OF_LOG = 1, TL_TELL_OF_SLOWNESS = 2 };
+/* Most bytes that one receive takes; a datagram with more is lost. */
+enum { TL_SCRATCH_BYTES = 65536 };
 
 /* No address's text is longer. */
 enum { TL_ADDRESS_TEXT = 128 };

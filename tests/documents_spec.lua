@@ -269,15 +269,19 @@ describe("the documents", function()
 
   it("name every method, callback and option of sockets", function()
     local sockets = support.read("docs/sockets.md")
-    for class, path in pairs { conn = "lua/timerlua/net/connection.lua",
-      listener = "lua/timerlua/net/listener.lua" } do
-      for _, name in ipairs(defined_in(path, "\nfunction %u%l+:(%l[%l_]+)")) do
-        assert.is_true(is_mentioned(sockets, class .. ":" .. name), class .. ":" .. name)
+    local FILES = { conn = "connection/object connection/receiving connection/sending "
+      .. "connection/ending", listener = "listener" }
+    for class, files in pairs(FILES) do
+      for file in files:gmatch("%S+") do
+        for _, name in ipairs(defined_in("lua/timerlua/net/" .. file .. ".lua",
+          "\nfunction %u%l+:(%l[%l_]+)")) do
+          assert.is_true(is_mentioned(sockets, class .. ":" .. name), class .. ":" .. name)
+        end
       end
     end
     local names = "open data drain eof error close local_addr handler backlog "
       .. "max_connections reuseaddr reuseport v6only defer_accept "
-    for _, list in ipairs(defined_in("lua/timerlua/net/connection.lua",
+    for _, list in ipairs(defined_in("lua/timerlua/net/connection/making.lua",
       "\n  [kernelow]+_options = \"([%l_ ]+)\"")) do
       names = names .. list .. " "
     end

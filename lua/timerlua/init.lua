@@ -68,7 +68,7 @@ local tl = {
 -- for, which makes a start a fifth shorter.
 local LATER = {
   on_file = "system.file_watch", listen = "net.listener", connect = "net.connect",
-  udp = "net.udp", pipe = "system.pipe", socketpair = "system.pipe", exec = "system.exec",
+  udp = "net.udp.making", pipe = "system.pipe", socketpair = "system.pipe", exec = "system.exec",
   resolve = "net.resolver", handles = "app.inspect", stats = "app.inspect",
 }
 
@@ -88,6 +88,6 @@ end
 setmetatable(tl, { __index = get, load_all = load_all })
 
 -- Only a module that is inside the program or library is there later, too.
-if not package.preload["timerlua.net.udp"] then load_all() end
+if not package.preload["timerlua.net.udp.making"] then load_all() end
 
 return tl

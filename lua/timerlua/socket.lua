@@ -6,6 +6,7 @@ local core = require "timerlua.core.ffi"
 local address = require "timerlua.net.address"
 local check = require "timerlua.core.check"
 local duration = require "timerlua.core.duration"
+local endpoints = require "timerlua.net.endpoints"
 local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local fair = require "timerlua.task.fair"
@@ -19,11 +20,9 @@ local to_string = ffi.string
 local new_bytes, new_address = ffi.typeof("char[?]"), ffi.typeof("tl_address")
 local new_cell = ffi.typeof("struct { int32_t fd; tl_id place; }")
 
-local AGAIN, IN_PROGRESS = errno.EAGAIN, errno.EINPROGRESS
-local ALREADY, IS_CONNECTED = errno.EALREADY, errno.EISCONN
-local TIME_OVER = C.TL_TIME_OVER -- settimeout's; TCP has an ETIMEDOUT of its own
-local ENDPOINT_ADDRESS, ENDPOINT_ANY = C.TL_ENDPOINT_ADDRESS, C.TL_ENDPOINT_ANY
-local ENDPOINT_FD, MONOTONIC = C.TL_ENDPOINT_FD, C.TL_MONOTONIC
+local MONOTONIC, TIME_OVER = C.TL_MONOTONIC, C.TL_TIME_OVER
+local EAGAIN, EINPROGRESS = errno.EAGAIN, errno.EINPROGRESS
+local EALREADY, EISCONN = errno.EALREADY, errno.EISCONN
 local MOST = 2 ^ 30         -- bytes of one recv
 local BACKLOG_DELAY = 0.005 -- seconds between attempts at a full backlog
 
@@ -63,7 +62,7 @@ local function int(where, what, value)
 end
 
 local function refused(where, status)
-  if status == AGAIN then return nil, "would block", "EAGAIN" end
+  if status == EAGAIN then return nil, "would block", "EAGAIN" end
   if status == TIME_OVER then return nil, where .. ": timed out", "ETIMEDOUT" end
   return errors.failed(where, status)
 end
@@ -126,7 +125,7 @@ local function persist(self, where, interest, attempt, deadline)
     local status = await(self, where, interest, deadline)
     if status ~= 0 then return status end
     local result = attempt()
-    if result ~= AGAIN then return result end
+    if result ~= EAGAIN then return result end
   end
 end
 
@@ -147,7 +146,7 @@ local function text_of(self, where, host, port)
   if self.family == AF_UNIX then return unix_text(host) end
   if port == nil then return host end
   whole(where, "port", port, 0, 65535)
-  return (host:find(":", 1, true) and "[%s]:%d" or "%s:%d"):format(host, port)
+  return address.join(host, port)
 end
 
 local function look_up(self, where, name, port)
@@ -160,15 +159,15 @@ end
 local function target(self, where, host, port, is_peer)
   local text = text_of(self, where, host, port)
   local endpoint = address.parse(where, "address", text)
-  if endpoint.kind == ENDPOINT_ADDRESS then return new_address(endpoint.address), text end
-  if endpoint.kind == ENDPOINT_ANY then
+  if endpoint.kind == endpoints.ADDRESS then return new_address(endpoint.address), text end
+  if endpoint.kind == endpoints.ANY then
     local found = new_address()
     local make = is_peer and C.tl_address_loopback or C.tl_address_any
     make(self.family == AF_INET6 and 1 or 0, endpoint.port, found)
     return found, text
   end
   local name = address.name(endpoint, text)
-  if endpoint.kind == ENDPOINT_FD then
+  if endpoint.kind == endpoints.FD then
     misuse.got(where, "address must be one, not a descriptor", text)
   end
   local found, message, code = look_up(self, where, name, endpoint.port)
@@ -254,7 +253,7 @@ function Socket:accept()
   check_self(self, "accept")
   fair.step("socket:accept")
   local fd = C.tl_socket_accept(self.fd, accepted_from)
-  if fd == AGAIN and self.timeout ~= 0 then fd = accept_later(self) end
+  if fd == EAGAIN and self.timeout ~= 0 then fd = accept_later(self) end
   if fd < 0 then return refused("socket:accept", fd) end
   return wrap(fd, self.family, self.type), address.text(accepted_from)
 end
@@ -270,18 +269,18 @@ end
 
 local function finish_connect(self, to, status)
   local deadline = deadline_of(self)
-  while status == AGAIN do -- a Unix socket's full backlog, which cannot be waited for
+  while status == EAGAIN do -- a Unix socket's full backlog, which cannot be waited for
     if deadline and C.tl_now(loop, MONOTONIC) >= deadline then return TIME_OVER end
     sleep("socket:connect", BACKLOG_DELAY)
     status = C.tl_socket_connect(self.fd, to)
   end
-  if status ~= IN_PROGRESS then return status end
+  if status ~= EINPROGRESS then return status end
   -- connect(2) again, and not SO_ERROR: a socket that was refused is then as the
   -- kernel leaves one that blocks
   return persist(self, "socket:connect", "w", function()
     local result = C.tl_socket_connect(self.fd, to)
-    if result == IS_CONNECTED then return 0 end
-    return (result == ALREADY or result == IN_PROGRESS) and AGAIN or result
+    if result == EISCONN then return 0 end
+    return (result == EALREADY or result == EINPROGRESS) and EAGAIN or result
   end, deadline)
 end
 
@@ -297,7 +296,7 @@ function Socket:connect(host, port)
   local to, text, code = target(self, "socket:connect", host, port, true)
   if not to then return nil, text, code end
   local status = C.tl_socket_connect(self.fd, to)
-  if self.timeout ~= 0 and (status == IN_PROGRESS or status == AGAIN) then
+  if self.timeout ~= 0 and (status == EINPROGRESS or status == EAGAIN) then
     status = finish_connect(self, to, status)
   end
   if status ~= 0 then return refused("socket:connect " .. text, status) end
@@ -333,7 +332,7 @@ function Socket:recv(count, flags)
   flags = flags == nil and 0 or int("socket:recv", "flags", flags)
   if count == 0 and self.fd >= 0 then return "" end
   local got = C.tl_plain_receive(self.fd, bytes, count, flags, nil)
-  if got == AGAIN and self.timeout ~= 0 then
+  if got == EAGAIN and self.timeout ~= 0 then
     got = receive_later(self, "socket:recv", bytes, count, flags, nil)
   end
   if got < 0 then return refused("socket:recv", got) end
@@ -350,7 +349,7 @@ function Socket:recvfrom(count, flags)
   local bytes, from = room_for("socket:recvfrom", count), new_address()
   flags = int("socket:recvfrom", "flags", flags or 0)
   local got = C.tl_plain_receive(self.fd, bytes, count, flags, from)
-  if got == AGAIN and self.timeout ~= 0 then
+  if got == EAGAIN and self.timeout ~= 0 then
     got = receive_later(self, "socket:recvfrom", bytes, count, flags, from)
   end
   if got < 0 then return refused("socket:recvfrom", got) end
@@ -382,7 +381,7 @@ function Socket:send(bytes, start, flags)
   local from = check_bytes("socket:send", bytes, start)
   flags = flags == nil and 0 or int("socket:send", "flags", flags)
   local sent = C.tl_plain_send(self.fd, bytes, from, #bytes, flags, nil)
-  if sent == AGAIN and self.timeout ~= 0 then
+  if sent == EAGAIN and self.timeout ~= 0 then
     sent = send_later(self, "socket:send", bytes, from, flags, nil)
   end
   if sent < 0 then return refused("socket:send", sent) end
@@ -403,7 +402,7 @@ function Socket:sendall(bytes, start)
   while from < #bytes do
     fair.step("socket:sendall")
     local sent = C.tl_plain_send(self.fd, bytes, from, #bytes, 0, nil)
-    if sent == AGAIN and self.timeout ~= 0 then
+    if sent == EAGAIN and self.timeout ~= 0 then
       deadline = deadline or deadline_of(self)
       sent = send_later(self, "socket:sendall", bytes, from, 0, nil, deadline)
     end
@@ -430,7 +429,7 @@ function Socket:sendto(bytes, host, port)
   local to, text, code = target(self, "socket:sendto", host, port, true)
   if not to then return nil, text, code end
   local sent = C.tl_plain_send(self.fd, bytes, 0, #bytes, 0, to)
-  if sent == AGAIN and self.timeout ~= 0 then
+  if sent == EAGAIN and self.timeout ~= 0 then
     sent = send_later(self, "socket:sendto", bytes, 0, 0, to)
   end
   if sent < 0 then return refused("socket:sendto " .. text, sent) end
@@ -459,8 +458,7 @@ end
 --- @param flag boolean
 function Socket:setblocking(flag)
   check_self(self, "setblocking")
-  check.boolean("socket:setblocking", "flag", flag)
-  self.timeout = not flag and 0 or nil
+  self.timeout = not check.boolean("socket:setblocking", "flag", flag) and 0 or nil
 end
 
 --- @return boolean
@@ -474,7 +472,7 @@ end
 function Socket:settimeout(seconds)
   check_self(self, "settimeout")
   self.timeout = seconds ~= nil
-    and tonumber(duration.to_ns("socket:settimeout", "seconds", seconds)) / 1e9 or nil
+    and duration.to_seconds("socket:settimeout", "seconds", seconds) or nil
 end
 
 --- @return number? seconds

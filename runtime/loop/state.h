@@ -20,7 +20,6 @@ enum {
     /* sockets whose work goes on without news from the kernel */
     TL_BATCH_POSTED = 256,
     TL_BATCH_MOST = TL_BATCH_TIMERS + TL_POLL_MOST + TL_BATCH_POSTED,
-    TL_SCRATCH_BYTES = 65536, /* most that one receive takes */
     TL_DEFAULT_SLACK_NS = 125000
 };
 

@@ -1,5 +1,6 @@
 -- What the specs of sockets share: pairs of connections, and the count of what
 -- is open before and after.
+local buffer = require "string.buffer"
 local ffi = require "ffi"
 local support = require "tests.support"
 local luassert = require "luassert"
@@ -89,6 +90,34 @@ function sockets.pair(opts, addr)
   sockets.till(function() return theirs end, "the connection")
   listener:close()
   return theirs, ours
+end
+
+--- Specs of connections in both modes: specs(name, make, edge) gets what to put
+--- after the names of subjects, and the function that makes a pair.
+function sockets.in_both_modes(specs)
+  for _, edge in ipairs { false, true } do
+    specs(edge and " (edge)" or "", function(opts, addr)
+      local all = { edge = edge }
+      for key, value in pairs(opts or {}) do all[key] = value end
+      return sockets.pair(all, addr)
+    end, edge)
+  end
+end
+
+--- The results of a call, with their number.
+function sockets.pack(...)
+  return { n = select("#", ...), ... }
+end
+
+--- Bytes in which no two places look alike.
+function sockets.pattern_of(length)
+  local parts = buffer.new(length)
+  local i = 0
+  while #parts < length do
+    i = i + 1
+    parts:putf("%d,", i)
+  end
+  return parts:get(length)
 end
 
 return sockets

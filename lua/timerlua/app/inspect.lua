@@ -2,13 +2,13 @@
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local anchors = require "timerlua.core.anchors"
-local connection = require "timerlua.net.connection"
+local connection = require "timerlua.net.connection.object"
 local file_watch = require "timerlua.system.file_watch"
 local kinds = require "timerlua.core.kinds"
 local misuse = require "timerlua.core.misuse"
 local signal = require "timerlua.system.signal"
 local task = require "timerlua.task.task"
-local udp = require "timerlua.net.udp"
+local udp = require "timerlua.net.udp.object"
 
 local C, loop = core.C, core.loop
 

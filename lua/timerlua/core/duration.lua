@@ -56,6 +56,12 @@ function duration.to_ns(where, what, value)
   return from_other(where, what, value, "seconds")
 end
 
+--- The same as a number of seconds.
+--- @return number seconds
+function duration.to_seconds(where, what, value)
+  return tonumber(duration.to_ns(where, what, value)) / 1e9
+end
+
 --- Any form of duration, checked, as the core takes it fastest.
 --- @return number|ffi.cdata* delay a number of seconds as it came, else int64
 ---   nanoseconds

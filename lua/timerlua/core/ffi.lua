@@ -16,14 +16,15 @@ ffi.cdef(core.abi)
 -- Functions by the addresses that the core gives, whatever it is part of: they
 -- need not be symbols that a dynamic linker finds. Measured, a call costs what
 -- one through ffi.load does, and 12 ns less when it is interpreted.
-local C = setmetatable({}, {
-  __index = function(self, name)
-    local type, address = core.symbol(name)
-    local value = type and ffi.cast(type, address) or ffi.C[name] -- a constant
-    rawset(self, name, value)
-    return value
-  end,
-})
+local function find(self, name)
+  local type, address = core.symbol(name)
+  local value = type and ffi.cast(type, address) or ffi.C[name] -- a constant
+  rawset(self, name, value)
+  return value
+end
+
+jit.off(find) -- once for each name; compiling is given up at core.symbol
+local C = setmetatable({}, { __index = find })
 local loop = ffi.cast("tl_loop *", core.loop)
 
 -- Have the core call `fn` when something happens. Each hook has one function. A

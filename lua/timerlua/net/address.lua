@@ -68,6 +68,13 @@ function address.text(socket_address)
   return length >= 0 and ffi.string(scratch, length) or nil
 end
 
+--- The text of a host and a port; an IPv6 address gets its brackets.
+--- @param host string
+--- @param port integer
+function address.join(host, port)
+  return (host:find(":", 1, true) and "[%s]:%d" or "%s:%d"):format(host, port)
+end
+
 --- The two parts as LuaSocket gives them: "::1", 80. A unix: socket has its
 --- text and no port, what is no address has neither.
 --- @param socket_address ffi.cdata* tl_address

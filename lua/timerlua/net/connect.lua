@@ -1,10 +1,11 @@
 -- Connecting: several addresses are tried the happy-eyeballs way, RFC 8305.
-local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local address = require "timerlua.net.address"
 local callable = require "timerlua.core.callable"
-local connection = require "timerlua.net.connection"
+local check = require "timerlua.core.check"
+local connection = require "timerlua.net.connection.making"
 local endpoints = require "timerlua.net.endpoints"
+local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local misuse = require "timerlua.core.misuse"
 local options = require "timerlua.net.options"
@@ -12,10 +13,10 @@ local task = require "timerlua.task.task"
 local wait = require "timerlua.task.wait"
 
 local C, loop = core.C, core.loop
-local STREAM, CONNECTED = 0, 2 -- TL_SOCKET_STREAM, TL_AWAIT_CONNECTED
-local AGAIN, TIMEDOUT, INTERRUPTED = -11, -110, -4
-local ATTEMPT_DELAY = 0.25     -- seconds, RFC 8305, 5
-local BACKLOG_DELAY = 0.01     -- seconds until a full Unix backlog is tried again
+local MONOTONIC, CONNECTED = C.TL_MONOTONIC, C.TL_AWAIT_CONNECTED
+local EAGAIN, EINTR, ETIMEDOUT = errno.EAGAIN, errno.EINTR, errno.ETIMEDOUT
+local ATTEMPT_DELAY = 0.25 -- seconds, RFC 8305, 5
+local BACKLOG_DELAY = 0.01 -- seconds until a full Unix backlog is tried again
 
 local KERNEL = connection.kernel_options
 local KNOWN = options.names("handler local_addr", KERNEL, connection.own_options)
@@ -23,16 +24,16 @@ local KNOWN = options.names("handler local_addr", KERNEL, connection.own_options
 local connect = {}
 
 local function now()
-  return C.tl_now(loop, 0)
+  return C.tl_now(loop, MONOTONIC)
 end
 
 -- ---------------------------------------------------------------------------
 -- one attempt
 
 local function prepare(plan, candidate)
-  local fd = C.tl_socket_open(candidate, STREAM)
+  local fd = C.tl_socket_open(candidate, C.TL_SOCKET_STREAM)
   if fd < 0 then return nil, fd end
-  local is_tcp = C.tl_address_family(candidate) ~= 1
+  local is_tcp = C.tl_address_family(candidate) ~= C.TL_UNIX
   for _, entry in ipairs(plan.kernel) do
     -- options of TCP mean nothing to a Unix socket
     local status = C.tl_socket_set(fd, entry[2], entry[3])
@@ -107,7 +108,7 @@ local function advance(race)
     if #race.attempts > 0 and not race.failed and now() < race.next_at then return end
     local candidate = race.candidates[race.next]
     local begun, status = attempt(race.plan, candidate)
-    if not begun and status == AGAIN then -- unix(7): its backlog is full
+    if not begun and status == EAGAIN then -- unix(7): its backlog is full
       race.next_at = now() + BACKLOG_DELAY
       race.full = true
       return
@@ -146,12 +147,12 @@ local function run(race)
   while true do
     local winner = sift(race)
     if winner then return winner end
-    if race.deadline and now() >= race.deadline then return nil, TIMEDOUT end
+    if race.deadline and now() >= race.deadline then return nil, ETIMEDOUT end
     advance(race)
     if #race.attempts == 0 and race.next > #race.candidates then
       return nil, race.status
     end
-    if not wait_for_news(race) then return nil, INTERRUPTED end
+    if not wait_for_news(race) then return nil, EINTR end
   end
 end
 
@@ -169,14 +170,8 @@ end
 -- the whole way
 
 local function inherited(plan)
-  local listening = ffi.new("int[1]")
   local fd, message, code = endpoints.inherited("connect", plan.endpoint, plan.text)
   if not fd then return nil, message, code end
-  local kind = C.tl_socket_inherit(fd, listening)
-  if kind < 0 then return errors.failed(plan.subject, kind) end
-  if kind ~= STREAM or listening[0] ~= 0 then
-    return nil, plan.subject .. ": not a connected stream socket", "EINVAL"
-  end
   local id = core.new_id()
   local status = C.tl_stream_start(loop, id, fd, plan.settings.flags)
   if status ~= 0 then return errors.failed(plan.subject, status) end
@@ -193,7 +188,7 @@ local function establish(plan)
   if not candidates then return nil, message, code end
   local winner, status = race_to(candidates, plan, deadline)
   if winner then return winner end
-  if status == INTERRUPTED then
+  if status == EINTR then
     return nil, plan.subject .. ": the loop ended", "ECANCELED"
   end
   return errors.failed(plan.subject, status)
@@ -202,7 +197,7 @@ end
 local function local_address(text)
   if text == nil then return nil end
   local endpoint = address.parse("connect", "option local_addr", text)
-  local list = endpoint.kind <= 1 and endpoints.addresses("listen", endpoint, text)
+  local list = endpoint.kind == endpoints.ADDRESS and endpoints.addresses("listen", endpoint, text)
   if not list then
     misuse.got("connect", "option local_addr must be a numeric or unix: address", text)
   end
@@ -294,7 +289,7 @@ end
 --- @return string? code "ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH", "ENOENT",
 ---   "ENOTFOUND" (no such name) ... connect(2)
 function connect.connect(addr, opts)
-  opts = options.check("connect", opts, KNOWN)
+  opts = check.options("connect", opts, KNOWN)
   local plan = make_plan(addr, opts)
   if opts.handler ~= nil then return with_handler(plan, opts.handler) end
   local made, message, code = establish(plan)

@@ -2,15 +2,16 @@
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local address = require "timerlua.net.address"
+local errors = require "timerlua.core.errors"
 local fileno = require "timerlua.core.fileno"
 local misuse = require "timerlua.core.misuse"
 local resolver = require "timerlua.net.resolver"
 
 local C = core.C
-local ADDRESS, ANY = C.TL_ENDPOINT_ADDRESS, C.TL_ENDPOINT_ANY
+local ADDRESS, ANY, FD = C.TL_ENDPOINT_ADDRESS, C.TL_ENDPOINT_ANY, C.TL_ENDPOINT_FD
 local FIRST_FD = 3 -- sd_listen_fds(3)
 
-local endpoints = { ADDRESS = ADDRESS, ANY = ANY, FD = C.TL_ENDPOINT_FD }
+local endpoints = { ADDRESS = ADDRESS, ANY = ANY, FD = FD }
 
 local function of_any(where, port)
   local make = where == "connect" and C.tl_address_loopback or C.tl_address_any
@@ -61,9 +62,8 @@ local function by_name(where, text, name)
     "ENOENT"
 end
 
---- The number of an inherited descriptor, as systemd's socket activation hands
---- them on: sd_listen_fds(3).
-function endpoints.inherited(where, endpoint, text)
+-- The number of an inherited descriptor.
+local function number_of(where, endpoint, text)
   local ok, message, code = check_process(where, text)
   if not ok then return nil, message, code end
   if endpoint.fd >= 0 then
@@ -75,6 +75,33 @@ function endpoints.inherited(where, endpoint, text)
   local name = address.name(endpoint, text)
   if name == "" then misuse.got(where, 'address must name a descriptor, as "fd:3"', text) end
   return by_name(where, text, name)
+end
+
+-- What the public functions take over, and what messages call it.
+local WANTED = {
+  listen = { kind = C.TL_SOCKET_STREAM, listening = 1, noun = "a listening socket" },
+  connect = { kind = C.TL_SOCKET_STREAM, listening = 0, noun = "a connected stream socket" },
+  udp = { kind = C.TL_SOCKET_DATAGRAM, listening = 0, noun = "a datagram socket" },
+}
+
+--- An inherited descriptor, as systemd's socket activation hands them on:
+--- sd_listen_fds(3); now non-blocking and close-on-exec.
+--- @param where "listen"|"connect"|"udp"
+--- @return integer? fd
+--- @return string? message
+--- @return string? code "EBADF", "ENOENT" (no descriptor of that name), "EEXIST"
+---   (a socket of this script has it), "ENOTSOCK", "EINVAL" (another kind)
+function endpoints.inherited(where, endpoint, text)
+  local fd, message, code = number_of(where, endpoint, text)
+  if not fd then return nil, message, code end
+  local subject, wanted = where .. " " .. text, WANTED[where]
+  local listening = ffi.new("int[1]")
+  local kind = C.tl_socket_inherit(fd, listening)
+  if kind < 0 then return errors.failed(subject, kind) end
+  if kind ~= wanted.kind or listening[0] ~= wanted.listening then
+    return nil, ("%s: not %s"):format(subject, wanted.noun), "EINVAL"
+  end
+  return fd
 end
 
 return endpoints

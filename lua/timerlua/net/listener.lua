@@ -5,19 +5,19 @@ local core = require "timerlua.core.ffi"
 local address = require "timerlua.net.address"
 local anchors = require "timerlua.core.anchors"
 local callable = require "timerlua.core.callable"
-local connection = require "timerlua.net.connection"
+local check = require "timerlua.core.check"
+local connection = require "timerlua.net.connection.making"
 local endpoints = require "timerlua.net.endpoints"
 local errors = require "timerlua.core.errors"
-local misuse = require "timerlua.core.misuse"
+local handle = require "timerlua.net.handle"
 local options = require "timerlua.net.options"
 local socket_file = require "timerlua.net.socket_file"
 local task = require "timerlua.task.task"
 local timer = require "timerlua.loop.timer"
 
 local C, loop = core.C, core.loop
-local STREAM = 0          -- TL_SOCKET_STREAM
-local SOMAXCONN = 4096    -- listen(2): since Linux 5.4; the kernel caps it
-local RETRY_AFTER = 0.1   -- seconds without accepting when resources are lacking
+local SOMAXCONN = 4096  -- listen(2): since Linux 5.4; the kernel caps it
+local RETRY_AFTER = 0.1 -- seconds without accepting when resources are lacking
 local MOST_BACKLOG = 2 ^ 31 - 1
 
 local KERNEL = "reuseaddr reuseport v6only defer_accept " .. connection.kernel_options
@@ -48,12 +48,7 @@ function Listener.__tostring(self)
   return ("timerlua.Listener: %s"):format(self.address or "closed")
 end
 
-local function check_self(self, method)
-  if getmetatable(self) ~= Listener then
-    misuse.got("listener:" .. method,
-      ("it must be called on a listener, as listener:%s()"):format(method), self)
-  end
-end
+local check_self = check.self_of(Listener, "listener", "a listener")
 
 -- ---------------------------------------------------------------------------
 -- accepting
@@ -150,16 +145,12 @@ end
 --- Let the loop end although it listens; and the opposite.
 function Listener:unref()
   check_self(self, "unref")
-  self.unreferenced = true
-  C.tl_handle_ref(loop, self.slot, self.generation, 0)
-  return self
+  return handle.refer(self, C.tl_handle_ref, 0)
 end
 
 function Listener:ref()
   check_self(self, "ref")
-  self.unreferenced = nil
-  C.tl_handle_ref(loop, self.slot, self.generation, 1)
-  return self
+  return handle.refer(self, C.tl_handle_ref, 1)
 end
 
 --- The address it listens on, such as "127.0.0.1:4711".
@@ -187,23 +178,10 @@ end
 -- ---------------------------------------------------------------------------
 -- making
 
-local function check_backlog(where, opts)
-  local backlog = opts.backlog
-  if backlog == nil then return SOMAXCONN end
-  if type(backlog) ~= "number" or backlog % 1 ~= 0 or backlog < 0
-    or backlog > MOST_BACKLOG then
-    misuse.got(where, "option backlog must be a whole number >= 0", backlog)
-  end
-  return backlog
-end
-
-local function check_limit(where, opts)
-  local most = opts.max_connections
-  if most == nil then return nil end
-  if type(most) ~= "number" or most % 1 ~= 0 or most < 1 then
-    misuse.got(where, "option max_connections must be a whole number >= 1", most)
-  end
-  return most
+-- An option that is a whole number; nil when it is not given.
+local function whole(where, opts, name, least)
+  local value = opts[name]
+  if value ~= nil then return check.whole(where, "option " .. name, value, least) end
 end
 
 -- One that will not listen; the file of a Unix socket is in nobody's way.
@@ -213,9 +191,9 @@ local function discard(self, fd)
 end
 
 local function open(self, candidate, opts, subject)
-  local fd = C.tl_socket_open(candidate, STREAM)
+  local fd = C.tl_socket_open(candidate, C.TL_SOCKET_STREAM)
   if fd < 0 then return errors.failed(subject, fd) end
-  local is_unix = C.tl_address_family(candidate) == 1
+  local is_unix = C.tl_address_family(candidate) == C.TL_UNIX
   local kernel = options.for_kernel("listen", opts, KERNEL, DEFAULTS)
   local ok, message, code = options.apply(fd, kernel, not is_unix, subject)
   if ok then
@@ -241,18 +219,6 @@ local function open_any(self, candidates, opts, subject)
     if fd then return fd end
   end
   return nil, message, code
-end
-
-local function inherit(endpoint, text, subject)
-  local listening = ffi.new("int[1]")
-  local fd, message, code = endpoints.inherited("listen", endpoint, text)
-  if not fd then return nil, message, code end
-  local kind = C.tl_socket_inherit(fd, listening)
-  if kind < 0 then return errors.failed(subject, kind) end
-  if kind ~= STREAM or listening[0] == 0 then
-    return nil, subject .. ": not a listening socket", "EINVAL"
-  end
-  return fd
 end
 
 local function start(self, fd, subject)
@@ -292,7 +258,7 @@ end
 --- @return string? code "EADDRINUSE", "EACCES", "EADDRNOTAVAIL" ... bind(2)
 function listener.listen(addr, handler, opts)
   local endpoint = address.parse("listen", "address", addr)
-  opts = options.check("listen", opts, KNOWN)
+  opts = check.options("listen", opts, KNOWN)
   local self = setmetatable({ handler = handler, held = 0, flags = 0 }, Listener)
   self.count = setmetatable({ open = 0, listener = self }, WEAK)
   if type(handler) == "table" and not getmetatable(handler) then
@@ -304,15 +270,16 @@ function listener.listen(addr, handler, opts)
   end
   if opts.error ~= nil then callable.check("listen", "option error", opts.error) end
   self.on_error = opts.error
-  self.backlog = check_backlog("listen", opts)
-  self.count.limit, self.count.below_limit = check_limit("listen", opts), below_limit
+  self.backlog = math.min(whole("listen", opts, "backlog", 0) or SOMAXCONN, MOST_BACKLOG)
+  self.count.limit = whole("listen", opts, "max_connections", 1)
+  self.count.below_limit = below_limit
   self.settings = connection.settings("listen", opts)
   options.for_kernel("listen", opts, KERNEL) -- raises before anything is opened
   local subject = "listen " .. addr
   local fd, message, code
   if endpoint.kind == endpoints.FD then
     self.inherited = true
-    fd, message, code = inherit(endpoint, addr, subject)
+    fd, message, code = endpoints.inherited("listen", endpoint, addr)
   else
     local candidates
     candidates, message, code = endpoints.addresses("listen", endpoint, addr)

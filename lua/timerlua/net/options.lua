@@ -1,7 +1,9 @@
 -- Options of sockets, named as setsockopt(2) and its kin name them: what may
 -- be given where, and how it reaches the kernel.
 local core = require "timerlua.core.ffi"
+local check = require "timerlua.core.check"
 local duration = require "timerlua.core.duration"
+local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local misuse = require "timerlua.core.misuse"
 
@@ -10,23 +12,17 @@ local C = core.C
 local options = {}
 
 local function boolean(where, name, value)
-  if type(value) ~= "boolean" then
-    misuse.got(where, ("option %s must be true or false"):format(name), value)
-  end
-  return value and 1 or 0
+  return check.boolean(where, "option " .. name, value) and 1 or 0
 end
 
-local function integer(least, most)
+local function whole(least, most)
   return function(where, name, value)
-    if type(value) ~= "number" or value % 1 ~= 0 or value < least or value > most then
-      misuse.got(where, ("option %s must be a whole number from %d to %d")
-        :format(name, least, most), value)
-    end
-    return value
+    return check.whole(where, "option " .. name, value, least, most)
   end
 end
 
-local bytes, hops, seconds = integer(1, 2 ^ 30), integer(1, 255), integer(1, 32767)
+local bytes, hops, seconds = whole(1, 2 ^ 30), whole(1, 255), whole(1, 32767)
+local whole_or_zero = whole(0, 32767)
 
 local DEFAULT_IDLE = 7200 -- seconds, tcp(7)
 
@@ -35,49 +31,33 @@ local function keepalive(where, name, value)
   return boolean(where, name, value) * DEFAULT_IDLE
 end
 
-local LINGER_OFF = -32768 -- TL_LINGER_OFF
+local LINGER_OFF = C.TL_LINGER_OFF
 
 local function linger(where, name, value)
   if value == false then return LINGER_OFF end
-  return integer(0, 32767)(where, name, value)
+  return whole_or_zero(where, name, value)
 end
 
--- TL_OPTION_..., and what its value may be.
+-- What the core calls each, and the check of its value.
 local KERNEL = {
-  nodelay = { 0, boolean },
-  cork = { 1, boolean },
-  keepalive = { 2, keepalive },
-  linger = { 3, linger },
-  sndbuf = { 4, bytes },
-  rcvbuf = { 5, bytes },
-  ttl = { 6, hops },
-  defer_accept = { 7, seconds },
-  reuseaddr = { 8, boolean },
-  reuseport = { 9, boolean },
-  v6only = { 10, boolean },
-  broadcast = { 11, boolean },
-  multicast_ttl = { 12, integer(0, 255) },
-  multicast_loop = { 13, boolean },
+  nodelay = { C.TL_OPTION_NODELAY, boolean },
+  cork = { C.TL_OPTION_CORK, boolean },
+  keepalive = { C.TL_OPTION_KEEPALIVE, keepalive },
+  linger = { C.TL_OPTION_LINGER, linger },
+  sndbuf = { C.TL_OPTION_SNDBUF, bytes },
+  rcvbuf = { C.TL_OPTION_RCVBUF, bytes },
+  ttl = { C.TL_OPTION_TTL, hops },
+  defer_accept = { C.TL_OPTION_DEFER_ACCEPT, seconds },
+  reuseaddr = { C.TL_OPTION_REUSEADDR, boolean },
+  reuseport = { C.TL_OPTION_REUSEPORT, boolean },
+  v6only = { C.TL_OPTION_V6ONLY, boolean },
+  broadcast = { C.TL_OPTION_BROADCAST, boolean },
+  multicast_ttl = { C.TL_OPTION_MULTICAST_TTL, whole(0, 255) },
+  multicast_loop = { C.TL_OPTION_MULTICAST_LOOP, boolean },
 }
 
 -- Options of TCP that other stream sockets do not know.
 local TCP_ONLY = { nodelay = true, cork = true, keepalive = true, defer_accept = true }
-
---- Raise for what is no table of options, or holds one that is not known here.
---- @param known table<string, boolean>
-function options.check(where, opts, known)
-  if opts == nil then return {} end
-  if type(opts) ~= "table" then misuse.got(where, "opts must be a table", opts) end
-  for name in pairs(opts) do
-    if not known[name] then
-      local names = {}
-      for each in pairs(known) do names[#names + 1] = each end
-      table.sort(names)
-      misuse.got(where, "an option must be one of " .. table.concat(names, ", "), name)
-    end
-  end
-  return opts
-end
 
 --- A set of names, of several lists.
 function options.names(...)
@@ -97,8 +77,8 @@ function options.for_kernel(where, opts, allowed, defaults)
     local value = opts[name]
     if value == nil and defaults then value = defaults[name] end
     if value ~= nil then
-      local number, check = KERNEL[name][1], KERNEL[name][2]
-      list[#list + 1] = { name, number, check(where, name, value) }
+      local option, checked = KERNEL[name][1], KERNEL[name][2]
+      list[#list + 1] = { name, option, checked(where, name, value) }
     end
   end
   return list
@@ -127,13 +107,18 @@ local function kernel_option(where, name)
 end
 
 --- Set one, checked.
+--- @param fd? integer nil: the socket is closed
+--- @return integer status 0 or a negative errno
 function options.set(where, fd, name, value)
+  if not fd then return errno.EBADF end
   local entry = kernel_option(where, name)
   return C.tl_socket_set(fd, entry[1], entry[2](where, name, value))
 end
 
 --- Read one, in the form in which it is set; or nil, status.
+--- @param fd? integer nil: the socket is closed
 function options.get(where, fd, name)
+  if not fd then return nil, errno.EBADF end
   local entry = kernel_option(where, name)
   local value = C.tl_socket_get(fd, entry[1])
   if name == "linger" then
@@ -159,15 +144,14 @@ end
 --- An option of ours that is a duration, as seconds; nil when it is not given.
 function options.seconds(where, opts, name)
   if opts[name] == nil then return nil end
-  return tonumber(duration.to_ns(where, "option " .. name, opts[name])) / 1e9
+  return duration.to_seconds(where, "option " .. name, opts[name])
 end
 
 --- An option of ours that is true or false.
 function options.flag(where, opts, name, default)
   local value = opts[name]
   if value == nil then return default end
-  boolean(where, name, value)
-  return value
+  return check.boolean(where, "option " .. name, value)
 end
 
 return options

@@ -11,13 +11,13 @@ local misuse = require "timerlua.core.misuse"
 local timer = require "timerlua.loop.timer"
 local wait = require "timerlua.task.wait"
 local watch = require "timerlua.loop.watch"
+local words = require "timerlua.net.words"
 
 local C = core.C
 local new_address, new_endpoint = ffi.typeof("tl_address"), ffi.typeof("tl_endpoint")
 local FAMILIES = { inet = C.TL_INET, inet6 = C.TL_INET6 }
-local READ, WRITE = C.TL_READ, C.TL_WRITE
-local INTEREST = { [READ] = "r", [WRITE] = "w", [READ + WRITE] = "rw" }
-local READY = { r = READ, w = WRITE, e = C.TL_ERROR, h = C.TL_HANGUP }
+local READY = { r = C.TL_READ, w = C.TL_WRITE, e = C.TL_ERROR, h = C.TL_HANGUP }
+local INTEREST = { [READY.r] = "r", [READY.w] = "w", [READY.r + READY.w] = "rw" }
 local MOST_NAME = 253 -- RFC 1035, 2.3.4
 local DNS_PORT = 53
 local BAD_NAME, TIMED_OUT, NO_DATA =
@@ -34,8 +34,7 @@ local function lookup_failed(status)
 end
 
 local function system_failed(status)
-  return nil, ffi.string(C.tl_error_text(status)):lower(),
-    ffi.string(C.tl_error_name(status))
+  return nil, words.of(status)
 end
 
 -- ---------------------------------------------------------------------------

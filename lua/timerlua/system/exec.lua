@@ -5,8 +5,9 @@ local new_table = require "table.new"
 local core = require "timerlua.core.ffi"
 local callable = require "timerlua.core.callable"
 local check = require "timerlua.core.check"
-local connection = require "timerlua.net.connection"
+local connection = require "timerlua.net.connection.making"
 local duration = require "timerlua.core.duration"
+local ending = require "timerlua.net.connection.ending"
 local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local fileno = require "timerlua.core.fileno"
@@ -426,7 +427,7 @@ local function start(where, self, opts, limit)
   self.pid, self.pidfd = spawned.pid, spawned.pidfd
   if stdio ~= INHERITED then
     close_theirs(stdio)
-    for conn in pairs(stdio.handed) do connection.hand_over(conn) end
+    for conn in pairs(stdio.handed) do ending.hand_over(conn) end
     for name, conn in pairs(stdio.ours) do self[name] = conn end
   end
   local adopted

@@ -2,7 +2,7 @@
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local check = require "timerlua.core.check"
-local connection = require "timerlua.net.connection"
+local connection = require "timerlua.net.connection.making"
 local errors = require "timerlua.core.errors"
 
 local C = core.C

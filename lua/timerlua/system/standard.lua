@@ -2,7 +2,7 @@
 -- asked for.
 local core = require "timerlua.core.ffi"
 local errno = require "timerlua.core.errno"
-local connection = require "timerlua.net.connection"
+local connection = require "timerlua.net.connection.making"
 local errors = require "timerlua.core.errors"
 
 local C, loop = core.C, core.loop

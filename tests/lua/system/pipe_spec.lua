@@ -3,7 +3,7 @@ local ffi = require "ffi"
 local sockets = require "tests.support.sockets"
 local support = require "tests.support"
 local tl = require "timerlua"
-local connection = require "timerlua.net.connection"
+local connection = require "timerlua.net.connection.making"
 
 ffi.cdef [[
 int pipe(int fds[2]);

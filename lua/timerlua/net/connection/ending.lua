@@ -1,0 +1,128 @@
+-- How a connection ends: closed by the script, for want of anybody who has it,
+-- at once or when what is queued has been sent.
+local ffi = require "ffi"
+local core = require "timerlua.core.ffi"
+local errno = require "timerlua.core.errno"
+local errors = require "timerlua.core.errors"
+local misuse = require "timerlua.core.misuse"
+local object = require "timerlua.net.connection.object"
+local sending = require "timerlua.net.connection.sending"
+local timer = require "timerlua.loop.timer"
+
+local C, loop = core.C, core.loop
+local Connection, check_self = object.Connection, object.check_self
+local known_status, words = object.known_status, object.words
+
+local EALREADY, ETIMEDOUT = errno.EALREADY, errno.ETIMEDOUT
+local SENT = C.TL_AWAIT_SENT
+local HOWS = { receive = C.TL_SHUTDOWN_RECEIVE, send = C.TL_SHUTDOWN_SEND,
+  both = C.TL_SHUTDOWN_BOTH }
+local CLOSE_TIMEOUT = 30 -- seconds
+
+local ending = {}
+
+local function abort_late(_, slot, generation)
+  C.tl_stream_abort(loop, slot, generation, ETIMEDOUT)
+end
+
+local function close_stream(slot, generation, limit)
+  if C.tl_stream_close(loop, slot, generation) ~= 1 then return end
+  local late = timer.after(limit or CLOSE_TIMEOUT, abort_late, slot, generation)
+  if not late then return end -- ENOMEM
+  late:unref()
+  C.tl_stream_closing(loop, slot, generation, late.slot, late.generation)
+end
+
+--- A connection that nobody has any more is closed.
+function ending.collected(id)
+  close_stream(id.slot, id.generation)
+end
+
+-- One less of those that a listener counts.
+local function release(owner)
+  owner.open = owner.open - 1
+  local listening = owner.listener
+  if listening and owner.limit == owner.open + 1 then
+    -- from a fresh stack: this may be a finalizer
+    if not timer.after(0, owner.below_limit, listening) then -- ENOMEM
+      owner.below_limit(nil, listening)
+    end
+  end
+end
+
+--- The same for an accepted connection, whose listener counts it. Refers to
+--- neither the connection nor what does.
+function ending.finalizer(owner)
+  return function(id)
+    ending.collected(id)
+    release(owner)
+  end
+end
+
+-- The connection's end is known: whoever counts it is told, once.
+local function forget(self)
+  local owner = self.owner
+  if self.id then ffi.gc(self.id, nil) end
+  if not owner then return end
+  self.owner = nil
+  release(owner)
+end
+
+ending.forget = forget
+
+--- Close once what is queued has been sent, at the latest after close_timeout.
+--- Harmless when repeated.
+--- @return boolean true
+function Connection:close()
+  check_self(self, "close")
+  if self.connecting then return self.connecting() end
+  close_stream(self.slot, self.generation, self.close_timeout)
+  if not self.flowing then forget(self) end
+  return true
+end
+
+--- A child process has the descriptor: close it here, which nobody notices.
+function ending.hand_over(self)
+  C.tl_stream_hand_over(loop, self.slot, self.generation)
+  if not self.flowing then forget(self) end
+end
+
+--- Close at once: the peer sees a reset, what is queued is dropped.
+--- @return number dropped bytes
+function Connection:abort()
+  check_self(self, "abort")
+  if self.connecting then self.connecting() end
+  local dropped = C.tl_stream_abort(loop, self.slot, self.generation, 0)
+  if not self.flowing then forget(self) end
+  return dropped
+end
+
+--- End a direction. "send" waits until what is queued has been sent.
+--- @param how? "send"|"receive"|"both" default "both", as LuaSocket
+--- @return boolean? done
+--- @return string? err
+--- @return string? code "EALREADY" when it has been ended before
+function Connection:shutdown(how)
+  check_self(self, "shutdown")
+  local number = HOWS[how or "both"]
+  if not number then
+    misuse.got("connection:shutdown", 'how must be "send", "receive" or "both"', how)
+  end
+  local status = C.tl_stream_shutdown(loop, self.slot, self.generation, number)
+  local ok = status == 0
+  if ok and how ~= "receive" and not self.flowing then
+    ok, status = sending.await(self, "connection:shutdown", SENT)
+  end
+  if ok then return true end
+  if status == EALREADY then return nil, "shut down already", "EALREADY" end
+  return nil, words(known_status(self, status))
+end
+
+-- A callback of it failed: it cannot be trusted to go on.
+local function give_up_failed(self)
+  if self.flowing then self:close() end
+end
+
+errors.follow_up("connection", give_up_failed)
+
+return ending

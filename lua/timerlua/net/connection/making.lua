@@ -1,0 +1,203 @@
+-- How connections come about: from what a listener accepted, from what was
+-- connected, from descriptors; and the callbacks of those that have some.
+local ffi = require "ffi"
+local core = require "timerlua.core.ffi"
+local anchors = require "timerlua.core.anchors"
+local callable = require "timerlua.core.callable"
+local check = require "timerlua.core.check"
+local ending = require "timerlua.net.connection.ending"
+local errno = require "timerlua.core.errno"
+local errors = require "timerlua.core.errors"
+local fileno = require "timerlua.core.fileno"
+local misuse = require "timerlua.core.misuse"
+local object = require "timerlua.net.connection.object"
+local options = require "timerlua.net.options"
+require "timerlua.net.connection.receiving" -- its methods
+
+local C, loop, new_id = core.C, core.loop, core.new_id
+
+local FLOWING, EDGE, FILE = C.TL_STREAM_FLOWING, C.TL_STREAM_EDGE, C.TL_STREAM_FILE
+local SEND_ONLY, RECEIVE_ONLY = C.TL_STREAM_SEND_ONLY, C.TL_STREAM_RECEIVE_ONLY
+local OPEN, DATA, DRAIN = C.TL_TELL_OPEN, C.TL_TELL_DATA, C.TL_TELL_DRAIN
+local EOF, ERROR, CLOSE = C.TL_TELL_EOF, C.TL_TELL_ERROR, C.TL_TELL_CLOSE
+local CALLBACKS = { [OPEN] = "open", [DATA] = "data", [DRAIN] = "drain", [EOF] = "eof",
+  [ERROR] = "error", [CLOSE] = "close" }
+
+local connection = {
+  kernel_options = "nodelay cork keepalive linger sndbuf rcvbuf ttl",
+  kernel_defaults = { nodelay = true },
+  own_options = "edge timeout high low limit receive_limit close_timeout autoclose",
+
+  --- Those of descriptors 0 to 2, by number, once they are open.
+  standard = {},
+}
+
+local OWN = options.names(connection.own_options)
+
+--- Check what of opts is ours, once for all connections that get it.
+--- @return table settings
+function connection.settings(where, opts)
+  local high = options.bytes(where, opts, "high", 256 * 1024)
+  local low = options.bytes(where, opts, "low", math.floor(high / 4))
+  if low > high then misuse.got(where, "option low must be at most high", low) end
+  local flags = options.flag(where, opts, "edge", false) and EDGE or 0
+  return {
+    flags = flags,
+    high = math.min(high, 2 ^ 32 - 1), low = math.min(low, 2 ^ 32 - 1),
+    limit = options.bytes(where, opts, "limit", 256 * 2 ^ 20),
+    receive_limit = options.bytes(where, opts, "receive_limit", 16 * 2 ^ 20),
+    is_default = not (opts.high or opts.low or opts.limit or opts.receive_limit),
+    timeout = options.seconds(where, opts, "timeout"),
+    close_timeout = options.seconds(where, opts, "close_timeout"),
+    autoclose = options.flag(where, opts, "autoclose", true),
+  }
+end
+
+local function set_limits(slot, generation, settings)
+  C.tl_stream_limits(loop, slot, generation, settings.high, settings.low,
+    settings.limit, settings.receive_limit)
+end
+
+--- The object of a stream that was accepted. One that is closed with its
+--- handler needs no help of the garbage collector.
+--- @param owner table open: how many there are; limit; below_limit, called
+---   with listener when there is room again
+function connection.accepted(slot, generation, settings, owner, handler, flowing)
+  if not settings.is_default then set_limits(slot, generation, settings) end
+  -- made in one piece: each field added later would make the table anew
+  local self = setmetatable({
+    slot = slot, generation = generation, handler = handler, owner = owner,
+    flowing = flowing, timeout = settings.timeout,
+    close_timeout = settings.close_timeout,
+    id = not (flowing or settings.autoclose)
+      and ffi.gc(new_id(slot, generation), ending.finalizer(owner)),
+  }, object.Connection)
+  owner.open = owner.open + 1
+  object.all[slot] = self
+  return self
+end
+
+--- One that is still to be made; then it is told what it is.
+function connection.pending(settings)
+  return setmetatable({ slot = 0, generation = 0, timeout = settings.timeout,
+    close_timeout = settings.close_timeout }, object.Connection)
+end
+
+--- @param stays? boolean it is never garbage
+function connection.equip(self, slot, generation, settings, stays)
+  self.slot, self.generation = slot, generation
+  if not settings.is_default then set_limits(slot, generation, settings) end
+  if self.unreferenced then C.tl_handle_ref(loop, slot, generation, 0) end
+  self.id = not stays and ffi.gc(new_id(slot, generation), ending.collected)
+  object.all[slot] = self
+end
+
+--- The connection of one end of a pipe of ours; otherwise as of_descriptor.
+--- @param sends boolean which end
+function connection.of_pipe(fd, sends, settings)
+  return connection.of_descriptor(fd, FILE + (sends and SEND_ONLY or RECEIVE_ONLY), settings)
+end
+
+local DIRECTIONS = { r = RECEIVE_ONLY, w = SEND_ONLY, rw = 0 }
+
+-- Make it non-blocking: the flags that the core is to be given for it, or nil
+-- and a status.
+local function inherit(fd, direction)
+  local listening = ffi.new("int[1]")
+  if C.tl_descriptor_taken(loop, fd) ~= 0 then return nil, errno.EEXIST end
+  local kind = C.tl_socket_inherit(fd, listening)
+  if kind == C.TL_SOCKET_STREAM and listening[0] == 0 then return DIRECTIONS[direction] end
+  if kind >= 0 then return nil, errno.EINVAL end
+  if kind ~= errno.ENOTSOCK then return nil, kind end
+  local reads, writes = direction ~= "w", direction ~= "r"
+  local status = C.tl_file_inherit(fd, reads and 1 or 0, writes and 1 or 0)
+  if status ~= 0 then return nil, status end
+  return DIRECTIONS[direction] + FILE
+end
+
+--- The connection of a descriptor of our own.
+--- @param flags integer TL_STREAM_...
+--- @param settings table of connection.settings
+--- @return timerlua.Connection? connection
+--- @return integer? status the descriptor is still the caller's then
+function connection.of_descriptor(fd, flags, settings)
+  local id = new_id()
+  local status = C.tl_stream_start(loop, id, fd, settings.flags + flags)
+  if status ~= 0 then return nil, status end
+  local self = connection.pending(settings)
+  connection.equip(self, id.slot, id.generation, settings)
+  return self
+end
+
+--- Take over a descriptor: a socket, a pipe, a terminal, a file. It becomes
+--- non-blocking and close-on-exec, and is closed with the connection.
+--- @param where string the public function, for errors
+--- @param fd integer
+--- @param direction "r"|"w"|"rw" what the connection is for; verbs of the other
+---   one answer "EBADF"
+--- @param opts? table connection.own_options
+--- @return timerlua.Connection? connection
+--- @return string? message the descriptor is still the caller's then
+--- @return string? code "EBADF" (closed, or not open for that), "EEXIST"
+---   (another connection has it), "EINVAL" (no stream), "ENOMEM"
+function connection.from_fd(where, fd, direction, opts)
+  local settings = connection.settings(where, check.options(where, opts, OWN))
+  fileno.check_own(where, fd)
+  local flags, status = inherit(fd, direction)
+  local self
+  if flags then self, status = connection.of_descriptor(fd, flags, settings) end
+  if self then return self end
+  return errors.failed(("%s fd %d"):format(where, fd), status)
+end
+
+local function stand_in(fn, wrapper)
+  return callable.stand_in(wrapper, fn)
+end
+
+--- The functions that the core calls, from a table of callbacks; raises for
+--- what is none. And the options that they mean.
+function connection.callbacks(where, handler)
+  local known = {}
+  for _, name in ipairs(CALLBACKS) do known[name] = true end
+  for name, fn in pairs(handler) do
+    if not known[name] then
+      misuse.got(where, "a callback must be one of " .. table.concat(CALLBACKS, ", "), name)
+    end
+    callable.check(where, "callback " .. name, fn)
+  end
+  local list = {}
+  for i, name in ipairs(CALLBACKS) do
+    list[i] = handler[name] and callable.plain(handler[name]) or false
+  end
+  local on_error, on_close = handler.error, handler.close
+  if on_error then
+    list[ERROR] = stand_in(on_error, function(self, status)
+      local message, code = object.words(status)
+      return on_error(self, message, code)
+    end)
+  end
+  list[CLOSE] = stand_in(on_close or ending.forget, function(self, status)
+    ending.forget(self)
+    if not on_close then return end
+    if status == 0 then return on_close(self) end
+    local message, code = object.words(status)
+    return on_close(self, message, code)
+  end)
+  list[EOF] = list[EOF] or object.Connection.close -- without eof, its end is the end
+  return list, FLOWING
+end
+
+--- It could not be made: its callbacks are told.
+function connection.tell_failure(self, handler, message, code)
+  if handler.error then
+    errors.guard(self, handler.error, self, message, code)
+  end
+  if handler.close then handler.close(self, message, code) end
+end
+
+--- From here on a connection's callbacks are called.
+function connection.flow(self, list)
+  anchors.set(self.slot, list, self)
+end
+
+return connection

@@ -1,0 +1,232 @@
+-- The object that a connection is: its class, the words for what befalls it,
+-- its settings and questions. What it receives, sends and how it ends is in the
+-- files beside this one, each of which adds its methods to the class.
+local ffi = require "ffi"
+local core = require "timerlua.core.ffi"
+local address = require "timerlua.net.address"
+local callable = require "timerlua.core.callable"
+local check = require "timerlua.core.check"
+local errno = require "timerlua.core.errno"
+local handle = require "timerlua.net.handle"
+local misuse = require "timerlua.core.misuse"
+local options = require "timerlua.net.options"
+local words = require "timerlua.net.words"
+
+local C, loop = core.C, core.loop
+local info = ffi.new("tl_stream_info")
+
+local EBADF, NOT_CONNECTED = errno.EBADF, C.TL_NOT_CONNECTED
+
+--- @class timerlua.Connection
+--- @field kind string "connection"
+--- @field name string? yours to set; reports and lists show it
+--- @field site string? where its handler was defined
+local Connection = { kind = "connection" }
+
+local object = {
+  Connection = Connection,
+
+  --- By slot, so that lists find them; the garbage collector may take them.
+  all = setmetatable({}, { __mode = "v" }),
+
+  --- What a status of the core means: a word or text, and its symbolic code.
+  words = words.for_kind {
+    [C.TL_EOF] = { "closed", "EOF" },
+    [errno.ECONNRESET] = { "closed", "ECONNRESET" },
+    [errno.EPIPE] = { "closed", "EPIPE" },
+    [NOT_CONNECTED] = { "not connected yet", "ENOTCONN" },
+    [C.TL_QUEUE_FULL] = { "the queue's limit is reached", "ENOBUFS" },
+    [C.TL_LINE_TOO_LONG] = { "longer than receive_limit", "EMSGSIZE" },
+    [C.TL_NO_RECEIVING] = { "it is open for sending only", "EBADF" },
+    [C.TL_NO_SENDING] = { "it is open for receiving only", "EBADF" },
+  },
+
+  --- Raise unless `self` is a connection; `method` was called on it.
+  check_self = check.self_of(Connection, "connection", "a connection"),
+}
+
+local check_self, words_of = object.check_self, object.words
+
+function Connection.__index(self, key)
+  if key == "site" then return callable.site(self.handler) end
+  return Connection[key]
+end
+
+--- A connection's status as its words are to say it: while the connection is
+--- being made, the core does not know it.
+function object.known_status(self, status)
+  return status == EBADF and self.connecting and NOT_CONNECTED or status
+end
+
+function Connection.__tostring(self)
+  return ("timerlua.Connection: %s"):format(self:closed() and "closed"
+    or self:peer() or "fd " .. tostring(self:fileno()))
+end
+
+-- ---------------------------------------------------------------------------
+-- settings
+
+--- How long receive and send may wait.
+--- @param limit? number|string|ffi.cdata* nil or a negative number: no limit
+--- @param mode? "b"|"t" "b", the default: anew whenever bytes come; "t": for
+---   the whole call
+--- @return integer 1, as LuaSocket
+function Connection:settimeout(limit, mode)
+  check_self(self, "settimeout")
+  if mode ~= nil and mode ~= "b" and mode ~= "t" then
+    misuse.got("connection:settimeout", 'mode must be "b" or "t"', mode)
+  end
+  self.timeout = handle.time_limit("connection:settimeout", limit)
+  self.in_total = mode == "t"
+  return 1
+end
+
+--- Stop reading, and go on with it: data callbacks come, and the peer's bytes
+--- stay in the kernel meanwhile.
+function Connection:pause()
+  check_self(self, "pause")
+  C.tl_stream_pause(loop, self.slot, self.generation, 1)
+  return self
+end
+
+function Connection:resume()
+  check_self(self, "resume")
+  C.tl_stream_pause(loop, self.slot, self.generation, 0)
+  return self
+end
+
+--- Let the loop end although this is open; and the opposite.
+function Connection:unref()
+  check_self(self, "unref")
+  return handle.refer(self, C.tl_stream_ref, 0)
+end
+
+function Connection:ref()
+  check_self(self, "ref")
+  return handle.refer(self, C.tl_stream_ref, 1)
+end
+
+--- Set or read an option of the socket: nodelay, cork, keepalive, linger, ttl,
+--- sndbuf, rcvbuf.
+--- @return boolean? done
+--- @return string? err
+--- @return string? code
+function Connection:setoption(name, value)
+  check_self(self, "setoption")
+  local status = options.set("connection:setoption", self:fileno(), name, value)
+  if status == 0 then return true end
+  return nil, words_of(status)
+end
+
+function Connection:getoption(name)
+  check_self(self, "getoption")
+  local value, status = options.get("connection:getoption", self:fileno(), name)
+  if value == nil then return nil, words_of(status) end
+  return value
+end
+
+--- TCP_CORK: hold back partial packets, and let them go.
+function Connection:cork()
+  check_self(self, "cork")
+  return self:setoption("cork", true)
+end
+
+function Connection:uncork()
+  check_self(self, "uncork")
+  self:flush()
+  return self:setoption("cork", false)
+end
+
+-- ---------------------------------------------------------------------------
+-- questions
+
+local function state(self)
+  return C.tl_stream_info_get(loop, self.slot, self.generation, info) == 0
+end
+
+--- Bytes that the kernel did not take yet.
+--- @return number bytes
+--- @return boolean above_high more than the high-water mark
+function Connection:queued()
+  check_self(self, "queued")
+  if not state(self) then return 0, false end
+  return info.queued, info.above_high ~= 0
+end
+
+--- Bytes received and sent so far.
+--- @return table stats received, sent, queued, buffered
+function Connection:stats()
+  check_self(self, "stats")
+  if not state(self) then return { received = 0, sent = 0, queued = 0, buffered = 0 } end
+  return { received = info.received, sent = info.sent, queued = info.queued,
+    buffered = info.buffered }
+end
+
+--- Whether it has been closed here, or by an error of a flowing connection.
+function Connection:closed()
+  check_self(self, "closed")
+  return not self.connecting and (not state(self) or info.closing ~= 0)
+end
+
+--- The descriptor; nil when it is closed. It stays the connection's.
+--- @return integer?
+function Connection:fileno()
+  check_self(self, "fileno")
+  return state(self) and info.fd >= 0 and info.fd or nil
+end
+
+-- The address, or nil and a status.
+local function own_address(self)
+  local result = ffi.new("tl_address")
+  if not state(self) or info.fd < 0 then return nil, EBADF end
+  local status = C.tl_socket_name(info.fd, 0, result)
+  if status == 0 then return result end
+  return nil, status
+end
+
+local function peer_address(self)
+  local result = ffi.new("tl_address")
+  local status = C.tl_stream_peer(loop, self.slot, self.generation, result)
+  if status == 0 then return result end
+  return nil, status
+end
+
+--- The peer's address, such as "127.0.0.1:80".
+--- @return string? address nil when it is not known any more
+--- @return string? message
+--- @return string? code "ENOTCONN", "EBADF" (closed); "ENOTSOCK": a pipe or a file
+function Connection:peer()
+  check_self(self, "peer")
+  local found, status = peer_address(self)
+  if found then return address.text(found) end
+  if self.known_peer then return self.known_peer end
+  return nil, words_of(status)
+end
+
+--- The own address.
+--- @return string? address or nil, message, code as for peer
+function Connection:sock()
+  check_self(self, "sock")
+  local found, status = own_address(self)
+  if found then return address.text(found) end
+  return nil, words_of(status)
+end
+
+--- LuaSocket's forms of the two.
+--- @return string? ip
+--- @return integer? port
+function Connection:getpeername()
+  check_self(self, "getpeername")
+  local found = peer_address(self)
+  if not found then return nil, "closed" end
+  return address.host_port(found)
+end
+
+function Connection:getsockname()
+  check_self(self, "getsockname")
+  local found = own_address(self)
+  if not found then return nil, "closed" end
+  return address.host_port(found)
+end
+
+return object

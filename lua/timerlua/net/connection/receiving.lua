@@ -1,0 +1,245 @@
+-- What a connection receives: the waits for its bytes, and the verbs. The core
+-- has the bytes.
+local ffi = require "ffi"
+local core = require "timerlua.core.ffi"
+local errno = require "timerlua.core.errno"
+local misuse = require "timerlua.core.misuse"
+local object = require "timerlua.net.connection.object"
+local wait = require "timerlua.task.wait"
+
+local C, loop = core.C, core.loop
+local to_string = ffi.string
+local Connection, check_self = object.Connection, object.check_self
+local known_status, words = object.known_status, object.words
+local view = ffi.new("tl_view")
+
+local MONOTONIC = C.TL_MONOTONIC
+local SOME, COUNT, LINE = C.TL_WANT_SOME, C.TL_WANT_COUNT, C.TL_WANT_LINE
+local ALL, MORE = C.TL_WANT_ALL, C.TL_WANT_MORE
+local IN_TOTAL, AFRESH = C.TL_WANT_IN_TOTAL, C.TL_WANT_AFRESH
+local TIME_OVER, TOO_LONG = C.TL_TIME_OVER, C.TL_LINE_TOO_LONG
+local EAGAIN, EBUSY, EINTR = errno.EAGAIN, errno.EBUSY, errno.EINTR
+local LONGEST_STRING = 0x7fffff00 -- LJ_MAX_STR of LuaJIT
+
+local function taken()
+  return to_string(view.bytes, view.length)
+end
+
+local function take(self, want, count)
+  return C.tl_stream_take(loop, self.slot, self.generation, want, count, view)
+end
+
+-- When a call of several waits has to be over; nil when each has its own time.
+local function end_of_call(self)
+  return self.in_total and self.timeout and C.tl_now(loop, MONOTONIC) + self.timeout
+end
+
+-- Wait for what is wanted: the bytes, or nil and a status.
+local function await(self, where, want, count, deadline)
+  local slot, generation = self.slot, self.generation
+  local kind = self.in_total and want + IN_TOTAL or want
+  while true do
+    local limit = self.timeout
+    if deadline then limit = math.max(0, deadline - C.tl_now(loop, MONOTONIC)) end
+    local waiter = wait.begin(where, limit)
+    local id = waiter.id
+    local status = C.tl_stream_await(loop, slot, generation, kind, count, id.slot,
+      id.generation)
+    if status ~= 0 then
+      wait.abandon(waiter)
+      return nil, status
+    end
+    local data = wait.suspend(waiter)
+    if type(data) == "string" then return data end
+    -- the time may be over in the turn in which the bytes come
+    status = take(self, want + AFRESH, count)
+    if status == 1 then return want == MORE or taken() end
+    if data == wait.loop_ended then return nil, EINTR end
+    if status ~= EAGAIN then return nil, status end
+    if self.timeout then return nil, TIME_OVER end
+  end
+end
+
+local function obtain(self, where, want, count)
+  local status = take(self, want, count)
+  if status == 1 then return taken() end
+  if status == EAGAIN then return await(self, where, want, count) end
+  return nil, status
+end
+
+-- What came before it went wrong belongs to the caller, as in LuaSocket.
+local function rest(self)
+  if C.tl_stream_take_rest(loop, self.slot, self.generation, view) ~= 1 then return "" end
+  return taken()
+end
+
+local function missed(self, status, prefix)
+  status = known_status(self, status)
+  local partial = status == EBUSY and "" or rest(self)
+  local message, code = words(status)
+  return nil, message, prefix and prefix .. partial or partial, code
+end
+
+local PATTERNS = { ["*l"] = LINE, l = LINE, ["*a"] = ALL, a = ALL }
+
+local function wanted(what, prefix)
+  if prefix ~= nil and type(prefix) ~= "string" then
+    misuse.got("connection:receive", "prefix must be a string", prefix)
+  end
+  if what == nil then return LINE, 0 end
+  if type(what) == "number" then
+    if not (what >= 0 and what <= LONGEST_STRING) then
+      misuse.got("connection:receive", ("the number of bytes must be from 0 to %d")
+        :format(LONGEST_STRING), what)
+    end
+    return COUNT, math.max(0, math.floor(what) - (prefix and #prefix or 0))
+  end
+  local want = PATTERNS[what]
+  if not want then
+    misuse.got("connection:receive", 'what must be a number of bytes, "*l" or "*a"', what)
+  end
+  return want, 0
+end
+
+--- Wait for a line, a number of bytes, or all until the peer has ended.
+--- @param what? number|"*l"|"*a" default "*l": up to LF, which is left out, as is
+---   one CR before it
+--- @param prefix? string put before the result; its length counts
+--- @return string? data
+--- @return string? err "timeout", "closed", "busy", or the cause
+--- @return string? partial what had come
+--- @return string? code "ETIMEDOUT"; "EOF", "ECONNRESET", "EBADF" (closed
+---   here); "EBUSY" (another task receives, or a data callback does);
+---   "EMSGSIZE" (a line longer than receive_limit)
+function Connection:receive(what, prefix)
+  check_self(self, "receive")
+  local want, count = LINE, 0
+  if what ~= nil or prefix ~= nil then want, count = wanted(what, prefix) end
+  local data, status = obtain(self, "connection:receive", want, count)
+  if not data then return missed(self, status, prefix) end
+  if prefix then return prefix .. data end
+  return data
+end
+
+local function most_bytes(where, most)
+  if most == nil then return 65536 end
+  if type(most) ~= "number" or not (most >= 1 and most <= LONGEST_STRING) then
+    misuse.got(where, ("the number of bytes must be from 1 to %d"):format(LONGEST_STRING),
+      most)
+  end
+  return math.floor(most)
+end
+
+--- Wait for whatever comes next.
+--- @param most? number bytes, default 65536
+--- @return string? data at least 1 byte; as for receive otherwise
+function Connection:receive_some(most)
+  check_self(self, "receive_some")
+  local count = most_bytes("connection:receive_some", most)
+  local data, status = obtain(self, "connection:receive_some", SOME, count)
+  if not data then return missed(self, status) end
+  return data
+end
+
+-- Wait until more than `held` bytes are buffered: true, or nil and a status.
+local function await_more(self, where, held, deadline)
+  local status = take(self, MORE, held)
+  if status == 1 then return true end
+  if status ~= EAGAIN then return nil, status end
+  local data
+  data, status = await(self, where, MORE, held, deadline)
+  if data then return true end
+  return nil, status
+end
+
+-- A pattern is searched for in all that is held, each time something comes.
+local MOST_SEARCHED = 2 ^ 20 -- bytes
+
+-- What is held up to a text, and the text; view is all that is held, of which
+-- `seen` bytes do not have it whole.
+local function find_text(self, text, seen)
+  local from = math.max(0, seen - #text + 1)
+  local at = C.tl_stream_find(loop, self.slot, self.generation, from, text, #text)
+  if at >= 0 then return to_string(view.bytes, at), text end
+end
+
+local function find_pattern(_, pattern)
+  local text = taken()
+  local first, last = text:find(pattern)
+  if first and last >= first then return text:sub(1, first - 1), text:sub(first, last) end
+end
+
+--- Wait for a match of a pattern. It is looked for whenever something came, so
+--- one that could match more bytes matches those that are there; a match must
+--- have a byte.
+--- @param pattern string a Lua pattern; found within 1 MiB, unless it is plain
+--- @param plain? boolean take it literally
+--- @return string? before what came before the match
+--- @return string? match or err, partial, code as for receive
+function Connection:receive_until(pattern, plain)
+  check_self(self, "receive_until")
+  local where = "connection:receive_until"
+  if type(pattern) ~= "string" or pattern == "" then
+    misuse.got(where, "pattern must be a string, not empty", pattern)
+  end
+  local find = find_text
+  if not plain and pattern:find("[%^%$%(%)%%%.%[%]%*%+%-%?]") then
+    if not pcall(string.find, "", pattern) then
+      misuse.got(where, "pattern must be well-formed", pattern)
+    end
+    find = find_pattern
+  end
+  local held, deadline = 0, end_of_call(self)
+  while true do
+    local ok, status = await_more(self, where, held, deadline)
+    if not ok then return missed(self, status) end
+    C.tl_stream_peek(loop, self.slot, self.generation, view)
+    local before, match = find(self, pattern, held)
+    if before then
+      C.tl_stream_skip(loop, self.slot, self.generation, #before + #match)
+      return before, match
+    end
+    held = view.length
+    if find == find_pattern and held > MOST_SEARCHED then return missed(self, TOO_LONG) end
+  end
+end
+
+--- Wait for bytes and append them to a string.buffer, without making a string
+--- of them.
+--- @param buffer table a buffer of LuaJIT's string.buffer
+--- @param most? number bytes, default 65536
+--- @return number? count as for receive otherwise
+function Connection:receive_into(buffer, most)
+  check_self(self, "receive_into")
+  local where = "connection:receive_into"
+  if type(buffer) ~= "userdata" or not pcall(function() return buffer.reserve end) then
+    misuse.got(where, "buffer must be a string.buffer", buffer)
+  end
+  local count = most_bytes(where, most)
+  while true do
+    local memory, room = buffer:reserve(count)
+    local got = C.tl_stream_take_into(loop, self.slot, self.generation, memory,
+      math.min(tonumber(room), count))
+    if got > 0 then
+      buffer:commit(got)
+      return got
+    end
+    if got ~= EAGAIN then return missed(self, got) end
+    local ok, status = await_more(self, where, 0)
+    if not ok then return missed(self, status) end
+  end
+end
+
+--- Iterate over the lines until the connection is closed, by whom or what ever;
+--- the last before the peer's end may lack its LF. Raises what else ends it,
+--- such as a timeout.
+function Connection:lines()
+  check_self(self, "lines")
+  return function()
+    local line, err, partial, code = self:receive("*l")
+    if line then return line end
+    if code == "EOF" and partial ~= "" then return partial end
+    if err == "closed" then return nil end
+    error(("connection:lines: %s (%s)"):format(err, code), 2)
+  end
+end

@@ -1,0 +1,218 @@
+-- tl.udp: datagram sockets, UDP and the Unix kind. Nothing is queued: a datagram
+-- is sent at once, and what nobody receives stays in the kernel, or is lost there.
+local ffi = require "ffi"
+local core = require "timerlua.core.ffi"
+local address = require "timerlua.net.address"
+local anchors = require "timerlua.core.anchors"
+local callable = require "timerlua.core.callable"
+local check = require "timerlua.core.check"
+local endpoints = require "timerlua.net.endpoints"
+local errno = require "timerlua.core.errno"
+local errors = require "timerlua.core.errors"
+local misuse = require "timerlua.core.misuse"
+local object = require "timerlua.net.udp.object"
+local options = require "timerlua.net.options"
+local receiving = require "timerlua.net.udp.receiving"
+local socket_file = require "timerlua.net.socket_file"
+require "timerlua.net.udp.sending" -- its methods
+
+local C, loop = core.C, core.loop
+
+local DATAGRAM, UNIX, INET = C.TL_SOCKET_DATAGRAM, C.TL_UNIX, C.TL_INET
+local DATA, ERROR = C.TL_TELL_DATA, C.TL_TELL_ERROR
+
+local KERNEL = "broadcast ttl multicast_ttl multicast_loop reuseaddr reuseport "
+  .. "v6only sndbuf rcvbuf"
+local KNOWN = options.names("timeout error multicast_interface", KERNEL)
+local DEFAULTS = { v6only = false }
+-- What a Unix socket has of them.
+local OF_UNIX = options.names("sndbuf rcvbuf reuseaddr")
+
+local udp = {}
+
+-- What the core calls, at its places; the first tells whose callback it is.
+local function callbacks_of(self)
+  local on_error = self.on_error
+  local function failed(_, status, length)
+    local message, code = receiving.words(status, length)
+    if on_error then return on_error(self, message, code) end
+    errors.report(("udp %s: %s"):format(self:sock(), message), nil, self)
+  end
+  local list = { self.handler, false, false, false, false }
+  list[DATA], list[ERROR] = callable.plain(self.handler), callable.stand_in(failed, on_error)
+  return list
+end
+
+local CALLBACKS = options.names("data error close")
+
+local function check_handler(self, handler, opts)
+  self.on_error = opts.error
+  if opts.error ~= nil then callable.check("udp", "option error", opts.error) end
+  if handler == nil then
+    if opts.error ~= nil then misuse.raise("udp", "option error is for a handler") end
+    return
+  end
+  if type(handler) ~= "table" or getmetatable(handler) then
+    callable.check("udp", "handler", handler)
+    self.handler = handler
+    return
+  end
+  for name, fn in pairs(handler) do
+    if not CALLBACKS[name] then
+      misuse.got("udp", "a callback must be one of close, data, error", name)
+    end
+    callable.check("udp", "callback " .. name, fn)
+  end
+  if not handler.data then misuse.got("udp", "callback data must be a function", nil) end
+  self.handler, self.on_close = handler.data, handler.close
+  self.on_error = handler.error or opts.error
+end
+
+-- Whether an option means something to the family.
+local function suits(family, name)
+  if family == UNIX then return OF_UNIX[name] end
+  return family ~= INET or name ~= "v6only"
+end
+
+local function apply(fd, opts, family, subject)
+  local list = {}
+  for _, entry in ipairs(options.for_kernel("udp", opts, KERNEL, DEFAULTS)) do
+    if suits(family, entry[1]) then list[#list + 1] = entry end
+  end
+  local ok, message, code = options.apply(fd, list, true, subject)
+  if ok and opts.multicast_interface and family ~= UNIX then
+    local status = C.tl_socket_multicast_from(fd, opts.multicast_interface)
+    if status ~= 0 then
+      return errors.failed(subject .. ": option multicast_interface", status)
+    end
+  end
+  return ok, message, code
+end
+
+-- A socket for an address, bound to it if it is to be; or nil, message, code,
+-- status.
+local function open(candidate, bound, opts, subject)
+  local fd = C.tl_socket_open(candidate, DATAGRAM)
+  if fd < 0 then
+    local _, message, code = errors.failed(subject, fd)
+    return nil, message, code, fd
+  end
+  local ok, message, code = apply(fd, opts, C.tl_address_family(candidate), subject)
+  local status = ok and bound and C.tl_socket_bind(fd, candidate) or 0
+  if status ~= 0 then ok, message, code = errors.failed(subject, status) end
+  if ok then return fd end
+  C.tl_socket_close(fd)
+  return nil, message, code, status
+end
+
+-- Both families at once, or IPv4 where the system has no IPv6.
+local function open_any(port, bound, opts, subject)
+  local any = ffi.new("tl_address")
+  C.tl_address_any(1, port, any)
+  local fd, message, code, status = open(any, bound, opts, subject)
+  if status ~= errno.EAFNOSUPPORT and status ~= errno.EADDRNOTAVAIL then
+    return fd, message, code end
+  C.tl_address_any(0, port, any)
+  return open(any, bound, opts, subject)
+end
+
+local function open_first(addr, endpoint, opts, subject)
+  local candidates, message, code = endpoints.addresses("udp", endpoint, addr)
+  if not candidates then return nil, message, code end
+  local fd
+  for _, candidate in ipairs(candidates) do
+    fd, message, code = open(candidate, true, opts, subject)
+    if fd then return fd end
+  end
+  return nil, message, code
+end
+
+local function inherit(addr, endpoint, opts, subject)
+  local fd, message, code = endpoints.inherited("udp", endpoint, addr)
+  if not fd then return nil, message, code end
+  local own = ffi.new("tl_address")
+  C.tl_socket_name(fd, 0, own)
+  local ok
+  ok, message, code = apply(fd, opts, C.tl_address_family(own), subject)
+  if ok then return fd end
+  return nil, message, code
+end
+
+-- A Unix socket whose name the kernel chooses: unix(7), autobind.
+local function open_nameless(opts, subject)
+  local nameless = ffi.new("tl_address", { length = 2 })
+  ffi.cast("uint16_t *", nameless.bytes)[0] = UNIX
+  return open(nameless, true, opts, subject)
+end
+
+local function open_for(addr, opts)
+  if addr == nil then return open_any(0, false, opts, "udp") end
+  if addr == "unix:" then return open_nameless(opts, "udp unix:") end
+  local endpoint = address.parse("udp", "address", addr)
+  local subject = "udp " .. addr
+  if endpoint.kind == endpoints.FD then return inherit(addr, endpoint, opts, subject) end
+  if endpoint.kind == endpoints.ANY then
+    return open_any(endpoint.port, true, opts, subject)
+  end
+  return open_first(addr, endpoint, opts, subject)
+end
+
+-- A socket that nobody has any more is closed.
+local function collected(id)
+  C.tl_datagram_close(loop, id.slot, id.generation)
+end
+
+local function start(self, fd, subject)
+  local id = core.new_id()
+  local status = C.tl_datagram_start(loop, id, fd, self.handler and 1 or 0)
+  if status ~= 0 then
+    C.tl_socket_close(fd)
+    return errors.failed(subject, status)
+  end
+  self.fd, self.slot, self.generation = fd, id.slot, id.generation
+  self.place = object.place(id)
+  local own = ffi.new("tl_address")
+  C.tl_socket_name(fd, 0, own)
+  self.family = C.tl_address_family(own)
+  self.both = self.family ~= INET and self.family ~= UNIX
+    and C.tl_socket_get(fd, C.TL_OPTION_V6ONLY) == 0
+  if self.owns_file then self.own, self.file = own, socket_file.claim(own) end
+  self.id = ffi.gc(id, collected)
+  object.all[self.slot] = self
+  if self.handler then
+    self.flowing = true
+    anchors.set(self.slot, callbacks_of(self), self)
+  end
+  return self
+end
+
+--- Open a datagram socket.
+--- @param addr? string where to receive: "127.0.0.1:53", "[::1]:53", ":53" (all
+---   interfaces), "unix:/path", "unix:@name", "unix:" (a name of the kernel's
+---   choice), "fd:3"; port 0 takes a free one. nil: the kernel gives it a port with
+---   the first datagram that it sends. nil and ":53" serve IPv4 and IPv6 at once
+--- @param handler? function|table fun(socket, data, from), called for each
+---   datagram; or a table of callbacks: data, error(socket, message, code),
+---   close(socket). nil: take them by socket:receive()
+--- @param opts? table broadcast, ttl, multicast_ttl, multicast_loop,
+---   multicast_interface, reuseaddr, reuseport, v6only, sndbuf, rcvbuf, timeout,
+---   error = fun(socket, message, code)
+--- @return timerlua.Udp? socket
+--- @return string? message
+--- @return string? code "EADDRINUSE", "EACCES", "EADDRNOTAVAIL" ... bind(2)
+function udp.udp(addr, handler, opts)
+  opts = check.options("udp", opts, KNOWN)
+  local self = setmetatable({ timeout = options.seconds("udp", opts, "timeout") }, object.Udp)
+  check_handler(self, handler, opts)
+  options.for_kernel("udp", opts, KERNEL) -- raises before anything is opened
+  local interface = opts.multicast_interface
+  if interface ~= nil and type(interface) ~= "string" then
+    misuse.got("udp", "option multicast_interface must be a name", interface)
+  end
+  local fd, message, code = open_for(addr, opts)
+  if not fd then return nil, message, code end
+  self.owns_file = addr ~= nil and addr:sub(1, 5) == "unix:"
+  return start(self, fd, "udp " .. (addr or ""))
+end
+
+return udp

@@ -1,0 +1,258 @@
+-- The object that a datagram socket is: its class, the words for what befalls
+-- it, its settings, questions and groups, and its end. What it receives and
+-- sends is in the files beside this one, which add their methods to the class.
+local ffi = require "ffi"
+local core = require "timerlua.core.ffi"
+local address = require "timerlua.net.address"
+local anchors = require "timerlua.core.anchors"
+local callable = require "timerlua.core.callable"
+local check = require "timerlua.core.check"
+local errno = require "timerlua.core.errno"
+local handle = require "timerlua.net.handle"
+local misuse = require "timerlua.core.misuse"
+local options = require "timerlua.net.options"
+local socket_file = require "timerlua.net.socket_file"
+local task = require "timerlua.task.task"
+local words = require "timerlua.net.words"
+
+local C, loop = core.C, core.loop
+local EBADF = errno.EBADF
+
+--- @class timerlua.Udp
+--- @field kind string "udp"
+--- @field name string? yours to set; reports and lists show it
+--- @field site string? where its handler was defined
+local Udp = { kind = "udp" }
+
+local object = {
+  Udp = Udp,
+
+  --- By slot, so that lists find them; the garbage collector may take them.
+  all = setmetatable({}, { __mode = "v" }),
+
+  --- What a status of the core means: a word or text, and its symbolic code.
+  words = words.for_kind {},
+
+  --- Raise unless `self` is a datagram socket; `method` was called on it.
+  check_self = check.self_of(Udp, "udp", "a datagram socket", "socket"),
+}
+
+local check_self = object.check_self
+
+function Udp.__index(self, key)
+  if key == "site" then return callable.site(self.handler) end
+  return Udp[key]
+end
+
+function Udp.__tostring(self)
+  return ("timerlua.Udp: %s"):format(self.closed_here and "closed" or self:sock())
+end
+
+--- What a function returns that did it, or did not.
+--- @param status integer 0 or a negative errno
+function object.done(status)
+  if status == 0 then return true end
+  return nil, object.words(status)
+end
+
+local done = object.done
+
+local Place = {}
+Place.__index = Place
+
+function Place:remove(waiter)
+  local id = waiter.id
+  C.tl_datagram_leave(loop, self.slot, self.generation, id.slot, id.generation)
+end
+
+--- What stands as waiter.list while a task waits for the socket of this id.
+function object.place(id)
+  return setmetatable({ slot = id.slot, generation = id.generation }, Place)
+end
+
+-- ---------------------------------------------------------------------------
+-- settings
+
+--- How long receive may wait, and send.
+--- @param limit? number|string|ffi.cdata* nil or a negative number: no limit
+--- @return integer 1, as LuaSocket
+function Udp:settimeout(limit)
+  check_self(self, "settimeout")
+  self.timeout = handle.time_limit("udp:settimeout", limit)
+  return 1
+end
+
+--- Set or read an option of the socket: broadcast, ttl, multicast_ttl,
+--- multicast_loop, reuseaddr, reuseport, v6only, sndbuf, rcvbuf.
+--- @return boolean? done
+--- @return string? err
+--- @return string? code
+function Udp:setoption(name, value)
+  check_self(self, "setoption")
+  return done(options.set("udp:setoption", self:fileno(), name, value))
+end
+
+function Udp:getoption(name)
+  check_self(self, "getoption")
+  local value, status = options.get("udp:getoption", self:fileno(), name)
+  if value == nil then return done(status) end
+  return value
+end
+
+--- Stop calling the handler, and go on: datagrams stay in the kernel meanwhile,
+--- as far as rcvbuf holds them.
+function Udp:pause()
+  check_self(self, "pause")
+  C.tl_datagram_pause(loop, self.slot, self.generation, 1)
+  return self
+end
+
+function Udp:resume()
+  check_self(self, "resume")
+  C.tl_datagram_pause(loop, self.slot, self.generation, 0)
+  return self
+end
+
+--- Let the loop end although this is open; and the opposite.
+function Udp:unref()
+  check_self(self, "unref")
+  return handle.refer(self, C.tl_handle_ref, 0)
+end
+
+function Udp:ref()
+  check_self(self, "ref")
+  return handle.refer(self, C.tl_handle_ref, 1)
+end
+
+-- ---------------------------------------------------------------------------
+-- groups
+
+local function change_group(self, where, group, interface, join)
+  if type(group) ~= "string" then misuse.got(where, "group must be an address", group) end
+  if interface ~= nil and type(interface) ~= "string" then
+    misuse.got(where, "interface must be a name", interface)
+  end
+  local bare = group:match("^%[(.*)%]$") or group
+  local parsed = ffi.new("tl_address")
+  if C.tl_address_numeric(bare, #bare, 0, parsed) ~= 0 then
+    misuse.got(where, 'group must be an address without a port, such as "239.1.2.3"', group)
+  end
+  if self.closed_here then return done(EBADF) end
+  return done(C.tl_socket_group(self.fd, parsed, interface, join))
+end
+
+--- Receive what is sent to a multicast group, too.
+--- @param group string an address without a port: "239.1.2.3", "ff02::1%lo"
+--- @param interface? string a network interface, such as "eth0"; default: the
+---   kernel's choice
+--- @return boolean? done
+--- @return string? err
+--- @return string? code "EINVAL" (no multicast address), "ENODEV", "EADDRINUSE"
+---   (joined already)
+function Udp:join(group, interface)
+  check_self(self, "join")
+  return change_group(self, "udp:join", group, interface, 1)
+end
+
+--- The opposite; "EADDRNOTAVAIL" when it was not joined.
+function Udp:leave(group, interface)
+  check_self(self, "leave")
+  return change_group(self, "udp:leave", group, interface, 0)
+end
+
+-- ---------------------------------------------------------------------------
+-- questions
+
+--- Whether it has been closed.
+function Udp:closed()
+  check_self(self, "closed")
+  return self.closed_here == true
+end
+
+--- The descriptor; nil when it is closed. It stays the socket's.
+--- @return integer?
+function Udp:fileno()
+  check_self(self, "fileno")
+  if not self.closed_here then return self.fd end
+end
+
+local function name_of(self, peer)
+  local result = ffi.new("tl_address")
+  if self.closed_here or C.tl_socket_name(self.fd, peer, result) ~= 0 then return nil end
+  return result
+end
+
+--- The own address, such as "127.0.0.1:4711"; the port is 0 before it has one.
+--- @return string? address nil when it is closed
+function Udp:sock()
+  check_self(self, "sock")
+  local found = name_of(self, 0)
+  return found and address.text(found)
+end
+
+--- Where it is connected to.
+--- @return string? address
+function Udp:peer()
+  check_self(self, "peer")
+  local found = name_of(self, 1)
+  return found and address.text(found)
+end
+
+local function ip_and_port(found)
+  if not found then return nil, "closed" end
+  return address.host_port(found)
+end
+
+--- @return string? ip
+--- @return integer? port
+function Udp:getsockname()
+  check_self(self, "getsockname")
+  return ip_and_port(name_of(self, 0))
+end
+
+--- Of the one it is connected to.
+function Udp:getpeername()
+  check_self(self, "getpeername")
+  if self.closed_here then return done(EBADF) end
+  local found = name_of(self, 1)
+  if not found then return nil, "not connected", "ENOTCONN" end
+  return address.host_port(found)
+end
+
+-- ---------------------------------------------------------------------------
+-- the end
+
+local function run_close(self, on_close)
+  task.become(self, on_close)
+  on_close(self)
+end
+
+--- Close it. Who waits for it is woken with "closed"; what is left to receive
+--- is lost, and the file of a bound Unix socket is removed. Harmless when
+--- repeated.
+--- @return boolean true
+function Udp:close()
+  check_self(self, "close")
+  if self.closed_here then return true end
+  self.closed_here = true
+  ffi.gc(self.id, nil)
+  if self.file then socket_file.remove(self.own, self.file) end
+  if self.flowing then anchors.clear(self.slot) end
+  object.all[self.slot] = nil
+  C.tl_datagram_close(loop, self.slot, self.generation)
+  if self.on_close then task.spawn(run_close, self, self.on_close) end
+  return true
+end
+
+--- For a list of handles: the socket in a slot.
+function object.row(slot)
+  local self = object.all[slot]
+  if not self then return nil end
+  local info = ffi.new("tl_handle_info")
+  C.tl_handle_info_get(loop, slot, self.generation, info)
+  return { kind = "udp", handle = self, name = self.name, site = self.site,
+    fd = self.fd, address = self:sock(), peer = self:peer(), active = info.active ~= 0,
+    paused = info.paused ~= 0 }
+end
+
+return object

@@ -1,0 +1,158 @@
+-- What a datagram socket sends, and to whom it is connected or bound.
+local ffi = require "ffi"
+local core = require "timerlua.core.ffi"
+local address = require "timerlua.net.address"
+local check = require "timerlua.core.check"
+local destinations = require "timerlua.net.udp.destinations"
+local errno = require "timerlua.core.errno"
+local misuse = require "timerlua.core.misuse"
+local object = require "timerlua.net.udp.object"
+local wait = require "timerlua.task.wait"
+
+local C, loop = core.C, core.loop
+local Udp, check_self, done = object.Udp, object.check_self, object.done
+local destination = destinations.find
+
+local MONOTONIC, TIME_OVER, INET = C.TL_MONOTONIC, C.TL_TIME_OVER, C.TL_INET
+local EAGAIN, ENOBUFS, EINTR = errno.EAGAIN, errno.ENOBUFS, errno.EINTR
+local BY_TIME = errno.EOPNOTSUPP -- of tl_datagram_await_room
+
+local FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05
+
+-- Wait until there may be room, or the deadline is over. Where the kernel does
+-- not say when, look again after `pause` seconds.
+local function await_room(self, status, deadline, pause)
+  local left = deadline and math.max(0, deadline - C.tl_now(loop, MONOTONIC))
+  local waiter = wait.begin("udp:send", left)
+  if status == EAGAIN then
+    local id = waiter.id
+    status = C.tl_datagram_await_room(loop, self.slot, self.generation, id.slot,
+      id.generation)
+    if status == 0 then
+      waiter.list = self.place
+      return wait.suspend(waiter)
+    end
+  end
+  wait.abandon(waiter)
+  if status ~= ENOBUFS and status ~= BY_TIME then return nil end
+  waiter = wait.begin("udp:send", math.min(pause, left or pause))
+  return wait.suspend(waiter)
+end
+
+-- The kernel has no room for it: try again when it may.
+local function send_later(self, data, length, to, status)
+  local deadline = self.timeout and C.tl_now(loop, MONOTONIC) + self.timeout
+  local pause = FIRST_PAUSE
+  while true do
+    local woken = await_room(self, status, deadline, pause)
+    status = C.tl_datagram_send(loop, self.slot, self.generation, data, length, to)
+    if status == 0 then return length end
+    if status ~= EAGAIN and status ~= ENOBUFS then return done(status) end
+    if woken == wait.loop_ended then return done(EINTR) end
+    if deadline and C.tl_now(loop, MONOTONIC) >= deadline then return done(TIME_OVER) end
+    pause = math.min(LONGEST_PAUSE, 2 * pause)
+  end
+end
+
+-- A datagram's bytes that are no string.
+local function bytes_of(data)
+  if type(data) == "number" then
+    data = tostring(data)
+    return data, #data
+  elseif type(data) == "userdata" and pcall(function() return data.ref end) then
+    data = data:tostring() -- while it waits, the buffer may be used again
+    return data, #data
+  end
+  misuse.got("udp:send", "data must be a string or a string.buffer", data)
+end
+
+--- Send a datagram. It leaves at once; when the kernel has no room for it, the
+--- task waits until there is.
+--- @param data string|table at most 65507 bytes, or 65527 over IPv6; a string
+---   or a string.buffer
+--- @param to? string where to, such as "127.0.0.1:53", "localhost:53" (waits while
+---   it is looked up; kept for 60 s), ":53" (this host), "unix:/path"; left out
+---   when the socket is connected
+--- @return integer? length of data
+--- @return string? err
+--- @return string? code "EMSGSIZE" (too long), "ENETUNREACH", "ECONNREFUSED" (of
+---   one sent before), "EDESTADDRREQ" (not connected), "EACCES" (broadcast is
+---   not allowed), "ETIMEDOUT", "EBADF" ... send(2), udp(7)
+function Udp:send(data, to)
+  check_self(self, "send")
+  local length
+  if type(data) == "string" then length = #data else data, length = bytes_of(data) end
+  local target
+  if to ~= nil then
+    local err, code
+    target, err, code = destination(self, "udp:send", to)
+    if not target then return nil, err, code end
+  end
+  local status = C.tl_datagram_send(loop, self.slot, self.generation, data, length, target)
+  if status == 0 then return length end
+  if status == EAGAIN or status == ENOBUFS then
+    return send_later(self, data, length, target, status)
+  end
+  return done(status)
+end
+
+--- Exchange datagrams with one address only: send needs no `to`, others'
+--- datagrams are not received, and refusals are told.
+--- @param addr string as for send
+--- @return boolean? done
+--- @return string? err
+--- @return string? code
+function Udp:connect(addr)
+  check_self(self, "connect")
+  local target, err, code = destination(self, "udp:connect", addr)
+  if not target then return nil, err, code end
+  return done(C.tl_datagram_connect(loop, self.slot, self.generation, target))
+end
+
+local function joined(where, ip, port)
+  if type(ip) ~= "string" then misuse.got(where, "ip must be a string", ip) end
+  check.whole(where, "port", tonumber(port), 0, 65535)
+  return address.join(ip == "*" and "" or ip, port)
+end
+
+--- send(data, to) in LuaSocket's form.
+--- @param ip string an address or a name
+--- @param port integer
+function Udp:sendto(data, ip, port)
+  check_self(self, "sendto")
+  return self:send(data, joined("udp:sendto", ip, port))
+end
+
+--- connect(addr) in LuaSocket's form; setpeername("*") undoes it.
+--- @return integer? 1
+function Udp:setpeername(ip, port)
+  check_self(self, "setpeername")
+  local ok, err, code
+  if ip == "*" and port == nil then
+    ok, err, code = done(C.tl_datagram_connect(loop, self.slot, self.generation, nil))
+  else
+    ok, err, code = self:connect(joined("udp:setpeername", ip, port))
+  end
+  if ok then return 1 end
+  return nil, err, code
+end
+
+--- Bind a socket that was made without an address.
+--- @param ip string an address, or "*" for all interfaces
+--- @param port integer
+--- @return integer? 1
+function Udp:setsockname(ip, port)
+  check_self(self, "setsockname")
+  local text = joined("udp:setsockname", ip, port)
+  local target, err, code
+  if ip == "*" then
+    target = ffi.new("tl_address")
+    C.tl_address_any(self.family ~= INET and 1 or 0, tonumber(port), target)
+  else
+    target, err, code = destination(self, "udp:setsockname", text)
+  end
+  if not target then return nil, err, code end
+  local status = C.tl_datagram_bind(loop, self.slot, self.generation, target)
+  if status == 0 then return 1 end
+  return done(status)
+end

@@ -1,0 +1,73 @@
+-- What the specs of datagram sockets share: sockets that are closed after each
+-- case, and the count of what is open before and after.
+local support = require "tests.support"
+local luassert = require "luassert"
+local tl = require "timerlua"
+
+local datagrams = {}
+
+local open, before, watchdog
+
+local function counts()
+  support.collect()
+  tl.sleep(0) -- what was woken by the end of the test
+  return { fds = support.count_fds(), handles = tl.stats().handles,
+    active = tl.stats().active }
+end
+
+--- Before each case.
+--- @return table counts fds, handles and active ones, but for the watchdog
+function datagrams.begin()
+  open = {}
+  support.open_timer()
+  before = counts()
+  watchdog = tl.after(20, function() error("nothing happened") end)
+  return before
+end
+
+--- After each case: everything that it opened is closed.
+function datagrams.finish()
+  watchdog:cancel()
+  for _, socket in ipairs(open) do socket:close() end
+  open = nil
+  luassert.same(before, counts())
+end
+
+--- As tl.udp; closed after the case.
+function datagrams.udp(...)
+  local socket = assert(tl.udp(...))
+  open[#open + 1] = socket
+  return socket
+end
+
+local udp = datagrams.udp
+
+--- A server, and a client that is connected to it.
+function datagrams.pair(handler, opts)
+  local server = udp("127.0.0.1:0", handler, opts)
+  local client = udp("127.0.0.1:0", nil, { timeout = 5 })
+  luassert.is_true(client:connect(server:sock()))
+  return server, client
+end
+
+--- A handler.
+function datagrams.echo(socket, data, from) socket:send(data, from) end
+
+--- Let callbacks run until it is so.
+function datagrams.until_true(condition)
+  for _ = 1, 5000 do
+    if condition() then return end
+    tl.sleep(0.001)
+  end
+  error("it never became true", 2)
+end
+
+--- A port where nobody listens.
+function datagrams.nobody()
+  local socket = assert(tl.udp("127.0.0.1:0"))
+  local address = socket:sock()
+  socket:close()
+  return address
+end
+
+return datagrams
