@@ -133,9 +133,7 @@ static int64_t end_of(const tl_runtime *rt, int64_t budget_ns)
         budget_ns = rt->config.turn_budget_ns;
     if (budget_ns == 0)
         return 0;
-    tl_clock real;
-    tl_clock_init(&real);
-    return tl_deadline(tl_clock_read(&real, TL_MONOTONIC), budget_ns);
+    return tl_deadline(tl_clock_kernel_ns(TL_MONOTONIC), budget_ns);
 }
 
 int tl_step(tl_runtime *runtime, int64_t budget_ns)

@@ -18,19 +18,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "check.h"
+#include "base/clock.h"
+#include "base/id.h"
 
 /* Names of the poller's own descriptors: slot 0, which is no handle, and one
    of these instead of a generation. */
 enum { OWN_EVENT = TL_CLOCKS };
 
 enum { MARK_BYTES = 1 }; /* the kernel makes it a page */
-
-static const clockid_t kernel_clocks[TL_CLOCKS] = {
-    [TL_MONOTONIC] = CLOCK_MONOTONIC,
-    [TL_REALTIME] = CLOCK_REALTIME,
-    [TL_BOOTTIME] = CLOCK_BOOTTIME,
-};
 
 /* A page that the kernel clears in forked children, madvise(2): looking at it
    costs a load, where getpid(2) is a system call. */
@@ -45,15 +40,10 @@ static int mark_process(tl_poller *poller)
     return madvise(page, MARK_BYTES, MADV_WIPEONFORK) ? -errno : 0;
 }
 
-static uint64_t pack(tl_id id)
-{
-    return (uint64_t)id.generation << 32 | id.slot;
-}
-
 static int control(tl_poller *poller, int operation, int fd, uint32_t events,
                    tl_id id)
 {
-    struct epoll_event event = {.events = events, .data.u64 = pack(id)};
+    struct epoll_event event = {.events = events, .data.u64 = tl_id_pack(id)};
     if (tl_poller_forked(poller))
         return -ECHILD;
     poller->controls++;
@@ -75,7 +65,7 @@ static int add_own(tl_poller *poller, int fd, uint32_t name)
 
 static int open_timer(tl_poller *poller, int clock)
 {
-    int fd = timerfd_create(kernel_clocks[clock], TFD_CLOEXEC | TFD_NONBLOCK);
+    int fd = timerfd_create(tl_clock_id(clock), TFD_CLOEXEC | TFD_NONBLOCK);
     if (fd < 0)
         return -errno;
     int error = add_own(poller, fd, (uint32_t)clock);
@@ -242,8 +232,7 @@ int tl_poller_set_deadline(tl_poller *poller, int clock, int64_t deadline_ns)
     int error = reserve(poller, clock);
     if (error)
         return error;
-    struct itimerspec when = {
-        .it_value = {deadline_ns / 1000000000, deadline_ns % 1000000000}};
+    struct itimerspec when = {.it_value = tl_timespec(deadline_ns)};
     int flags = TFD_TIMER_ABSTIME;
     if (clock == TL_REALTIME)
         flags |= TFD_TIMER_CANCEL_ON_SET;
@@ -321,8 +310,7 @@ int tl_poller_wait(tl_poller *poller, bool block, tl_ready *ready)
         return errno == EINTR ? 0 : -errno;
     int found = 0;
     for (int i = 0; i < count; i++) {
-        tl_id id = {(uint32_t)events[i].data.u64,
-                    (uint32_t)(events[i].data.u64 >> 32)};
+        tl_id id = tl_id_unpack(events[i].data.u64);
         if (id.slot != 0)
             ready[found++] = (tl_ready){id, ready_bits(events[i].events)};
         else if (id.generation != OWN_EVENT)
