@@ -23,17 +23,12 @@ enum { TRIM_PAGES = 256 };
 
 /* --- life --------------------------------------------------------------- */
 
-tl_loop *tl_loop_open(void)
+tl_loop *tl_loop_open_on(const tl_poller *poller)
 {
     tl_loop *loop = calloc(1, sizeof *loop);
     if (loop == NULL)
         return NULL;
-    int error = tl_poller_open(&loop->poller);
-    if (error) {
-        free(loop);
-        errno = -error;
-        return NULL;
-    }
+    loop->poller = *poller;
     tl__signals_init(loop);
     tl_clock_init(&loop->clock);
     tl_handles_init(&loop->handles);
@@ -44,6 +39,19 @@ tl_loop *tl_loop_open(void)
     }
     loop->slack_ns = TL_DEFAULT_SLACK_NS;
     tl__reset_jumps(loop);
+    return loop;
+}
+
+tl_loop *tl_loop_open(void)
+{
+    tl_poller poller;
+    int error = tl_poller_open_epoll(&poller);
+    tl_loop *loop = error ? NULL : tl_loop_open_on(&poller);
+    if (loop == NULL) {
+        if (error == 0)
+            tl_poller_close(&poller);
+        errno = error ? -error : ENOMEM;
+    }
     return loop;
 }
 

@@ -12,6 +12,9 @@ enum { TL_COLLECTED = 0, TL_NOTHING_LEFT = 1 };
 
 /* NULL with errno set when memory or descriptors are lacking. */
 tl_loop *tl_loop_open(void);
+/* The same on another poller than epoll's, which is the loop's from now on; on
+   failure it is still the caller's. */
+tl_loop *tl_loop_open_on(const tl_poller *poller);
 void tl_loop_close(tl_loop *loop);
 
 /* Wait, if need be, and fill the batch, which must be used up. The batch may
