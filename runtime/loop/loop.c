@@ -267,7 +267,8 @@ static int collect_virtual(tl_loop *loop, bool woken)
 {
     if (loop->watches > 0 || woken) {
         int error = collect_ready(loop, false);
-        if (error || loop->batch_count > 0 || woken)
+        /* posted: a new poller has to be entered before time goes on */
+        if (error || loop->batch_count > 0 || loop->posted.count > 0 || woken)
             return error;
     }
     if (!jump(loop))
