@@ -36,6 +36,17 @@ local RUNS = {
   { "loop/loop_test", "reports descriptors beside due timers", "1 watch" },
   { "loop/loop_test", "starves no clock when another is always due", "1 fairness" },
   { "loop/loop_test", "tells a run of the ticks skipped while it waited", "1 busy" },
+  { "loop/loop_test", "is the same on a poller that asks the kernel nothing",
+    "10000 random scripted" },
+  { "loop/loop_test", "moves virtual time only, on that poller", "1 clocks scripted" },
+  { "loop/loop_test", "is woken without time going by, on that poller", "1 wake scripted" },
+  { "loop/loop_test", "reports descriptors beside due timers, on that poller",
+    "1 watch scripted" },
+  { "loop/loop_test", "starves no clock, on that poller", "1 fairness scripted" },
+  { "loop/loop_test", "tells a run of skipped ticks, on that poller", "1 busy scripted" },
+  { "loop/poller_test", "takes what a model says, whatever is closed or fails", "20000 real" },
+  { "loop/poller_test", "does so in virtual time", "20000 virtual" },
+  { "loop/poller_test", "refuses everything in a forked process", "1 forked" },
 }
 
 describe("the structure", function()
@@ -63,6 +74,7 @@ if not support.sanitized then
       { "store/handles_test", "5000 5000 random" }, { "store/timers_test", "2000 50" },
       { "base/buffer_test", "2000" }, { "net/stream_test", "1000" },
       { "loop/loop_test", "300 random" }, { "loop/loop_test", "1 watch" },
+      { "loop/poller_test", "5000 real" }, { "loop/poller_test", "5000 virtual" },
     }
     for _, run in ipairs(SHORT) do
       local seed = support.seeds(1)[1]
