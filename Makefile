@@ -129,7 +129,7 @@ lint: all format-check
 format format-check:
 	@$(call need,lint)
 	$(Q)clang-format $(if $(filter format,$@),-i,--dry-run --Werror) \
-	  runtime/*.h runtime/*/*.[ch] runtime/*/*/*.[ch] tests/c/*/*.c tests/embed/*.c \
+	  runtime/*.h runtime/*/*.[ch] runtime/*/*/*.[ch] tests/c/*/*.[ch] tests/embed/*.c \
 	  tests/faults/*.c tests/support/*.c bench/*.c scripts/embed/*.[ch]
 
 bench: all

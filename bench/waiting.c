@@ -1,4 +1,4 @@
-/* Ways to wait for an instant, the decision behind runtime/loop/poller.c:
+/* Ways to wait for an instant, the decision behind runtime/loop/poller_epoll.c:
      waiting timerfd|pwait2|pwait2-slack MICROSECONDS
    a timerfd in an epoll set; epoll_pwait2's own timeout; the same with the
    thread's timer slack at 1 ns. Prints how late the wake-ups were and the CPU

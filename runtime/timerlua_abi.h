@@ -5,11 +5,15 @@
    behind the opaque names are not. Fields Lua reads often are 32-bit or
    double, because LuaJIT boxes 64-bit ones.
 
-   Every function returns at once and never enters Lua. Those that return int
-   give 0 or a negative errno, -ESTALE when the handle has ended, unless they
-   say otherwise or their name is a question. Times whose name ends in _ns are
-   nanoseconds, in _s seconds. One loop belongs to one thread; only tl_loop_wake
-   is safe from any thread and from signal handlers. */
+   No function enters Lua. A function may wait only where a line of its contract
+   begins with the word Blocks, and as long as is said there. All others return
+   at once, but for two cases: another process takes what was ready in a
+   description that it shares (tl_standard_lend), and a socket with
+   TL_OPTION_LINGER is closed. Functions that return int give 0 or a negative
+   errno, -ESTALE when the handle has ended, unless they say otherwise or their
+   name is a question. Times whose name ends in _ns are nanoseconds, in _s
+   seconds. One loop belongs to one thread; only tl_loop_wake is safe from any
+   thread and from signal handlers. */
 
 typedef struct tl_loop tl_loop;
 
@@ -239,9 +243,10 @@ int tl_readiness_await(tl_loop *loop, uint32_t slot, uint32_t generation,
                        uint32_t waiter_generation);
 /* Before fd is closed; who waits is resumed (fine if it has ended). */
 void tl_readiness_close(tl_loop *loop, uint32_t slot, uint32_t generation);
-/* Blocks, at most *timeout_ns, from which the time it took is taken; negative:
-   for ever. 1 when fd is ready, 0 when the time is over, -EBADF, -EINTR after
-   a signal. A negative fd is never ready. */
+/* Wait for fd. 1 when it is ready, 0 when the time is over, -EBADF, -EINTR
+   after a signal. A negative fd is never ready.
+   Blocks: at most *timeout_ns, from which the time it took is taken; negative:
+   for ever; not for 0. */
 int tl_readiness_block(int fd, int interest, int64_t *timeout_ns);
 
 /* A duplicate of fd, close-on-exec; or a negative errno. */
@@ -326,8 +331,8 @@ int tl_timerfd_settime(int fd, int flags, int64_t initial_ns,
 int tl_timerfd_gettime(int fd, tl_timerfd_setting *setting);
 /* How often it has expired since it was last read or set, at least 1; or a
    negative errno: -EAGAIN, not yet; -ECANCELED, the clock was stepped; -EBADF;
-   -EINVAL, fd is something else. look: fd may be a blocking one, so ask first;
-   without it, a read of such a descriptor blocks. */
+   -EINVAL, fd is something else. look: fd may be a blocking one, so ask first.
+   Blocks: without look, until it expires, where fd is a blocking one. */
 double tl_timerfd_read(int fd, int look);
 /* Whether reads of fd do not block: 1, 0, -EBADF. */
 int tl_timerfd_nonblocking(int fd);
@@ -359,9 +364,10 @@ int tl_epoll_open(void);
 /* What epoll_ctl(2) does. */
 enum { TL_EPOLL_ADD = 1, TL_EPOLL_DEL = 2, TL_EPOLL_MOD = 3 };
 int tl_epoll_control(int set, int operation, int fd, uint32_t events);
-/* Blocks, at most *timeout_ns, of which then is put what is left; negative: for
-   ever; 0 does not block. How many of `ready` were filled, at most `most` (at
-   least 1); or a negative errno, -EINTR after a signal. */
+/* How many of `ready` were filled, at most `most` (at least 1); or a negative
+   errno, -EINTR after a signal.
+   Blocks: at most *timeout_ns, from which the time it took is taken; negative:
+   for ever; not for 0. */
 int tl_epoll_wait(int set, tl_ready_fd *ready, int most, int64_t *timeout_ns);
 
 /* poll(2)'s struct pollfd; a negative fd is passed over. */
@@ -371,7 +377,8 @@ typedef struct tl_poll_fd {
     int16_t revents;
 } tl_poll_fd;
 
-/* Blocks as tl_epoll_wait does. How many have revents; or a negative errno. */
+/* How many have revents; or a negative errno.
+   Blocks: as tl_epoll_wait does. */
 int tl_poll_wait(tl_poll_fd *fds, int count, int64_t *timeout_ns);
 /* Put them into an epoll set that reports when any has news, which need not be
    what it asked for: to wait there and then poll again. 1 when there is news
@@ -493,9 +500,9 @@ int tl_kqueue_take(tl_kqueue *queue, tl_kevent *events, int most);
    because its descriptor was closed or a change of it failed. Sets ident and
    filter. 0: no more. */
 int tl_kqueue_ended(tl_kqueue *queue, tl_kevent *event);
-/* Blocks until its descriptor is readable, at most *timeout_ns, negative for
-   ever; what is left of it is put there, 0 when it is over. 1: readable; 0; or
-   -EINTR. */
+/* Wait until its descriptor is readable. 1: it is; 0: the time is over; or
+   -EINTR.
+   Blocks: as tl_epoll_wait does. */
 int tl_kqueue_block(const tl_kqueue *queue, int64_t *timeout_ns);
 
 /* --- sockets as the kernel has them ------------------------------------- */
@@ -504,9 +511,9 @@ enum { TL_SOCKET_STREAM = 0, TL_SOCKET_DATAGRAM = 1 };
 enum { TL_SHUTDOWN_RECEIVE = 0, TL_SHUTDOWN_SEND = 1, TL_SHUTDOWN_BOTH = 2 };
 
 /* setsockopt(2), tcp(7), ip(7), ipv6(7). Values are 0 or 1, but for KEEPALIVE
-   (seconds of silence before the first probe, 0 for none), LINGER (seconds, or
-   TL_LINGER_OFF), DEFER_ACCEPT (seconds), SNDBUF and RCVBUF (bytes), TTL and
-   MULTICAST_TTL (hops). */
+   (seconds of silence before the first probe, 0 for none), LINGER (seconds that
+   close(2) may take, socket(7), or TL_LINGER_OFF), DEFER_ACCEPT (seconds),
+   SNDBUF and RCVBUF (bytes), TTL and MULTICAST_TTL (hops). */
 enum {
     TL_OPTION_NODELAY = 0,
     TL_OPTION_CORK = 1,
@@ -609,9 +616,9 @@ int tl_standard_open(tl_loop *loop, tl_id *id, int number, int options);
    again, where it was set, for good. From then on these are asked first whether
    they are ready, and written to by a page at most. */
 void tl_standard_lend(tl_loop *loop);
-/* At the end: send what is queued for 1 and 2, which blocks until there is
-   room or nobody who reads, and in a host does not block; and restore. 0, or
-   why output was lost. */
+/* At the end: send what is queued for 1 and 2, and restore. 0, or why output
+   was lost.
+   Blocks: until there is room or nobody who reads; never in a host. */
 int tl_standard_end(tl_loop *loop);
 /* Have the descriptions and the terminal as they were before.
    Async-signal-safe. */
@@ -724,8 +731,8 @@ int tl_stream_send(tl_loop *loop, uint32_t slot, uint32_t generation,
                    const char *bytes, size_t count);
 /* Give the kernel what it takes now: 0, or -EAGAIN when some is left. */
 int tl_stream_flush(tl_loop *loop, uint32_t slot, uint32_t generation);
-/* Blocks until at most `most` bytes are queued: 0, or why that will never
-   be. */
+/* Send until at most `most` bytes are queued: 0, or why that will never be.
+   Blocks: until then. */
 int tl_stream_drain(tl_loop *loop, uint32_t slot, uint32_t generation,
                     double most);
 /* Whether what a writer waits for, TL_AWAIT_..., is so: 0, -EAGAIN or why it
@@ -976,10 +983,11 @@ typedef struct tl_process_exit {
     int32_t core;   /* it left a core file */
 } tl_process_exit;
 
-/* Start a program. Waits until it is running or has failed to, which no script
-   is needed for, so it does not block for long. Signals that are caught here,
-   and SIGPIPE in any case, have their default action there, and none is
-   blocked. Only the three standard descriptors stay open. */
+/* Start a program. Signals that are caught here, and SIGPIPE in any case, have
+   their default action there, and none is blocked. Only the three standard
+   descriptors stay open.
+   Blocks: until the program runs or has failed to, which takes no longer than
+   the kernel needs to load it. */
 int tl_process_spawn(const tl_spawn *spawn, tl_spawned *spawned);
 /* How a child has ended; it is forgotten by this. -EAGAIN: it has not ended.
    -ECHILD: somebody else has asked before. */
@@ -993,9 +1001,9 @@ int tl_group_lives(int group);
 /* Send a signal to a child that was not reaped; group: to its process group.
    -ESRCH: it has ended. */
 int tl_process_kill(int pid, int pidfd, int number, int group);
-/* Wait at most so many seconds until all have ended, whatever the clock of the
-   loop; pidfds of those that have become -1. Without memory in the kernel it
-   does not wait. The only function here that waits. */
+/* Wait until all have ended, whatever the clock of the loop; pidfds of those
+   that have become -1. Without memory in the kernel it does not wait.
+   Blocks: at most so many seconds. */
 void tl_process_await(int32_t *pidfds, uint32_t count, double seconds);
 /* A child has the descriptor of a connection now: close it here, and do nothing
    that the other side could notice. */
@@ -1065,7 +1073,7 @@ int tl_resolver_next(tl_resolver *resolver, tl_lookup_result *result);
 /* Whether a cancelled lookup still occupies it; it is over when a descriptor
    is ready. */
 int tl_resolver_is_stuck(tl_resolver *resolver);
-/* End all its lookups without a result; never waits for one. */
+/* End all its lookups without a result; it waits for none of them. */
 void tl_resolver_close(tl_resolver *resolver);
 /* "ENOTFOUND" and "host not found" for a TL_LOOKUP_. */
 const char *tl_lookup_error_name(int status);

@@ -95,7 +95,7 @@ describe("the folders of runtime/", function()
 
   -- The poller, and what hands the kernel's own descriptors to scripts.
   local DESCRIPTORS = {
-    ["loop/poller.c"] = "epoll timerfd eventfd signalfd",
+    ["loop/poller_epoll.c"] = "epoll timerfd eventfd signalfd",
     ["sys/timerfd.c"] = "timerfd",
     ["sys/epoll.c"] = "epoll",
     ["sys/pollset.c"] = "epoll",
@@ -117,6 +117,25 @@ describe("the folders of runtime/", function()
       end
       assert.equal(DESCRIPTORS[below_runtime(path)] or "", table.concat(used, " "), path)
     end
+  end)
+end)
+
+describe("the poller", function()
+  local OWN = { ["loop/poller.h"] = true, ["loop/poller.c"] = true,
+    ["loop/poller_epoll.c"] = true }
+
+  it("is reached by its verbs, never into", function()
+    local inside = 0
+    for _, path in ipairs(c_files()) do
+      local code = without_comments(path):gsub("#include[^\n]*", "")
+      local reaches = code:match("poller%.[%a_][%w_]*") or code:match("poller%->[%a_][%w_]*")
+      if OWN[below_runtime(path)] then
+        inside = inside + (reaches and 1 or 0)
+      else
+        assert.is_nil(reaches, path)
+      end
+    end
+    assert.equal(3, inside) -- so the pattern finds what it is to find
   end)
 end)
 

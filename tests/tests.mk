@@ -6,7 +6,7 @@ FUZZERS := $(patsubst tests/c/fuzz/%.c,$(BUILD)/%,$(wildcard tests/c/fuzz/*_fuzz
 
 # Test programs reach into the core, so they link its objects; without link-time
 # optimization, which would take most of a build.
-$(BUILD)/tests/%: tests/c/%.c $(CORE_OBJECTS)
+$(BUILD)/tests/%: tests/c/%.c $(CORE_OBJECTS) $(wildcard tests/c/*/*.h)
 	@mkdir -p $(@D)
 	$(call say,cc $<)
 	$(Q)$(CC) $(filter-out -fPIC -fvisibility=hidden $(LTO),$(ALL_CFLAGS)) \

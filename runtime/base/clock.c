@@ -1,8 +1,6 @@
 /* Clocks: see clock.h. */
 #include "base/clock.h"
 
-#include <time.h>
-
 #include "base/deadline.h"
 
 static const clockid_t kernel_clocks[TL_CLOCKS] = {
@@ -11,6 +9,19 @@ static const clockid_t kernel_clocks[TL_CLOCKS] = {
     [TL_BOOTTIME] = CLOCK_BOOTTIME,
 };
 
+clockid_t tl_clock_id(int which)
+{
+    return kernel_clocks[which];
+}
+
+int64_t tl_clock_kernel_ns(int which)
+{
+    struct timespec now;
+    /* cannot fail: the clocks exist since Linux 2.6.39 */
+    (void)clock_gettime(kernel_clocks[which], &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 void tl_clock_init(tl_clock *clock)
 {
     *clock = (tl_clock){0};
@@ -18,12 +29,7 @@ void tl_clock_init(tl_clock *clock)
 
 int64_t tl_clock_read(const tl_clock *clock, int which)
 {
-    if (clock->is_virtual)
-        return clock->now_ns[which];
-    struct timespec now;
-    /* cannot fail: the clocks exist since Linux 2.6.39 */
-    (void)clock_gettime(kernel_clocks[which], &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    return clock->is_virtual ? clock->now_ns[which] : tl_clock_kernel_ns(which);
 }
 
 void tl_clock_make_virtual(tl_clock *clock, int64_t wall_ns)

@@ -4,6 +4,7 @@
 #define TL_CLOCK_H
 
 #include <stdbool.h>
+#include <time.h>
 
 #include "abi.h"
 
@@ -12,9 +13,15 @@ typedef struct tl_clock {
     int64_t now_ns[TL_CLOCKS]; /* virtual time */
 } tl_clock;
 
+/* The kernel's name of a clock, for clock_gettime(2) and its kind. */
+clockid_t tl_clock_id(int which);
+/* What the kernel's clock reads, also while time is virtual: the only door to
+   it. clock_gettime(2), about 20 ns. */
+int64_t tl_clock_kernel_ns(int which);
+
 void tl_clock_init(tl_clock *clock);
 /* Nanoseconds on one of the clocks: since 1970 for TL_REALTIME, else since
-   boot. clock_gettime(2), about 20 ns. */
+   boot. */
 int64_t tl_clock_read(const tl_clock *clock, int which);
 /* Stop time at the present readings; wall_ns >= 0 replaces the wall's. */
 void tl_clock_make_virtual(tl_clock *clock, int64_t wall_ns);
@@ -24,5 +31,11 @@ void tl_clock_make_real(tl_clock *clock);
 void tl_clock_go(tl_clock *clock, int64_t by_ns);
 void tl_clock_sleep(tl_clock *clock, int64_t by_ns);
 void tl_clock_step(tl_clock *clock, int64_t by_ns);
+
+/* For the kernel; 0 <= ns. */
+static inline struct timespec tl_timespec(int64_t ns)
+{
+    return (struct timespec){ns / 1000000000, ns % 1000000000};
+}
 
 #endif

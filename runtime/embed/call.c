@@ -298,7 +298,7 @@ int tl_call(tl_runtime *runtime, const char *function, const char *signature,
         return error;
     va_list values;
     int64_t warn_ns = runtime->d->warn_ns;
-    int64_t began_ns = warn_ns > 0 ? tl__hosted_begin() : 0;
+    int64_t began_ns = warn_ns > 0 ? tl_clock_kernel_ns(TL_MONOTONIC) : 0;
     va_start(values, signature);
     error = call(runtime, function, signature, &values);
     va_end(values);

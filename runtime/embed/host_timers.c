@@ -1,4 +1,5 @@
 /* A runtime's timers and watches for C: see timerlua.h. */
+#include "base/id.h"
 #include "embed/runtime.h"
 
 _Static_assert((int)TL_WATCH_READ == TL_READ &&
@@ -7,11 +8,6 @@ _Static_assert((int)TL_WATCH_READ == TL_READ &&
                    (int)TL_WATCH_HANGUP == TL_HANGUP &&
                    (int)TL_ELIMIT == TL_LIMIT,
                "timerlua.h and timerlua_abi.h say the same");
-
-static uint64_t name_of(tl_id id)
-{
-    return (uint64_t)id.generation << 32 | id.slot;
-}
 
 /* The function of a handle that was started, or the handle's end. */
 static tl_native *keep(tl_runtime *rt, tl_id id, void *argument, uint64_t *name)
@@ -23,7 +19,7 @@ static tl_native *keep(tl_runtime *rt, tl_id id, void *argument, uint64_t *name)
     }
     native->argument = argument;
     if (name != NULL)
-        *name = name_of(id);
+        *name = tl_id_pack(id);
     return native;
 }
 
@@ -102,7 +98,7 @@ int tl_cancel(tl_runtime *runtime, uint64_t name)
     int error = tl__runtime_check(runtime);
     if (error)
         return error;
-    tl_id id = {(uint32_t)name, (uint32_t)(name >> 32)};
+    tl_id id = tl_id_unpack(name);
     if (tl_natives_find(&runtime->d->natives, id) == NULL)
         return 0;
     int result = tl_timer_cancel(runtime->loop, id.slot, id.generation);

@@ -90,7 +90,7 @@ int tl_load_string(tl_runtime *runtime, const char *code, size_t length,
     frame f = {code != NULL ? code : "", length,
                chunkname != NULL ? chunkname : "=(tl_load_string)", 0};
     error = tl__runtime_modules(rt);
-    int64_t began_ns = tl__hosted_begin();
+    int64_t began_ns = tl_clock_kernel_ns(TL_MONOTONIC);
     if (error == 0)
         error = tl__runtime_protected(rt, TL_BODY_LOAD, &f, NULL);
     rt->memory.loading = false;

@@ -1,6 +1,5 @@
 /* A runtime at work: runs, steps, stops, posts. See timerlua.h. */
 #include <lauxlib.h>
-#include <poll.h>
 #include <string.h>
 
 #include "lua/dispatch.h"
@@ -134,9 +133,7 @@ static int64_t end_of(const tl_runtime *rt, int64_t budget_ns)
         budget_ns = rt->config.turn_budget_ns;
     if (budget_ns == 0)
         return 0;
-    tl_clock real;
-    tl_clock_init(&real);
-    return tl_deadline(tl_clock_read(&real, TL_MONOTONIC), budget_ns);
+    return tl_deadline(tl_clock_kernel_ns(TL_MONOTONIC), budget_ns);
 }
 
 int tl_step(tl_runtime *runtime, int64_t budget_ns)
@@ -180,7 +177,7 @@ int tl_stop(tl_runtime *runtime, int status)
 int tl_fd(tl_runtime *runtime)
 {
     int error = tl__runtime_check(runtime);
-    return error ? error : runtime->loop->poller.epoll_fd;
+    return error ? error : tl_poller_fd(&runtime->loop->poller);
 }
 
 int64_t tl_next(tl_runtime *runtime)
@@ -188,10 +185,10 @@ int64_t tl_next(tl_runtime *runtime)
     int error = tl__runtime_check(runtime);
     if (error)
         return error;
-    struct pollfd fd = {.fd = runtime->loop->poller.epoll_fd, .events = POLLIN};
     if (tl__posts_has(&runtime->posts))
         return 0;
-    if (!tl__runtime_busy(runtime) && poll(&fd, 1, 0) > 0)
+    if (!tl__runtime_busy(runtime) &&
+        tl_poller_has_news(&runtime->loop->poller))
         return 0;
     return tl__wakeup_next(runtime->loop);
 }

@@ -29,18 +29,13 @@ static void init_handles(tl_loop *loop)
     tl_handles_init(&loop->handles, groups);
 }
 
-tl_loop *tl_loop_open(const tl_kind *const *kinds)
+tl_loop *tl_loop_open_on(const tl_kind *const *kinds, const tl_poller *poller)
 {
     tl_loop *loop = calloc(1, sizeof *loop);
     if (loop == NULL)
         return NULL;
-    int error = tl_poller_open(&loop->poller);
-    if (error) {
-        free(loop);
-        errno = -error;
-        return NULL;
-    }
     loop->kinds = kinds;
+    loop->poller = *poller;
     tl__signals_init(loop);
     tl_clock_init(&loop->clock);
     init_handles(loop);
@@ -51,6 +46,19 @@ tl_loop *tl_loop_open(const tl_kind *const *kinds)
     }
     loop->slack_ns = TL_DEFAULT_SLACK_NS;
     tl__reset_jumps(loop);
+    return loop;
+}
+
+tl_loop *tl_loop_open(const tl_kind *const *kinds)
+{
+    tl_poller poller;
+    int error = tl_poller_open_epoll(&poller);
+    tl_loop *loop = error ? NULL : tl_loop_open_on(kinds, &poller);
+    if (loop == NULL) {
+        if (error == 0)
+            tl_poller_close(&poller);
+        errno = error ? -error : ENOMEM;
+    }
     return loop;
 }
 
@@ -226,7 +234,8 @@ static int collect_virtual(tl_loop *loop, bool woken)
 {
     if (loop->watches > 0 || woken) {
         int error = collect_ready(loop, false);
-        if (error || loop->batch_count > 0 || woken)
+        /* posted: a new poller has to be entered before time goes on */
+        if (error || loop->batch_count > 0 || loop->posted.count > 0 || woken)
             return error;
     }
     if (!jump(loop))

@@ -14,6 +14,10 @@ enum { TL_COLLECTED = 0, TL_NOTHING_LEFT = 1 };
    there is no such kind, which live as long as the loop. NULL with errno set
    when memory or descriptors are lacking. */
 tl_loop *tl_loop_open(const struct tl_kind *const *kinds);
+/* The same on another poller than epoll's, which is the loop's from now on; on
+   failure it is still the caller's. */
+tl_loop *tl_loop_open_on(const struct tl_kind *const *kinds,
+                         const tl_poller *poller);
 void tl_loop_close(tl_loop *loop);
 
 /* Wait, if need be, and fill the batch, which must be used up. The batch may

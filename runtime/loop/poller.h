@@ -1,12 +1,15 @@
-/* The poller: every epoll, timerfd, eventfd and signalfd call is here. It
-   reports what is ready and when a clock reached a deadline; it runs nothing.
+/* The poller: reports which descriptors are ready and when a clock reached a
+   deadline; it runs nothing. A loop waits here and nowhere else.
 
-   It belongs to the process that opened it. After a fork(2) the child shares
-   its descriptors, so there every function answers -ECHILD and leaves them
-   alone; only tl_poller_close does its work.
+   How that is asked of the kernel stands behind a table of verbs. The verbs on
+   epoll(7) are built in (poller_epoll.c); others may stand there, as those of
+   a simulation do, for nothing above knows what a descriptor's number means.
+   What all of them need is here: whose each descriptor is, what each clock is
+   set to, what was counted.
 
-   Its own descriptors are edge-triggered, so an expired timerfd or a written
-   eventfd needs no read to become quiet. */
+   A poller belongs to the process that opened it. After a fork(2) the child
+   shares its descriptors, so there every function answers -ECHILD and leaves
+   them alone; only tl_poller_close and tl_poller_end_signals do their work. */
 #ifndef TL_POLLER_H
 #define TL_POLLER_H
 
@@ -22,26 +25,63 @@ typedef struct tl_ready {
     int ready; /* TL_READ ... */
 } tl_ready;
 
-typedef struct tl_poller {
-    int epoll_fd;
-    int event_fd;
+typedef struct tl_poller tl_poller;
+
+/* What stands behind a poller. A verb does what the function of its name below
+   promises, and is spared what the poller knows by itself: no verb but close
+   and end_signals is called in a forked process, change and remove only for a
+   descriptor that is there under this id, set_deadline only for a new one. */
+typedef struct tl_poller_verbs {
+    void (*close)(tl_poller *poller);
+    int (*fd)(const tl_poller *poller);
+    bool (*has_news)(const tl_poller *poller);
+    int (*add)(tl_poller *poller, int fd, int interest, tl_id id);
+    int (*change)(tl_poller *poller, int fd, int interest, tl_id id);
+    void (*remove)(tl_poller *poller, int fd);
+    int (*renew)(tl_poller *poller);
+    int (*set_deadline)(tl_poller *poller, int clock, int64_t deadline_ns);
+    int (*signals)(tl_poller *poller, int fd, const sigset_t *set);
+    int (*next_signal)(tl_poller *poller, int fd, tl_signal *signal);
+    void (*end_signals)(tl_poller *poller, int fd);
+    int (*wait)(tl_poller *poller, bool block, tl_ready *ready);
+    void (*wake)(tl_poller *poller);
+} tl_poller_verbs;
+
+/* The poller counts the first two, its verbs the others. */
+typedef struct tl_poller_counts {
+    uint64_t waits, wakeups;
+    uint64_t controls, timerfd_sets, reads;
+} tl_poller_counts;
+
+struct tl_poller {
+    const tl_poller_verbs *verbs;
+    void *behind;     /* the verbs' own */
     const char *here; /* reads 1, but 0 in a process forked from this one */
-    int timer_fds[TL_CLOCKS];       /* -1 until a clock is first used */
     int64_t deadline_ns[TL_CLOCKS]; /* what each is set to, 0 for nothing */
     bool clock_stepped;             /* seen since it was last taken */
     uint32_t *owners; /* by descriptor: the slot it was added for, or 0 */
     size_t owner_count;
-    uint64_t waits, timerfd_sets, reads, controls, wakeups;
-} tl_poller;
+    tl_poller_counts counts;
+};
 
-/* -EMFILE, -ENFILE, -ENOMEM; nothing is left open then. */
-int tl_poller_open(tl_poller *poller);
+/* A poller on these verbs. It may be moved until it is used by a loop. */
+void tl_poller_init(tl_poller *poller, const tl_poller_verbs *verbs,
+                    void *behind, const char *here);
+/* One on epoll(7), timerfd_create(2), eventfd(2) and signalfd(2). -EMFILE,
+   -ENFILE, -ENOMEM; nothing is left open then. */
+int tl_poller_open_epoll(tl_poller *poller);
 /* Whether this is a process forked from the one that opened it. */
 static inline bool tl_poller_forked(const tl_poller *poller)
 {
     return *poller->here == 0;
 }
 void tl_poller_close(tl_poller *poller);
+
+/* The descriptor that a host may wait on instead: readable while there is news
+   that no wait has taken. */
+int tl_poller_fd(const tl_poller *poller);
+/* Whether it is readable. */
+bool tl_poller_has_news(const tl_poller *poller);
 
 /* The slot that fd was added for last, and not removed; 0 for none. */
 uint32_t tl_poller_owner(const tl_poller *poller, int fd);
@@ -56,22 +96,29 @@ void tl_poller_remove(tl_poller *poller, int fd, tl_id id);
 /* The same for one that is closed right after: no system call. */
 void tl_poller_forget(tl_poller *poller, int fd, tl_id id);
 
-/* Begin anew with an empty set of descriptors behind the same epoll
-   descriptor: the only way to be rid of one that was closed while a duplicate
-   of it lives on, epoll(7). -EMFILE, -ENFILE, -ENOMEM leave all as it was. */
+/* Begin anew with an empty set of descriptors behind the same descriptor of
+   its own: the only way to be rid of one that was closed while a duplicate of
+   it lives on, epoll(7). -EMFILE, -ENFILE, -ENOMEM leave all as it was. */
 int tl_poller_renew(tl_poller *poller);
 
 /* Have a wait end at deadline_ns of a clock; 0 for none. For TL_REALTIME also
    when the clock is stepped. No system call when it is set so already. */
 int tl_poller_set_deadline(tl_poller *poller, int clock, int64_t deadline_ns);
+/* What a clock is set to; 0 for nothing, as after the deadline was reached. */
+static inline int64_t tl_poller_deadline(const tl_poller *poller, int clock)
+{
+    return poller->deadline_ns[clock];
+}
 /* Whether the wall clock was stepped since the last call. */
 bool tl_poller_take_step(tl_poller *poller);
 
 /* A descriptor that takes the signals of a set, or, unless fd is -1, have that
    one take these from now on. -EMFILE, -ENFILE, -ENOMEM. */
-int tl_poller_signals(int fd, const sigset_t *set);
+int tl_poller_signals(tl_poller *poller, int fd, const sigset_t *set);
 /* The next signal it has: 1, 0 when there is none. */
-int tl_poller_next_signal(int fd, tl_signal *signal);
+int tl_poller_next_signal(tl_poller *poller, int fd, tl_signal *signal);
+/* Close it, which a forked process does for itself only. */
+void tl_poller_end_signals(tl_poller *poller, int fd);
 
 /* Wait until something is ready, a deadline is reached or the poller is
    woken; without block only look. Returns the number of ready descriptors,
@@ -79,5 +126,20 @@ int tl_poller_next_signal(int fd, tl_signal *signal);
 int tl_poller_wait(tl_poller *poller, bool block, tl_ready *ready);
 /* End the present or the next wait. Async-signal-safe, any thread. */
 void tl_poller_wake(tl_poller *poller);
+
+tl_poller_counts tl_poller_counted(const tl_poller *poller);
+
+/* --- for the verbs ------------------------------------------------------ */
+
+/* A clock has reached its deadline and is set to nothing now. */
+static inline void tl_poller_note_fired(tl_poller *poller, int clock)
+{
+    poller->deadline_ns[clock] = 0;
+}
+/* The wall clock was stepped. */
+static inline void tl_poller_note_step(tl_poller *poller)
+{
+    poller->clock_stepped = true;
+}
 
 #endif

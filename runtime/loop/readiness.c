@@ -4,12 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <time.h>
 
 #include "loop/descriptor.h"
 #include "loop/handle_ops.h"
 #include "loop/kinds.h"
-#include "base/remaining.h"
 #include "loop/waiter.h"
 
 static tl_handle *find(const tl_loop *loop, tl_id id)
@@ -105,16 +103,9 @@ int tl_descriptor_duplicate(int fd)
 
 int tl_readiness_block(int fd, int interest, int64_t *timeout_ns)
 {
-    struct pollfd one = {.fd = fd,
-                         .events =
-                             (short)((interest & TL_READ ? POLLIN : 0) |
-                                     (interest & TL_WRITE ? POLLOUT : 0))};
-    struct timespec timeout = {*timeout_ns / 1000000000,
-                               *timeout_ns % 1000000000};
-    int64_t start_ns = *timeout_ns > 0 ? tl__monotonic_ns() : 0;
-    int ready = ppoll(&one, 1, *timeout_ns < 0 ? NULL : &timeout, NULL);
-    int result = ready < 0 ? -errno : ready;
-    if (*timeout_ns > 0)
-        tl__take_elapsed(timeout_ns, start_ns);
+    int events =
+        (interest & TL_READ ? POLLIN : 0) | (interest & TL_WRITE ? POLLOUT : 0);
+    tl_poll_fd one = {.fd = fd, .events = (int16_t)events};
+    int result = tl_poll_wait(&one, 1, timeout_ns);
     return one.revents & POLLNVAL ? -EBADF : result;
 }

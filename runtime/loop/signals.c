@@ -66,11 +66,12 @@ static void unblock(int number)
 }
 
 /* The signal is blocked by now: have the descriptor take it, too. */
-static int take(tl_signals *signals, int number, bool was_blocked)
+static int take(tl_loop *loop, int number, bool was_blocked)
 {
+    tl_signals *signals = &loop->signals;
     sigset_t wanted = signals->taken;
     (void)sigaddset(&wanted, number);
-    int fd = tl_poller_signals(signals->fd, &wanted);
+    int fd = tl_poller_signals(&loop->poller, signals->fd, &wanted);
     if (fd < 0)
         return fd;
     signals->fd = fd;
@@ -96,7 +97,7 @@ int tl_signals_listen(tl_loop *loop, int number)
     if (error)
         return -error;
     bool was_blocked = sigismember(&before, number) == 1;
-    int result = take(signals, number, was_blocked);
+    int result = take(loop, number, was_blocked);
     if (result < 0 && !was_blocked)
         unblock(number);
     return result;
@@ -104,9 +105,7 @@ int tl_signals_listen(tl_loop *loop, int number)
 
 int tl_signals_next(tl_loop *loop, tl_signal *signal)
 {
-    if (tl_poller_forked(&loop->poller))
-        return -ECHILD;
-    return tl_poller_next_signal(loop->signals.fd, signal);
+    return tl_poller_next_signal(&loop->poller, loop->signals.fd, signal);
 }
 
 /* --- lending ------------------------------------------------------------ */
@@ -227,10 +226,10 @@ static void take_no_more(tl_loop *loop, int number)
     tl_signals *signals = &loop->signals;
     (void)sigdelset(&signals->taken, number);
     if (is_empty(&signals->taken)) {
-        (void)close(signals->fd);
+        tl_poller_end_signals(&loop->poller, signals->fd);
         signals->fd = -1;
-    } else if (!tl_poller_forked(&loop->poller)) {
-        (void)tl_poller_signals(signals->fd, &signals->taken);
+    } else { /* -ECHILD: the parent's descriptor stays as it is */
+        (void)tl_poller_signals(&loop->poller, signals->fd, &signals->taken);
     }
 }
 

@@ -7,16 +7,17 @@ void tl_loop_stats_get(tl_loop *loop, tl_loop_stats *stats)
         sizeof *loop + tl_handles_bytes(&loop->handles) + loop->socket_bytes;
     for (int c = 0; c < TL_CLOCKS; c++)
         bytes += tl_timers_bytes(&loop->timers[c]);
+    tl_poller_counts counts = tl_poller_counted(&loop->poller);
     *stats = (tl_loop_stats){
         .armed = (double)loop->armed,
         .fired = (double)loop->fired,
         .cancelled = (double)loop->cancelled,
         .turns = (double)loop->turns,
-        .wakeups = (double)loop->poller.wakeups,
-        .waits = (double)loop->poller.waits,
-        .timerfd_sets = (double)loop->poller.timerfd_sets,
-        .reads = (double)loop->poller.reads,
-        .controls = (double)loop->poller.controls,
+        .wakeups = (double)counts.wakeups,
+        .waits = (double)counts.waits,
+        .timerfd_sets = (double)counts.timerfd_sets,
+        .reads = (double)counts.reads,
+        .controls = (double)counts.controls,
         .accepts = (double)loop->traffic.accepts,
         .receives = (double)loop->traffic.receives,
         .sends = (double)loop->traffic.sends,

@@ -18,7 +18,7 @@ void tl__wakeup_deadline(tl_loop *loop, int clock, int64_t deadline_ns)
         return;
     }
     /* What is set may be later than the next deadline by the slack. */
-    int64_t set_ns = loop->poller.deadline_ns[clock];
+    int64_t set_ns = tl_poller_deadline(&loop->poller, clock);
     if (set_ns != 0 && deadline_ns >= set_ns - loop->slack_ns)
         return;
     /* no timerfd for this clock to be had: the next step tells why */

@@ -56,7 +56,7 @@ static void time_event(tl_dispatcher *d, lua_State *L, const tl_event *event,
 {
     char name[128];
     tl__hosted_name(d, L, event, kind, name, sizeof name);
-    int64_t began_ns = tl__hosted_begin();
+    int64_t began_ns = tl_clock_kernel_ns(TL_MONOTONIC);
     run_event(d, L, event, kind);
     tl__hosted_over(d, began_ns, name);
 }
@@ -214,7 +214,8 @@ int tl_dispatch_step(lua_State *L)
     while (found && run_batch(d, L) && go_between(d, L)) {
         check_outcome(L, tl_loop_look(d->loop));
         found = d->loop->batch_count > 0 || tl__posts_has(d->posts);
-        if (!run_batch(d, L) || tl__hosted_begin() >= d->step_ends_ns)
+        if (!run_batch(d, L) ||
+            tl_clock_kernel_ns(TL_MONOTONIC) >= d->step_ends_ns)
             break;
     }
     tl__streams_flush(d->loop);

@@ -4,25 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/id.h"
 #include "check.h"
 #include "loop/kinds.h"
 #include "loop/posts.h"
 #include "lua/anchors.h"
 #include "lua/hooks.h"
 #include "lua/protected.h"
-
-/* Real time, also while the loop's is virtual. */
-int64_t tl__hosted_begin(void)
-{
-    tl_clock real;
-    tl_clock_init(&real);
-    return tl_clock_read(&real, TL_MONOTONIC);
-}
-
-static uint64_t name_of(tl_id id)
-{
-    return (uint64_t)id.generation << 32 | id.slot;
-}
 
 bool tl__hosted_event(tl_dispatcher *d, const tl_event *event, int kind)
 {
@@ -32,12 +20,12 @@ bool tl__hosted_event(tl_dispatcher *d, const tl_event *event, int kind)
         return false;
     tl_native native = *found; /* it may be cancelled, and its page go */
     if (kind == TL_WATCH) {
-        native.function.watch(d->runtime, name_of(id), native.fd, event->ready,
-                              native.argument);
+        native.function.watch(d->runtime, tl_id_pack(id), native.fd,
+                              event->ready, native.argument);
         return true;
     }
     TL_CHECK(kind == TL_TIMER, "a C function of neither a timer nor a watch");
-    native.function.timer(d->runtime, name_of(id), native.argument);
+    native.function.timer(d->runtime, tl_id_pack(id), native.argument);
     if (tl_handle_done(d->loop, id.slot, id.generation) != 0)
         tl_natives_remove(&d->natives, id);
     return true;
@@ -72,7 +60,8 @@ void tl__hosted_posts(tl_dispatcher *d, lua_State *L)
     const tl_shared *shared = &d->loop->shared;
     while (!shared->interrupt && !shared->stopped &&
            tl_ring_next(&d->posts->ring, mark, &record)) {
-        int64_t began_ns = d->warn_ns > 0 ? tl__hosted_begin() : 0;
+        int64_t began_ns =
+            d->warn_ns > 0 ? tl_clock_kernel_ns(TL_MONOTONIC) : 0;
         d->posts->handled++;
         run_post(d, L, &record);
         if (d->warn_ns > 0)
@@ -122,7 +111,7 @@ void tl__hosted_name(tl_dispatcher *d, lua_State *L, const tl_event *event,
 
 void tl__hosted_over(tl_dispatcher *d, int64_t began_ns, const char *what)
 {
-    int64_t took_ns = tl__hosted_begin() - began_ns;
+    int64_t took_ns = tl_clock_kernel_ns(TL_MONOTONIC) - began_ns;
     if (took_ns <= d->warn_ns)
         return;
     d->slow++;

@@ -10,13 +10,14 @@
 bool tl__hosted_event(tl_dispatcher *d, const tl_event *event, int kind);
 /* Run what was posted until now. */
 void tl__hosted_posts(tl_dispatcher *d, lua_State *L);
-/* An event begins and is over: tell the host when that took long. */
-int64_t tl__hosted_begin(void);
+/* An event is over that began at an instant of tl_clock_kernel_ns: tell the
+   host when that took long. */
 void tl__hosted_over(tl_dispatcher *d, int64_t began_ns, const char *what);
 /* Whether the time of the step is over. */
 static inline bool tl__hosted_late(const tl_dispatcher *d)
 {
-    return d->step_ends_ns != 0 && tl__hosted_begin() >= d->step_ends_ns;
+    return d->step_ends_ns != 0 &&
+           tl_clock_kernel_ns(TL_MONOTONIC) >= d->step_ends_ns;
 }
 /* The text of what an event runs, into text; before it runs. */
 void tl__hosted_name(tl_dispatcher *d, lua_State *L, const tl_event *event,

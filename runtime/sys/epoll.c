@@ -37,8 +37,7 @@ static int wait_ms(int set, struct epoll_event *events, int most,
 static int wait_ns(int set, struct epoll_event *events, int most,
                    int64_t timeout_ns)
 {
-    struct timespec timeout = {timeout_ns / 1000000000,
-                               timeout_ns % 1000000000};
+    struct timespec timeout = tl_timespec(timeout_ns);
     int count = epoll_pwait2(set, events, most, &timeout, NULL);
     if (count < 0 && (errno == ENOSYS || errno == EPERM))
         count = wait_ms(set, events, most, timeout_ns);
@@ -59,7 +58,7 @@ static void convert(tl_ready_fd *ready, int count)
 int tl_epoll_wait(int set, tl_ready_fd *ready, int most, int64_t *timeout_ns)
 {
     struct epoll_event *events = (void *)ready;
-    int64_t start_ns = *timeout_ns > 0 ? tl__monotonic_ns() : 0;
+    int64_t start_ns = *timeout_ns > 0 ? tl_clock_kernel_ns(TL_MONOTONIC) : 0;
     int count = *timeout_ns > 0
                     ? wait_ns(set, events, most, *timeout_ns)
                     : epoll_wait(set, events, most, *timeout_ns < 0 ? -1 : 0);

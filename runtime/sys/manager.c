@@ -5,12 +5,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "abi.h"
+#include "base/clock.h"
 
-enum { US_PER_SECOND = 1000000, NS_PER_US = 1000 };
+enum { NS_PER_US = 1000 };
 
 /* The length of the address, or -EAFNOSUPPORT, -ENAMETOOLONG. */
 static int to_address(const char *name, struct sockaddr_un *address)
@@ -49,8 +48,5 @@ int tl_manager_tell(const char *name, const char *text, uint32_t length)
 
 double tl_manager_clock(void)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    int64_t us = (int64_t)now.tv_sec * US_PER_SECOND + now.tv_nsec / NS_PER_US;
-    return (double)us;
+    return (double)(tl_clock_kernel_ns(TL_MONOTONIC) / NS_PER_US);
 }

@@ -1,4 +1,5 @@
-/* poll(2) for scripts: timerlua.select. Where a task is to wait, the same
+/* poll(2) within a time, for all that wait for descriptors without the loop,
+   and for scripts: timerlua.select. Where a task is to wait, the same
    descriptors go into an epoll set, which the loop can watch. */
 #include <errno.h>
 #include <poll.h>
@@ -22,9 +23,8 @@ _Static_assert(POLLIN == EPOLLIN && POLLPRI == EPOLLPRI &&
 
 int tl_poll_wait(tl_poll_fd *fds, int count, int64_t *timeout_ns)
 {
-    struct timespec timeout = {*timeout_ns / 1000000000,
-                               *timeout_ns % 1000000000};
-    int64_t start_ns = *timeout_ns > 0 ? tl__monotonic_ns() : 0;
+    struct timespec timeout = tl_timespec(*timeout_ns);
+    int64_t start_ns = *timeout_ns > 0 ? tl_clock_kernel_ns(TL_MONOTONIC) : 0;
     int ready = ppoll((struct pollfd *)(void *)fds, (nfds_t)count,
                       *timeout_ns < 0 ? NULL : &timeout, NULL);
     int result = ready < 0 ? -errno : ready;

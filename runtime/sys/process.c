@@ -18,11 +18,9 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "abi.h"
-#include "base/remaining.h"
 
 enum { STACK_BYTES = 32768, FIRST_FREE = 3, MOST_POLLED = 1024 };
 
@@ -339,15 +337,15 @@ int tl_process_kill(int pid, int pidfd, int number, int group)
     return result == 0 ? 0 : -errno;
 }
 
-/* One look at up to MOST_POLLED of them; those that have ended become -1.
+/* Wait for the first of up to MOST_POLLED; those that have ended become -1.
    Whether any is left to wait for: none where the kernel lacks memory. */
-static bool look(int32_t *pidfds, uint32_t count, const struct timespec *time)
+static bool await_first(int32_t *pidfds, uint32_t count, int64_t *timeout_ns)
 {
-    struct pollfd polled[MOST_POLLED];
+    tl_poll_fd polled[MOST_POLLED];
     for (uint32_t i = 0; i < count; i++)
-        polled[i] = (struct pollfd){.fd = pidfds[i], .events = POLLIN};
-    int ended = ppoll(polled, count, time, NULL);
-    if (ended < 0 && errno != EINTR)
+        polled[i] = (tl_poll_fd){.fd = pidfds[i], .events = POLLIN};
+    int ended = tl_poll_wait(polled, (int)count, timeout_ns);
+    if (ended < 0 && ended != -EINTR)
         return false;
     bool left = false;
     for (uint32_t i = 0; i < count; i++) {
@@ -360,15 +358,10 @@ static bool look(int32_t *pidfds, uint32_t count, const struct timespec *time)
 
 static void await_some(int32_t *pidfds, uint32_t count, int64_t *timeout_ns)
 {
-    const struct timespec none = {0, 0};
-    bool left = look(pidfds, count, &none);
-    while (left && *timeout_ns > 0) {
-        struct timespec time = {*timeout_ns / 1000000000,
-                                *timeout_ns % 1000000000};
-        int64_t start_ns = tl__monotonic_ns();
-        left = look(pidfds, count, &time);
-        tl__take_elapsed(timeout_ns, start_ns);
-    }
+    int64_t at_once_ns = 0; /* so that none is missed when the time is over */
+    bool left = await_first(pidfds, count, &at_once_ns);
+    while (left && *timeout_ns > 0)
+        left = await_first(pidfds, count, timeout_ns);
 }
 
 void tl_process_await(int32_t *pidfds, uint32_t count, double seconds)

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "sys/lookup.h"
 
 struct tl_resolver {
@@ -195,9 +195,7 @@ static void finish(void *arg, int status, int timeouts,
 
 static double now_s(void)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+    return (double)tl_clock_kernel_ns(TL_MONOTONIC) / 1e9;
 }
 
 static void ask(tl_resolver *r, tl_lookup *lookup)

@@ -7,14 +7,9 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "abi.h"
+#include "base/clock.h"
 
 #define NS_PER_S INT64_C(1000000000)
-
-static struct timespec timespec_of(int64_t ns)
-{
-    return (struct timespec){ns / NS_PER_S, ns % NS_PER_S};
-}
 
 /* The kernel's seconds may be more than an int64 of nanoseconds holds, when
    another program has set the timer. */
@@ -42,8 +37,8 @@ int tl_timerfd_create(int clock, int flags)
 int tl_timerfd_settime(int fd, int flags, int64_t initial_ns,
                        int64_t interval_ns, tl_timerfd_setting *before)
 {
-    struct itimerspec old, when = {.it_value = timespec_of(initial_ns),
-                                   .it_interval = timespec_of(interval_ns)};
+    struct itimerspec old, when = {.it_value = tl_timespec(initial_ns),
+                                   .it_interval = tl_timespec(interval_ns)};
     if (timerfd_settime(fd, flags, &when, &old) < 0)
         return -errno;
     *before = setting_of(&old);

@@ -39,6 +39,17 @@ local RUNS = {
   { "loop/kinds_test", "treats a kind made in a test as its row says", "1" },
   { "lua/kinds_test", "has a complete row for every kind", "1 rows" },
   { "lua/kinds_test", "delivers a kind made in a test to Lua", "1 delivery" },
+  { "loop/loop_test", "is the same on a poller that asks the kernel nothing",
+    "10000 random scripted" },
+  { "loop/loop_test", "moves virtual time only, on that poller", "1 clocks scripted" },
+  { "loop/loop_test", "is woken without time going by, on that poller", "1 wake scripted" },
+  { "loop/loop_test", "reports descriptors beside due timers, on that poller",
+    "1 watch scripted" },
+  { "loop/loop_test", "starves no clock, on that poller", "1 fairness scripted" },
+  { "loop/loop_test", "tells a run of skipped ticks, on that poller", "1 busy scripted" },
+  { "loop/poller_test", "takes what a model says, whatever is closed or fails", "20000 real" },
+  { "loop/poller_test", "does so in virtual time", "20000 virtual" },
+  { "loop/poller_test", "refuses everything in a forked process", "1 forked" },
 }
 
 describe("the structure", function()
@@ -67,6 +78,7 @@ if not support.sanitized then
       { "base/buffer_test", "2000" }, { "net/stream_test", "1000" },
       { "loop/loop_test", "300 random" }, { "loop/loop_test", "1 watch" },
       { "loop/kinds_test", "1" }, { "lua/kinds_test", "1 delivery" },
+      { "loop/poller_test", "5000 real" }, { "loop/poller_test", "5000 virtual" },
     }
     for _, run in ipairs(SHORT) do
       local seed = support.seeds(1)[1]

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "sys/kqueue/kqueue.h"
 
 static int enable(tl_kqueue *queue, tl_knote *knote, bool on)
@@ -72,7 +73,7 @@ static int set_timer(tl_knote *knote)
         ns = absolute || knote->flags & TL_KQ_ONESHOT ? 1 : unit;
     else if (__builtin_mul_overflow(knote->data, unit, &ns))
         ns = INT64_MAX;
-    struct timespec when = {ns / 1000000000, ns % 1000000000};
+    struct timespec when = tl_timespec(ns);
     struct itimerspec setting = {.it_value = when};
     if (!absolute && !(knote->flags & TL_KQ_ONESHOT))
         setting.it_interval = when;

@@ -11,8 +11,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "base/remaining.h"
-
 enum {
     FIRST_BUCKETS = 16,
     KEPT = TL_KQ_ONESHOT | TL_KQ_CLEAR | TL_KQ_DISPATCH
@@ -376,14 +374,6 @@ int tl_kqueue_change(tl_kqueue *queue, const tl_kevent *change)
 
 int tl_kqueue_block(const tl_kqueue *queue, int64_t *timeout_ns)
 {
-    struct pollfd own = {.fd = queue->fd, .events = POLLIN};
-    struct timespec timeout = {*timeout_ns / 1000000000,
-                               *timeout_ns % 1000000000};
-    bool ends = *timeout_ns >= 0;
-    int64_t start_ns = tl__monotonic_ns();
-    int ready = ppoll(&own, 1, ends ? &timeout : NULL, NULL);
-    int status = ready < 0 ? -errno : ready;
-    if (ends)
-        tl__take_elapsed(timeout_ns, start_ns);
-    return status;
+    tl_poll_fd own = {.fd = queue->fd, .events = POLLIN};
+    return tl_poll_wait(&own, 1, timeout_ns);
 }

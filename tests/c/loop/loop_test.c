@@ -1,7 +1,8 @@
 /* The loop in virtual time against a model: random starting, cancelling,
    re-arming, pausing, by the script and by the callbacks themselves, and what
    then runs, when, in which order and how often. Beside it, single promises.
-   loop_test SEED STEPS random|clocks|wake|watch|fairness|busy */
+   On epoll, or, told so, on a scripted poller that asks the kernel nothing.
+   loop_test SEED STEPS random|clocks|wake|watch|fairness|busy [scripted] */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include "check.h"
 #include "loop/kinds.h"
 #include "loop/loop.h"
+#include "scripted_poller.h"
 
 enum { MOST = 150 };
 
@@ -401,9 +403,13 @@ static tl_handle_info info_of(tl_id id)
     return info;
 }
 
+static scripted script;
+static bool is_scripted;
+
 static void open_virtual(void)
 {
-    loop = tl_loop_open(kinds);
+    tl_poller poller = scripted_poller(&script);
+    loop = is_scripted ? tl_loop_open_on(kinds, &poller) : tl_loop_open(kinds);
     TL_CHECK(loop != NULL, "the loop does not open");
     TL_CHECK(tl_clock_virtual(loop, INT64_C(1700000000000000000)) == 0 &&
                  tl_clock_is_virtual(loop),
@@ -462,13 +468,35 @@ static void test_wake(void)
              "the timer did not run at its time");
 }
 
-/* A readable pipe is reported in the turn of a timer that is due, too. */
+/* A pipe with something in it; scripted, a number that is called readable. */
+static void open_readable(int *ends)
+{
+    if (is_scripted) {
+        ends[0] = 0;
+        scripted_open(&script, ends[0]);
+        script.files[script.file_of[ends[0]]].ready = TL_READ;
+    } else {
+        TL_CHECK(pipe(ends) == 0 && write(ends[1], "x", 1) == 1, "no pipe");
+    }
+}
+
+static void close_readable(const int *ends)
+{
+    if (is_scripted) {
+        scripted_close(&script, ends[0]);
+    } else {
+        (void)close(ends[0]);
+        (void)close(ends[1]);
+    }
+}
+
+/* What is readable is reported in the turn of a timer that is due, too. */
 static void test_watch(void)
 {
     int ends[2];
     tl_id watch, timer;
     tl_event event;
-    TL_CHECK(pipe(ends) == 0 && write(ends[1], "x", 1) == 1, "no pipe");
+    open_readable(ends);
     TL_CHECK(tl_watch_start(loop, &watch, ends[0], TL_READ) == 0 &&
                  loop->active == 1 && info_of(watch).fd == ends[0],
              "not watched");
@@ -491,8 +519,7 @@ static void test_watch(void)
     tl_handle_close(loop, watch.slot, watch.generation);
     TL_CHECK(loop->active == 0 && loop->watches == 0, "still watched");
     TL_CHECK(tl_loop_collect(loop) == TL_NOTHING_LEFT, "something is left");
-    (void)close(ends[0]);
-    (void)close(ends[1]);
+    close_readable(ends);
 }
 
 /* More timers always due on one clock than a batch takes: those of the other
@@ -560,9 +587,10 @@ int main(int argc, char **argv)
                  {"watch", test_watch},
                  {"fairness", test_fairness},
                  {"busy", test_busy}};
-    if (argc != 4) {
+    is_scripted = argc == 5 && strcmp(argv[4], "scripted") == 0;
+    if (argc != 4 && !is_scripted) {
         fprintf(stderr, "usage: loop_test SEED STEPS "
-                        "random|clocks|wake|watch|fairness|busy\n");
+                        "random|clocks|wake|watch|fairness|busy [scripted]\n");
         return 2;
     }
     state = strtoull(argv[1], NULL, 10) * 0x9E3779B97F4A7C15u + 1;
