@@ -61,6 +61,7 @@ int tl_host_finish(tl_host *host)
 {
     /* finalizers of the script may still ask the loop for the time, or print */
     host->loop = tl_host_loop(host);
+    tl_module_closing(host->L);
     lua_close(host->L);
     host->L = NULL;
     return host->loop != NULL ? tl_standard_end(host->loop) : 0;

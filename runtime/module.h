@@ -12,5 +12,7 @@ __attribute__((visibility("default"))) int luaopen_timerlua_core(lua_State *L);
 struct tl_dispatcher *tl_module_open(lua_State *L);
 /* The loop of a state that has loaded the module, or NULL. */
 tl_loop *tl_module_loop(lua_State *L);
+/* The state is about to be closed. */
+void tl_module_closing(lua_State *L);
 
 #endif
