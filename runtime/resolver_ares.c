@@ -5,6 +5,7 @@
 #include <ares.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <time.h>
@@ -40,11 +41,26 @@ enum { TIMEOUT_MS = 2000, TRIES = 3 };
 
 /* --- descriptors -------------------------------------------------------- */
 
+/* Later versions close a descriptor in the call that opened it, where sending
+   fails: what it was to be watched for is over before it was told. */
+static void withdraw(tl_resolver *r, ares_socket_t fd)
+{
+    for (size_t i = r->change_count; i-- > r->change_taken;) {
+        if (r->changes[i].fd != fd)
+            continue;
+        if (r->changes[i].interest != 0)
+            memmove(&r->changes[i], &r->changes[i + 1],
+                    (--r->change_count - i) * sizeof *r->changes);
+        return;
+    }
+}
+
 /* Without memory the change is lost: the lookup then times out, and closing
    the resolver ends all watches. */
 static void note_change(void *arg, ares_socket_t fd, int readable, int writable)
 {
     tl_resolver *r = arg;
+    withdraw(r, fd);
     if (r->change_count == r->change_room) {
         size_t room = 2 * r->change_room + 8;
         tl_resolver_change *grown = realloc(r->changes, room * sizeof *grown);
