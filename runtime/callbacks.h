@@ -44,7 +44,7 @@ typedef struct tl_dispatcher {
     int raised;
     uint32_t unkept; /* ... and how many were too many to be kept */
     bool closing;    /* nothing is kept any more: there is no later */
-    tl_view asked; /* the bytes of a string, or ... */
+    tl_view asked;   /* the bytes of a string, or ... */
     lua_State *asked_of;
     uint32_t pages_reclaimed;
     bool running;
