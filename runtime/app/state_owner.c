@@ -61,6 +61,7 @@ int tl_state_owner_finish(tl_state_owner *owner)
 {
     /* finalizers of the script may still ask the loop for the time, or print */
     owner->loop = tl_state_owner_loop(owner);
+    tl_module_closing(owner->L);
     lua_close(owner->L);
     owner->L = NULL;
     return owner->loop != NULL ? tl_standard_end(owner->loop) : 0;

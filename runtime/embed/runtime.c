@@ -261,6 +261,7 @@ static void release(tl_runtime *rt)
         /* finalizers of the script may still ask the loop for the time, and
            have no more memory than it had */
         rt->memory.closing = true;
+        tl_module_closing(rt->L);
         lua_close(rt->L);
     }
     if (rt->d != NULL) /* its memory was the state's */

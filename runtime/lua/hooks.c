@@ -107,6 +107,27 @@ void tl__call_hook(tl_dispatcher *d, lua_State *L, int hook, int nargs)
     lua_pop(L, 1);
 }
 
+/* Tell of the error value on top of L, which a finalizer raised; pops it. */
+static void tell_one(tl_dispatcher *d, lua_State *L)
+{
+    if (d->bare) {
+        broken_hook(d, text_of(L));
+        lua_pop(L, 1);
+    } else {
+        tl__call_hook(d, L, TL_HOOK_RAISED, 1);
+    }
+}
+
+static void tell_unkept(tl_dispatcher *d, lua_State *L)
+{
+    char text[64];
+    int length = snprintf(text, sizeof text, "%u more errors, not told singly",
+                          d->unkept);
+    d->unkept = 0;
+    tl__push_bytes(d, L, text, (size_t)length);
+    tell_one(d, L);
+}
+
 void tl__tell_raised(tl_dispatcher *d, lua_State *L)
 {
     int count = d->raised; /* telling may raise more: after the next callback */
@@ -114,12 +135,7 @@ void tl__tell_raised(tl_dispatcher *d, lua_State *L)
         lua_rawgeti(L, LUA_REGISTRYINDEX, d->raised_ref);
         lua_rawgeti(L, -1, i);
         lua_replace(L, -2);
-        if (d->bare) {
-            broken_hook(d, text_of(L));
-            lua_pop(L, 1);
-        } else {
-            tl__call_hook(d, L, TL_HOOK_RAISED, 1);
-        }
+        tell_one(d, L);
     }
     lua_rawgeti(L, LUA_REGISTRYINDEX, d->raised_ref);
     for (int i = 1; i <= d->raised; i++) {
@@ -131,4 +147,6 @@ void tl__tell_raised(tl_dispatcher *d, lua_State *L)
     }
     lua_pop(L, 1);
     d->raised -= count;
+    if (d->unkept > 0)
+        tell_unkept(d, L);
 }

@@ -32,6 +32,13 @@ tl_loop *tl_module_loop(lua_State *L)
     return d != NULL ? d->loop : NULL;
 }
 
+void tl_module_closing(lua_State *L)
+{
+    tl_dispatcher *d = tl_dispatcher_of(L);
+    if (d != NULL)
+        tl__protected_close(d, L);
+}
+
 /* core.owned(): the coroutine that the dispatcher resumed last, to tell it
    from the script's own. */
 static int owned(lua_State *L)
@@ -64,6 +71,7 @@ static int collect(lua_State *L)
     tl_dispatcher *d = lua_touserdata(L, 1);
     if (d->hosted)
         return 0;
+    tl__protected_close(d, L);
     if (d->loop != NULL)
         tl_loop_close(d->loop);
     d->loop = NULL;

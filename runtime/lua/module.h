@@ -14,5 +14,7 @@ struct tl_dispatcher *tl_module_open(lua_State *L);
 struct tl_dispatcher *tl_dispatcher_of(lua_State *L);
 /* The loop of a state that has loaded the module, or NULL. */
 tl_loop *tl_module_loop(lua_State *L);
+/* The state is about to be closed. */
+void tl_module_closing(lua_State *L);
 
 #endif

@@ -39,7 +39,9 @@ struct tl_dispatcher {
     int turns_ref;
     int raised_ref; /* array of what finalizers raised, to be told */
     int raised;
-    tl_view asked; /* the bytes of a string, or ... */
+    uint32_t unkept; /* ... and how many were too many to be kept */
+    bool closing;    /* nothing is kept any more: there is no later */
+    tl_view asked;   /* the bytes of a string, or ... */
     lua_State *asked_of;
     uint32_t pages_reclaimed;
     bool running;

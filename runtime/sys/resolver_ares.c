@@ -5,6 +5,7 @@
 #include <ares.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -31,20 +32,41 @@ struct tl_resolver {
 enum { BATCH = 64 };
 static const double batch_s = 0.1;
 
-/* The defaults of later versions (c-ares pull request 542), which are left
-   alone. With 1.18's own, 5 s and 4 tries, it would take 75 s to find out that
-   a lone server is dead. */
-#if ARES_VERSION < 0x011600
-enum { TIMEOUT_MS = 2000, TRIES = 3 };
-#endif
+enum {
+    MOST_DOMAINS = 16, /* of the environment, to search */
+
+    /* The defaults of later versions (c-ares pull request 542), which are left
+       alone. With 1.18's own, 5 s and 4 tries, it would take 75 s to find out
+       that a lone server is dead. */
+    TIMEOUT_MS = 2000,
+    TRIES = 3,
+    /* the most that resolv.conf(5) allows */
+    MOST_TIMEOUT_S = 30,
+    MOST_TRIES = 5
+};
 
 /* --- descriptors -------------------------------------------------------- */
+
+/* Later versions close a descriptor in the call that opened it, where sending
+   fails: what it was to be watched for is over before it was told. */
+static void withdraw(tl_resolver *r, ares_socket_t fd)
+{
+    for (size_t i = r->change_count; i-- > r->change_taken;) {
+        if (r->changes[i].fd != fd)
+            continue;
+        if (r->changes[i].interest != 0)
+            memmove(&r->changes[i], &r->changes[i + 1],
+                    (--r->change_count - i) * sizeof *r->changes);
+        return;
+    }
+}
 
 /* Without memory the change is lost: the lookup then times out, and closing
    the resolver ends all watches. */
 static void note_change(void *arg, ares_socket_t fd, int readable, int writable)
 {
     tl_resolver *r = arg;
+    withdraw(r, fd);
     if (r->change_count == r->change_room) {
         size_t room = 2 * r->change_room + 8;
         tl_resolver_change *grown = realloc(r->changes, room * sizeof *grown);
@@ -84,19 +106,61 @@ static int to_errno(int status)
     }
 }
 
+/* The number that an option in the environment has, at most so many; 0 when it
+   is not there. */
+static int res_option(const char *name, long most)
+{
+    const char *text = getenv("RES_OPTIONS");
+    const char *found = text != NULL ? strstr(text, name) : NULL;
+    long number = found != NULL ? strtol(found + strlen(name), NULL, 10) : 0;
+    return (int)(number < 0 ? 0 : number < most ? number : most);
+}
+
+/* 1.18 knows these options by names of its own only. */
+static int set_patience(struct ares_options *options)
+{
+    int seconds = res_option("timeout:", MOST_TIMEOUT_S), mask = 0;
+    int tries = res_option("attempts:", MOST_TRIES);
+    if (seconds > 0 || res_option("retrans:", 1) == 0) {
+        options->timeout = seconds > 0 ? 1000 * seconds : TIMEOUT_MS;
+        mask |= ARES_OPT_TIMEOUTMS;
+    }
+    if (tries > 0 || res_option("retry:", 1) == 0) {
+        options->tries = tries > 0 ? tries : TRIES;
+        mask |= ARES_OPT_TRIES;
+    }
+    return mask;
+}
+
+/* Later versions take LOCALDOMAIN for one domain. The names are in text, whose
+   blanks become ends. */
+static int set_domains(struct ares_options *options, char *text, char **domains)
+{
+    char *rest;
+    for (char *name = strtok_r(text, " \t\n", &rest);
+         name != NULL && options->ndomains < MOST_DOMAINS;
+         name = strtok_r(NULL, " \t\n", &rest))
+        domains[options->ndomains++] = name;
+    options->domains = domains;
+    return options->ndomains > 0 ? ARES_OPT_DOMAINS : 0;
+}
+
 static int open_channel(tl_resolver *r)
 {
     struct ares_options options = {.sock_state_cb = note_change,
                                    .sock_state_cb_data = r};
     int mask = ARES_OPT_SOCK_STATE_CB;
-#if ARES_VERSION < 0x011600
-    if (getenv("RES_OPTIONS") == NULL) { /* else it may say otherwise */
-        options.timeout = TIMEOUT_MS;
-        options.tries = TRIES;
-        mask |= ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES;
-    }
-#endif
-    return to_errno(ares_init_options(&r->channel, &options, mask));
+    char *domains[MOST_DOMAINS];
+    const char *localdomain = getenv("LOCALDOMAIN");
+    char *text = strdup(localdomain != NULL ? localdomain : "");
+    if (text == NULL)
+        return -ENOMEM;
+    mask |= set_domains(&options, text, domains);
+    if (ARES_VERSION < 0x011600)
+        mask |= set_patience(&options);
+    int status = ares_init_options(&r->channel, &options, mask);
+    free(text);
+    return to_errno(status);
 }
 
 tl_resolver *tl_resolver_open(const char *servers, int32_t *error)

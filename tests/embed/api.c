@@ -655,10 +655,14 @@ static void test_budget(void)
     REQUIRE(tl_step(rt, 1) == TL_MORE && ran == 1);
     REQUIRE(tl_step(rt, 3500000) == TL_MORE && ran > 1 && ran < 6);
     REQUIRE(readable(0) == 1 && tl_step(rt, 0) >= 0 && ran == 20);
-    ran = 0;
     REQUIRE(tl_after(rt, 1000000, dawdle, NULL, NULL) == 0);
     REQUIRE(tl_post(rt, post_again, NULL) == 0);
-    REQUIRE(tl_step(rt, 3000000) == TL_MORE && ran > 10);
+    ran = 0; /* valgrind takes longer the first times */
+    for (int i = 0; i < 100 && ran <= 10; i++) {
+        ran = 0;
+        REQUIRE(tl_step(rt, 3000000) == TL_MORE);
+    }
+    REQUIRE(ran > 10);
     ran = 0;
     REQUIRE(load("tl = require 'timerlua' n = 0\n"
                  "local function again() n = n + 1 tl.defer(again) end\n"

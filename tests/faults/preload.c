@@ -7,13 +7,13 @@
    FAULT_MOST=k             a receive or send moves at most k bytes
    FAULT_STORM=k            what a signal may interrupt is interrupted k times
                             before it is done
-   FAULT_EXCEPT=from:size   hexadecimal: a function of the program, by its
-                            address in the file, whose calls do not count
+   FAULT_EXCEPT=from:size,...  hexadecimal: functions of the program, by their
+                            addresses in the file, whose calls do not count
 
    Allocations count only when the program's own code asks for them, so those
    of libc (and of LuaJIT, which maps its memory) never fail. The compiler's
-   unwinder is in the program too, and ends it when an allocation fails: its
-   __register_frame, which LuaJIT calls, is to be excepted.
+   unwinder is in the program too, and ends it when an allocation fails: what
+   LuaJIT's calls of its __register_frame allocate is to be excepted.
 
    What the kernel promises stays true: an edge that was cut short, or denied by
    EAGAIN, is reported again, as it is when more comes; a connect(2) that was
@@ -46,19 +46,23 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { DESCRIPTORS = 4096 };
+enum { DESCRIPTORS = 4096, EXCEPTIONS = 16 };
 
 static char target[32];
 static int wanted, error, times, calls;
 static size_t most;
 static unsigned storm, interruptible;
-static uintptr_t program_from, program_to, except_from, except_size;
+static uintptr_t program_from, program_to;
+static struct {
+    uintptr_t from, size;
+} except[EXCEPTIONS];
 
 static int find_program(struct dl_phdr_info *info, size_t size, void *unused)
 {
     (void)size;
     (void)unused;
-    except_from += info->dlpi_addr;
+    for (int i = 0; i < EXCEPTIONS; i++)
+        except[i].from += info->dlpi_addr;
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *header = &info->dlpi_phdr[i];
         uintptr_t from = info->dlpi_addr + header->p_vaddr;
@@ -84,10 +88,13 @@ __attribute__((constructor)) static void prepare(void)
         target[0] = '\0';
     most = number("FAULT_MOST");
     storm = (unsigned)number("FAULT_STORM");
-    const char *except = getenv("FAULT_EXCEPT");
-    if (except == NULL || sscanf(except, "%" SCNxPTR ":%" SCNxPTR, &except_from,
-                                 &except_size) != 2)
-        except_size = 0;
+    const char *text = getenv("FAULT_EXCEPT");
+    for (int i = 0, length = 0; text != NULL && i < EXCEPTIONS; i++) {
+        if (sscanf(text, "%" SCNxPTR ":%" SCNxPTR "%n", &except[i].from,
+                   &except[i].size, &length) != 2)
+            break;
+        text += length + (text[length] == ',');
+    }
     dl_iterate_phdr(find_program, NULL);
 }
 
@@ -118,8 +125,10 @@ static int fails(const char *function)
 static int from_program(void *caller)
 {
     uintptr_t address = (uintptr_t)caller;
-    return program_from <= address && address < program_to &&
-           address - except_from >= except_size;
+    for (int i = 0; i < EXCEPTIONS; i++)
+        if (address - except[i].from < except[i].size)
+            return 0;
+    return program_from <= address && address < program_to;
 }
 
 #define REAL(name)        ((__typeof__(&name))dlsym(RTLD_NEXT, #name))

@@ -36,9 +36,15 @@ function faults.setup()
   local r = support.shell(("cc -O1 -fPIC -shared -o %s tests/faults/preload.c -ldl"):format(shim))
   luassert.equal("", r.err)
   luassert.equal(0, r.code)
-  local symbols = support.shell("nm -S " .. support.program).out
-  local from, size = ("\n" .. symbols):match("\n(%x+) (%x+) %a __register_frame\n")
-  if from then except = from .. ":" .. size end
+  -- since GCC 13 __register_frame has more than one function that allocates
+  local found = {}
+  for from, size, name in support.shell("nm -S " .. support.program).out
+    :gmatch("(%x+) (%x+) %a ([^\n]+)\n") do
+    if name == "__register_frame" or name:find "^btree_" then
+      found[#found + 1] = from .. ":" .. size
+    end
+  end
+  if #found > 0 then except = table.concat(found, ",") end
 end
 
 function faults.teardown()

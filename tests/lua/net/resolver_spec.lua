@@ -239,7 +239,7 @@ describe("tl.resolve", function()
       local silent = silent_server()
       local code = ([[print(require "timerlua".resolve("four.test",
         { servers = { "%s", "%s" } })[1])]]):format(silent.address, options.servers[1])
-      local r = support.shell(("env RES_OPTIONS='retrans:100' %s -e %s"):format(
+      local r = support.shell(("env RES_OPTIONS='timeout:1' %s -e %s"):format(
         support.program, quote(code)))
       assert.equal("10.1.2.3\n", r.out, r.err)
       assert.is_true(questions(silent) > 0)
@@ -304,9 +304,12 @@ describe("tl.resolve", function()
       local code = ([[local _, message, code =
         require "timerlua".resolve("slow.test", { servers = { "%s" } }) print(code)]])
         :format(silent.address)
-      local r = support.shell(("env RES_OPTIONS='retrans:50 retry:2' %s -e %s"):format(
+      local start = tl.now()
+      local r = support.shell(("env RES_OPTIONS='timeout:1 attempts:2' %s -e %s"):format(
         support.program, quote(code)), { timeout = 10 })
       assert.equal("ETIMEDOUT\n", r.out, r.err)
+      local took = tl.now() - start -- 1 s, and twice that
+      assert.is_true(took > 1.9 and took < 5, took)
     end)
 
     it("asks once for all who want the same at the same time", function()

@@ -320,10 +320,15 @@ describe("a file watch", function()
       local folder = "%s/limits"
       os.execute("mkdir -p " .. folder)
       os.remove(folder .. "/log")
-      local watch, message, code = tl.on_file(folder .. "/log", function(_, ...) print(...) end)
+      local told
+      local watch, message, code = tl.on_file(folder .. "/log", function(_, ...)
+        told = true
+        print(...)
+      end)
       if not watch then return print(message, code) end
       io.open(folder .. "/log", "w"):close()
-      tl.sleep(0.02)
+      local deadline = tl.now() + 1
+      repeat tl.sleep(0.02) until told or tl.now() > deadline
       print(watch:cancel())]]):format(folder)
     local path = folder .. "/limits/log"
     local r = faults.run(script, "inotify_init1", 1, "EMFILE")
