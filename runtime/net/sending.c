@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "loop/descriptor.h"
+#include "sys/descriptor.h"
 #include "sys/file.h"
 #include "loop/handle_ops.h"
 #include "sys/socket.h"
@@ -230,7 +231,7 @@ int tl_stream_drain(tl_loop *loop, uint32_t slot, uint32_t generation,
         return -EBADF;
     while (s->send_error == 0 && (double)tl_buffer_length(&s->out) > most) {
         if (s->state & TL_IS_BLOCKED)
-            tl_file_await_room(handle->at.watch.fd);
+            tl_descriptor_await(handle->at.watch.fd, TL_WRITE);
         s->state &= ~(uint32_t)TL_IS_BLOCKED;
         uint64_t unsent = loop->traffic.unsent;
         if (!tl__stream_send_queue(loop, id, handle, s)) /* it was closing */

@@ -394,7 +394,7 @@ static void close_socket(tl_loop *loop, tl_id id, tl_handle *handle,
         tl_socket_reset(fd);
     } else {
         discard_unread(loop, fd, s);
-        tl_socket_close(fd);
+        tl_descriptor_close(fd);
     }
     handle->at.watch.fd = -1;
     drop_queue(loop, s);
@@ -410,7 +410,7 @@ static void close_file(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
     tl__descriptor_forget(loop, id, handle);
     if (s->state & TL_STREAM_SHARED)
         tl__borrowed_close(loop, id);
-    tl_socket_close(handle->at.watch.fd);
+    tl_descriptor_close(handle->at.watch.fd);
     handle->at.watch.fd = -1;
     s->state &= ~(uint32_t)TL_IS_BLOCKED;
     tl__set_active(loop, handle, s->tell != 0);
@@ -539,7 +539,7 @@ static void dispose(tl_loop *loop, tl_handle *handle)
 {
     tl_stream *s = handle->stream;
     if (handle->at.watch.fd >= 0)
-        tl_socket_close(handle->at.watch.fd);
+        tl_descriptor_close(handle->at.watch.fd);
     tl_buffer_clear(&s->in, &loop->pool);
     tl_buffer_clear(&s->out, &loop->pool);
     free(s);
