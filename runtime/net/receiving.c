@@ -55,7 +55,7 @@ static ssize_t receive(const tl_handle *handle, const tl_stream *s, char *bytes,
 {
     if (s->state & TL_IS_LENT)
         return tl_file_read_lent(handle->at.watch.fd, bytes, room);
-    if (s->state & TL_STREAM_FILE)
+    if (s->options & TL_STREAM_FILE)
         return tl_file_read(handle->at.watch.fd, bytes, room);
     return tl_socket_receive(handle->at.watch.fd, bytes, room);
 }
@@ -147,9 +147,9 @@ static int readable(tl_loop *loop, tl_id id, tl_stream *s)
 {
     if (s == NULL || s->state & TL_IS_CLOSING)
         return -EBADF;
-    if (s->state & TL_STREAM_SEND_ONLY)
+    if (s->options & TL_STREAM_SEND_ONLY)
         return TL_NO_RECEIVING;
-    if (s->state & TL_STREAM_FLOWING ||
+    if (s->options & TL_STREAM_FLOWING ||
         tl_stream_busy(loop, id.slot, id.generation, 0))
         return -EBUSY;
     return 0;

@@ -87,7 +87,7 @@ static ssize_t send_parts(int fd, const tl_stream *s, const struct iovec *parts,
         return tl_file_write_lent(fd, parts, (s->state & TL_IS_FATAL) != 0);
     if (s->state & TL_IS_FATAL)
         return tl_file_write_quietly(fd, parts, count);
-    if (s->state & TL_STREAM_FILE)
+    if (s->options & TL_STREAM_FILE)
         return tl_file_write(fd, parts, count);
     if (count == 1)
         return tl_socket_send(fd, parts->iov_base, parts->iov_len);
@@ -159,8 +159,10 @@ static int refusal(const tl_loop *loop, const tl_stream *s, size_t count)
         return -EBADF;
     if (s->send_error)
         return s->send_error;
-    if (s->state & (TL_IS_SHUTTING | TL_STREAM_RECEIVE_ONLY))
-        return s->state & TL_IS_SHUTTING ? -EPIPE : TL_NO_SENDING;
+    if (s->state & TL_IS_SHUTTING)
+        return -EPIPE;
+    if (s->options & TL_STREAM_RECEIVE_ONLY)
+        return TL_NO_SENDING;
     if (s->writer.slot != 0 && s->writer_awaits == TL_AWAIT_ROOM &&
         tl__waits(loop, s->writer))
         return -EBUSY;
@@ -294,11 +296,11 @@ int tl_stream_await_sent(tl_loop *loop, uint32_t slot, uint32_t generation,
 /* What there is to be shut down, or why that cannot be. */
 static int direction_of(const tl_stream *s, int how)
 {
-    if (s->state & TL_STREAM_SEND_ONLY)
+    if (s->options & TL_STREAM_SEND_ONLY)
         return how == TL_SHUTDOWN_RECEIVE ? TL_NO_RECEIVING : TL_SHUTDOWN_SEND;
-    if (s->state & TL_STREAM_RECEIVE_ONLY)
+    if (s->options & TL_STREAM_RECEIVE_ONLY)
         return how == TL_SHUTDOWN_SEND ? TL_NO_SENDING : TL_SHUTDOWN_RECEIVE;
-    if (s->state & TL_STREAM_FILE && how != TL_SHUTDOWN_RECEIVE)
+    if (s->options & TL_STREAM_FILE && how != TL_SHUTDOWN_RECEIVE)
         return -ENOTSOCK;
     return how;
 }

@@ -40,7 +40,7 @@ tl_stream *tl__stream_find(const tl_loop *loop, tl_id id, tl_handle **handle)
 void tl__stream_tell(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
                      int what)
 {
-    if (!(s->state & TL_STREAM_FLOWING))
+    if (!(s->options & TL_STREAM_FLOWING))
         return;
     s->tell |= (uint8_t)(1 << what);
     tl__post(loop, id, handle);
@@ -53,7 +53,7 @@ static tl_stream *new_stream(int options)
     tl_stream *s = calloc(1, sizeof *s);
     if (s == NULL)
         return NULL;
-    s->state = (uint32_t)options;
+    s->options = (uint32_t)options;
     s->high = DEFAULT_HIGH;
     s->low = DEFAULT_LOW;
     s->limit = DEFAULT_LIMIT;
@@ -166,7 +166,7 @@ int tl_stream_flow(tl_loop *loop, uint32_t slot, uint32_t generation,
         return -EBADF;
     if (tl__waits(loop, s->reader))
         return -EBUSY;
-    s->state |= (uint32_t)(options | TL_STREAM_FLOWING);
+    s->options |= (uint32_t)(options | TL_STREAM_FLOWING);
     tl__stream_tell(loop, id, handle, s, TL_TELL_OPEN);
     tl__stream_update(loop, id, handle, s);
     return 0;
@@ -204,11 +204,11 @@ int tl_stream_limits(tl_loop *loop, uint32_t slot, uint32_t generation,
 bool tl__stream_wants_data(const tl_loop *loop, const tl_handle *handle,
                            const tl_stream *s)
 {
-    uint32_t over = TL_IS_ENDED | TL_IS_CONNECTING | TL_IS_CLOSING |
-                    TL_IS_DEAF | TL_STREAM_SEND_ONLY;
-    if (s->state & over || s->receive_error)
+    uint32_t over =
+        TL_IS_ENDED | TL_IS_CONNECTING | TL_IS_CLOSING | TL_IS_DEAF;
+    if (s->state & over || s->options & TL_STREAM_SEND_ONLY || s->receive_error)
         return false;
-    if (s->state & TL_STREAM_FLOWING)
+    if (s->options & TL_STREAM_FLOWING)
         return !(s->state & TL_IS_PAUSED) && !(handle->flags & TL_FLAG_BUSY);
     return tl__waits(loop, s->reader);
 }
@@ -233,7 +233,7 @@ static void fail(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
 static int interest_of(const tl_handle *handle, const tl_stream *s, bool reads)
 {
     int now = (int)handle->at.watch.interest;
-    if (s->state & TL_STREAM_EDGE) {
+    if (s->options & TL_STREAM_EDGE) {
         bool any = now || reads || wants_room(s);
         return any ? TL_READ | TL_WRITE | TL_EDGE : 0;
     }
@@ -256,12 +256,12 @@ void tl__stream_update(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
     int interest = interest_of(handle, s, reads);
     /* where a task reads, its wait keeps the loop running: tl_stream_await */
     tl__set_active(loop, handle,
-                   (reads && s->state & TL_STREAM_FLOWING) || wants_room(s) ||
+                   (reads && s->options & TL_STREAM_FLOWING) || wants_room(s) ||
                        s->tell != 0 || s->state & TL_IS_CLOSING);
     if (s->state & TL_IS_READY)
         return go_on(loop, id, handle, s, reads);
     int error = tl__descriptor_interest(loop, id, handle, interest);
-    if (error == -EPERM && s->state & TL_STREAM_FILE) {
+    if (error == -EPERM && s->options & TL_STREAM_FILE) {
         s->state |= TL_IS_READY | TL_IS_VAGUE;
         go_on(loop, id, handle, s, reads);
     } else if (error) {
@@ -294,7 +294,7 @@ void tl__stream_settle(tl_loop *loop, tl_id id, int ready, bool unwanted)
     if ((s = tl__stream_find(loop, id, &handle)) == NULL)
         return;
     bool reads = tl__stream_wants_data(loop, handle, s);
-    if (s->state & (TL_STREAM_EDGE | TL_IS_READY)) {
+    if (s->options & TL_STREAM_EDGE || s->state & TL_IS_READY) {
         if (reads && !(s->state & TL_IS_DRAINED))
             tl__post(loop, id, handle);
     } else if (unwanted && ready & (TL_READ | TL_ERROR | TL_HANGUP)) {
@@ -359,9 +359,9 @@ static void drop_queue(tl_loop *loop, tl_stream *s)
    overtake what was sent: take out what has come so far. RFC 9293, 3.6.1. */
 static void discard_unread(tl_loop *loop, int fd, const tl_stream *s)
 {
-    if (s->state & (TL_IS_DRAINED | TL_IS_ENDED | TL_IS_CONNECTING |
-                    TL_STREAM_FILE | TL_STREAM_SHARED) ||
-        s->receive_error || s->send_error)
+    if (s->state & (TL_IS_DRAINED | TL_IS_ENDED | TL_IS_CONNECTING) ||
+        s->options & (TL_STREAM_FILE | TL_STREAM_SHARED) || s->receive_error ||
+        s->send_error)
         return;
     /* not into the scratch: a collected connection may be closed while the
        scratch is being made a string */
@@ -388,9 +388,9 @@ static void close_socket(tl_loop *loop, tl_id id, tl_handle *handle,
     tl__descriptor_forget(loop, id, handle);
     /* what the peer has is not all: it must not see an orderly end */
     bool lossy = reset || s->state & TL_IS_LOSSY;
-    if (s->state & TL_STREAM_SHARED)
+    if (s->options & TL_STREAM_SHARED)
         tl__borrowed_close(loop, id);
-    if (lossy && !(s->state & (TL_STREAM_FILE | TL_STREAM_SHARED))) {
+    if (lossy && !(s->options & (TL_STREAM_FILE | TL_STREAM_SHARED))) {
         tl_socket_reset(fd);
     } else {
         discard_unread(loop, fd, s);
@@ -408,7 +408,7 @@ static void close_socket(tl_loop *loop, tl_id id, tl_handle *handle,
 static void close_file(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
 {
     tl__descriptor_forget(loop, id, handle);
-    if (s->state & TL_STREAM_SHARED)
+    if (s->options & TL_STREAM_SHARED)
         tl__borrowed_close(loop, id);
     tl_descriptor_close(handle->at.watch.fd);
     handle->at.watch.fd = -1;
@@ -419,7 +419,7 @@ static void close_file(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
 int tl__stream_end_sending(tl_loop *loop, tl_id id, tl_handle *handle,
                            tl_stream *s)
 {
-    if (!(s->state & TL_STREAM_FILE))
+    if (!(s->options & TL_STREAM_FILE))
         return tl_socket_shutdown(handle->at.watch.fd, TL_SHUTDOWN_SEND);
     close_file(loop, id, handle, s);
     return 0;
@@ -428,9 +428,9 @@ int tl__stream_end_sending(tl_loop *loop, tl_id id, tl_handle *handle,
 void tl__stream_end_receiving(tl_loop *loop, tl_id id, tl_handle *handle,
                               tl_stream *s)
 {
-    if (!(s->state & TL_STREAM_FILE))
+    if (!(s->options & TL_STREAM_FILE))
         (void)tl_socket_shutdown(handle->at.watch.fd, TL_SHUTDOWN_RECEIVE);
-    else if (s->state & TL_STREAM_RECEIVE_ONLY)
+    else if (s->options & TL_STREAM_RECEIVE_ONLY)
         close_file(loop, id, handle, s);
 }
 
@@ -439,7 +439,7 @@ static void leave(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
     s->state |= TL_IS_CLOSING;
     s->tell = 0;
     tl__set_active(loop, handle, false);
-    if (s->state & TL_STREAM_FLOWING) {
+    if (s->options & TL_STREAM_FLOWING) {
         tl__stream_tell(loop, id, handle, s, TL_TELL_CLOSE);
         tl__set_active(loop, handle, true);
     } else {
@@ -483,13 +483,13 @@ static void drop(tl_loop *loop, tl_id id, tl_handle *handle)
     tl_stream *s = tl__stream_find(loop, id, &handle);
     if (s == NULL)
         return;
-    s->state &= ~(uint32_t)TL_STREAM_FLOWING;
+    s->options &= ~(uint32_t)TL_STREAM_FLOWING;
     s->tell = 0;
     handle->flags &= (uint8_t)~TL_FLAG_BUSY; /* its callback goes no further */
     tl__set_active(loop, handle, false);
     if (s->state & TL_IS_CLOSING && handle->at.watch.fd < 0)
         tl__stream_free(loop, id, s); /* only that was to be told */
-    else if (s->state & TL_STREAM_SHARED)
+    else if (s->options & TL_STREAM_SHARED)
         tl__stream_update(loop, id, handle, s);
     else
         (void)tl_stream_close(loop, id.slot, id.generation);
@@ -529,7 +529,7 @@ void tl_stream_hand_over(tl_loop *loop, uint32_t slot, uint32_t generation)
     tl_stream *s = tl__stream_find(loop, id, &handle);
     if (s == NULL || handle->at.watch.fd < 0)
         return;
-    s->state |= TL_STREAM_SHARED;
+    s->options |= TL_STREAM_SHARED;
     /* it stays open elsewhere, so the kernel would go on reporting it */
     (void)tl__descriptor_interest(loop, id, handle, 0);
     tl__stream_end(loop, id, handle, s);

@@ -12,27 +12,28 @@
 #include "loop/state.h"
 #include "loop/waiter.h"
 
-/* Bits of tl_stream.state, beside TL_STREAM_FLOWING and its kin. */
+/* Bits of tl_stream.state: what has become of it. What it was told to be is in
+   tl_stream.options. */
 enum {
-    TL_IS_PAUSED = 8,
-    TL_IS_CONNECTING = 16,
-    TL_IS_DRAINED = 32,   /* the last receive left nothing in the kernel */
-    TL_IS_HUNG = 64,      /* the kernel has told of an end, receive up to it */
-    TL_IS_ENDED = 128,    /* received up to the peer's end of its direction */
-    TL_IS_BLOCKED = 256,  /* the kernel took no more */
-    TL_IS_SHUTTING = 512, /* sending ends when the queue is empty */
-    TL_IS_SHUT = 1024,    /* sending has ended */
-    TL_IS_CLOSING = 2048, /* to be closed when the queue is empty */
-    TL_IS_DIRTY = 4096,   /* on the loop's agenda of what to send */
-    TL_IS_HIGH = 8192,    /* above the high-water mark since the last drain */
-    TL_IS_DEAF = 16384,   /* receiving was shut down here */
-    TL_IS_LOSSY = 32768,  /* bytes that were taken could not be sent */
-    TL_IS_FATAL = 0x100000, /* a write without a reader raises SIGPIPE, which
-                               would end the process */
-    TL_IS_READY = 0x200000, /* always: epoll(7) refuses to watch it */
-    TL_IS_VAGUE = 0x400000, /* a short read says not that there is no more */
-    TL_IS_LENT = 0x800000   /* its description blocks, for those who share it:
-                               asked before each call, and given little */
+    TL_IS_PAUSED = 1,
+    TL_IS_CONNECTING = 2,
+    TL_IS_DRAINED = 4,   /* the last receive left nothing in the kernel */
+    TL_IS_HUNG = 8,      /* the kernel has told of an end, receive up to it */
+    TL_IS_ENDED = 16,    /* received up to the peer's end of its direction */
+    TL_IS_BLOCKED = 32,  /* the kernel took no more */
+    TL_IS_SHUTTING = 64, /* sending ends when the queue is empty */
+    TL_IS_SHUT = 128,    /* sending has ended */
+    TL_IS_CLOSING = 256, /* to be closed when the queue is empty */
+    TL_IS_DIRTY = 512,   /* on the loop's agenda of what to send */
+    TL_IS_HIGH = 1024,   /* above the high-water mark since the last drain */
+    TL_IS_DEAF = 2048,   /* receiving was shut down here */
+    TL_IS_LOSSY = 4096,  /* bytes that were taken could not be sent */
+    TL_IS_FATAL = 8192,  /* a write without a reader raises SIGPIPE, which would
+                            end the process */
+    TL_IS_READY = 16384, /* always: epoll(7) refuses to watch it */
+    TL_IS_VAGUE = 32768, /* a short read says not that there is no more */
+    TL_IS_LENT = 65536   /* its description blocks, for those who share it: asked
+                            before each call, and given little */
 };
 
 typedef struct tl_stream {
@@ -40,7 +41,8 @@ typedef struct tl_stream {
     tl_want want; /* of the reader */
     tl_id reader; /* handle of the wait, {0} for none; may have ended */
     tl_id writer;
-    uint32_t state;
+    uint32_t options; /* TL_STREAM_... */
+    uint32_t state;   /* TL_IS_... */
     uint8_t tell; /* bits 1 << TL_TELL_... */
     uint8_t writer_awaits;
     bool in_total; /* the reader's time runs on while bytes come */
