@@ -143,25 +143,13 @@ static void tidy(tl_loop *loop, tl_stream *s)
     tl_buffer_release(&s->in, &loop->pool);
 }
 
-static int readable(tl_loop *loop, tl_id id, tl_stream *s)
-{
-    if (s == NULL || s->state & TL_IS_CLOSING)
-        return -EBADF;
-    if (s->options & TL_STREAM_SEND_ONLY)
-        return TL_NO_RECEIVING;
-    if (s->options & TL_STREAM_FLOWING ||
-        tl_stream_busy(loop, id.slot, id.generation, 0))
-        return -EBUSY;
-    return 0;
-}
-
 int tl_stream_take(tl_loop *loop, uint32_t slot, uint32_t generation, int kind,
                    double count, tl_view *view)
 {
     tl_id id = {slot, generation};
     tl_handle *handle;
     tl_stream *s = tl__stream_find(loop, id, &handle);
-    int error = readable(loop, id, s);
+    int error = tl__stream_readable(loop, id, s);
     if (error)
         return error;
     if (kind & TL_WANT_AFRESH)
@@ -237,7 +225,7 @@ double tl_stream_take_into(tl_loop *loop, uint32_t slot, uint32_t generation,
     tl_id id = {slot, generation};
     tl_handle *handle;
     tl_stream *s = tl__stream_find(loop, id, &handle);
-    int error = readable(loop, id, s);
+    int error = tl__stream_readable(loop, id, s);
     if (error)
         return error;
     size_t held = tl_buffer_length(&s->in), most = (size_t)room;
@@ -257,56 +245,6 @@ double tl_stream_take_into(tl_loop *loop, uint32_t slot, uint32_t generation,
     ssize_t got = receive(handle, s, bytes, most);
     (void)note_received(loop, s, got, most);
     return got == 0 ? TL_EOF : (double)got;
-}
-
-int tl_stream_busy(tl_loop *loop, uint32_t slot, uint32_t generation,
-                   int writer)
-{
-    tl_handle *handle;
-    const tl_stream *s =
-        tl__stream_find(loop, (tl_id){slot, generation}, &handle);
-    if (s == NULL)
-        return 0;
-    return tl__waits(loop, writer ? s->writer : s->reader);
-}
-
-int tl_stream_await(tl_loop *loop, uint32_t slot, uint32_t generation, int kind,
-                    double count, uint32_t waiter_slot,
-                    uint32_t waiter_generation)
-{
-    tl_id id = {slot, generation};
-    tl_handle *handle;
-    tl_stream *s = tl__stream_find(loop, id, &handle);
-    int error = readable(loop, id, s);
-    if (error)
-        return error;
-    tidy(loop, s);
-    s->in_total = !!(kind & TL_WANT_IN_TOTAL);
-    kind &= ~TL_WANT_IN_TOTAL;
-    s->want = (tl_want){.kind = kind, .count = (size_t)count};
-    if (kind == TL_WANT_LINE) /* take has looked at all of it */
-        s->want.seen = tl_buffer_length(&s->in);
-    s->reader = (tl_id){waiter_slot, waiter_generation};
-    tl_handle *wait =
-        tl_handles_find(&loop->handles, waiter_slot, waiter_generation);
-    if (wait == NULL)
-        return -ESTALE;
-    if (handle->flags & TL_FLAG_UNREF)
-        (void)tl_handle_ref(loop, waiter_slot, waiter_generation, 0);
-    tl__set_active(loop, wait, true);
-    if (!(s->state & (TL_IS_DRAINED | TL_IS_CONNECTING)))
-        tl__post(loop, id, handle); /* it has had its turn: see may_read */
-    tl__stream_update(loop, id, handle, s);
-    return s->receive_error;
-}
-
-tl_id tl__stream_reader(const tl_loop *loop, tl_id id)
-{
-    tl_handle *handle;
-    const tl_stream *s = tl__stream_find(loop, id, &handle);
-    if (s == NULL || !tl__waits(loop, s->reader))
-        return (tl_id){0, 0};
-    return s->reader;
 }
 
 /* Look for what is wanted in the scratch; keep what is left of it. 1 when it
@@ -451,20 +389,4 @@ int tl__stream_next(tl_loop *loop, tl_id id, int *reads, tl_view *view,
     if (take_tell(s, TL_TELL_DRAIN))
         return TL_TELL_DRAIN;
     return tell_end(loop, id, handle, s, status);
-}
-
-int tl_stream_pause(tl_loop *loop, uint32_t slot, uint32_t generation, int on)
-{
-    tl_id id = {slot, generation};
-    tl_handle *handle;
-    tl_stream *s = tl__stream_find(loop, id, &handle);
-    if (s == NULL || s->state & TL_IS_CLOSING)
-        return -EBADF;
-    s->state &= ~(uint32_t)TL_IS_PAUSED;
-    if (on)
-        s->state |= TL_IS_PAUSED;
-    else if (!(s->state & TL_IS_DRAINED))
-        tl__post(loop, id, handle); /* an edge may have come meanwhile */
-    tl__stream_update(loop, id, handle, s);
-    return 0;
 }

@@ -12,30 +12,6 @@
 /* Gathered bytes that leave without waiting for the callback's end. */
 enum { GATHER_BYTES = 65536 };
 
-bool tl__stream_fail_sending(tl_loop *loop, tl_id id, tl_handle *handle,
-                             tl_stream *s, int error)
-{
-    if (s->send_error == 0)
-        s->send_error = (int16_t)error;
-    loop->traffic.unsent += tl_buffer_length(&s->out);
-    if (tl_buffer_length(&s->out) > 0) {
-        s->state |= TL_IS_LOSSY;
-        tl__wake_waiter(loop, &s->reader); /* for an answer, perhaps */
-    }
-    tl_buffer_clear(&s->out, &loop->pool);
-    s->state &= ~(uint32_t)TL_IS_BLOCKED;
-    tl__wake_waiter(loop, &s->writer);
-    if (s->state & TL_IS_CLOSING) {
-        tl__stream_end(loop, id, handle, s);
-        return false;
-    }
-    /* what the peer sent before it went is told first */
-    s->state |= TL_IS_HUNG;
-    s->state &= ~(uint32_t)TL_IS_DRAINED;
-    tl__stream_tell(loop, id, handle, s, TL_TELL_ERROR);
-    return true;
-}
-
 static bool satisfied(const tl_stream *s, int what)
 {
     size_t queued = tl_buffer_length(&s->out);
@@ -293,6 +269,8 @@ int tl_stream_await_sent(tl_loop *loop, uint32_t slot, uint32_t generation,
     return 0;
 }
 
+/* --- what ends once the queue is empty ----------------------------------- */
+
 /* What there is to be shut down, or why that cannot be. */
 static int direction_of(const tl_stream *s, int how)
 {
@@ -336,4 +314,56 @@ int tl_stream_shutdown(tl_loop *loop, uint32_t slot, uint32_t generation,
     }
     tl__stream_update(loop, id, handle, s);
     return s->send_error;
+}
+
+int tl_stream_close(tl_loop *loop, uint32_t slot, uint32_t generation)
+{
+    tl_id id = {slot, generation};
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    if (s == NULL || s->state & TL_IS_CLOSING)
+        return 0;
+    s->state |= TL_IS_CLOSING;
+    tl_buffer_clear(&s->in, &loop->pool);
+    tl__wake_waiter(loop, &s->reader);
+    tl__wake_waiter(loop, &s->writer);
+    if (s->state & TL_IS_CONNECTING || s->send_error)
+        tl__stream_drop_queue(loop, s);
+    if (tl_buffer_length(&s->out) == 0) {
+        tl__stream_end(loop, id, handle, s);
+        return 0;
+    }
+    if (!(s->state & TL_IS_BLOCKED) &&
+        !tl__stream_send_queue(loop, id, handle, s))
+        return 0;
+    tl__stream_update(loop, id, handle, s);
+    return 1;
+}
+
+void tl_stream_closing(tl_loop *loop, uint32_t slot, uint32_t generation,
+                       uint32_t timer_slot, uint32_t timer_generation)
+{
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, (tl_id){slot, generation}, &handle);
+    if (s == NULL)
+        return;
+    s->writer = (tl_id){timer_slot, timer_generation};
+    s->writer_awaits = TL_AWAIT_SENT;
+}
+
+void tl__stream_drop(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    if (s == NULL)
+        return;
+    s->options &= ~(uint32_t)TL_STREAM_FLOWING;
+    s->tell = 0;
+    handle->flags &= (uint8_t)~TL_FLAG_BUSY; /* its callback goes no further */
+    tl__set_active(loop, handle, false);
+    if (s->state & TL_IS_CLOSING && handle->at.watch.fd < 0)
+        tl__stream_free(loop, id, s); /* only that was to be told */
+    else if (s->options & TL_STREAM_SHARED)
+        tl__stream_update(loop, id, handle, s);
+    else
+        (void)tl_stream_close(loop, id.slot, id.generation);
 }

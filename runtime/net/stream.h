@@ -32,8 +32,8 @@ enum {
                             end the process */
     TL_IS_READY = 16384, /* always: epoll(7) refuses to watch it */
     TL_IS_VAGUE = 32768, /* a short read says not that there is no more */
-    TL_IS_LENT = 65536   /* its description blocks, for those who share it: asked
-                            before each call, and given little */
+    TL_IS_LENT = 65536 /* its description blocks, for those who share it: asked
+                          before each call, and given little */
 };
 
 typedef struct tl_stream {
@@ -43,7 +43,7 @@ typedef struct tl_stream {
     tl_id writer;
     uint32_t options; /* TL_STREAM_... */
     uint32_t state;   /* TL_IS_... */
-    uint8_t tell; /* bits 1 << TL_TELL_... */
+    uint8_t tell;     /* bits 1 << TL_TELL_... */
     uint8_t writer_awaits;
     bool in_total; /* the reader's time runs on while bytes come */
     int16_t send_error, receive_error;
@@ -57,10 +57,70 @@ typedef struct tl_stream {
 
 extern const struct tl_kind tl__stream_kind;
 
-/* Do what the kernel's readiness allows but reading: connect, send. False when
-   the connection ended by it. */
-bool tl__stream_progress(tl_loop *loop, tl_id id, tl_handle *handle,
-                         tl_stream *s, int ready);
+/* --- stream.c ----------------------------------------------------------- */
+
+/* A connection's record and its handle, for a descriptor that becomes its own.
+   -ENOMEM, TL_LIMIT: the descriptor is still the caller's. */
+int tl__stream_open(tl_loop *loop, tl_id *id, int fd, int options,
+                    tl_handle **handle);
+/* Its socket is closed, and there is nobody to be told: the handle ends. */
+void tl__stream_free(tl_loop *loop, tl_id id, tl_stream *s);
+/* The connection of a handle; NULL when it has ended or is something else. */
+tl_stream *tl__stream_find(const tl_loop *loop, tl_id id, tl_handle **handle);
+/* Something is to be told to the callbacks of a flowing connection. */
+void tl__stream_tell(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
+                     int what);
+
+/* --- closing.c ---------------------------------------------------------- */
+
+/* What is queued will not be sent. */
+void tl__stream_drop_queue(tl_loop *loop, tl_stream *s);
+/* A direction is over: tell the kernel. */
+int tl__stream_end_sending(tl_loop *loop, tl_id id, tl_handle *handle,
+                           tl_stream *s);
+void tl__stream_end_receiving(tl_loop *loop, tl_id id, tl_handle *handle,
+                              tl_stream *s);
+/* The socket is closed now; the handle ends, or ends once that is told. */
+void tl__stream_end(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s);
+/* Sending has failed for good. False when the connection ended by it. */
+bool tl__stream_fail_sending(tl_loop *loop, tl_id id, tl_handle *handle,
+                             tl_stream *s, int error);
+/* Both directions have. */
+void tl__stream_fail(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
+                     int error);
+/* At the end of the loop. */
+void tl__stream_dispose(tl_loop *loop, tl_handle *handle);
+
+/* --- waiting.c ---------------------------------------------------------- */
+
+/* Whether somebody wants what the kernel has received. */
+bool tl__stream_wants_data(const tl_loop *loop, const tl_handle *handle,
+                           const tl_stream *s);
+/* Enter the poller for what is waited for now. */
+void tl__stream_update(tl_loop *loop, tl_id id, tl_handle *handle,
+                       tl_stream *s);
+/* After an event was handled: what was left undone is looked at again, and the
+   poller reports no more what was unwanted. */
+void tl__stream_settle(tl_loop *loop, tl_id id, int ready, bool unwanted);
+/* Back into a new poller. */
+void tl__stream_renew(tl_loop *loop, tl_id id, tl_handle *handle);
+/* Whether a reader may take bytes: 0, or why not. s may be NULL. */
+int tl__stream_readable(tl_loop *loop, tl_id id, const tl_stream *s);
+/* The handle of the waiting reader; slot 0 when nobody waits. */
+tl_id tl__stream_reader(const tl_loop *loop, tl_id id);
+
+/* --- sending.c ---------------------------------------------------------- */
+
+/* Send what is queued. False when the connection ended by it. */
+bool tl__stream_send_queue(tl_loop *loop, tl_id id, tl_handle *handle,
+                           tl_stream *s);
+/* Send what the callbacks queued since the last call. */
+void tl__streams_flush(tl_loop *loop);
+/* Tell nothing more, send what is queued and close; but a standard stream
+   stays open. */
+void tl__stream_drop(tl_loop *loop, tl_id id, tl_handle *handle);
+
+/* --- receiving.c -------------------------------------------------------- */
 
 /* What is to be told next: TL_TELL_..., 0 for nothing. For TL_TELL_DATA
    *view is what was received; for TL_TELL_ERROR and TL_TELL_CLOSE *status is
@@ -75,47 +135,15 @@ int tl__stream_next(tl_loop *loop, tl_id id, int *reads, tl_view *view,
 enum { TL_WOKEN = 2 };
 int tl__stream_serve(tl_loop *loop, tl_id id, int *reads, tl_view *view,
                      tl_id *reader);
-/* The handle of the waiting reader; slot 0 when nobody waits. */
-tl_id tl__stream_reader(const tl_loop *loop, tl_id id);
 
-/* After an event was handled: what was left undone is looked at again, and the
-   poller reports no more what was unwanted. */
-void tl__stream_settle(tl_loop *loop, tl_id id, int ready, bool unwanted);
-
-/* Send what the callbacks queued since the last call. */
-void tl__streams_flush(tl_loop *loop);
+/* --- connecting.c ------------------------------------------------------- */
 
 /* An accepted connection; options as for tl_stream_start. */
 int tl__stream_accepted(tl_loop *loop, tl_id *id, int fd, int options,
                         const tl_address *peer);
-
-/* --- between stream.c, receiving.c and sending.c ------------------------- */
-
-/* The connection of a handle; NULL when it has ended or is something else. */
-tl_stream *tl__stream_find(const tl_loop *loop, tl_id id, tl_handle **handle);
-/* Whether somebody wants what the kernel has received. */
-bool tl__stream_wants_data(const tl_loop *loop, const tl_handle *handle,
-                           const tl_stream *s);
-/* Enter the poller for what is waited for now. */
-void tl__stream_update(tl_loop *loop, tl_id id, tl_handle *handle,
-                       tl_stream *s);
-/* Something is to be told to the callbacks of a flowing connection. */
-void tl__stream_tell(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
-                     int what);
-/* The socket is closed now; the handle ends, or ends once that is told. */
-void tl__stream_end(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s);
-/* Its socket is closed, and there is nobody to be told: the handle ends. */
-void tl__stream_free(tl_loop *loop, tl_id id, tl_stream *s);
-/* Send what is queued. False when the connection ended by it. */
-bool tl__stream_send_queue(tl_loop *loop, tl_id id, tl_handle *handle,
-                           tl_stream *s);
-/* A direction is over: tell the kernel. */
-int tl__stream_end_sending(tl_loop *loop, tl_id id, tl_handle *handle,
-                           tl_stream *s);
-void tl__stream_end_receiving(tl_loop *loop, tl_id id, tl_handle *handle,
-                              tl_stream *s);
-/* Sending has failed for good. False when the connection ended by it. */
-bool tl__stream_fail_sending(tl_loop *loop, tl_id id, tl_handle *handle,
-                             tl_stream *s, int error);
+/* Do what the kernel's readiness allows but reading: connect, send. False when
+   the connection ended by it. */
+bool tl__stream_progress(tl_loop *loop, tl_id id, tl_handle *handle,
+                         tl_stream *s, int ready);
 
 #endif

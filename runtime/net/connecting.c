@@ -1,0 +1,123 @@
+/* Connections, their beginning.
+
+     start ─────────────┐
+     connect ─ CONNECTING ─ progress ─ connected ─ close ─ CLOSING ─┐
+                          └ failed ──────────────── close ──────────┴ end */
+#include <errno.h>
+#include <string.h>
+
+#include "loop/descriptor.h"
+#include "net/stream.h"
+#include "sys/file.h"
+#include "sys/socket.h"
+
+/* What is to be known of a file beside its options. */
+static uint32_t traits(int options)
+{
+    uint32_t state = 0;
+    if (!(options & TL_STREAM_RECEIVE_ONLY) && tl_file_pipe_kills())
+        state |= TL_IS_FATAL;
+    if (options & TL_STREAM_EDGE) /* a terminal gives one line at a time */
+        state |= TL_IS_VAGUE;
+    return state;
+}
+
+int tl_stream_start(tl_loop *loop, tl_id *id, int fd, int options)
+{
+    tl_handle *handle;
+    int error = tl__stream_open(loop, id, fd, options, &handle);
+    if (error)
+        return error;
+    if (options & TL_STREAM_FILE)
+        handle->stream->state |= traits(options);
+    tl__stream_tell(loop, *id, handle, handle->stream, TL_TELL_OPEN);
+    tl__stream_update(loop, *id, handle, handle->stream);
+    return 0;
+}
+
+int tl__stream_accepted(tl_loop *loop, tl_id *id, int fd, int options,
+                        const tl_address *peer)
+{
+    tl_handle *handle;
+    int error = tl__stream_open(loop, id, fd, options, &handle);
+    if (error)
+        return error;
+    tl_stream *s = handle->stream;
+    if (options & TL_STREAM_FLOWING)
+        s->tell = 1 << TL_TELL_OPEN;
+    if (peer->length <= sizeof s->peer) {
+        s->peer_length = (uint8_t)peer->length;
+        memcpy(s->peer, peer->bytes, peer->length);
+    }
+    return 0;
+}
+
+int tl_stream_connect(tl_loop *loop, tl_id *id, int fd, int options,
+                      const tl_address *address)
+{
+    int status = tl_socket_connect(fd, address);
+    if (status != 0 && status != -EINPROGRESS)
+        return status;
+    tl_handle *handle;
+    int error = tl__stream_open(loop, id, fd, options, &handle);
+    if (error)
+        return error;
+    tl_stream *s = handle->stream;
+    if (status == -EINPROGRESS)
+        s->state |= TL_IS_CONNECTING;
+    else
+        tl__stream_tell(loop, *id, handle, s, TL_TELL_OPEN);
+    tl__stream_update(loop, *id, handle, s);
+    return 0;
+}
+
+int tl_stream_flow(tl_loop *loop, uint32_t slot, uint32_t generation,
+                   int options)
+{
+    tl_id id = {slot, generation};
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    if (s == NULL || s->state & TL_IS_CLOSING)
+        return -EBADF;
+    if (tl__waits(loop, s->reader))
+        return -EBUSY;
+    s->options |= (uint32_t)(options | TL_STREAM_FLOWING);
+    tl__stream_tell(loop, id, handle, s, TL_TELL_OPEN);
+    tl__stream_update(loop, id, handle, s);
+    return 0;
+}
+
+/* --- progress ----------------------------------------------------------- */
+
+static bool finish_connect(tl_loop *loop, tl_id id, tl_handle *handle,
+                           tl_stream *s)
+{
+    int error = tl_socket_error(handle->at.watch.fd);
+    s->state &= ~(uint32_t)TL_IS_CONNECTING;
+    if (error) {
+        tl__stream_fail(loop, id, handle, s, error);
+        return true; /* it is not closing, so it lives on */
+    }
+    tl__stream_tell(loop, id, handle, s, TL_TELL_OPEN);
+    tl__wake_waiter(loop, &s->writer);
+    return tl__stream_send_queue(loop, id, handle, s);
+}
+
+bool tl__stream_progress(tl_loop *loop, tl_id id, tl_handle *handle,
+                         tl_stream *s, int ready)
+{
+    if (s->state & TL_IS_READY)
+        ready |= TL_READ | TL_WRITE;
+    if (ready & (TL_READ | TL_ERROR | TL_HANGUP))
+        s->state &= ~(uint32_t)TL_IS_DRAINED;
+    if (ready & (TL_ERROR | TL_HANGUP))
+        s->state |= TL_IS_HUNG;
+    if (!(ready & (TL_WRITE | TL_ERROR | TL_HANGUP)))
+        return true;
+    if (s->state & TL_IS_CONNECTING)
+        return finish_connect(loop, id, handle, s);
+    if (!(s->state & TL_IS_BLOCKED))
+        return true;
+    s->state &= ~(uint32_t)TL_IS_BLOCKED;
+    return tl__stream_send_queue(loop, id, handle, s);
+}
