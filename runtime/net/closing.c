@@ -7,7 +7,6 @@
 #include "loop/handle_ops.h"
 #include "net/borrowed.h"
 #include "net/stream.h"
-#include "sys/socket.h"
 
 enum { MOST_DISCARDS = 64 };
 
@@ -20,53 +19,58 @@ void tl__stream_drop_queue(tl_loop *loop, tl_stream *s)
 
 /* Closing a socket with unread data makes the kernel send a reset, which may
    overtake what was sent: take out what has come so far. RFC 9293, 3.6.1. */
-static void discard_unread(tl_loop *loop, int fd, const tl_stream *s)
+static void discard_unread(tl_loop *loop, tl_end end, const tl_stream *s)
 {
     if (s->state & (TL_IS_DRAINED | TL_IS_ENDED | TL_IS_CONNECTING) ||
-        s->options & (TL_STREAM_FILE | TL_STREAM_SHARED) || s->receive_error ||
-        s->send_error)
+        s->receive_error || s->send_error)
         return;
     /* not into the scratch: a collected connection may be closed while the
        scratch is being made a string */
     char bytes[8192];
     for (int i = 0; i < MOST_DISCARDS; i++) {
         loop->traffic.receives++;
-        if (tl_socket_receive(fd, bytes, sizeof bytes) < (ssize_t)sizeof bytes)
+        ssize_t got = s->transport->read(end, bytes, sizeof bytes);
+        if (got <= 0 || ((size_t)got < sizeof bytes && !(s->traits & TL_VAGUE)))
             return;
     }
 }
 
-static void close_socket(tl_loop *loop, tl_id id, tl_handle *handle,
-                         tl_stream *s, bool reset)
+/* Close the transport; the handle lives on. */
+static void give_up(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
+                    int how)
 {
-    int fd = handle->at.watch.fd;
+    tl_end end = tl__stream_end_of(handle, s);
+    if (s->state & TL_IS_CLOSED)
+        return;
     tl__descriptor_forget(loop, id, handle);
+    if (s->options & TL_STREAM_SHARED) {
+        tl__borrowed_close(loop, id);
+        how = TL_CLOSE_HERE;
+    }
+    if (how == TL_CLOSE && s->traits & TL_RESETS)
+        discard_unread(loop, end, s);
+    (void)s->transport->close(end, how);
+    s->state |= TL_IS_CLOSED;
+    handle->at.watch.fd = -1;
+}
+
+static void close_all(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
+                      bool reset)
+{
     /* what the peer has is not all: it must not see an orderly end */
     bool lossy = reset || s->state & TL_IS_LOSSY;
-    if (s->options & TL_STREAM_SHARED)
-        tl__borrowed_close(loop, id);
-    if (lossy && !(s->options & (TL_STREAM_FILE | TL_STREAM_SHARED))) {
-        tl_socket_reset(fd);
-    } else {
-        discard_unread(loop, fd, s);
-        tl_descriptor_close(fd);
-    }
-    handle->at.watch.fd = -1;
+    give_up(loop, id, handle, s, lossy ? TL_CLOSE_RESET : TL_CLOSE);
     tl__stream_drop_queue(loop, s);
     tl_buffer_clear(&s->in, &loop->pool);
     tl__wake_waiter(loop, &s->reader);
     tl__wake_waiter(loop, &s->writer);
 }
 
-/* A file has no other end of a direction than to be closed. Its handle lives
-   on. */
-static void close_file(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
+/* The only direction has no other end than that all is closed. */
+static void close_direction(tl_loop *loop, tl_id id, tl_handle *handle,
+                            tl_stream *s)
 {
-    tl__descriptor_forget(loop, id, handle);
-    if (s->options & TL_STREAM_SHARED)
-        tl__borrowed_close(loop, id);
-    tl_descriptor_close(handle->at.watch.fd);
-    handle->at.watch.fd = -1;
+    give_up(loop, id, handle, s, TL_CLOSE);
     s->state &= ~(uint32_t)TL_IS_BLOCKED;
     tl__set_active(loop, handle, s->tell != 0);
 }
@@ -74,19 +78,23 @@ static void close_file(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
 int tl__stream_end_sending(tl_loop *loop, tl_id id, tl_handle *handle,
                            tl_stream *s)
 {
-    if (!(s->options & TL_STREAM_FILE))
-        return tl_socket_shutdown(handle->at.watch.fd, TL_SHUTDOWN_SEND);
-    close_file(loop, id, handle, s);
+    if (s->traits & TL_HALVES) {
+        tl_end end = tl__stream_end_of(handle, s);
+        int answer = s->transport->close(end, TL_END_SENDING);
+        return (int)tl__stream_answer(s, TL_WRITE, answer);
+    }
+    close_direction(loop, id, handle, s);
     return 0;
 }
 
 void tl__stream_end_receiving(tl_loop *loop, tl_id id, tl_handle *handle,
                               tl_stream *s)
 {
-    if (!(s->options & TL_STREAM_FILE))
-        (void)tl_socket_shutdown(handle->at.watch.fd, TL_SHUTDOWN_RECEIVE);
+    tl_end end = tl__stream_end_of(handle, s);
+    if (s->traits & TL_HALVES)
+        (void)s->transport->close(end, TL_END_RECEIVING);
     else if (s->options & TL_STREAM_RECEIVE_ONLY)
-        close_file(loop, id, handle, s);
+        close_direction(loop, id, handle, s);
 }
 
 static void leave(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
@@ -104,7 +112,7 @@ static void leave(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
 
 void tl__stream_end(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
 {
-    close_socket(loop, id, handle, s, false);
+    close_all(loop, id, handle, s, false);
     leave(loop, id, handle, s);
 }
 
@@ -145,12 +153,13 @@ double tl_stream_abort(tl_loop *loop, uint32_t slot, uint32_t generation,
     tl_id id = {slot, generation};
     tl_handle *handle;
     tl_stream *s = tl__stream_find(loop, id, &handle);
-    if (s == NULL || (handle->at.watch.fd < 0 && s->state & TL_IS_CLOSING))
+    uint32_t over = TL_IS_CLOSED | TL_IS_CLOSING;
+    if (s == NULL || (s->state & over) == over)
         return 0;
     double dropped = (double)tl_buffer_length(&s->out);
     if (s->send_error == 0)
         s->send_error = (int16_t)status;
-    close_socket(loop, id, handle, s, true);
+    close_all(loop, id, handle, s, true);
     leave(loop, id, handle, s);
     return dropped;
 }
@@ -160,7 +169,7 @@ void tl_stream_hand_over(tl_loop *loop, uint32_t slot, uint32_t generation)
     tl_id id = {slot, generation};
     tl_handle *handle;
     tl_stream *s = tl__stream_find(loop, id, &handle);
-    if (s == NULL || handle->at.watch.fd < 0)
+    if (s == NULL || s->state & TL_IS_CLOSED)
         return;
     s->options |= TL_STREAM_SHARED;
     /* it stays open elsewhere, so the kernel would go on reporting it */
@@ -171,8 +180,8 @@ void tl_stream_hand_over(tl_loop *loop, uint32_t slot, uint32_t generation)
 void tl__stream_dispose(tl_loop *loop, tl_handle *handle)
 {
     tl_stream *s = handle->stream;
-    if (handle->at.watch.fd >= 0)
-        tl_descriptor_close(handle->at.watch.fd);
+    if (!(s->state & TL_IS_CLOSED))
+        (void)s->transport->close(tl__stream_end_of(handle, s), TL_CLOSE_HERE);
     tl_buffer_clear(&s->in, &loop->pool);
     tl_buffer_clear(&s->out, &loop->pool);
     free(s);

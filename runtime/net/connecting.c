@@ -8,38 +8,36 @@
 
 #include "loop/descriptor.h"
 #include "net/stream.h"
-#include "sys/file.h"
 #include "sys/socket.h"
 
-/* What is to be known of a file beside its options. */
-static uint32_t traits(int options)
+int tl__stream_begin(tl_loop *loop, tl_id *id, const tl_transport *transport,
+                     tl_end end, int options, bool shakes)
 {
-    uint32_t state = 0;
-    if (!(options & TL_STREAM_RECEIVE_ONLY) && tl_file_pipe_kills())
-        state |= TL_IS_FATAL;
-    if (options & TL_STREAM_EDGE) /* a terminal gives one line at a time */
-        state |= TL_IS_VAGUE;
-    return state;
+    tl_handle *handle;
+    int error = tl__stream_open(loop, id, transport, end, options, &handle);
+    if (error)
+        return error;
+    tl_stream *s = handle->stream;
+    if (shakes)
+        s->state |= TL_IS_CONNECTING;
+    else
+        tl__stream_tell(loop, *id, handle, s, TL_TELL_OPEN);
+    tl__stream_update(loop, *id, handle, s);
+    return 0;
 }
 
 int tl_stream_start(tl_loop *loop, tl_id *id, int fd, int options)
 {
-    tl_handle *handle;
-    int error = tl__stream_open(loop, id, fd, options, &handle);
-    if (error)
-        return error;
-    if (options & TL_STREAM_FILE)
-        handle->stream->state |= traits(options);
-    tl__stream_tell(loop, *id, handle, handle->stream, TL_TELL_OPEN);
-    tl__stream_update(loop, *id, handle, handle->stream);
-    return 0;
+    return tl__stream_begin(loop, id, tl__transport_for(options),
+                            (tl_end){NULL, fd}, options, false);
 }
 
 int tl__stream_accepted(tl_loop *loop, tl_id *id, int fd, int options,
                         const tl_address *peer)
 {
     tl_handle *handle;
-    int error = tl__stream_open(loop, id, fd, options, &handle);
+    int error = tl__stream_open(loop, id, tl__transport_for(options),
+                                (tl_end){NULL, fd}, options, &handle);
     if (error)
         return error;
     tl_stream *s = handle->stream;
@@ -58,17 +56,9 @@ int tl_stream_connect(tl_loop *loop, tl_id *id, int fd, int options,
     int status = tl_socket_connect(fd, address);
     if (status != 0 && status != -EINPROGRESS)
         return status;
-    tl_handle *handle;
-    int error = tl__stream_open(loop, id, fd, options, &handle);
-    if (error)
-        return error;
-    tl_stream *s = handle->stream;
-    if (status == -EINPROGRESS)
-        s->state |= TL_IS_CONNECTING;
-    else
-        tl__stream_tell(loop, *id, handle, s, TL_TELL_OPEN);
-    tl__stream_update(loop, *id, handle, s);
-    return 0;
+    return tl__stream_begin(loop, id, tl__transport_for(options),
+                            (tl_end){NULL, fd}, options,
+                            status == -EINPROGRESS);
 }
 
 int tl_stream_flow(tl_loop *loop, uint32_t slot, uint32_t generation,
@@ -89,10 +79,12 @@ int tl_stream_flow(tl_loop *loop, uint32_t slot, uint32_t generation,
 
 /* --- progress ----------------------------------------------------------- */
 
-static bool finish_connect(tl_loop *loop, tl_id id, tl_handle *handle,
-                           tl_stream *s)
+static bool shake(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
 {
-    int error = tl_socket_error(handle->at.watch.fd);
+    int answer = s->transport->handshake(tl__stream_end_of(handle, s));
+    int error = (int)tl__stream_answer(s, TL_WRITE, answer);
+    if (error == -EAGAIN)
+        return true;
     s->state &= ~(uint32_t)TL_IS_CONNECTING;
     if (error) {
         tl__stream_fail(loop, id, handle, s, error);
@@ -103,11 +95,25 @@ static bool finish_connect(tl_loop *loop, tl_id id, tl_handle *handle,
     return tl__stream_send_queue(loop, id, handle, s);
 }
 
+/* The directions that may go on by what is ready, where one waits for the
+   other's readiness. */
+static int uncrossed(const tl_stream *s, int ready)
+{
+    int reading = s->crossed & TL_READ ? TL_WRITE : TL_READ;
+    int sending = s->crossed & TL_WRITE ? TL_READ : TL_WRITE;
+    return (ready & ~(TL_READ | TL_WRITE)) | (ready & reading ? TL_READ : 0) |
+           (ready & sending ? TL_WRITE : 0);
+}
+
 bool tl__stream_progress(tl_loop *loop, tl_id id, tl_handle *handle,
                          tl_stream *s, int ready)
 {
-    if (s->state & TL_IS_READY)
-        ready |= TL_READ | TL_WRITE;
+    if (s->state & TL_IS_CLOSED)
+        return true;
+    ready |= s->told;
+    s->told = 0;
+    if (s->crossed)
+        ready = uncrossed(s, ready);
     if (ready & (TL_READ | TL_ERROR | TL_HANGUP))
         s->state &= ~(uint32_t)TL_IS_DRAINED;
     if (ready & (TL_ERROR | TL_HANGUP))
@@ -115,7 +121,7 @@ bool tl__stream_progress(tl_loop *loop, tl_id id, tl_handle *handle,
     if (!(ready & (TL_WRITE | TL_ERROR | TL_HANGUP)))
         return true;
     if (s->state & TL_IS_CONNECTING)
-        return finish_connect(loop, id, handle, s);
+        return shake(loop, id, handle, s);
     if (!(s->state & TL_IS_BLOCKED))
         return true;
     s->state &= ~(uint32_t)TL_IS_BLOCKED;

@@ -1,4 +1,4 @@
-/* Connections, receiving: from the kernel to readers and callbacks.
+/* Connections, receiving: from the transport to readers and callbacks.
 
    What was just received lies in the loop's scratch; only what nobody took
    is copied to the connection's own buffer, so an idle one has none. */
@@ -6,9 +6,7 @@
 #include <string.h>
 
 #include "loop/descriptor.h"
-#include "sys/file.h"
 #include "loop/handle_ops.h"
-#include "sys/socket.h"
 #include "net/stream.h"
 
 enum {
@@ -16,16 +14,18 @@ enum {
     MOST_READS = 16          /* in a turn, by a reader that never waits */
 };
 
-/* The kernel's answer to a receive: note what it means. */
-static ssize_t note_received(tl_loop *loop, tl_stream *s, ssize_t got,
+/* The transport's answer to a receive: note what it means. */
+static ssize_t note_received(tl_loop *loop, tl_stream *s, ssize_t answer,
                              size_t room)
 {
+    ssize_t got = tl__stream_answer(s, TL_READ, answer);
     loop->traffic.receives++;
     if (got > 0) {
         s->received += (uint64_t)got;
         loop->traffic.received += (uint64_t)got;
-        /* less than fits: the kernel has no more, epoll(7), question 9 */
-        if ((size_t)got < room && !(s->state & (TL_IS_HUNG | TL_IS_VAGUE)))
+        /* less than fits: there is no more, epoll(7), question 9 */
+        if ((size_t)got < room && !(s->state & TL_IS_HUNG) &&
+            !(s->traits & TL_VAGUE))
             s->state |= TL_IS_DRAINED;
     } else if (got == 0) {
         s->state |= TL_IS_ENDED;
@@ -53,11 +53,7 @@ static bool may_read(const tl_loop *loop, tl_stream *s)
 static ssize_t receive(const tl_handle *handle, const tl_stream *s, char *bytes,
                        size_t room)
 {
-    if (s->state & TL_IS_LENT)
-        return tl_file_read_lent(handle->at.watch.fd, bytes, room);
-    if (s->options & TL_STREAM_FILE)
-        return tl_file_read(handle->at.watch.fd, bytes, room);
-    return tl_socket_receive(handle->at.watch.fd, bytes, room);
+    return s->transport->read(tl__stream_end_of(handle, s), bytes, room);
 }
 
 /* How many bytes a receive for a reader should have room for, when `held` are
@@ -242,8 +238,7 @@ double tl_stream_take_into(tl_loop *loop, uint32_t slot, uint32_t generation,
         over = -EAGAIN;
     if (over)
         return over;
-    ssize_t got = receive(handle, s, bytes, most);
-    (void)note_received(loop, s, got, most);
+    ssize_t got = note_received(loop, s, receive(handle, s, bytes, most), most);
     return got == 0 ? TL_EOF : (double)got;
 }
 
@@ -321,7 +316,7 @@ int tl__stream_serve(tl_loop *loop, tl_id id, int *reads, tl_view *view,
     int result = 0;
     uint64_t before = s->received;
     while (result == 0 && verdict(s, &s->want) == 0 &&
-           !(s->state & TL_IS_DRAINED) && (*reads)-- > 0)
+           !(s->state & (TL_IS_DRAINED | TL_IS_CONNECTING)) && (*reads)-- > 0)
         result = serve_once(loop, handle, s, view);
     if (result == 0 && verdict(s, &s->want) == 0) {
         if (s->received != before && !s->in_total)

@@ -3,8 +3,8 @@
 
      closing.c     ends it, and gives back what it had
      waiting.c     what it waits for, and who waits for it
-     sending.c     the queue, its marks, and its way to the kernel
-     receiving.c   from the kernel to readers and callbacks
+     sending.c     the queue, its marks, and its way to the transport
+     receiving.c   from the transport to readers and callbacks
      connecting.c  begins it */
 #include "net/stream.h"
 
@@ -24,12 +24,18 @@ enum {
     DEFAULT_RECEIVE_LIMIT = 16 * 1024 * 1024
 };
 
-static tl_stream *new_stream(int options)
+static tl_stream *new_stream(const tl_transport *transport, void *self,
+                             int options)
 {
     tl_stream *s = calloc(1, sizeof *s);
     if (s == NULL)
         return NULL;
     s->options = (uint32_t)options;
+    s->transport = transport;
+    s->self = self;
+    s->traits = transport->traits;
+    if (s->traits & TL_PIECEWISE && options & TL_STREAM_EDGE)
+        s->traits |= TL_VAGUE;
     s->high = DEFAULT_HIGH;
     s->low = DEFAULT_LOW;
     s->limit = DEFAULT_LIMIT;
@@ -47,24 +53,25 @@ static int reserve(tl_loop *loop)
     return tl__agenda_reserve(&loop->posted, loop->handles.live);
 }
 
-int tl__stream_open(tl_loop *loop, tl_id *id, int fd, int options,
-                    tl_handle **handle)
+int tl__stream_open(tl_loop *loop, tl_id *id, const tl_transport *transport,
+                    tl_end end, int options, tl_handle **handle)
 {
     int error = reserve(loop);
     if (error)
         return error;
-    tl_stream *s = new_stream(options);
+    tl_stream *s = new_stream(transport, end.self, options);
     if (s == NULL)
         return -ENOMEM;
     error = tl_handles_open(&loop->handles, TL_STREAM, id);
-    if (error == 0 && (error = tl__descriptor_take(loop, fd, id->slot)) != 0)
+    if (error == 0 &&
+        (error = tl__descriptor_take(loop, end.fd, id->slot)) != 0)
         tl_handles_close(&loop->handles, id->slot);
     if (error) {
         free(s);
         return error;
     }
     *handle = tl_handles_at(&loop->handles, id->slot);
-    (*handle)->at.watch.fd = fd;
+    (*handle)->at.watch.fd = end.fd;
     (*handle)->at.watch.interest = 0;
     (*handle)->stream = s;
     loop->streams++;

@@ -22,46 +22,81 @@ static bool wants_room(const tl_stream *s)
     return (s->state & (TL_IS_CONNECTING | TL_IS_BLOCKED)) != 0;
 }
 
+/* The readiness that the two directions wait for. */
+static int awaited(const tl_stream *s, bool reads)
+{
+    int reading = s->crossed & TL_READ ? TL_WRITE : TL_READ;
+    int sending = s->crossed & TL_WRITE ? TL_READ : TL_WRITE;
+    return (reads ? reading : 0) | (wants_room(s) ? sending : 0);
+}
+
 /* What the poller is to report: never less than is waited for, and in the
    level-triggered mode the reading side more, since to take it out and in for
    each wait would be two calls to the kernel. */
 static int interest_of(const tl_handle *handle, const tl_stream *s, bool reads)
 {
-    int now = (int)handle->at.watch.interest;
-    if (s->options & TL_STREAM_EDGE) {
-        bool any = now || reads || wants_room(s);
-        return any ? TL_READ | TL_WRITE | TL_EDGE : 0;
-    }
-    return (now || reads ? TL_READ : 0) | (wants_room(s) ? TL_WRITE : 0);
+    int now = (int)handle->at.watch.interest, wanted = awaited(s, reads);
+    if (s->options & TL_STREAM_EDGE)
+        return now || wanted ? TL_READ | TL_WRITE | TL_EDGE : 0;
+    return now && !s->crossed ? wanted | TL_READ : wanted;
+}
+
+void tl__stream_ready(tl_loop *loop, tl_id id, int ready)
+{
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    if (s == NULL)
+        return;
+    s->told |= (uint8_t)ready;
+    tl__post(loop, id, handle);
+}
+
+ssize_t tl__stream_answer(tl_stream *s, int direction, ssize_t answer)
+{
+    int other = direction == TL_READ ? TL_WANTS_WRITE : TL_WANTS_READ;
+    s->crossed &= (uint8_t)~direction;
+    if (answer == other)
+        s->crossed |= (uint8_t)direction;
+    return answer == TL_WANTS_READ || answer == TL_WANTS_WRITE ? -EAGAIN
+                                                               : answer;
 }
 
 /* What is always ready goes on with the next turn, after all others. */
-static void go_on(tl_loop *loop, tl_id id, tl_handle *handle,
-                  const tl_stream *s, bool reads)
+static void go_on(tl_loop *loop, tl_id id, const tl_stream *s, bool reads)
 {
-    if (reads || wants_room(s))
-        tl__post(loop, id, handle);
+    int wanted = awaited(s, reads);
+    if (wanted)
+        tl__stream_ready(loop, id, wanted);
 }
 
 void tl__stream_update(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
 {
-    if (handle->at.watch.fd < 0)
+    if (s->state & TL_IS_CLOSED)
         return;
     bool reads = tl__stream_wants_data(loop, handle, s);
-    int interest = interest_of(handle, s, reads);
     /* where a task reads, its wait keeps the loop running: tl_stream_await */
     tl__set_active(loop, handle,
                    (reads && s->options & TL_STREAM_FLOWING) || wants_room(s) ||
                        s->tell != 0 || s->state & TL_IS_CLOSING);
-    if (s->state & TL_IS_READY)
-        return go_on(loop, id, handle, s, reads);
+    if (handle->at.watch.fd < 0) /* the transport itself tells of it */
+        return;
+    if (s->traits & TL_ALWAYS_READY)
+        return go_on(loop, id, s, reads);
+    int interest = interest_of(handle, s, reads);
     int error = tl__descriptor_interest(loop, id, handle, interest);
-    if (error == -EPERM && s->options & TL_STREAM_FILE) {
-        s->state |= TL_IS_READY | TL_IS_VAGUE;
-        go_on(loop, id, handle, s, reads);
+    if (error == -EPERM) { /* it knows no readiness, epoll_ctl(2) */
+        s->traits |= TL_ALWAYS_READY | TL_VAGUE;
+        go_on(loop, id, s, reads);
     } else if (error) {
         tl__stream_fail(loop, id, handle, s, error);
     }
+}
+
+/* Whether only changes are reported, not what is left undone. */
+static bool knows_edges(const tl_handle *handle, const tl_stream *s)
+{
+    return s->options & TL_STREAM_EDGE || handle->at.watch.fd < 0 ||
+           s->traits & TL_ALWAYS_READY;
 }
 
 void tl__stream_settle(tl_loop *loop, tl_id id, int ready, bool unwanted)
@@ -72,19 +107,18 @@ void tl__stream_settle(tl_loop *loop, tl_id id, int ready, bool unwanted)
         return;
     if (s->tell != 0 && !(handle->flags & TL_FLAG_BUSY))
         tl__post(loop, id, handle);
-    if (handle->at.watch.fd < 0)
+    if (s->state & TL_IS_CLOSED)
         return;
     tl__stream_update(loop, id, handle, s);
     if ((s = tl__stream_find(loop, id, &handle)) == NULL)
         return;
     bool reads = tl__stream_wants_data(loop, handle, s);
-    if (s->options & TL_STREAM_EDGE || s->state & TL_IS_READY) {
-        if (reads && !(s->state & TL_IS_DRAINED))
-            tl__post(loop, id, handle);
-    } else if (unwanted && ready & (TL_READ | TL_ERROR | TL_HANGUP)) {
-        int interest = (reads ? TL_READ : 0) | (wants_room(s) ? TL_WRITE : 0);
-        (void)tl__descriptor_interest(loop, id, handle, interest);
-    }
+    bool edges = knows_edges(handle, s);
+    /* nor does the poller know of what a vague transport has taken already */
+    if ((edges || s->traits & TL_VAGUE) && reads && !(s->state & TL_IS_DRAINED))
+        tl__post(loop, id, handle);
+    if (!edges && unwanted && ready & (TL_READ | TL_ERROR | TL_HANGUP))
+        (void)tl__descriptor_interest(loop, id, handle, awaited(s, reads));
 }
 
 void tl__stream_renew(tl_loop *loop, tl_id id, tl_handle *handle)
