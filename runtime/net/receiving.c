@@ -370,18 +370,21 @@ int tl__stream_next(tl_loop *loop, tl_id id, int *reads, tl_view *view,
         return 0;
     if (take_tell(s, TL_TELL_OPEN))
         return TL_TELL_OPEN;
-    if (tl__stream_wants_data(loop, handle, s) && !(s->state & TL_IS_DRAINED) &&
-        (*reads)-- > 0) {
+    bool any =
+        tl__stream_wants_data(loop, handle, s) && !(s->state & TL_IS_DRAINED);
+    if (any && (*reads)-- > 0) {
         ssize_t got = receive_scratch(loop, handle, s);
         if (got > 0) {
             show(view, loop->scratch, (size_t)got);
             return TL_TELL_DATA;
         }
         note_end(loop, id, handle, s);
+        any = false;
     }
     if (take_tell(s, TL_TELL_EOF) && !(s->tell >> TL_TELL_ERROR & 1))
         return TL_TELL_EOF;
     if (take_tell(s, TL_TELL_DRAIN))
         return TL_TELL_DRAIN;
-    return tell_end(loop, id, handle, s, status);
+    /* a failed send ends it after what has come, on another turn maybe */
+    return any ? 0 : tell_end(loop, id, handle, s, status);
 }
