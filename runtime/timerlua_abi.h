@@ -249,13 +249,18 @@ void tl_readiness_close(tl_loop *loop, uint32_t slot, uint32_t generation);
    for ever; not for 0. */
 int tl_readiness_block(int fd, int interest, int64_t *timeout_ns);
 
+/* --- descriptors of any kind -------------------------------------------- */
+
+/* A descriptor that was made here, whatever it is. */
+void tl_descriptor_close(int fd);
 /* A duplicate of fd, close-on-exec; or a negative errno. */
 int tl_descriptor_duplicate(int fd);
 
-/* The descriptor of a C stream, for Lua's io files; -1 when it has none. */
-int tl_stream_fd(void *stream);
+/* The descriptor of a C stream, a FILE, for Lua's io files; -1 when it has
+   none. */
+int tl_stdio_descriptor(void *stream);
 /* Whether something written to a C stream was lost, ferror(3). */
-int tl_stream_failed(void *stream);
+int tl_stdio_failed(void *stream);
 
 /* --- signals ------------------------------------------------------------ */
 
@@ -410,7 +415,7 @@ enum {
 };
 
 /* A descriptor that is readable when there are events. -EMFILE, -ENFILE,
-   -ENOMEM. It is closed by tl_socket_close. */
+   -ENOMEM. It is closed by tl_descriptor_close. */
 int tl_inotify_open(void);
 /* Watch what a path names for more events: the number of the watch, the same
    for the same file; -ENOENT, -ENOTDIR, -EACCES, -ENOSPC ... */
@@ -535,7 +540,6 @@ enum { TL_LINGER_OFF = -32768 };
 /* A new socket, non-blocking and close-on-exec, for an address of this kind;
    or a negative errno. */
 int tl_socket_open(const tl_address *address, int kind);
-void tl_socket_close(int fd);
 int tl_socket_bind(int fd, const tl_address *address);
 int tl_socket_listen(int fd, int backlog);
 int tl_socket_set(int fd, int option, int value);

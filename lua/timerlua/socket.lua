@@ -74,7 +74,7 @@ end
 -- A socket that nobody has any more is closed.
 local function collected(cell)
   C.tl_readiness_close(loop, cell.place.slot, cell.place.generation)
-  C.tl_socket_close(cell.fd)
+  C.tl_descriptor_close(cell.fd)
 end
 
 local function wrap(fd, family, kind)
@@ -575,7 +575,7 @@ end
 function Socket:close()
   check_self(self, "close")
   local fd = self:detach()
-  if fd >= 0 then C.tl_socket_close(fd) end
+  if fd >= 0 then C.tl_descriptor_close(fd) end
   return true
 end
 

@@ -2,7 +2,6 @@
 #include "loop/readiness.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 
 #include "loop/descriptor.h"
@@ -92,12 +91,6 @@ const tl_kind tl__readiness_kind = {
     .posted = tl__kind_posted,
     .renew = tl__post, /* the task that waits has to look for itself */
 };
-
-int tl_descriptor_duplicate(int fd)
-{
-    int duplicate = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    return duplicate < 0 ? -errno : duplicate;
-}
 
 /* --- without a loop ----------------------------------------------------- */
 

@@ -1,12 +1,11 @@
 /* Watched descriptors: see timerlua_abi.h. */
 #include <errno.h>
-#include <stdio.h>
-#include <unistd.h>
 
 #include "loop/descriptor.h"
 #include "loop/handle_ops.h"
 #include "loop/kinds.h"
 #include "loop/waiter.h"
+#include "sys/descriptor.h"
 
 /* A place where tasks wait for the same descriptor gives way. */
 static int enter(tl_loop *loop, tl_id id, tl_handle *handle, int interest)
@@ -87,15 +86,5 @@ void tl_watch_close(tl_loop *loop, uint32_t slot, uint32_t generation)
     int fd = handle->at.watch.fd;
     tl__descriptor_forget(loop, id, handle);
     tl_handle_close(loop, slot, generation);
-    (void)close(fd);
-}
-
-int tl_stream_fd(void *stream)
-{
-    return fileno(stream);
-}
-
-int tl_stream_failed(void *stream)
-{
-    return ferror(stream) != 0;
+    tl_descriptor_close(fd);
 }

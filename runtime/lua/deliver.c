@@ -119,11 +119,10 @@ static void run_stream(tl_dispatcher *d, lua_State *L, tl_id id, int ready)
     if (s == NULL)
         return;
     bool wanted = tl__stream_wants_data(d->loop, handle, s);
-    if (handle->at.watch.fd >= 0 &&
-        !tl__stream_progress(d->loop, id, handle, s, ready))
+    if (!tl__stream_progress(d->loop, id, handle, s, ready))
         return;
-    int reads = s->state & TL_STREAM_EDGE ? READS_EDGE : READS_LEVEL;
-    if (s->state & TL_STREAM_FLOWING)
+    int reads = s->options & TL_STREAM_EDGE ? READS_EDGE : READS_LEVEL;
+    if (s->options & TL_STREAM_FLOWING)
         tell_all(d, L, id, reads);
     else
         wanted = serve_reader(d, L, id, reads);

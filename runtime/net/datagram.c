@@ -250,7 +250,7 @@ int tl_datagram_connect(tl_loop *loop, uint32_t slot, uint32_t generation,
 static void dispose(tl_loop *loop, tl_handle *handle)
 {
     tl_datagram *s = handle->datagram;
-    tl_socket_close(handle->at.watch.fd);
+    tl_descriptor_close(handle->at.watch.fd);
     free(s->writers.ids);
     free(s);
     loop->socket_bytes -= sizeof *s;

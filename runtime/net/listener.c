@@ -64,7 +64,7 @@ int tl_listener_pause(tl_loop *loop, uint32_t slot, uint32_t generation, int on)
 static void dispose(tl_loop *loop, tl_handle *handle)
 {
     (void)loop;
-    tl_socket_close(handle->at.watch.fd);
+    tl_descriptor_close(handle->at.watch.fd);
 }
 
 int tl_listener_close(tl_loop *loop, uint32_t slot, uint32_t generation)
@@ -118,7 +118,7 @@ int tl__listener_accept(tl_loop *loop, tl_id listener, tl_id *id)
     int error =
         tl__stream_accepted(loop, id, fd, (int)handle->stream_options, &peer);
     if (error)
-        tl_socket_close(fd);
+        tl_descriptor_close(fd);
     return error;
 }
 

@@ -1,4 +1,4 @@
-/* Connections, receiving: from the kernel to readers and callbacks.
+/* Connections, receiving: from the transport to readers and callbacks.
 
    What was just received lies in the loop's scratch; only what nobody took
    is copied to the connection's own buffer, so an idle one has none. */
@@ -6,9 +6,7 @@
 #include <string.h>
 
 #include "loop/descriptor.h"
-#include "sys/file.h"
 #include "loop/handle_ops.h"
-#include "sys/socket.h"
 #include "net/stream.h"
 
 enum {
@@ -16,16 +14,18 @@ enum {
     MOST_READS = 16          /* in a turn, by a reader that never waits */
 };
 
-/* The kernel's answer to a receive: note what it means. */
-static ssize_t note_received(tl_loop *loop, tl_stream *s, ssize_t got,
+/* The transport's answer to a receive: note what it means. */
+static ssize_t note_received(tl_loop *loop, tl_stream *s, ssize_t answer,
                              size_t room)
 {
+    ssize_t got = tl__stream_answer(s, TL_READ, answer);
     loop->traffic.receives++;
     if (got > 0) {
         s->received += (uint64_t)got;
         loop->traffic.received += (uint64_t)got;
-        /* less than fits: the kernel has no more, epoll(7), question 9 */
-        if ((size_t)got < room && !(s->state & (TL_IS_HUNG | TL_IS_VAGUE)))
+        /* less than fits: there is no more, epoll(7), question 9 */
+        if ((size_t)got < room && !(s->state & TL_IS_HUNG) &&
+            !(s->traits & TL_VAGUE))
             s->state |= TL_IS_DRAINED;
     } else if (got == 0) {
         s->state |= TL_IS_ENDED;
@@ -53,11 +53,7 @@ static bool may_read(const tl_loop *loop, tl_stream *s)
 static ssize_t receive(const tl_handle *handle, const tl_stream *s, char *bytes,
                        size_t room)
 {
-    if (s->state & TL_IS_LENT)
-        return tl_file_read_lent(handle->at.watch.fd, bytes, room);
-    if (s->state & TL_STREAM_FILE)
-        return tl_file_read(handle->at.watch.fd, bytes, room);
-    return tl_socket_receive(handle->at.watch.fd, bytes, room);
+    return s->transport->read(tl__stream_end_of(handle, s), bytes, room);
 }
 
 /* How many bytes a receive for a reader should have room for, when `held` are
@@ -143,25 +139,13 @@ static void tidy(tl_loop *loop, tl_stream *s)
     tl_buffer_release(&s->in, &loop->pool);
 }
 
-static int readable(tl_loop *loop, tl_id id, tl_stream *s)
-{
-    if (s == NULL || s->state & TL_IS_CLOSING)
-        return -EBADF;
-    if (s->state & TL_STREAM_SEND_ONLY)
-        return TL_NO_RECEIVING;
-    if (s->state & TL_STREAM_FLOWING ||
-        tl_stream_busy(loop, id.slot, id.generation, 0))
-        return -EBUSY;
-    return 0;
-}
-
 int tl_stream_take(tl_loop *loop, uint32_t slot, uint32_t generation, int kind,
                    double count, tl_view *view)
 {
     tl_id id = {slot, generation};
     tl_handle *handle;
     tl_stream *s = tl__stream_find(loop, id, &handle);
-    int error = readable(loop, id, s);
+    int error = tl__stream_readable(loop, id, s);
     if (error)
         return error;
     if (kind & TL_WANT_AFRESH)
@@ -237,7 +221,7 @@ double tl_stream_take_into(tl_loop *loop, uint32_t slot, uint32_t generation,
     tl_id id = {slot, generation};
     tl_handle *handle;
     tl_stream *s = tl__stream_find(loop, id, &handle);
-    int error = readable(loop, id, s);
+    int error = tl__stream_readable(loop, id, s);
     if (error)
         return error;
     size_t held = tl_buffer_length(&s->in), most = (size_t)room;
@@ -254,59 +238,8 @@ double tl_stream_take_into(tl_loop *loop, uint32_t slot, uint32_t generation,
         over = -EAGAIN;
     if (over)
         return over;
-    ssize_t got = receive(handle, s, bytes, most);
-    (void)note_received(loop, s, got, most);
+    ssize_t got = note_received(loop, s, receive(handle, s, bytes, most), most);
     return got == 0 ? TL_EOF : (double)got;
-}
-
-int tl_stream_busy(tl_loop *loop, uint32_t slot, uint32_t generation,
-                   int writer)
-{
-    tl_handle *handle;
-    const tl_stream *s =
-        tl__stream_find(loop, (tl_id){slot, generation}, &handle);
-    if (s == NULL)
-        return 0;
-    return tl__waits(loop, writer ? s->writer : s->reader);
-}
-
-int tl_stream_await(tl_loop *loop, uint32_t slot, uint32_t generation, int kind,
-                    double count, uint32_t waiter_slot,
-                    uint32_t waiter_generation)
-{
-    tl_id id = {slot, generation};
-    tl_handle *handle;
-    tl_stream *s = tl__stream_find(loop, id, &handle);
-    int error = readable(loop, id, s);
-    if (error)
-        return error;
-    tidy(loop, s);
-    s->in_total = !!(kind & TL_WANT_IN_TOTAL);
-    kind &= ~TL_WANT_IN_TOTAL;
-    s->want = (tl_want){.kind = kind, .count = (size_t)count};
-    if (kind == TL_WANT_LINE) /* take has looked at all of it */
-        s->want.seen = tl_buffer_length(&s->in);
-    s->reader = (tl_id){waiter_slot, waiter_generation};
-    tl_handle *wait =
-        tl_handles_find(&loop->handles, waiter_slot, waiter_generation);
-    if (wait == NULL)
-        return -ESTALE;
-    if (handle->flags & TL_FLAG_UNREF)
-        (void)tl_handle_ref(loop, waiter_slot, waiter_generation, 0);
-    tl__set_active(loop, wait, true);
-    if (!(s->state & (TL_IS_DRAINED | TL_IS_CONNECTING)))
-        tl__post(loop, id, handle); /* it has had its turn: see may_read */
-    tl__stream_update(loop, id, handle, s);
-    return s->receive_error;
-}
-
-tl_id tl__stream_reader(const tl_loop *loop, tl_id id)
-{
-    tl_handle *handle;
-    const tl_stream *s = tl__stream_find(loop, id, &handle);
-    if (s == NULL || !tl__waits(loop, s->reader))
-        return (tl_id){0, 0};
-    return s->reader;
 }
 
 /* Look for what is wanted in the scratch; keep what is left of it. 1 when it
@@ -383,7 +316,7 @@ int tl__stream_serve(tl_loop *loop, tl_id id, int *reads, tl_view *view,
     int result = 0;
     uint64_t before = s->received;
     while (result == 0 && verdict(s, &s->want) == 0 &&
-           !(s->state & TL_IS_DRAINED) && (*reads)-- > 0)
+           !(s->state & (TL_IS_DRAINED | TL_IS_CONNECTING)) && (*reads)-- > 0)
         result = serve_once(loop, handle, s, view);
     if (result == 0 && verdict(s, &s->want) == 0) {
         if (s->received != before && !s->in_total)
@@ -437,34 +370,21 @@ int tl__stream_next(tl_loop *loop, tl_id id, int *reads, tl_view *view,
         return 0;
     if (take_tell(s, TL_TELL_OPEN))
         return TL_TELL_OPEN;
-    if (tl__stream_wants_data(loop, handle, s) && !(s->state & TL_IS_DRAINED) &&
-        (*reads)-- > 0) {
+    bool any =
+        tl__stream_wants_data(loop, handle, s) && !(s->state & TL_IS_DRAINED);
+    if (any && (*reads)-- > 0) {
         ssize_t got = receive_scratch(loop, handle, s);
         if (got > 0) {
             show(view, loop->scratch, (size_t)got);
             return TL_TELL_DATA;
         }
         note_end(loop, id, handle, s);
+        any = false;
     }
     if (take_tell(s, TL_TELL_EOF) && !(s->tell >> TL_TELL_ERROR & 1))
         return TL_TELL_EOF;
     if (take_tell(s, TL_TELL_DRAIN))
         return TL_TELL_DRAIN;
-    return tell_end(loop, id, handle, s, status);
-}
-
-int tl_stream_pause(tl_loop *loop, uint32_t slot, uint32_t generation, int on)
-{
-    tl_id id = {slot, generation};
-    tl_handle *handle;
-    tl_stream *s = tl__stream_find(loop, id, &handle);
-    if (s == NULL || s->state & TL_IS_CLOSING)
-        return -EBADF;
-    s->state &= ~(uint32_t)TL_IS_PAUSED;
-    if (on)
-        s->state |= TL_IS_PAUSED;
-    else if (!(s->state & TL_IS_DRAINED))
-        tl__post(loop, id, handle); /* an edge may have come meanwhile */
-    tl__stream_update(loop, id, handle, s);
-    return 0;
+    /* a failed send ends it after what has come, on another turn maybe */
+    return any ? 0 : tell_end(loop, id, handle, s, status);
 }

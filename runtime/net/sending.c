@@ -1,39 +1,14 @@
-/* Connections, sending: the queue, its marks, and its way to the kernel. */
+/* Connections, sending: the queue, its marks, and its way to the transport. */
 #include <errno.h>
 
 #include "loop/descriptor.h"
-#include "sys/file.h"
+#include "sys/descriptor.h"
 #include "loop/handle_ops.h"
-#include "sys/socket.h"
 #include "loop/wakeup.h"
 #include "net/stream.h"
 
 /* Gathered bytes that leave without waiting for the callback's end. */
 enum { GATHER_BYTES = 65536 };
-
-bool tl__stream_fail_sending(tl_loop *loop, tl_id id, tl_handle *handle,
-                             tl_stream *s, int error)
-{
-    if (s->send_error == 0)
-        s->send_error = (int16_t)error;
-    loop->traffic.unsent += tl_buffer_length(&s->out);
-    if (tl_buffer_length(&s->out) > 0) {
-        s->state |= TL_IS_LOSSY;
-        tl__wake_waiter(loop, &s->reader); /* for an answer, perhaps */
-    }
-    tl_buffer_clear(&s->out, &loop->pool);
-    s->state &= ~(uint32_t)TL_IS_BLOCKED;
-    tl__wake_waiter(loop, &s->writer);
-    if (s->state & TL_IS_CLOSING) {
-        tl__stream_end(loop, id, handle, s);
-        return false;
-    }
-    /* what the peer sent before it went is told first */
-    s->state |= TL_IS_HUNG;
-    s->state &= ~(uint32_t)TL_IS_DRAINED;
-    tl__stream_tell(loop, id, handle, s, TL_TELL_ERROR);
-    return true;
-}
 
 static bool satisfied(const tl_stream *s, int what)
 {
@@ -65,45 +40,48 @@ static bool note_sent(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
         return false;
     }
     if ((s->state & (TL_IS_SHUTTING | TL_IS_SHUT)) == TL_IS_SHUTTING) {
-        s->state |= TL_IS_SHUT;
         int error = tl__stream_end_sending(loop, id, handle, s);
+        if (error == -EAGAIN) {
+            s->state |= TL_IS_BLOCKED;
+            return true;
+        }
+        s->state |= TL_IS_SHUT;
         if (error)
             return tl__stream_fail_sending(loop, id, handle, s, error);
     }
     return true;
 }
 
-/* Bytes in front of the kernel: those queued, and more that are not yet. */
+/* Bytes in front of the transport: those queued, and more that are not yet. */
 typedef struct load {
     const char *more;
     size_t more_length;
 } load;
 
-static ssize_t send_parts(int fd, const tl_stream *s, const struct iovec *parts,
-                          int count)
+static ssize_t write_load(const tl_handle *handle, const tl_stream *s,
+                          load extra)
 {
-    if (s->state & TL_IS_LENT)
-        return tl_file_write_lent(fd, parts, (s->state & TL_IS_FATAL) != 0);
-    if (s->state & TL_IS_FATAL)
-        return tl_file_write_quietly(fd, parts, count);
-    if (s->state & TL_STREAM_FILE)
-        return tl_file_write(fd, parts, count);
-    if (count == 1)
-        return tl_socket_send(fd, parts->iov_base, parts->iov_len);
-    return tl_socket_send_parts(fd, parts, count);
+    tl_end end = tl__stream_end_of(handle, s);
+    const char *bytes = tl_buffer_bytes(&s->out);
+    size_t queued = tl_buffer_length(&s->out);
+    if (queued == 0)
+        return s->transport->write(end, extra.more, extra.more_length);
+    if (extra.more_length == 0)
+        return s->transport->write(end, bytes, queued);
+    const struct iovec parts[2] = {{(void *)bytes, queued},
+                                   {(void *)extra.more, extra.more_length}};
+    return s->transport->writev(end, parts, 2);
 }
 
-/* Offer everything to the kernel once. The number of bytes it took of what is
-   not queued, or a negative errno. */
-static ssize_t offer(tl_loop *loop, tl_handle *handle, tl_stream *s, load extra)
+/* Offer everything to the transport once. The number of bytes it took of what
+   is not queued, or a negative errno. */
+static ssize_t offer(tl_loop *loop, tl_id id, const tl_handle *handle,
+                     tl_stream *s, load extra)
 {
     size_t queued = tl_buffer_length(&s->out);
-    struct iovec parts[2] = {{tl_buffer_bytes(&s->out), queued},
-                             {(void *)extra.more, extra.more_length}};
-    const struct iovec *first = queued > 0 ? parts : parts + 1;
-    int count = queued > 0 && extra.more_length > 0 ? 2 : 1;
     loop->traffic.sends++;
-    ssize_t taken = send_parts(handle->at.watch.fd, s, first, count);
+    ssize_t taken =
+        tl__stream_answer(s, TL_WRITE, write_load(handle, s, extra));
     if (taken < 0)
         return taken;
     s->sent += (uint64_t)taken;
@@ -111,8 +89,11 @@ static ssize_t offer(tl_loop *loop, tl_handle *handle, tl_stream *s, load extra)
     size_t of_queue = (size_t)taken < queued ? (size_t)taken : queued;
     tl_buffer_consume(&s->out, of_queue);
     /* less than all: the socket's buffer is full, send(2) on streams */
-    if ((size_t)taken < queued + extra.more_length)
+    if ((size_t)taken < queued + extra.more_length) {
         s->state |= TL_IS_BLOCKED;
+        if (s->traits & TL_VAGUE) /* or it is not: ask again */
+            tl__stream_ready(loop, id, TL_WRITE);
+    }
     return taken - (ssize_t)of_queue;
 }
 
@@ -120,7 +101,7 @@ bool tl__stream_send_queue(tl_loop *loop, tl_id id, tl_handle *handle,
                            tl_stream *s)
 {
     if (tl_buffer_length(&s->out) > 0) {
-        ssize_t taken = offer(loop, handle, s, (load){NULL, 0});
+        ssize_t taken = offer(loop, id, handle, s, (load){NULL, 0});
         if (taken == -EAGAIN)
             s->state |= TL_IS_BLOCKED;
         else if (taken < 0)
@@ -137,7 +118,7 @@ static int send_much(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
     int error = tl_buffer_reserve(&s->out, &loop->pool, extra.more_length);
     if (error)
         return error;
-    ssize_t taken = offer(loop, handle, s, extra);
+    ssize_t taken = offer(loop, id, handle, s, extra);
     if (taken == -EAGAIN) {
         s->state |= TL_IS_BLOCKED;
         taken = 0;
@@ -158,8 +139,10 @@ static int refusal(const tl_loop *loop, const tl_stream *s, size_t count)
         return -EBADF;
     if (s->send_error)
         return s->send_error;
-    if (s->state & (TL_IS_SHUTTING | TL_STREAM_RECEIVE_ONLY))
-        return s->state & TL_IS_SHUTTING ? -EPIPE : TL_NO_SENDING;
+    if (s->state & TL_IS_SHUTTING)
+        return -EPIPE;
+    if (s->options & TL_STREAM_RECEIVE_ONLY)
+        return TL_NO_SENDING;
     if (s->writer.slot != 0 && s->writer_awaits == TL_AWAIT_ROOM &&
         tl__waits(loop, s->writer))
         return -EBUSY;
@@ -229,8 +212,12 @@ int tl_stream_drain(tl_loop *loop, uint32_t slot, uint32_t generation,
     if (s == NULL)
         return -EBADF;
     while (s->send_error == 0 && (double)tl_buffer_length(&s->out) > most) {
-        if (s->state & TL_IS_BLOCKED)
-            tl_file_await_room(handle->at.watch.fd);
+        if (s->state & TL_IS_BLOCKED) {
+            if (handle->at.watch.fd < 0)
+                return -EAGAIN;
+            tl_descriptor_await(handle->at.watch.fd,
+                                s->crossed & TL_WRITE ? TL_READ : TL_WRITE);
+        }
         s->state &= ~(uint32_t)TL_IS_BLOCKED;
         uint64_t unsent = loop->traffic.unsent;
         if (!tl__stream_send_queue(loop, id, handle, s)) /* it was closing */
@@ -290,14 +277,16 @@ int tl_stream_await_sent(tl_loop *loop, uint32_t slot, uint32_t generation,
     return 0;
 }
 
+/* --- what ends once the queue is empty ----------------------------------- */
+
 /* What there is to be shut down, or why that cannot be. */
 static int direction_of(const tl_stream *s, int how)
 {
-    if (s->state & TL_STREAM_SEND_ONLY)
+    if (s->options & TL_STREAM_SEND_ONLY)
         return how == TL_SHUTDOWN_RECEIVE ? TL_NO_RECEIVING : TL_SHUTDOWN_SEND;
-    if (s->state & TL_STREAM_RECEIVE_ONLY)
+    if (s->options & TL_STREAM_RECEIVE_ONLY)
         return how == TL_SHUTDOWN_SEND ? TL_NO_SENDING : TL_SHUTDOWN_RECEIVE;
-    if (s->state & TL_STREAM_FILE && how != TL_SHUTDOWN_RECEIVE)
+    if (!(s->traits & TL_HALVES) && how != TL_SHUTDOWN_RECEIVE)
         return -ENOTSOCK;
     return how;
 }
@@ -333,4 +322,56 @@ int tl_stream_shutdown(tl_loop *loop, uint32_t slot, uint32_t generation,
     }
     tl__stream_update(loop, id, handle, s);
     return s->send_error;
+}
+
+int tl_stream_close(tl_loop *loop, uint32_t slot, uint32_t generation)
+{
+    tl_id id = {slot, generation};
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    if (s == NULL || s->state & TL_IS_CLOSING)
+        return 0;
+    s->state |= TL_IS_CLOSING;
+    tl_buffer_clear(&s->in, &loop->pool);
+    tl__wake_waiter(loop, &s->reader);
+    tl__wake_waiter(loop, &s->writer);
+    if (s->state & TL_IS_CONNECTING || s->send_error)
+        tl__stream_drop_queue(loop, s);
+    if (tl_buffer_length(&s->out) == 0) {
+        tl__stream_end(loop, id, handle, s);
+        return 0;
+    }
+    if (!(s->state & TL_IS_BLOCKED) &&
+        !tl__stream_send_queue(loop, id, handle, s))
+        return 0;
+    tl__stream_update(loop, id, handle, s);
+    return 1;
+}
+
+void tl_stream_closing(tl_loop *loop, uint32_t slot, uint32_t generation,
+                       uint32_t timer_slot, uint32_t timer_generation)
+{
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, (tl_id){slot, generation}, &handle);
+    if (s == NULL)
+        return;
+    s->writer = (tl_id){timer_slot, timer_generation};
+    s->writer_awaits = TL_AWAIT_SENT;
+}
+
+void tl__stream_drop(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    if (s == NULL)
+        return;
+    s->options &= ~(uint32_t)TL_STREAM_FLOWING;
+    s->tell = 0;
+    handle->flags &= (uint8_t)~TL_FLAG_BUSY; /* its callback goes no further */
+    tl__set_active(loop, handle, false);
+    if (s->state & TL_IS_CLOSING && s->state & TL_IS_CLOSED)
+        tl__stream_free(loop, id, s); /* only that was to be told */
+    else if (s->options & TL_STREAM_SHARED)
+        tl__stream_update(loop, id, handle, s);
+    else
+        (void)tl_stream_close(loop, id.slot, id.generation);
 }

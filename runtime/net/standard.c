@@ -44,7 +44,7 @@ static void mark_lent(tl_loop *loop, const tl_borrowed *b)
     tl_handle *handle;
     tl_stream *s = tl__stream_find(loop, b->id, &handle);
     if (s != NULL && tl__borrowed_blocks(handle->at.watch.fd))
-        s->state |= TL_IS_LENT;
+        s->transport = tl__transport_lent(s->transport);
 }
 
 int tl_standard_open(tl_loop *loop, tl_id *id, int number, int options)

@@ -3,10 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "sys/descriptor.h"
 
 /* A pipe that is ready for writing has room for a page, pipe(7). */
 enum { MOST_WRITTEN = 1 << 20, PAGE = 4096 };
@@ -66,15 +67,10 @@ ssize_t tl_file_write_quietly(int fd, const struct iovec *parts, int count)
     return taken;
 }
 
-static bool is_ready(int fd, short events)
-{
-    struct pollfd one = {.fd = fd, .events = events};
-    return poll(&one, 1, 0) != 0;
-}
-
 ssize_t tl_file_read_lent(int fd, void *bytes, size_t room)
 {
-    return is_ready(fd, POLLIN) ? tl_file_read(fd, bytes, room) : -EAGAIN;
+    return tl_descriptor_is_ready(fd, TL_READ) ? tl_file_read(fd, bytes, room)
+                                               : -EAGAIN;
 }
 
 ssize_t tl_file_write_lent(int fd, const struct iovec *part, bool quietly)
@@ -82,17 +78,10 @@ ssize_t tl_file_write_lent(int fd, const struct iovec *part, bool quietly)
     struct iovec little = *part;
     if (little.iov_len > PAGE)
         little.iov_len = PAGE;
-    if (!is_ready(fd, POLLOUT))
+    if (!tl_descriptor_is_ready(fd, TL_WRITE))
         return -EAGAIN;
     return quietly ? tl_file_write_quietly(fd, &little, 1)
                    : tl_file_write(fd, &little, 1);
-}
-
-void tl_file_await_room(int fd)
-{
-    struct pollfd room = {.fd = fd, .events = POLLOUT};
-    while (poll(&room, 1, -1) < 0 && errno == EINTR)
-        ;
 }
 
 bool tl_file_pipe_kills(void)

@@ -24,8 +24,6 @@ ssize_t tl_file_write_quietly(int fd, const struct iovec *parts, int count);
    then they block. */
 ssize_t tl_file_read_lent(int fd, void *bytes, size_t room);
 ssize_t tl_file_write_lent(int fd, const struct iovec *part, bool quietly);
-/* Blocks until it takes bytes or never will. */
-void tl_file_await_room(int fd);
 /* Whether SIGPIPE ends the process, signal(7): the program catches it, but a
    plain luajit and other hosts may not. */
 bool tl_file_pipe_kills(void);

@@ -14,6 +14,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "sys/descriptor.h"
+
 #define RETRY(call)                                                            \
     __extension__({                                                            \
         ssize_t result_;                                                       \
@@ -92,16 +94,11 @@ int tl_socket_inherit(int fd, int *listening)
     return type == SOCK_STREAM ? TL_SOCKET_STREAM : TL_SOCKET_DATAGRAM;
 }
 
-void tl_socket_close(int fd)
-{
-    (void)close(fd); /* never retried: Linux has freed the number, close(2) */
-}
-
 void tl_socket_reset(int fd)
 {
     struct linger at_once = {.l_onoff = 1, .l_linger = 0};
     (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    tl_socket_close(fd);
+    tl_descriptor_close(fd);
 }
 
 int tl_socket_bind(int fd, const tl_address *address)

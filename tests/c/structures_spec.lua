@@ -30,6 +30,7 @@ local RUNS = {
   { "base/buffer_test", "holds what was put into it", "20000" },
   { "base/ring_test", "gives back what was put in, whole and in order", "500000" },
   { "net/stream_test", "moves every byte, in order", "20000" },
+  { "net/transport_test", "carries connections without a descriptor", "6000" },
   { "loop/loop_test", "runs what a model says, when and in which order", "10000 random" },
   { "loop/loop_test", "moves virtual time only", "1 clocks" },
   { "loop/loop_test", "is woken without time going by", "1 wake" },
@@ -71,11 +72,27 @@ describe("the store at scale", function()
 end)
 
 if not support.sanitized then
+  describe("a connection over a transport in memory", function()
+    local SIGSYS = 31
+    local seed = support.seeds(1)[1]
+
+    it(("makes no system call but for memory (seed %d)"):format(seed), function()
+      expect_ok(command("net/transport_test", seed, "3000 sealed"), { timeout = 60 })
+    end)
+
+    it("makes some over a socket", function()
+      local r = support.shell(command("net/transport_test", seed, "300 socket"))
+      assert.equal(128 + SIGSYS, r.code)
+      assert.equal("", r.out)
+    end)
+  end)
+
   describe("memory, seen by valgrind,", function()
     local VALGRIND = "valgrind -q --error-exitcode=9 --leak-check=full "
     local SHORT = {
       { "store/handles_test", "5000 5000 random" }, { "store/timers_test", "2000 50" },
       { "base/buffer_test", "2000" }, { "net/stream_test", "1000" },
+      { "net/transport_test", "600" },
       { "loop/loop_test", "300 random" }, { "loop/loop_test", "1 watch" },
       { "loop/kinds_test", "1" }, { "lua/kinds_test", "1 delivery" },
       { "loop/poller_test", "5000 real" }, { "loop/poller_test", "5000 virtual" },

@@ -107,7 +107,7 @@ local function replace_functions()
   rawset(_G, "print", function(...)
     if routed and routes[stdout] then return print_to_queue(...) end
     plain.print(...)
-    if C.tl_stream_failed(stdout) ~= 0 then lost_output() end
+    if C.tl_stdio_failed(stdout) ~= 0 then lost_output() end
   end)
   rawset(io, "write", function(...)
     local file = routed and io.output()

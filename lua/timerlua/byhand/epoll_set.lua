@@ -146,7 +146,7 @@ end
 local function release(owned)
   if owned.fd < 0 then return end
   if owned.place then owned.place:close() end
-  C.tl_socket_close(owned.fd)
+  C.tl_descriptor_close(owned.fd)
   owned.fd = -1
 end
 

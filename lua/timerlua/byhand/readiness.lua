@@ -68,11 +68,11 @@ local function suspend_beside(self, where, interest, delay)
     local ok, result = pcall(suspend, place, where, interest, delay)
     self.beside[place] = nil
     place:close()
-    C.tl_socket_close(duplicate)
+    C.tl_descriptor_close(duplicate)
     if not ok then error(result, 0) end
     return result
   end
-  C.tl_socket_close(duplicate)
+  C.tl_descriptor_close(duplicate)
   return status
 end
 

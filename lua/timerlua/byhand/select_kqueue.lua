@@ -325,7 +325,7 @@ end
 local function is_descriptor(fd)
   local duplicate = C.tl_descriptor_duplicate(fd)
   if duplicate < 0 then return duplicate ~= EBADF end
-  C.tl_socket_close(duplicate)
+  C.tl_descriptor_close(duplicate)
   return true
 end
 

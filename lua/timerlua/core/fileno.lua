@@ -25,7 +25,7 @@ local function can_call(value)
 end
 
 local function ask(value)
-  if type_of_file(value) == "file" then return C.tl_stream_fd(value) end
+  if type_of_file(value) == "file" then return C.tl_stdio_descriptor(value) end
   if type(value) == "table" or type(value) == "userdata" then
     local has, method = pcall(function() return value.fileno end)
     if has and can_call(method) then return method(value) end

@@ -38,13 +38,13 @@ local function prepare(plan, candidate)
     -- options of TCP mean nothing to a Unix socket
     local status = C.tl_socket_set(fd, entry[2], entry[3])
     if status < 0 and is_tcp then
-      C.tl_socket_close(fd)
+      C.tl_descriptor_close(fd)
       return nil, status
     end
   end
   local status = plan.local_address and C.tl_socket_bind(fd, plan.local_address) or 0
   if status == 0 then return fd end
-  C.tl_socket_close(fd)
+  C.tl_descriptor_close(fd)
   return nil, status
 end
 
@@ -55,7 +55,7 @@ local function attempt(plan, candidate)
   local id = core.new_id()
   status = C.tl_stream_connect(loop, id, fd, plan.settings.flags, candidate)
   if status == 0 then return { id = id, address = candidate } end
-  C.tl_socket_close(fd)
+  C.tl_descriptor_close(fd)
   return nil, status
 end
 

@@ -187,7 +187,7 @@ end
 -- One that will not listen; the file of a Unix socket is in nobody's way.
 local function discard(self, fd)
   remove_file(self)
-  if not self.inherited then C.tl_socket_close(fd) end
+  if not self.inherited then C.tl_descriptor_close(fd) end
 end
 
 local function open(self, candidate, opts, subject)

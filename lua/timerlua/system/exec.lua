@@ -219,8 +219,8 @@ local function make_pipe(spawn, i, stdio)
   local conn
   conn, status = connection.of_pipe(mine, sends, pipe_settings)
   if not conn then
-    C.tl_socket_close(mine)
-    C.tl_socket_close(theirs)
+    C.tl_descriptor_close(mine)
+    C.tl_descriptor_close(theirs)
     return status
   end
   stdio.ours[STREAMS[i]] = conn
@@ -313,7 +313,7 @@ local function prepare_stream(where, spawn, i, value, stdio)
 end
 
 local function close_theirs(stdio)
-  for _, fd in ipairs(stdio.theirs) do C.tl_socket_close(fd) end
+  for _, fd in ipairs(stdio.theirs) do C.tl_descriptor_close(fd) end
 end
 
 local function undo(stdio)

@@ -108,13 +108,13 @@ local function open()
     reader:unref()
     return 0
   end
-  C.tl_socket_close(fd)
+  C.tl_descriptor_close(fd)
   fd = nil
   return nil, message, status
 end
 
 local function close_descriptor()
-  if fd then C.tl_socket_close(fd) end
+  if fd then C.tl_descriptor_close(fd) end
   fd = nil
 end
 

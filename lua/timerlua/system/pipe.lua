@@ -28,9 +28,9 @@ local function two(where, opts, open, connect)
     if second then return first, second end
     first:close()
   else
-    C.tl_socket_close(fds[0])
+    C.tl_descriptor_close(fds[0])
   end
-  C.tl_socket_close(fds[1])
+  C.tl_descriptor_close(fds[1])
   return errors.failed(where, status)
 end
 

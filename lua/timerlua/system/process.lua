@@ -126,7 +126,7 @@ local function unwatch(self)
   self.pidfd = -1
   if pidfd < 0 then return end
   local _, object = anchors.get(slot)
-  if object ~= self then return C.tl_socket_close(pidfd) end
+  if object ~= self then return C.tl_descriptor_close(pidfd) end
   C.tl_watch_close(loop, slot, self.generation)
   anchors.clear(slot)
 end
@@ -387,7 +387,7 @@ local function discard(self)
   C.tl_process_kill(self.pid, self.pidfd, KILL, 0)
   await({ self }, AFTER_KILL)
   C.tl_process_reap(self.pid, ended)
-  C.tl_socket_close(self.pidfd)
+  C.tl_descriptor_close(self.pidfd)
 end
 
 --- Have children get TERM when this thread has ended in whatever way: for a program

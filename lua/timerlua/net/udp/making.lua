@@ -101,7 +101,7 @@ local function open(candidate, bound, opts, subject)
   local status = ok and bound and C.tl_socket_bind(fd, candidate) or 0
   if status ~= 0 then ok, message, code = errors.failed(subject, status) end
   if ok then return fd end
-  C.tl_socket_close(fd)
+  C.tl_descriptor_close(fd)
   return nil, message, code, status
 end
 
@@ -166,7 +166,7 @@ local function start(self, fd, subject)
   local id = core.new_id()
   local status = C.tl_datagram_start(loop, id, fd, self.handler and 1 or 0)
   if status ~= 0 then
-    C.tl_socket_close(fd)
+    C.tl_descriptor_close(fd)
     return errors.failed(subject, status)
   end
   self.fd, self.slot, self.generation = fd, id.slot, id.generation

@@ -1,0 +1,190 @@
+/* Connections, their end: see stream.h. A flowing connection's handle lives on
+   after the end until tl__stream_next has told TL_TELL_CLOSE. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "loop/descriptor.h"
+#include "loop/handle_ops.h"
+#include "net/borrowed.h"
+#include "net/stream.h"
+
+enum { MOST_DISCARDS = 64 };
+
+void tl__stream_drop_queue(tl_loop *loop, tl_stream *s)
+{
+    loop->traffic.unsent += tl_buffer_length(&s->out);
+    tl_buffer_clear(&s->out, &loop->pool);
+    s->state &= ~(uint32_t)TL_IS_BLOCKED;
+}
+
+/* Closing a socket with unread data makes the kernel send a reset, which may
+   overtake what was sent: take out what has come so far. RFC 9293, 3.6.1. */
+static void discard_unread(tl_loop *loop, tl_end end, const tl_stream *s)
+{
+    if (s->state & (TL_IS_DRAINED | TL_IS_ENDED | TL_IS_CONNECTING) ||
+        s->receive_error || s->send_error)
+        return;
+    /* not into the scratch: a collected connection may be closed while the
+       scratch is being made a string */
+    char bytes[8192];
+    for (int i = 0; i < MOST_DISCARDS; i++) {
+        loop->traffic.receives++;
+        ssize_t got = s->transport->read(end, bytes, sizeof bytes);
+        if (got <= 0 || ((size_t)got < sizeof bytes && !(s->traits & TL_VAGUE)))
+            return;
+    }
+}
+
+/* Close the transport; the handle lives on. */
+static void give_up(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
+                    int how)
+{
+    tl_end end = tl__stream_end_of(handle, s);
+    if (s->state & TL_IS_CLOSED)
+        return;
+    tl__descriptor_forget(loop, id, handle);
+    if (s->options & TL_STREAM_SHARED) {
+        tl__borrowed_close(loop, id);
+        how = TL_CLOSE_HERE;
+    }
+    if (how == TL_CLOSE && s->traits & TL_RESETS)
+        discard_unread(loop, end, s);
+    (void)s->transport->close(end, how);
+    s->state |= TL_IS_CLOSED;
+    handle->at.watch.fd = -1;
+}
+
+static void close_all(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
+                      bool reset)
+{
+    /* what the peer has is not all: it must not see an orderly end */
+    bool lossy = reset || s->state & TL_IS_LOSSY;
+    give_up(loop, id, handle, s, lossy ? TL_CLOSE_RESET : TL_CLOSE);
+    tl__stream_drop_queue(loop, s);
+    tl_buffer_clear(&s->in, &loop->pool);
+    tl__wake_waiter(loop, &s->reader);
+    tl__wake_waiter(loop, &s->writer);
+}
+
+/* The only direction has no other end than that all is closed. */
+static void close_direction(tl_loop *loop, tl_id id, tl_handle *handle,
+                            tl_stream *s)
+{
+    give_up(loop, id, handle, s, TL_CLOSE);
+    s->state &= ~(uint32_t)TL_IS_BLOCKED;
+    tl__set_active(loop, handle, s->tell != 0);
+}
+
+int tl__stream_end_sending(tl_loop *loop, tl_id id, tl_handle *handle,
+                           tl_stream *s)
+{
+    if (s->traits & TL_HALVES) {
+        tl_end end = tl__stream_end_of(handle, s);
+        int answer = s->transport->close(end, TL_END_SENDING);
+        return (int)tl__stream_answer(s, TL_WRITE, answer);
+    }
+    close_direction(loop, id, handle, s);
+    return 0;
+}
+
+void tl__stream_end_receiving(tl_loop *loop, tl_id id, tl_handle *handle,
+                              tl_stream *s)
+{
+    tl_end end = tl__stream_end_of(handle, s);
+    if (s->traits & TL_HALVES)
+        (void)s->transport->close(end, TL_END_RECEIVING);
+    else if (s->options & TL_STREAM_RECEIVE_ONLY)
+        close_direction(loop, id, handle, s);
+}
+
+static void leave(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
+{
+    s->state |= TL_IS_CLOSING;
+    s->tell = 0;
+    tl__set_active(loop, handle, false);
+    if (s->options & TL_STREAM_FLOWING) {
+        tl__stream_tell(loop, id, handle, s, TL_TELL_CLOSE);
+        tl__set_active(loop, handle, true);
+    } else {
+        tl__stream_free(loop, id, s);
+    }
+}
+
+void tl__stream_end(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
+{
+    close_all(loop, id, handle, s, false);
+    leave(loop, id, handle, s);
+}
+
+bool tl__stream_fail_sending(tl_loop *loop, tl_id id, tl_handle *handle,
+                             tl_stream *s, int error)
+{
+    if (s->send_error == 0)
+        s->send_error = (int16_t)error;
+    if (tl_buffer_length(&s->out) > 0) {
+        s->state |= TL_IS_LOSSY;
+        tl__wake_waiter(loop, &s->reader); /* for an answer, perhaps */
+    }
+    tl__stream_drop_queue(loop, s);
+    tl__wake_waiter(loop, &s->writer);
+    if (s->state & TL_IS_CLOSING) {
+        tl__stream_end(loop, id, handle, s);
+        return false;
+    }
+    /* what the peer sent before it went is told first */
+    s->state |= TL_IS_HUNG;
+    s->state &= ~(uint32_t)TL_IS_DRAINED;
+    tl__stream_tell(loop, id, handle, s, TL_TELL_ERROR);
+    return true;
+}
+
+void tl__stream_fail(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
+                     int error)
+{
+    s->state &= ~(uint32_t)TL_IS_CONNECTING;
+    s->receive_error = (int16_t)error;
+    tl__wake_waiter(loop, &s->reader);
+    (void)tl__stream_fail_sending(loop, id, handle, s, error);
+}
+
+double tl_stream_abort(tl_loop *loop, uint32_t slot, uint32_t generation,
+                       int status)
+{
+    tl_id id = {slot, generation};
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    uint32_t over = TL_IS_CLOSED | TL_IS_CLOSING;
+    if (s == NULL || (s->state & over) == over)
+        return 0;
+    double dropped = (double)tl_buffer_length(&s->out);
+    if (s->send_error == 0)
+        s->send_error = (int16_t)status;
+    close_all(loop, id, handle, s, true);
+    leave(loop, id, handle, s);
+    return dropped;
+}
+
+void tl_stream_hand_over(tl_loop *loop, uint32_t slot, uint32_t generation)
+{
+    tl_id id = {slot, generation};
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    if (s == NULL || s->state & TL_IS_CLOSED)
+        return;
+    s->options |= TL_STREAM_SHARED;
+    /* it stays open elsewhere, so the kernel would go on reporting it */
+    (void)tl__descriptor_interest(loop, id, handle, 0);
+    tl__stream_end(loop, id, handle, s);
+}
+
+void tl__stream_dispose(tl_loop *loop, tl_handle *handle)
+{
+    tl_stream *s = handle->stream;
+    if (!(s->state & TL_IS_CLOSED))
+        (void)s->transport->close(tl__stream_end_of(handle, s), TL_CLOSE_HERE);
+    tl_buffer_clear(&s->in, &loop->pool);
+    tl_buffer_clear(&s->out, &loop->pool);
+    free(s);
+    loop->streams--;
+    loop->socket_bytes -= sizeof *s;
+}
