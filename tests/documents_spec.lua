@@ -20,7 +20,7 @@ local FLAGS = {
 
 local function documents()
   local paths = { "README.md" }
-  local pipe = assert(io.popen("ls docs/*.md"))
+  local pipe = assert(io.popen("find docs -name '*.md' | LC_ALL=C sort"))
   for path in pipe:lines() do paths[#paths + 1] = path end
   pipe:close()
   return paths
@@ -308,8 +308,8 @@ describe("the documents", function()
   it("name every function, method and constant of the descriptors", function()
     local constants = {}
     for _, module in ipairs { "select", "timerfd", "timerstack" } do
-      local page = text_of { "docs/select.md", "docs/kqueue.md" }
-      if module ~= "select" then page = support.read("docs/timerfd.md") end
+      local page = text_of { "docs/byhand/select.md", "docs/byhand/kqueue.md" }
+      if module ~= "select" then page = support.read("docs/byhand/timerfd.md") end
       for name, value in pairs(require("timerlua." .. module)) do
         if type(value) == "number" then
           constants[name] = page
@@ -331,7 +331,7 @@ describe("the documents", function()
   end)
 
   it("name every script", function()
-    local PAGES = { ["scripts/"] = "scripts", ["scripts/descriptors/"] = "descriptors",
+    local PAGES = { ["scripts/"] = "scripts", ["scripts/descriptors/"] = "byhand/descriptors",
       ["scripts/embed/"] = "embedding" }
     for place, page in pairs(PAGES) do
       local text_of_page = support.read("docs/" .. page .. ".md")
@@ -388,12 +388,30 @@ describe("the documents", function()
     end
   end)
 
-  it("link to files that are there", function()
+  -- The anchors of a page's headings, as GitHub makes them.
+  local function anchors_of(path)
+    local anchors = {}
+    for _, line in ipairs(lines_of(support.read(path))) do
+      local heading = line:match("^#+ (.*)$")
+      if heading then
+        anchors[(heading:lower():gsub("[^%w%- _]", ""):gsub(" ", "-"))] = true
+      end
+    end
+    return anchors
+  end
+
+  it("link to files and headings that are there", function()
+    local anchors = {}
     for _, path in ipairs(documents()) do
       local base = path:match("^(.*/)") or ""
-      for target in support.read(path):gmatch("%]%(([^)#:]+)%)") do
-        assert.equal(0, support.shell("test -e " .. support.quote(base .. target)).code,
-          path .. ": " .. target)
+      for target, heading in support.read(path):gmatch("%]%(([^)#:]*)#?([^)#:]*)%)") do
+        local file = target == "" and path or base .. target
+        assert.is_true(target == ""
+          or support.shell("test -e " .. support.quote(file)).code == 0, path .. ": " .. target)
+        if heading ~= "" then
+          anchors[file] = anchors[file] or anchors_of(file)
+          assert.is_true(anchors[file][heading], path .. ": " .. target .. "#" .. heading)
+        end
       end
     end
   end)
