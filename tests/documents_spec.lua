@@ -428,6 +428,16 @@ describe("the documents", function()
     end
   end)
 
+  it("are all in the index", function()
+    local index = support.read("docs/README.md")
+    for _, path in ipairs(documents()) do
+      local page = path:match("^docs/(.*)$")
+      if page and page ~= "README.md" then
+        assert.is_truthy(index:find("](" .. page .. ")", 1, true), path)
+      end
+    end
+  end)
+
   it("show the README's first script at work in at most ten lines", function()
     local first = blocks_of("README.md")[1]
     assert.equal("lua", first.kind)
