@@ -60,6 +60,7 @@ help:
 	@echo "make fuzz           random inputs for the parsers, FUZZ_SECONDS=20 each"
 	@echo "make lint           clang-tidy, cppcheck, luacheck, format-check"
 	@echo "make format         format the C sources; format-check only looks"
+	@echo "make reference      write docs/reference.md anew from the modules' comments"
 	@echo "make bench          the benchmarks (BENCH=\"T1 T3\" for some)"
 	@echo "make install        all of it into \$$(DESTDIR)\$$(PREFIX), default /usr/local"
 	@echo "make uninstall      take it away again"
@@ -124,13 +125,20 @@ lint: all format-check
 	$(Q)cppcheck --quiet --error-exitcode=1 --std=c11 \
 	  --enable=warning,performance,portability --inline-suppr \
 	  -Iruntime -I$(BUILD) runtime
-	$(Q)luacheck --quiet lua scripts tests bench runtime
+	$(Q)luacheck --quiet lua scripts tests bench runtime packaging
 
 format format-check:
 	@$(call need,lint)
 	$(Q)clang-format $(if $(filter format,$@),-i,--dry-run --Werror) \
 	  runtime/*.h runtime/*/*.[ch] runtime/*/*/*.[ch] tests/c/*/*.[ch] tests/embed/*.c \
 	  tests/faults/*.c tests/support/*.c bench/*.c scripts/embed/*.[ch]
+
+# A page that is not complete is not put in the place of the one before.
+.PHONY: reference
+reference:
+	@mkdir -p $(BUILD)
+	$(Q)$(LUAJIT) packaging/reference.lua > $(BUILD)/reference.md
+	$(Q)mv $(BUILD)/reference.md docs/reference.md
 
 bench: all
 	@$(call need,bench)

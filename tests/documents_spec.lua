@@ -18,11 +18,22 @@ local FLAGS = {
   text = {},
 }
 
+local MADE = "docs/reference.md" -- from comments; reference_spec.lua is about it
+
 local function documents()
   local paths = { "README.md" }
-  local pipe = assert(io.popen("ls docs/*.md"))
+  local pipe = assert(io.popen("find docs -name '*.md' | LC_ALL=C sort"))
   for path in pipe:lines() do paths[#paths + 1] = path end
   pipe:close()
+  return paths
+end
+
+-- Those that tell what there is in words of their own.
+local function written()
+  local paths = {}
+  for _, path in ipairs(documents()) do
+    if path ~= MADE then paths[#paths + 1] = path end
+  end
   return paths
 end
 
@@ -196,7 +207,7 @@ describe("the documents' code", function()
   end)
 
   it("names targets that the Makefile has", function()
-    local makefile = support.read("Makefile")
+    local makefile = text_of { "Makefile", "packaging/install.mk", "tests/tests.mk" }
     for _, path in ipairs(documents()) do
       for _, block in ipairs(blocks_of(path)) do
         if block.kind == "sh" then
@@ -211,22 +222,23 @@ describe("the documents' code", function()
 end)
 
 describe("the documents", function()
-  local text = text_of(documents())
+  local text = text_of(written())
 
   it("name only functions that exist", function()
     -- made when they are asked for, of this process's own descriptors
     local later = { stdin = true, stdout = true, stderr = true }
-    for name in text:gmatch("%f[%w_.]tl%.([%a_]+)") do
+    local all = text_of(documents())
+    for name in all:gmatch("%f[%w_.]tl%.([%a_]+)") do
       assert.is_truthy(later[name] or tl[name] ~= nil, "tl." .. name)
     end
-    for name in text:gmatch("%f[%w_.]tl%.clock[.:]([%a_]+)") do
+    for name in all:gmatch("%f[%w_.]tl%.clock[.:]([%a_]+)") do
       assert.is_function(tl.clock[name], "tl.clock." .. name)
     end
   end)
 
   it("name every public function in docs/", function()
-    local pages = documents()
-    table.remove(pages, 1)
+    local pages = written()
+    table.remove(pages, 1) -- the README
     local reference = text_of(pages)
     getmetatable(tl).load_all() -- what is loaded when it is asked for
     for name in pairs(tl) do
@@ -308,8 +320,8 @@ describe("the documents", function()
   it("name every function, method and constant of the descriptors", function()
     local constants = {}
     for _, module in ipairs { "select", "timerfd", "timerstack" } do
-      local page = text_of { "docs/select.md", "docs/kqueue.md" }
-      if module ~= "select" then page = support.read("docs/timerfd.md") end
+      local page = text_of { "docs/byhand/select.md", "docs/byhand/kqueue.md" }
+      if module ~= "select" then page = support.read("docs/byhand/timerfd.md") end
       for name, value in pairs(require("timerlua." .. module)) do
         if type(value) == "number" then
           constants[name] = page
@@ -331,7 +343,7 @@ describe("the documents", function()
   end)
 
   it("name every script", function()
-    local PAGES = { ["scripts/"] = "scripts", ["scripts/descriptors/"] = "descriptors",
+    local PAGES = { ["scripts/"] = "scripts", ["scripts/descriptors/"] = "byhand/descriptors",
       ["scripts/embed/"] = "embedding" }
     for place, page in pairs(PAGES) do
       local text_of_page = support.read("docs/" .. page .. ".md")
@@ -388,12 +400,40 @@ describe("the documents", function()
     end
   end)
 
-  it("link to files that are there", function()
+  -- The anchors of a page's headings, as GitHub makes them.
+  local function anchors_of(path)
+    local anchors = {}
+    for _, line in ipairs(lines_of(support.read(path))) do
+      local heading = line:match("^#+ (.*)$")
+      if heading then
+        anchors[(heading:lower():gsub("[^%w%- _]", ""):gsub(" ", "-"))] = true
+      end
+    end
+    return anchors
+  end
+
+  it("link to files and headings that are there", function()
+    local anchors = {}
     for _, path in ipairs(documents()) do
       local base = path:match("^(.*/)") or ""
-      for target in support.read(path):gmatch("%]%(([^)#:]+)%)") do
-        assert.equal(0, support.shell("test -e " .. support.quote(base .. target)).code,
-          path .. ": " .. target)
+      for target, heading in support.read(path):gmatch("%]%(([^)#:]*)#?([^)#:]*)%)") do
+        local file = target == "" and path or base .. target
+        assert.is_true(target == ""
+          or support.shell("test -e " .. support.quote(file)).code == 0, path .. ": " .. target)
+        if heading ~= "" then
+          anchors[file] = anchors[file] or anchors_of(file)
+          assert.is_true(anchors[file][heading], path .. ": " .. target .. "#" .. heading)
+        end
+      end
+    end
+  end)
+
+  it("are all in the index", function()
+    local index = support.read("docs/README.md")
+    for _, path in ipairs(documents()) do
+      local page = path:match("^docs/(.*)$")
+      if page and page ~= "README.md" then
+        assert.is_truthy(index:find("](" .. page .. ")", 1, true), path)
       end
     end
   end)

@@ -8,14 +8,15 @@ local misuse = require "timerlua.core.misuse"
 local C = core.C
 local soft, hard = ffi.new("double[1]"), ffi.new("double[1]")
 
---- @class timerlua.limits
+--- @class timerlua.limits Limits that the kernel sets for the process, getrlimit(2).
+--- @since 0.1
 local limits = {}
 
---- How many descriptors the process may have, RLIMIT_NOFILE; and change it.
---- @param wanted? integer the new limit, 0 to 2^53; where it is more than the
+--- How many descriptors the process may have, RLIMIT_NOFILE; with an argument, change it.
+--- @param wanted? integer the new limit, 0 to 2^53; where this is more than the
 ---   hard limit, that is raised too, if the process may
 --- @return number? soft the limit in force; math.huge: none
---- @return number|string|nil hard to what it may be raised; or the message
+--- @return number|string|nil hard how far it may be raised; or the message
 --- @return string? code "EPERM": more than the process may have
 function limits.nofile(wanted)
   if wanted ~= nil then

@@ -7,21 +7,24 @@ local kqueue = require "timerlua.byhand.select_kqueue"
 local poll = require "timerlua.byhand.select_poll"
 local lists = require "timerlua.byhand.select_select"
 
+--- @class timerlua.select Waiting for descriptors by hand, with the names and the behavior of
+---   Python's select module.
+--- @since 0.1
 local module = {
-  --- The most bytes that a pipe which is ready for writing takes at once,
-  --- without blocking; pipe(7).
+  -- The most bytes that a pipe which is ready for writing takes at once,
+  -- without blocking; pipe(7).
   PIPE_BUF = 4096,
 
   select = lists.select,
 
   poll = poll.new,
 
-  --- select.epoll(sizehint, flags) and select.epoll.fromfd(fd).
+  -- called, and with a function of its own
   epoll = setmetatable({ fromfd = epoll.fromfd }, {
     __call = function(_, sizehint, flags) return epoll.new(sizehint, flags) end,
   }),
 
-  --- select.kqueue() and select.kqueue.fromfd(fd).
+  -- the same
   kqueue = setmetatable({ fromfd = kqueue.fromfd }, {
     __call = function() return kqueue.new() end,
   }),

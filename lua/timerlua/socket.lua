@@ -32,12 +32,15 @@ local scratch = new_bytes(SCRATCH)
 local accepted_from = new_address()
 
 --- @class timerlua.Socket
---- @field family integer
---- @field type integer
+--- @since 0.1
+--- @field family integer an AF_ constant
+--- @field type integer a SOCK_ constant
 --- @field closed boolean
 local Socket = {}
 Socket.__index = Socket
 
+--- @class timerlua.socket Plain sockets, with the words of Python's socket module.
+--- @since 0.1
 local socket = {}
 
 for name in ([[AF_UNIX AF_INET AF_INET6 SOCK_STREAM SOCK_DGRAM SOCK_SEQPACKET
@@ -178,10 +181,10 @@ end
 -- ---------------------------------------------------------------------------
 -- making
 
---- A new socket, in blocking mode. Close-on-exec. It is closed when nobody has
+--- Make a socket, in blocking mode. Close-on-exec. It is closed when nothing refers to
 --- it any more; close it all the same, since that is when garbage is collected.
 --- @param family? integer socket.AF_INET (default), AF_INET6 or AF_UNIX
---- @param kind? integer socket.SOCK_STREAM (default) or SOCK_DGRAM
+--- @param kind? integer socket.SOCK_STREAM (default), SOCK_DGRAM or SOCK_SEQPACKET
 --- @param protocol? integer default 0, socket(2)
 --- @return timerlua.Socket? s
 --- @return string? message
@@ -194,12 +197,13 @@ function socket.socket(family, kind, protocol)
   return wrap(fd, family, kind)
 end
 
---- Two sockets that are connected to each other.
+--- Make two sockets that are connected to each other.
 --- @param family? integer socket.AF_UNIX (default)
---- @param kind? integer socket.SOCK_STREAM (default) or SOCK_DGRAM
+--- @param kind? integer socket.SOCK_STREAM (default), SOCK_DGRAM or SOCK_SEQPACKET
+--- @param protocol? integer default 0, socketpair(2)
 --- @return timerlua.Socket? one
 --- @return timerlua.Socket|string other or the message
---- @return string? code
+--- @return string? code "EMFILE", "EOPNOTSUPP", ...: socketpair(2)
 function socket.socketpair(family, kind, protocol)
   family = int("socket.socketpair", "family", family or AF_UNIX)
   kind = int("socket.socketpair", "type", kind or socket.SOCK_STREAM)
@@ -210,13 +214,12 @@ function socket.socketpair(family, kind, protocol)
   return wrap(fds[0], family, kind), wrap(fds[1], family, kind)
 end
 
---- Give it an address. The file of a Unix socket stays after it, as in Python.
---- @param host string "127.0.0.1:80", "[::1]:80", "localhost:80", ":80" (all
----   interfaces), "unix:/path", "unix:@name"; or a host, with port
---- @param port? integer
---- @return boolean|nil true
---- @return string? message "socket:bind 127.0.0.1:80: permission denied"
---- @return string? code
+--- Give the socket an address. The file of a Unix socket stays after it, as in Python.
+--- @param host timerlua.Address|string an address without "fd:"; or a host, with port
+--- @param port? integer 0 to 65535
+--- @return boolean? done true
+--- @return string? message such as "socket:bind 127.0.0.1:80: permission denied"
+--- @return string? code "EADDRINUSE", "EACCES", ...: bind(2)
 function Socket:bind(host, port)
   check_self(self, "bind")
   local own, text, code = target(self, "socket:bind", host, port, false)
@@ -226,10 +229,11 @@ function Socket:bind(host, port)
   return true
 end
 
---- @param backlog? integer default socket.SOMAXCONN
---- @return boolean|nil true
+--- Begin to listen.
+--- @param backlog? integer connections that wait to be accepted; default socket.SOMAXCONN
+--- @return boolean? done true
 --- @return string? message
---- @return string? code
+--- @return string? code "EADDRINUSE", "EOPNOTSUPP", ...: listen(2)
 function Socket:listen(backlog)
   check_self(self, "listen")
   backlog = int("socket:listen", "backlog", backlog or socket.SOMAXCONN)
@@ -284,10 +288,11 @@ local function finish_connect(self, to, status)
   end, deadline)
 end
 
---- @param host string as for bind; ":80" is this host's
---- @param port? integer
---- @return boolean|nil true
---- @return string? message "socket:connect 127.0.0.1:9: connection refused"
+--- Connect to an address.
+--- @param host timerlua.Address|string as for bind; ":80" is this host's
+--- @param port? integer 0 to 65535
+--- @return boolean? done true
+--- @return string? message such as "socket:connect 127.0.0.1:9: connection refused"
 --- @return string? code "ECONNREFUSED"; "EINPROGRESS" in non-blocking mode: wait
 ---   until it can be written, then ask for SO_ERROR; "ETIMEDOUT", ...: connect(2)
 function Socket:connect(host, port)
@@ -320,7 +325,7 @@ local function receive_later(self, where, bytes, count, flags, from)
 end
 
 --- Receive at most `count` bytes, as soon as there are some.
---- @param count integer 0 to 2^30
+--- @param count integer bytes, 0 to 2^30
 --- @param flags? integer socket.MSG_PEEK, MSG_OOB
 --- @return string? bytes "" when the peer has ended its direction
 --- @return string? message "would block" in non-blocking mode
@@ -339,10 +344,12 @@ function Socket:recv(count, flags)
   return to_string(bytes, got)
 end
 
---- Receive a datagram; what is beyond `count` bytes of it is lost.
+--- Receive a datagram; bytes of it beyond `count` are lost.
+--- @param count integer bytes, 0 to 2^30
+--- @param flags? integer socket.MSG_PEEK, MSG_OOB
 --- @return string? bytes
 --- @return string? address where it came from, nil for a stream; or the message
---- @return string? code
+--- @return string? code as for recv
 function Socket:recvfrom(count, flags)
   check_self(self, "recvfrom")
   fair.step("socket:recvfrom")
@@ -370,7 +377,7 @@ end
 
 --- Send what the kernel takes; the rest is to be sent again.
 --- @param bytes string
---- @param start? integer the first byte to send, default 1
+--- @param start? integer the first byte to send, 1 to #bytes + 1; default 1
 --- @param flags? integer socket.MSG_MORE, MSG_OOB
 --- @return integer? count of bytes taken
 --- @return string? message "would block" in non-blocking mode
@@ -390,10 +397,10 @@ end
 
 --- Send everything.
 --- @param bytes string
---- @param start? integer the first byte to send, default 1
---- @return boolean|nil true
+--- @param start? integer the first byte to send, 1 to #bytes + 1; default 1
+--- @return boolean? done true
 --- @return string? message
---- @return string? code
+--- @return string? code as for send
 --- @return integer? count of bytes sent before that
 function Socket:sendall(bytes, start)
   check_self(self, "sendall")
@@ -417,11 +424,11 @@ end
 
 --- Send a datagram.
 --- @param bytes string
---- @param host string as for bind
---- @param port? integer
---- @return integer? count
+--- @param host timerlua.Address|string as for bind
+--- @param port? integer 0 to 65535
+--- @return integer? count of bytes sent
 --- @return string? message
---- @return string? code
+--- @return string? code as for send; "EMSGSIZE", ...: send(2)
 function Socket:sendto(bytes, host, port)
   check_self(self, "sendto")
   fair.step("socket:sendto")
@@ -436,10 +443,11 @@ function Socket:sendto(bytes, host, port)
   return sent
 end
 
+--- End one direction, or both.
 --- @param how integer socket.SHUT_RD, SHUT_WR or SHUT_RDWR
---- @return boolean|nil true
+--- @return boolean? done true
 --- @return string? message
---- @return string? code
+--- @return string? code "ENOTCONN", "EBADF": shutdown(2)
 function Socket:shutdown(how)
   check_self(self, "shutdown")
   if not SHUTDOWN[how] then
@@ -453,29 +461,31 @@ end
 -- ---------------------------------------------------------------------------
 -- modes and options
 
---- Blocking (the default): a call waits until it can be done. Otherwise it
+--- Choose the mode. Blocking, the default: a call waits until it can be done. Otherwise it
 --- answers nil, "would block", "EAGAIN" instead.
---- @param flag boolean
+--- @param flag boolean true: blocking
 function Socket:setblocking(flag)
   check_self(self, "setblocking")
   self.timeout = not check.boolean("socket:setblocking", "flag", flag) and 0 or nil
 end
 
+--- Whether the socket is in blocking mode.
 --- @return boolean
 function Socket:getblocking()
   check_self(self, "getblocking")
   return self.timeout ~= 0
 end
 
---- Have calls wait at most so long. sendall: for everything.
---- @param seconds? number|string|ffi.cdata* nil: for ever; 0: non-blocking mode
+--- Have calls wait at most so long; sendall: for everything.
+--- @param seconds? timerlua.Duration nil: without end; 0: non-blocking mode
 function Socket:settimeout(seconds)
   check_self(self, "settimeout")
   self.timeout = seconds ~= nil
     and duration.to_seconds("socket:settimeout", "seconds", seconds) or nil
 end
 
---- @return number? seconds
+--- How long calls wait.
+--- @return number? seconds nil: without end
 function Socket:gettimeout()
   check_self(self, "gettimeout")
   return self.timeout
@@ -490,13 +500,13 @@ local function option_bytes(value)
   return to_string(number_cell, 4)
 end
 
---- Any option of setsockopt(2).
+--- Set an option, any of setsockopt(2).
 --- @param level integer such as socket.SOL_SOCKET
 --- @param option integer such as socket.SO_REUSEADDR
 --- @param value integer|boolean|string a string holds the bytes of a struct
---- @return boolean|nil true
+--- @return boolean? done true
 --- @return string? message
---- @return string? code
+--- @return string? code "ENOPROTOOPT", "EINVAL", "EBADF", ...: setsockopt(2)
 function Socket:setsockopt(level, option, value)
   check_self(self, "setsockopt")
   int("socket:setsockopt", "level", level)
@@ -507,12 +517,13 @@ function Socket:setsockopt(level, option, value)
   return true
 end
 
---- @param level integer
---- @param option integer
+--- Read an option, any of getsockopt(2).
+--- @param level integer such as socket.SOL_SOCKET
+--- @param option integer such as socket.SO_ERROR
 --- @param room? integer 1 to 1024: read a struct of at most so many bytes
 --- @return integer|string|nil value a string of bytes if room was given
 --- @return string? message
---- @return string? code
+--- @return string? code "ENOPROTOOPT", "EBADF", ...: getsockopt(2)
 function Socket:getsockopt(level, option, room)
   check_self(self, "getsockopt")
   int("socket:getsockopt", "level", level)
@@ -535,24 +546,25 @@ local function name_of(self, where, peer)
   return address.text(name)
 end
 
---- Its own address: "127.0.0.1:80", "[::1]:80", "unix:/path"; "unix:" for none.
+--- The own address: "127.0.0.1:80", "[::1]:80", "unix:/path"; "unix:" for none.
 --- @return string? address
 --- @return string? message
---- @return string? code
+--- @return string? code "EBADF"
 function Socket:getsockname()
   check_self(self, "getsockname")
   return name_of(self, "socket:getsockname", 0)
 end
 
---- Its peer's.
+--- The peer's address, as getsockname tells it.
 --- @return string? address
 --- @return string? message
---- @return string? code "ENOTCONN"
+--- @return string? code "ENOTCONN", "EBADF"
 function Socket:getpeername()
   check_self(self, "getpeername")
   return name_of(self, "socket:getpeername", 1)
 end
 
+--- The descriptor, which stays the socket's.
 --- @return integer fd -1 when it is closed
 function Socket:fileno()
   check_self(self, "fileno")
@@ -571,7 +583,7 @@ function Socket:detach()
 end
 
 --- Close it; tasks that wait for it get "EBADF". Harmless when repeated.
---- @return boolean true
+--- @return boolean closed true
 function Socket:close()
   check_self(self, "close")
   local fd = self:detach()

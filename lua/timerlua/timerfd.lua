@@ -18,7 +18,9 @@ local C, loop = core.C, core.loop
 local int64, uint64 = ffi.typeof("int64_t"), ffi.typeof("uint64_t")
 local EAGAIN = errno.EAGAIN
 
---- @class timerlua.timerfd
+--- @class timerlua.timerfd Timer descriptors, timerfd_create(2), with the names, units and results
+---   of Python's os.timerfd_*.
+--- @since 0.1
 local timerfd = {
   -- clock_gettime(2)
   CLOCK_REALTIME = 0,
@@ -41,12 +43,13 @@ end
 -- Few fields, so that one of ten thousand is read in few lines of the
 -- processor's cache: most have the common values of the class.
 --- @class timerlua.Timerfd
---- @field fd integer
+--- @since 0.1
 --- @field closed boolean
---- @field clockid integer
---- @field look integer 1: a read might block, so the kernel is asked before
---- @field guard ffi.cdata* closes the descriptor of what is garbage
---- @field place timerlua.Place? once a task has waited
+--- @field clockid integer a CLOCK_ constant
+--- @field package fd integer
+--- @field package look integer 1: a read might block, so the kernel is asked before
+--- @field package guard ffi.cdata* closes the descriptor of what is garbage
+--- @field package place timerlua.Place? once a task has waited
 local Timerfd = { closed = false }
 Timerfd.__index = Timerfd
 
@@ -143,7 +146,7 @@ end
 --- object is garbage. Source: timerfd_create(2), Python's os.timerfd_create.
 --- @param clockid integer CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME,
 ---   CLOCK_REALTIME_ALARM or CLOCK_BOOTTIME_ALARM, which wake a sleeping machine
---- @param flags? integer|table TFD_NONBLOCK, TFD_CLOEXEC or their sum; or a table:
+--- @param flags integer|table|nil TFD_NONBLOCK, TFD_CLOEXEC or their sum; or a table:
 ---   `nonblock`, `cloexec` (default true), `flags`
 --- @return timerlua.Timerfd? timerfd
 --- @return string? message
@@ -184,7 +187,7 @@ end
 
 --- Close a descriptor, or an object. Tasks that read it are told. The
 --- counterpart of Python's os.close(fd).
---- @param fd integer|timerlua.Timerfd an object may be closed repeatedly
+--- @param fd timerlua.Descriptor|timerlua.Timerfd an object may be closed repeatedly
 --- @return boolean? closed true
 --- @return string? message
 --- @return string? code "EBADF", "EIO"
@@ -205,14 +208,16 @@ function timerfd.close(fd)
 end
 
 --- Give the descriptor away: the object is closed, the descriptor is not.
---- @return integer fd
+--- @return integer fd the caller's to close
+--- Raises when the object is closed.
 function Timerfd:detach()
   descriptor("timerfd:detach", self)
   return give_up(self)
 end
 
---- The descriptor, which stays the object's. Raises when it is closed.
+--- The descriptor, which stays the object's.
 --- @return integer fd
+--- Raises when the object is closed.
 function Timerfd:fileno()
   return (descriptor("timerfd:fileno", self))
 end
@@ -270,15 +275,15 @@ end
 --- Set a timer: `initial` seconds until it expires (0 stops it), then every
 --- `interval` seconds (0: only once). Fractions are rounded up to the next
 --- nanosecond, so only 0 is 0. Source: Python's os.timerfd_settime.
---- @param fd integer|timerlua.Timerfd|table a number or what has fileno()
---- @param flags? integer|table TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET or
----   their sum; or, for all that follows, a table: `initial`, `interval`,
+--- @param fd timerlua.Descriptor|timerlua.Timerfd
+--- @param flags integer|table|nil TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET or
+---   their sum; or, for this and the rest, a table: `initial`, `interval`,
 ---   `abstime`, `cancel_on_set`, `flags`
 --- @param initial? number seconds from now; with TFD_TIMER_ABSTIME the time on
----   its clock; 0 to 9223372036
---- @param interval? number seconds
---- @return number? initial what was left before, in seconds; 0: it was stopped
---- @return number|string|nil interval the one before; or the message
+---   its clock; 0 to 9223372036; default 0
+--- @param interval? number seconds, 0 to 9223372036; default 0
+--- @return number? initial seconds that were left before; 0: it was stopped
+--- @return number|string|nil interval the one before, in seconds; or the message
 --- @return string? code "EBADF", "EINVAL" (no timer), "EPERM"; "ECANCELED": the
 ---   clock was stepped since the last read; the new setting holds
 --- Raises for a closed object, and for times that are negative, NaN, infinite,
@@ -287,28 +292,38 @@ function timerfd.settime(fd, flags, initial, interval)
   return in_seconds(settime("timerfd.settime", seconds, fd, flags, initial, interval))
 end
 
---- The same in nanoseconds: int64 or whole numbers; what it returns is int64.
---- @param initial? ffi.cdata*|integer
---- @param interval? ffi.cdata*|integer
---- @return ffi.cdata*? initial
---- @return ffi.cdata*|string|nil interval
---- @return string? code
+--- Set a timer in nanoseconds, as settime does in seconds.
+--- @param fd timerlua.Descriptor|timerlua.Timerfd
+--- @param flags integer|table|nil as for settime
+--- @param initial ffi.cdata*|integer|nil nanoseconds, int64 or a whole number, 0 to 2^63 - 1;
+---   default 0
+--- @param interval ffi.cdata*|integer|nil nanoseconds, as initial
+--- @return ffi.cdata*? initial int64 nanoseconds that were left before; 0: it was stopped
+--- @return ffi.cdata*|string|nil interval the one before, in int64 nanoseconds; or the message
+--- @return string? code as for settime
+--- Raises as settime does.
 function timerfd.settime_ns(fd, flags, initial, interval)
   return in_nanoseconds(settime("timerfd.settime_ns", nanoseconds, fd, flags, initial,
     interval))
 end
 
---- What is left until it expires, and its interval, in seconds; 0: stopped,
---- and once. What is left is never an absolute time.
---- @param fd integer|timerlua.Timerfd
---- @return number? initial
---- @return number|string|nil interval
+--- What is left until a timer expires, and its interval. What is left is never an absolute
+--- time.
+--- @param fd timerlua.Descriptor|timerlua.Timerfd
+--- @return number? initial seconds; 0: stopped
+--- @return number|string|nil interval seconds, 0: once; or the message
 --- @return string? code "EBADF", "EINVAL"
+--- Raises for a closed object.
 function timerfd.gettime(fd)
   return in_seconds(gettime("timerfd.gettime", fd))
 end
 
---- The same in int64 nanoseconds.
+--- What is left until a timer expires, and its interval, in nanoseconds.
+--- @param fd timerlua.Descriptor|timerlua.Timerfd
+--- @return ffi.cdata*? initial int64 nanoseconds; 0: stopped
+--- @return ffi.cdata*|string|nil interval int64 nanoseconds, 0: once; or the message
+--- @return string? code "EBADF", "EINVAL"
+--- Raises for a closed object.
 function timerfd.gettime_ns(fd)
   return in_nanoseconds(gettime("timerfd.gettime_ns", fd))
 end
@@ -383,12 +398,13 @@ end
 --- How often the timer has expired since it was last read or set. Waits until
 --- it has: in a task while the loop goes on, elsewhere blocking. The
 --- counterpart of Python's os.read(fd, 8).
---- @param fd integer|timerlua.Timerfd
+--- @param fd timerlua.Descriptor|timerlua.Timerfd
 --- @return integer? expirations >= 1; the kernel's count, up to 2^53 exactly
 --- @return string? message "would block" for a TFD_NONBLOCK one that has not
 ---   expired
 --- @return string? code "EAGAIN"; "ECANCELED" after a step of the clock, with
 ---   TFD_TIMER_CANCEL_ON_SET; "EBADF", also when it is closed meanwhile; "EINVAL"
+--- Raises for a closed object.
 function timerfd.read(fd)
   local number, self = descriptor("timerfd.read", fd)
   fair.step("timerfd.read")

@@ -3,7 +3,9 @@
 -- timerfd.read(fd) and timerfd.close(fd), as there by os.read and os.close.
 local timerfd = require "timerlua.timerfd"
 
---- @class timerlua.timerstack
+--- @class timerlua.timerstack Timer descriptors as plain numbers, with the names of the Python
+---   module timerstack.
+--- @since 0.1
 local timerstack = {
   CLOCK_REALTIME = timerfd.CLOCK_REALTIME,
   CLOCK_MONOTONIC = timerfd.CLOCK_MONOTONIC,
@@ -12,10 +14,10 @@ local timerstack = {
   CLOCK_BOOTTIME_ALARM = timerfd.CLOCK_BOOTTIME_ALARM,
 }
 
---- Make a timer descriptor, stopped; it is the caller's to close.
+--- Make a timer descriptor, stopped.
 --- @param clock integer CLOCK_REALTIME, CLOCK_MONOTONIC ...
---- @param flags? integer|table as timerfd.create takes them
---- @return integer? fd
+--- @param flags integer|table|nil as timerfd.create takes them
+--- @return integer? fd the caller's to close, by timerfd.close(fd)
 --- @return string? message
 --- @return string? code as of timerfd.create
 function timerstack.create(clock, flags)
@@ -24,11 +26,11 @@ function timerstack.create(clock, flags)
   return timer:detach()
 end
 
---- Set it: settime(fd, 0, 10, 0) once in 10 s, settime(fd, 0, 5, 5) every 5 s,
---- settime(fd, 0, 0, 0) stops it. Returns what was set before, in seconds.
+--- Set a timer as timerfd.settime does: `settime(fd, 0, 10, 0)` once in 10 s,
+--- `settime(fd, 0, 5, 5)` every 5 s, `settime(fd, 0, 0, 0)` stops it.
 timerstack.settime = timerfd.settime
 
---- What is left until it expires, and its interval, in seconds.
+--- What is left and the interval, in seconds, as timerfd.gettime tells them.
 timerstack.gettime = timerfd.gettime
 
 return timerstack

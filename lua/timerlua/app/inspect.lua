@@ -90,14 +90,38 @@ local ROWS = {
   [C.TL_READINESS] = no_row,
 }
 
---- Every live handle: timers, watches, sockets, signals and tasks.
---- @return table[] rows each with kind, handle, name, site; timers also due,
----   period, runs, missed, clock, active, running, paused; watches fd,
----   interest, active; connections fd, peer, queued, received, sent, active;
----   listeners fd, sock, connections, active; udp fd, address, peer, active,
----   paused; file watches path, exists, active; tasks status, and while they
----   wait waiting_for, such as "sleep" or "channel:receive", and due if that has
----   an end
+--- @class timerlua.Row a live handle
+--- @since 0.1
+--- @field kind string "timer", "watch", "connection", "listener", "udp", "process", "signal",
+---   "file_watch", "task" or "callback"
+--- @field handle any the object
+--- @field name string?
+--- @field site string? "file:line"
+--- @field active boolean? whether it waits to run, or is watched for; not of tasks
+--- @field due number? seconds: of timers; of tasks whose wait has an end
+--- @field period number? seconds, of timers
+--- @field runs integer? of timers
+--- @field missed integer? of timers: their `missed_total`
+--- @field clock string? of timers
+--- @field running boolean? of timers
+--- @field paused boolean? of timers and datagram sockets
+--- @field fd integer? of watches, connections, listeners and datagram sockets
+--- @field interest string? of watches
+--- @field peer string? address, of connections and datagram sockets
+--- @field queued number? bytes, of connections
+--- @field received number? bytes, of connections
+--- @field sent number? bytes, of connections
+--- @field sock string? address, of listeners
+--- @field connections integer? open connections, of listeners
+--- @field address string? of datagram sockets
+--- @field pid integer? of processes
+--- @field path string? of file watches
+--- @field exists boolean? of file watches
+--- @field status string? of tasks
+--- @field waiting_for string? of tasks that wait, such as "sleep" or "channel:receive"
+
+--- List every live handle: timers, watches, sockets, processes, signals and tasks.
+--- @return timerlua.Row[] rows a new table
 function inspect.handles()
   local rows = {}
   local slot, info = ffi.new("uint32_t[1]", 1), ffi.new("tl_handle_info")
@@ -118,6 +142,16 @@ local COUNTERS = { "armed", "fired", "cancelled", "turns", "wakeups", "waits",
   "timerfd_sets", "reads", "controls", "accepts", "receives", "sends", "received",
   "sent", "unsent", "handles", "active", "bytes", "errors" }
 
+--- @class timerlua.Lateness how late callbacks of timers began, in seconds
+--- @since 0.1
+--- @field count number callbacks
+--- @field mean number seconds
+--- @field p50 number seconds
+--- @field p90 number seconds
+--- @field p99 number seconds
+--- @field max number seconds
+--- @field quantile fun(share: number): number seconds, for a share from 0 to 1
+
 local function lateness()
   return {
     count = C.tl_lateness_count(loop),
@@ -136,12 +170,33 @@ local function lateness()
   }
 end
 
+--- @class timerlua.Stats counters since the start
+--- @since 0.1
+--- @field armed number timers set, again at each reset
+--- @field fired number timers run
+--- @field cancelled number timers cancelled
+--- @field turns number batches collected
+--- @field wakeups number returns from a wait that blocked
+--- @field system_calls number of the loop and its sockets: the sum of the next seven
+--- @field waits number epoll_wait(2)
+--- @field timerfd_sets number timerfd_settime(2)
+--- @field reads number read(2)
+--- @field controls number epoll_ctl(2)
+--- @field accepts number accept4(2)
+--- @field receives number recv(2) and its kin
+--- @field sends number send(2) and its kin
+--- @field received number bytes
+--- @field sent number bytes that the kernel took
+--- @field unsent number bytes that were queued and dropped, because the connection broke or
+---   was aborted
+--- @field handles number live now
+--- @field active number of these, how many keep the script running
+--- @field bytes number held by the core's tables
+--- @field errors number uncaught errors reported
+--- @field lateness timerlua.Lateness
+
 --- Counters since the start, and how late callbacks began.
---- @return table stats armed, fired, cancelled (timers); turns, wakeups
----   (blocking waits); system_calls and its parts waits, timerfd_sets, reads,
----   controls, accepts, receives, sends; received, sent (bytes), unsent (bytes
----   dropped with a broken connection); handles, active (now); bytes (of the
----   core's tables); errors; lateness: count, mean, p50, p90, p99, max, quantile(share), in seconds
+--- @return timerlua.Stats stats a new table
 function inspect.stats()
   local raw = ffi.new("tl_loop_stats")
   C.tl_loop_stats_get(loop, raw)

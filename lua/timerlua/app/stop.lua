@@ -46,9 +46,9 @@ local function begin(reason)
 end
 
 --- End the loop: tl.on("stop") handlers run first, everything goes on until
---- they have returned, at most 5 s.
---- Also as a timer's callback: tl.after(5, tl.stop), tl.after(5, tl.stop, 3).
---- @param code? integer exit status 0..255; default 0, or 1 after an error
+--- they have returned, at most 5 s. It is also a timer's callback:
+--- tl.after(5, tl.stop), tl.after(5, tl.stop, 3).
+--- @param code? integer exit status 0 to 255; default 0, or 1 after an error
 function stop.stop(code, ...)
   if ffi.istype(core.new_id, code) then code = ... end -- as a timer's callback
   if code ~= nil then state.code = check.integer("stop", "code", code, 0, MOST_STATUS) end

@@ -21,12 +21,13 @@ local MONOTONIC = C.TL_MONOTONIC
 local MOST_MS = 2 ^ 31 - 1
 local READABLE = epoll.constants.EPOLLIN
 
---- @class timerlua.Devpoll
+--- @class timerlua.Devpoll the object of Solaris's /dev/poll
+--- @since 0.1
 --- @field closed boolean
---- @field list timerlua.Poll what is registered
---- @field masks table<integer, integer>
---- @field set timerlua.EpollSet with nothing in it but `inner`
---- @field inner timerlua.EpollSet with what is registered, but for files. It is
+--- @field package list timerlua.Poll what is registered
+--- @field package masks table<integer, integer>
+--- @field package set timerlua.EpollSet with nothing in it but `inner`
+--- @field package inner timerlua.EpollSet with what is registered, but for files. It is
 ---   made anew when it reports what can no longer be named: a descriptor that
 ---   was closed while a duplicate of it lives, epoll(7)
 local Devpoll = {}
@@ -108,14 +109,13 @@ end
 
 --- Wait for a descriptor, too; for one that is registered already, for these
 --- events besides the others, as Solaris does.
---- @param fd integer|table|file* a descriptor, an io file, or an object with
----   fileno()
---- @param eventmask? integer POLLIN + POLLPRI + POLLOUT unless given; POLLERR
----   and POLLHUP are always reported
+--- @param fd timerlua.Descriptor
+--- @param eventmask? integer a sum of POLL constants, 0 to 65535; default POLLIN + POLLPRI +
+---   POLLOUT; POLLERR and POLLHUP are always reported
 --- @return true? done
 --- @return string? message
 --- @return string? code "EBADF", "EINVAL", "ELOOP", "ENOSPC", "ENOMEM"
---- Raises when the object is closed, or fd or eventmask are none.
+--- Raises when the object is closed.
 function Devpoll:register(fd, eventmask)
   open_set(self, "register")
   local where = "select.devpoll:register"
@@ -125,11 +125,12 @@ function Devpoll:register(fd, eventmask)
 end
 
 --- Unregister, then register: wait for these events and no others.
---- @param fd integer|table|file*
+--- @param fd timerlua.Descriptor
 --- @param eventmask? integer as for register
 --- @return true? done
 --- @return string? message
 --- @return string? code as for register
+--- Raises when the object is closed.
 function Devpoll:modify(fd, eventmask)
   open_set(self, "modify")
   local where = "select.devpoll:modify"
@@ -141,8 +142,9 @@ end
 
 --- Wait for a descriptor no more; for one that was not registered, nothing
 --- happens.
---- @param fd integer|table|file*
+--- @param fd timerlua.Descriptor
 --- @return true done
+--- Raises when the object is closed.
 function Devpoll:unregister(fd)
   open_set(self, "unregister")
   local number = fileno.of("select.devpoll:unregister", "fd", fd)
@@ -195,14 +197,14 @@ local function ready_list(self, where, delay)
 end
 
 --- Wait until descriptors are ready.
---- @param timeout? number|string|ffi.cdata* milliseconds, 0 to 2147483647; or "250ms"
+--- @param timeout number|string|ffi.cdata*|nil milliseconds, 0 to 2147483647; or "250ms"
 ---   or int64 nanoseconds; 0: only look; nil or -1: no end. Never over too early
 --- @return table[]? ready pairs {fd, event} in the order of registration, POLLNVAL
 ---   for a descriptor that is not open; empty when the time is over
 --- @return string? message
 --- @return string? code "EBADF" (closed meanwhile by another task), "EMFILE",
 ---   "ENOMEM"
---- Raises when the object is closed, or timeout is none of these.
+--- Raises when the object is closed.
 function Devpoll:poll(timeout)
   open_set(self, "poll")
   local where = "select.devpoll:poll"
@@ -214,6 +216,7 @@ end
 --- The object's own descriptor; it becomes readable when poll would return, but
 --- not for files.
 --- @return integer fd
+--- Raises when the object is closed.
 function Devpoll:fileno()
   return open_set(self, "fileno").fd
 end
@@ -233,7 +236,7 @@ end
 
 local devpoll = {}
 
---- A new devpoll object. Its descriptor is close-on-exec.
+--- Make a devpoll object. Its descriptor is close-on-exec.
 --- @return timerlua.Devpoll? dp
 --- @return string? message
 --- @return string? code "EMFILE", "ENFILE", "ENOMEM"

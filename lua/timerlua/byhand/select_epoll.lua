@@ -12,6 +12,7 @@ local MOST = 1023
 -- The kernel gives the rest the next time.
 local MOST_EVER = 65536
 
+--- @class timerlua.select
 local constants = {
   EPOLLIN = 0x001,
   EPOLLPRI = 0x002,
@@ -33,7 +34,8 @@ local constants = {
 
 local EVERYTHING = constants.EPOLLIN + constants.EPOLLOUT + constants.EPOLLPRI
 
---- @class timerlua.Epoll an epoll set of the script's own
+--- @class timerlua.Epoll an epoll set of the script's own; epoll(7)
+--- @since 0.1
 --- @field closed boolean
 local Epoll = {}
 Epoll.__index = Epoll
@@ -73,15 +75,14 @@ local function control(self, method, operation, fd, mask)
 end
 
 --- Add a descriptor.
---- @param fd integer|table|file* a descriptor, an io file, or an object with
----   fileno()
---- @param mask? integer EPOLLIN + EPOLLOUT + EPOLLPRI unless given;
----   EPOLLERR and EPOLLHUP are always reported; sums and bit.bor both do
+--- @param fd timerlua.Descriptor
+--- @param mask? integer a sum of EPOLL constants; default EPOLLIN + EPOLLOUT + EPOLLPRI;
+---   EPOLLERR and EPOLLHUP are always reported
 --- @return true? done
 --- @return string? message
 --- @return string? code "EEXIST", "EBADF", "EPERM" (a regular file), "EINVAL",
 ---   "ELOOP", "ENOSPC", "ENOMEM"; epoll_ctl(2)
---- Raises when the object is closed, or fd or mask are none.
+--- Raises when the object is closed.
 function Epoll:register(fd, mask)
   if mask == nil then mask = EVERYTHING end
   return control(self, "register", "add", fd, mask)
@@ -89,11 +90,12 @@ end
 
 --- Change what a descriptor is waited for, and enable one that was registered
 --- with EPOLLONESHOT again.
---- @param fd integer|table|file*
---- @param mask integer
+--- @param fd timerlua.Descriptor
+--- @param mask integer a sum of EPOLL constants
 --- @return true? done
 --- @return string? message
 --- @return string? code "ENOENT", "EBADF", "EINVAL", "ENOMEM"
+--- Raises when the object is closed.
 function Epoll:modify(fd, mask)
   if mask == nil then
     misuse.got("select.epoll:modify", "mask must be made of EPOLL constants", mask)
@@ -102,10 +104,11 @@ function Epoll:modify(fd, mask)
 end
 
 --- Remove a descriptor; one whose last duplicate is closed has gone by itself.
---- @param fd integer|table|file*
+--- @param fd timerlua.Descriptor
 --- @return true? done
 --- @return string? message
 --- @return string? code "ENOENT", "EBADF"
+--- Raises when the object is closed.
 function Epoll:unregister(fd)
   return control(self, "unregister", "remove", fd)
 end
@@ -124,9 +127,9 @@ local function most_of(where, maxevents)
 end
 
 --- Wait until descriptors are ready.
---- @param timeout? number|string|ffi.cdata* seconds, "250ms" or int64
----   nanoseconds; 0: only look; nil or negative: no end. Never over too early.
---- @param maxevents? integer at most so many; 1023 unless given, or -1
+--- @param timeout number|string|ffi.cdata*|nil as a Duration, in seconds; 0: only look; nil or
+---   negative: no end. Never over too early
+--- @param maxevents? integer at most so many, >= 1; default, or -1: 1023
 --- @return table[]? ready pairs {fd, event}; empty when the time is over
 --- @return string? message
 --- @return string? code "EBADF" (closed meanwhile by another task), "ELOOP"
@@ -146,12 +149,12 @@ function Epoll:poll(timeout, maxevents)
   return list
 end
 
---- The same for a loop, without a table for each event, which is the fastest
+--- Wait as poll does, for a loop, without a table for each event, which is the fastest
 --- form: `for fd, event in ep:events() do`. An empty loop when the time is over.
---- @param timeout? number|string|ffi.cdata* as for poll
+--- @param timeout number|string|ffi.cdata*|nil as for poll, in seconds
 --- @param maxevents? integer as for poll
---- @return fun(batch: timerlua.Ready): integer?, integer? next
---- @return timerlua.Ready batch
+--- @return fun(batch: table): integer?, integer? next
+--- @return table batch
 --- Raises what poll returns as errors, too: there is no other way out of a loop.
 function Epoll:events(timeout, maxevents)
   local set = open_set(self, "events")
@@ -166,6 +169,7 @@ end
 
 --- The set's own descriptor; it becomes readable when poll would return.
 --- @return integer fd
+--- Raises when the object is closed.
 function Epoll:fileno()
   return open_set(self, "fileno").fd
 end
@@ -197,7 +201,7 @@ end
 
 local epoll = { constants = constants }
 
---- A new epoll object. Its descriptor is close-on-exec.
+--- Make an epoll object. Its descriptor is close-on-exec.
 --- @param sizehint? integer > 0 or -1; without effect
 --- @param flags? integer 0 or EPOLL_CLOEXEC; without effect
 --- @return timerlua.Epoll? ep
@@ -210,8 +214,8 @@ function epoll.new(sizehint, flags)
   return object(set)
 end
 
---- An epoll object for an epoll descriptor that exists, and is closed with it.
---- @param fd integer
+--- Make an epoll object for an epoll descriptor that exists, and is closed with it.
+--- @param fd timerlua.Descriptor
 --- @return timerlua.Epoll ep
 function epoll.fromfd(fd)
   local number = number_of("select.epoll.fromfd", "fd", fd)

@@ -6,6 +6,7 @@ local misuse = require "timerlua.core.misuse"
 
 -- Of FreeBSD's sys/event.h, as those are that the core carries; NETDEV's, which newer
 -- versions of it have no more, as in FreeBSD 4 to 8.
+--- @class timerlua.select
 local constants = {
   KQ_FILTER_READ = C.TL_KQ_READ,
   KQ_FILTER_WRITE = C.TL_KQ_WRITE,
@@ -63,13 +64,14 @@ local FILTER_READ, EV_ADD = constants.KQ_FILTER_READ, constants.KQ_EV_ADD
 local FIELDS = { "ident", "filter", "flags", "fflags", "data", "udata" }
 local MOST_EXACT = 2 ^ 53 -- whole numbers up to here are exact in Lua
 
---- @class timerlua.Kevent
+--- @class timerlua.Kevent what a kqueue is told, and what it tells; compared by its fields
+--- @since 0.1
 --- @field ident integer the descriptor, signal, process or the timer's own number
 --- @field filter integer a KQ_FILTER_ constant
---- @field flags integer of KQ_EV_ constants
---- @field fflags integer of the filter's KQ_NOTE_ constants
---- @field data integer
---- @field udata any
+--- @field flags integer a sum of KQ_EV_ constants
+--- @field fflags integer a sum of the filter's KQ_NOTE_ constants
+--- @field data integer of the filter's own meaning
+--- @field udata any comes back with the events
 local Kevent = {}
 
 local kevent = { constants = constants }
@@ -133,16 +135,15 @@ local function from_named(fields)
     fields.udata)
 end
 
---- What is to be changed in a kqueue: `kevent(ident, filter, ...)` as in Python,
+--- Say what is to be changed in a kqueue: `kevent(ident, filter, ...)` as in Python,
 --- or `kevent{ ident = ..., filter = ... }`.
---- @param ident integer|table|file* a number, or an object with fileno()
---- @param filter? integer KQ_FILTER_READ unless given
---- @param flags? integer KQ_EV_ADD unless given
---- @param fflags? integer 0 unless given
---- @param data? integer 0 unless given
---- @param udata? any 0 unless given; comes back with the events
+--- @param ident timerlua.Descriptor|integer a descriptor, or another number from 0 to 2^53
+--- @param filter? integer default KQ_FILTER_READ
+--- @param flags? integer 0 to 65535; default KQ_EV_ADD
+--- @param fflags? integer 0 to 2^32 - 1; default 0
+--- @param data? integer -2^53 to 2^53; default 0
+--- @param udata? any default 0; comes back with the events
 --- @return timerlua.Kevent event
---- Raises when a field is no whole number of its range.
 function kevent.new(ident, filter, flags, fflags, data, udata)
   if filter == nil and is_named(ident) then return from_named(ident) end
   return from_fields(ident, filter, flags, fflags, data, udata)

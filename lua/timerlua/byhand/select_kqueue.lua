@@ -50,7 +50,8 @@ local function is_open(queue)
   return queue.owned.pointer ~= nil and queue.process == C.tl_process_id()
 end
 
---- @class timerlua.Kqueue
+--- @class timerlua.Kqueue BSD's event queue
+--- @since 0.1
 --- @field closed boolean also in a process that was forked
 local Kqueue = {}
 
@@ -245,8 +246,7 @@ end
 ---   iterator or nil; made in their order
 --- @param max_events integer >= 0; 0: only the changes. At most 256 are told
 ---   at once
---- @param timeout? number|string|ffi.cdata* seconds, "250ms" or int64
----   nanoseconds; 0: only look; nil: no end
+--- @param timeout? timerlua.Duration 0: only look; nil: no end
 --- @return timerlua.Kevent[]? events empty when the time is over. When changes
 ---   failed, instead: for each the change with flags KQ_EV_ERROR and the errno
 ---   as data, as far as max_events allows
@@ -254,7 +254,7 @@ end
 --- @return string? code "ENOENT" (not there to be changed), "EBADF", "EINVAL",
 ---   "ENOTSUP" (Linux has nothing for it), "EBUSY" (a signal that is blocked),
 ---   "ESRCH", "EPERM", "EACCES", "EMFILE", "ENFILE", "ENOSPC", "ENOMEM"
---- Raises when the object is closed, or an argument is none of these.
+--- Raises when the object is closed.
 function Kqueue:control(changelist, max_events, timeout)
   local queue = open_queue(self, "control")
   local where = "select.kqueue:control"
@@ -276,6 +276,7 @@ end
 
 --- The queue's own descriptor; it becomes readable when control would return.
 --- @return integer fd
+--- Raises when the object is closed.
 function Kqueue:fileno()
   return open_queue(self, "fileno").fd
 end
@@ -307,7 +308,7 @@ end
 
 local kqueue = {}
 
---- A new kqueue object. Its descriptor is close-on-exec.
+--- Make a kqueue object. Its descriptor is close-on-exec.
 --- @return timerlua.Kqueue? kq
 --- @return string? message
 --- @return string? code "EMFILE", "ENFILE", "ENOMEM"
@@ -329,9 +330,9 @@ local function is_descriptor(fd)
   return true
 end
 
---- A second object for a queue of this program, by its descriptor. They are one
+--- Make a second object for a queue of this program, by its descriptor. They are one
 --- queue: closed by either, both are closed.
---- @param fd integer|timerlua.Kqueue
+--- @param fd timerlua.Descriptor|timerlua.Kqueue
 --- @return timerlua.Kqueue? kq
 --- @return string? message
 --- @return string? code "ENOTSUP": it is no kqueue of this program; "EBADF"

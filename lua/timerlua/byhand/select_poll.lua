@@ -14,6 +14,7 @@ local MOST_MASK = 0xffff -- of a short of C
 local FIRST_SIZE = 8
 local BYTES = ffi.sizeof("tl_poll_fd")
 
+--- @class timerlua.select
 local constants = {
   POLLIN = 0x001,
   POLLPRI = 0x002,
@@ -31,12 +32,13 @@ local constants = {
 
 local EVERYTHING = constants.POLLIN + constants.POLLPRI + constants.POLLOUT
 
---- @class timerlua.Poll descriptors to be polled, in the order of registration
---- @field fds ffi.cdata* of those that were unregistered, fd is -1
---- @field size integer room in fds
---- @field count integer of fds in use
---- @field holes integer how many of those were unregistered
---- @field index table<integer, integer> where in fds a descriptor is
+--- @class timerlua.Poll descriptors to be polled, in the order of registration; poll(2)
+--- @since 0.1
+--- @field package fds ffi.cdata* of those that were unregistered, fd is -1
+--- @field package size integer room in fds
+--- @field package count integer of fds in use
+--- @field package holes integer how many of those were unregistered
+--- @field package index table<integer, integer> where in fds a descriptor is
 local Poll = {}
 Poll.__index = Poll
 
@@ -65,9 +67,8 @@ local function resize(self)
 end
 
 --- Add a descriptor, or change what a registered one is polled for.
---- @param fd integer|table|file* a descriptor, an io file, or an object with
----   fileno(); it need not be open
---- @param mask? integer POLLIN + POLLPRI + POLLOUT unless given
+--- @param fd timerlua.Descriptor need not be open
+--- @param mask? integer a sum of POLL constants, 0 to 65535; default POLLIN + POLLPRI + POLLOUT
 function Poll:register(fd, mask)
   check_self(self, "register")
   local number = number_of("select.poll:register", "fd", fd)
@@ -85,8 +86,8 @@ function Poll:register(fd, mask)
 end
 
 --- Change what a registered descriptor is polled for.
---- @param fd integer|table|file*
---- @param mask integer
+--- @param fd timerlua.Descriptor
+--- @param mask integer a sum of POLL constants, 0 to 65535
 --- @return true? done
 --- @return string? message
 --- @return string? code "ENOENT": it is not registered
@@ -100,8 +101,9 @@ function Poll:modify(fd, mask)
   return true
 end
 
---- Remove a descriptor. Raises when it is not registered.
---- @param fd integer|table|file*
+--- Remove a descriptor.
+--- @param fd timerlua.Descriptor
+--- Raises when it is not registered.
 function Poll:unregister(fd)
   check_self(self, "unregister")
   local number = number_of("select.poll:unregister", "fd", fd)
@@ -148,7 +150,7 @@ local function wait(self, where, delay)
 end
 
 --- Wait until descriptors are ready.
---- @param timeout? number|string|ffi.cdata* milliseconds, rounded up to whole
+--- @param timeout number|string|ffi.cdata*|nil milliseconds, rounded up to whole
 ---   ones; or "250ms" or int64 nanoseconds; 0: only look; nil or negative: no end
 --- @return table[]? ready pairs {fd, event} in the order of registration, POLLNVAL
 ---   for a descriptor that is not open; empty when the time is over
@@ -170,8 +172,8 @@ end
 local poll = { constants = constants, everything = EVERYTHING, check_mask = check_mask,
   wait = wait }
 
---- A new poll object, with nothing registered.
---- @return timerlua.Poll
+--- Make a poll object, with nothing registered.
+--- @return timerlua.Poll p
 function poll.new()
   return setmetatable({ fds = poll_wait.array(FIRST_SIZE), size = FIRST_SIZE, count = 0,
     holes = 0, index = {} }, Poll)

@@ -106,19 +106,16 @@ end
 local select = {}
 
 --- Wait until one of the descriptors is ready.
---- @param rlist table for reading: descriptors, io files, objects with fileno()
---- @param wlist table for writing
---- @param xlist table for an exceptional condition: urgent data of a TCP socket,
+--- @param rlist timerlua.Descriptor[] for reading
+--- @param wlist timerlua.Descriptor[] for writing
+--- @param xlist timerlua.Descriptor[] for an exceptional condition: urgent data of a TCP socket,
 ---   poll(2), POLLPRI
---- @param timeout? number|string|ffi.cdata* seconds, "250ms" or int64
----   nanoseconds; 0: only look; nil: no end. Never over too early.
+--- @param timeout? timerlua.Duration 0: only look; nil: no end. Never over too early
 --- @return table? r new lists of the caller's own objects, in the caller's order;
 ---   all three are empty when the time is over
---- @return table|string w or a message
---- @return table|string x or "EBADF" (one is not open), "EMFILE" (in a task, a
+--- @return table|string w or the message
+--- @return table|string x or the code: "EBADF" (one is not open), "EMFILE" (in a task, a
 ---   wait needs a descriptor), "ENOMEM", "ENOSPC", "ELOOP", "EINVAL"
---- Raises when a list is none, or holds what is no descriptor, or timeout is
---- negative.
 function select.select(rlist, wlist, xlist, timeout)
   local delay = timeout ~= nil and duration.of(WHERE, "timeout", timeout) or nil
   poll_wait.turn(WHERE)

@@ -10,6 +10,10 @@ local int64, uint64 = ffi.typeof("int64_t"), ffi.typeof("uint64_t")
 local parsed = ffi.new("int64_t[1]")
 local INVALID = errno.EINVAL
 
+--- @alias timerlua.Duration number|string|ffi.cdata* seconds as a number >= 0; a text with
+---   units, the largest first, such as "250ms" or "1h30m" (w d h m s ms us ns); or int64
+---   nanoseconds. Fractions are rounded up to the next nanosecond; at most 292 years
+
 local duration = {}
 
 local function parse(where, what, text, unit)

@@ -8,6 +8,9 @@ local handlers = { error = {}, stop = {}, clock_jump = {}, reload = {}, post = {
 
 local events = {}
 
+--- @class timerlua.Subscription
+--- @since 0.1
+--- @field event string the event's name
 local Subscription = {}
 Subscription.__index = Subscription
 
@@ -22,6 +25,7 @@ end
 local check_self = check.self_of(Subscription, "subscription", "what tl.on returned")
 
 --- Stop delivering to this handler; harmless when repeated.
+--- @return boolean cancelled false if it was cancelled before
 function Subscription:cancel()
   check_self(self, "cancel")
   local list = handlers[self.event]
@@ -38,17 +42,17 @@ end
 --- Call `fn` when the runtime has something to tell:
 ---   "error": fn(err, traceback, source), instead of a report on standard
 ---     error; the error then does not count for the exit status
----   "stop": fn(reason, code), once, before the program ends; reason is
+---   "stop": fn(reason, code), once, before the program ends; `reason` is
 ---     "done", "stop", "error" or a signal's name such as "SIGTERM"
 ---   "clock_jump": fn(seconds), the wall clock was stepped by so much, or
----     the machine was asleep for it
----   "reload": fn(reason), the configuration is to be read anew; reason is a
----     signal's name such as "SIGHUP", or what tl.reload was given
+---     the machine was asleep for so long
+---   "reload": fn(reason), the configuration is to be read anew; `reason` is a
+---     signal's name such as "SIGHUP", or the argument of tl.reload
 ---   "post": fn(name, bytes), a program that embeds the runtime has posted an
----     event, tl_post_event in timerlua.h; the loop goes on to wait for them
+---     event, tl_post_event in timerlua.h; the loop goes on to wait for events
 --- @param event "error"|"stop"|"clock_jump"|"reload"|"post"
---- @param fn function
---- @return table subscription with subscription:cancel()
+--- @param fn function called as above; may wait
+--- @return timerlua.Subscription subscription
 function events.on(event, fn)
   if not handlers[event] then
     misuse.got("on", 'event must be "error", "stop", "clock_jump", "reload" or "post"', event)

@@ -10,6 +10,9 @@ local MOST = 2 ^ 31 - 1 -- an int of C
 local type_of_file = io.type
 local RULE = " must be a descriptor, an io file or have fileno()"
 
+--- @alias timerlua.Descriptor integer|file*|table|userdata the number of a file descriptor, a file
+---   of the io library, or an object with a method fileno()
+
 local fileno = {}
 
 --- Whether it is a number that a descriptor can have.

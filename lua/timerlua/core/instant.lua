@@ -8,6 +8,11 @@ local int64 = ffi.typeof("int64_t")
 local BILLION = 1000000000LL
 local MOST_SECONDS = 9223372036
 
+--- @alias timerlua.Instant number|string|table|ffi.cdata* an instant of the wall clock from 1970
+---   to 2262: seconds since 1970; an ISO 8601 text such as "2030-01-31T09:30:00Z", local
+---   time unless the text names a zone; a table as os.date("*t") gives; or int64
+---   nanoseconds since 1970
+
 local instant = {}
 
 -- Days from 1970-01-01 in the proleptic Gregorian calendar; the usual

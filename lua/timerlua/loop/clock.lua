@@ -11,20 +11,25 @@ local task = require "timerlua.task.task"
 local C, loop = core.C, core.loop
 local MONOTONIC, REALTIME, BOOTTIME = C.TL_MONOTONIC, C.TL_REALTIME, C.TL_BOOTTIME
 
---- @class timerlua.Clock
+--- @class timerlua.Clock the table `tl.clock`: clocks, and virtual time for tests
+--- @since 0.1
 local clock = {}
 
---- Monotonic seconds; a fresh reading. @return number
+--- Monotonic time, a fresh reading; CLOCK_MONOTONIC, clock_gettime(2).
+--- @return number seconds
 function clock.now()
   return C.tl_now(loop, MONOTONIC)
 end
 
---- Wall-clock seconds since 1970; a fresh reading. @return number
+--- Wall-clock time, a fresh reading; CLOCK_REALTIME, clock_gettime(2).
+--- @return number seconds since 1970
 function clock.time()
   return C.tl_now(loop, REALTIME)
 end
 
---- Seconds since boot, time asleep included. @return number
+--- Time since the machine was booted, including the time it was asleep; CLOCK_BOOTTIME,
+--- clock_gettime(2).
+--- @return number seconds
 function clock.boottime()
   return C.tl_now(loop, BOOTTIME)
 end
@@ -34,9 +39,9 @@ local VIRTUAL = check.names "start"
 --- Make time virtual: it stands still while code runs, and jumps to the next
 --- deadline when there is nothing else to do. Timers keep what is left of
 --- their wait.
---- @param options? table `start`: the wall clock's first reading, in any form
----   that tl.at takes; default: what it is now
---- @return timerlua.Clock clock
+--- @param options? table `start`, an Instant: the wall clock's first reading;
+---   default: the current time
+--- @return timerlua.Clock clock `tl.clock`
 function clock.virtual(options)
   options = check.options("clock.virtual", options, VIRTUAL, "options")
   local start = -1LL
@@ -47,7 +52,9 @@ function clock.virtual(options)
   return clock
 end
 
---- Make time real again; an error while timers wait.
+--- Make time real again.
+--- @return timerlua.Clock clock `tl.clock`
+--- Raises while timers wait on virtual time.
 function clock.real()
   if C.tl_clock_real(loop) ~= 0 then
     misuse.raise("clock.real", "timers still wait on virtual time")
@@ -55,6 +62,7 @@ function clock.real()
   return clock
 end
 
+--- Whether time is virtual.
 --- @return boolean
 function clock.is_virtual()
   return C.tl_clock_is_virtual(loop) ~= 0
@@ -71,8 +79,10 @@ end
 -- bound, because a timer may re-arm itself with no delay for ever.
 local SETTLING_TURNS = 100
 
---- Let `delay` pass: everything due until then runs, each at its own instant.
---- @param delay number|string|ffi.cdata*
+--- Let `delay` pass in virtual time: everything due until then runs, each at its own instant.
+--- @param delay timerlua.Duration
+--- @return timerlua.Clock clock `tl.clock`
+--- Raises when time is not virtual.
 function clock:advance(delay)
   must_be_virtual("advance")
   local ns = duration.to_ns("clock:advance", "delay", delay)
@@ -89,8 +99,10 @@ local function settle()
   if not dispatcher.is_running() then task.sleep(0) end
 end
 
---- Step the wall clock, as NTP or an operator does: monotonic is unmoved.
---- @param seconds number either sign
+--- Step the virtual wall clock, as NTP or an operator does; the monotonic clock is unmoved.
+--- @param seconds number seconds, of either sign, at most 292 years
+--- @return timerlua.Clock clock `tl.clock`
+--- Raises when time is not virtual.
 function clock:step_wall(seconds)
   must_be_virtual("step_wall")
   if type(seconds) ~= "number" or seconds ~= seconds
@@ -103,9 +115,11 @@ function clock:step_wall(seconds)
   return self
 end
 
---- Sleep as a suspended machine does: monotonic stands still, the wall clock
---- and boottime go on.
---- @param delay number|string|ffi.cdata*
+--- Let virtual time pass as it does for a machine that is suspended: the monotonic clock
+--- stands still, the wall clock and boottime go on.
+--- @param delay timerlua.Duration
+--- @return timerlua.Clock clock `tl.clock`
+--- Raises when time is not virtual.
 function clock:suspend(delay)
   must_be_virtual("suspend")
   C.tl_clock_suspend(loop, duration.to_ns("clock:suspend", "delay", delay))
@@ -114,8 +128,9 @@ function clock:suspend(delay)
 end
 
 --- How much later than due a timer may run so that one sleep serves several
---- timers; a lone timer is never delayed by it. Default 125 us; 0 is exact.
---- @param slack? number|string|ffi.cdata* new value
+--- timers; a lone timer is never delayed by it.
+--- @param slack? timerlua.Duration the new value; 0 is exact; default: leave it as it is, at
+---   first 125 us
 --- @return number seconds the value in force
 function clock.slack(slack)
   if slack ~= nil then

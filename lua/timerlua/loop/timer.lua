@@ -27,16 +27,19 @@ local KIND = kinds[C.TL_TIMER]
 local timer = {}
 
 --- @class timerlua.Timer
+--- @since 0.1
 --- @field due number? seconds on its clock: when it runs next; in its own
----   callback, when that was due; while paused, what is left; nil once ended
+---   callback, when that was due; while paused, the seconds left (on the wall clock, the
+---   instant); nil once ended
 --- @field late number? seconds from due to the start of the latest callback
 --- @field missed integer? ticks skipped just before the latest callback
 --- @field missed_total integer? ticks skipped so far
 --- @field runs integer? callbacks begun so far
 --- @field period number? seconds; nil for a one-shot
 --- @field clock string? "monotonic", "realtime" or "boottime"
---- @field name string? yours to set
+--- @field name string? yours to set; reports and lists show it
 --- @field site string? "file:line" where its callback was defined
+--- @field kind string "timer"
 --- @field active boolean waiting to run
 --- @field running boolean its callback has begun and is not over
 --- @field paused boolean
@@ -70,14 +73,12 @@ end
 
 --- Call `callback` once, `delay` from now; never early.
 --- Cost: O(1). Clock: CLOCK_MONOTONIC, timerfd_create(2).
---- @param delay number|string|ffi.cdata* seconds >= 0, "250ms", or int64
----   nanoseconds, at most 292 years; 0 runs on the next turn of the loop
---- @param callback fun(timer: timerlua.Timer, ...) gets the timer and the
----   arguments given here; may wait
+--- @param delay timerlua.Duration 0 runs on the next turn of the loop
+--- @param callback fun(timer: timerlua.Timer, ...) may wait
+--- @param ... any passed to `callback` after the timer
 --- @return timerlua.Timer? timer nil when memory is lacking
 --- @return string? message
---- @return string? code "ENOMEM"
---- Raises if `delay` or `callback` is not as described.
+--- @return string? code "ENOMEM"; "ELIMIT" in a host that limits handles
 function timer.after(delay, callback, ...)
   if type(delay) ~= "number" or not (delay >= 0 and delay <= max_seconds)
     or type(callback) ~= "function" then
@@ -93,12 +94,13 @@ end
 
 --- Call `callback` every `period`: tick k is due at now + k * period, however
 --- long callbacks take. Ticks that could not run are skipped and counted in
---- `timer.missed`; one that comes while the callback still waits, too.
---- @param period number|string|ffi.cdata* as for after, but more than 0
---- @param callback fun(timer: timerlua.Timer, ...)
---- @return timerlua.Timer? timer
+--- `timer.missed`, as are ticks that come while the callback still waits.
+--- @param period timerlua.Duration more than 0
+--- @param callback fun(timer: timerlua.Timer, ...) may wait
+--- @param ... any passed to `callback` after the timer
+--- @return timerlua.Timer? timer nil when memory is lacking
 --- @return string? message
---- @return string? code "ENOMEM"
+--- @return string? code "ENOMEM"; "ELIMIT" in a host that limits handles
 function timer.every(period, callback, ...)
   local ns = to_positive_ns("every", "period", period)
   callable.check("every", "callback", callback)
@@ -107,13 +109,12 @@ end
 
 --- Call `callback` at an instant of the wall clock, and follow that clock when
 --- it is stepped. An instant in the past runs on the next turn.
---- @param when number|string|table|ffi.cdata* seconds since 1970, an ISO 8601
----   text (local time unless it says otherwise), a table as os.date("*t")
----   gives, or int64 nanoseconds since 1970
---- @param callback fun(timer: timerlua.Timer, ...)
---- @return timerlua.Timer? timer
+--- @param when timerlua.Instant
+--- @param callback fun(timer: timerlua.Timer, ...) may wait
+--- @param ... any passed to `callback` after the timer
+--- @return timerlua.Timer? timer nil when memory is lacking
 --- @return string? message
---- @return string? code "ENOMEM"
+--- @return string? code "ENOMEM"; "ELIMIT" in a host that limits handles
 function timer.at(when, callback, ...)
   local ns = instant.to_ns("at", "when", when)
   callable.check("at", "callback", callback)
@@ -142,9 +143,9 @@ local function checked(t, method, status)
   return nil, message, code
 end
 
---- Never run again: also if it is due in this very batch. Only its own callback
---- can still reset it.
---- @return boolean cancelled false if it had ended or was not waiting
+--- Never run again, even if due in this very turn. Harmless when repeated; in its own
+--- callback the timer can still be reset.
+--- @return boolean cancelled false if the timer had ended or was not waiting
 function methods.cancel(t)
   check_self(t, "cancel")
   local slot = t.slot
@@ -167,14 +168,13 @@ end
 
 --- Run next `delay` from now, whatever was set before; the period stays, from
 --- that instant on.
---- @param delay? number|string|ffi.cdata* default: what it was made with
---- @param period? number|string|ffi.cdata* 0 makes it a one-shot, more makes
----   it recur
+--- @param delay? timerlua.Duration default: the delay or period the timer was made with
+--- @param period? timerlua.Duration 0 makes the timer a one-shot, more makes it recur
 --- @return timerlua.Timer? timer itself
 --- @return string? message
 --- @return string? code "ENOMEM"
 --- Raises if the timer has ended: it ran (outside its callback) or was
---- cancelled.
+--- cancelled. A timer at an instant raises without a delay.
 function methods.reset(t, delay, period)
   check_self(t, "reset")
   if type(delay) ~= "number" or not (delay >= 0 and delay <= max_seconds)
@@ -186,34 +186,44 @@ function methods.reset(t, delay, period)
   return t
 end
 
---- Stop the time that is left; resume goes on with it. A timer on the wall
+--- Stop the time that is left; `resume` goes on with it. A timer on the wall
 --- clock keeps its instant. A paused timer does not keep the loop running.
+--- @return timerlua.Timer timer itself
+--- Raises if the timer has ended.
 function methods.pause(t)
   check_self(t, "pause")
   return checked(t, "pause", C.tl_timer_pause(loop, t.slot, t.generation))
 end
 
---- Go on after pause.
+--- Go on after `pause`.
+--- @return timerlua.Timer? timer itself
+--- @return string? message
+--- @return string? code "ENOMEM"
+--- Raises if the timer has ended.
 function methods.resume(t)
   check_self(t, "resume")
   return checked(t, "resume", C.tl_timer_resume(loop, t.slot, t.generation))
 end
 
---- Keep the loop running while this timer waits (the default).
+--- Keep the loop running while this timer waits, which is the default.
+--- @return timerlua.Timer timer itself
+--- Raises if the timer has ended.
 function methods.ref(t)
   check_self(t, "ref")
   return checked(t, "ref", C.tl_handle_ref(loop, t.slot, t.generation, 1))
 end
 
 --- Let the loop end although this timer waits.
+--- @return timerlua.Timer timer itself
+--- Raises if the timer has ended.
 function methods.unref(t)
   check_self(t, "unref")
   return checked(t, "unref", C.tl_handle_ref(loop, t.slot, t.generation, 0))
 end
 
---- When it runs, in seconds on its clock: the n-th time from now.
+--- When the timer runs for the n-th time from now, in seconds on its clock.
 --- @param n? integer >= 1, default 1
---- @return number? instant nil when there is no such run
+--- @return number? instant seconds; nil when there is no such run
 function methods.next(t, n)
   check_self(t, "next")
   n = n or 1
@@ -352,14 +362,25 @@ local function first_and_interval(options)
   return to_ns("timer", "first", options.first), period, 0
 end
 
---- The full form of after, every and at.
---- @param options table exactly one of `after`, `every` (with `first`: the
----   delay of the first tick, on whose grid the others lie) and `at`; `fn`;
----   `args` (a list); `name`; `clock` ("monotonic", "boottime", "realtime");
----   `limit` (cancelled as so many callbacks have begun)
---- @return timerlua.Timer? timer
+--- @class timerlua.TimerOptions exactly one of `after`, `every` and `at` must be given, and `fn`
+--- @since 0.1
+--- @field after? timerlua.Duration run once, so long from now
+--- @field every? timerlua.Duration run again and again; more than 0
+--- @field at? timerlua.Instant run at an instant of the wall clock
+--- @field first? timerlua.Duration with `every`: the delay of the first tick, on whose grid
+---   the others lie
+--- @field fn fun(timer: timerlua.Timer, ...) the callback
+--- @field args? any[] its arguments, at most 1000; the field `n` counts nils
+--- @field name? string for reports and lists
+--- @field clock? "monotonic"|"realtime"|"boottime" default "monotonic"; with `at`
+---   always "realtime"
+--- @field limit? integer >= 1: cancelled as so many callbacks have begun
+
+--- Make a timer from a table: the full form of `after`, `every` and `at`.
+--- @param options timerlua.TimerOptions
+--- @return timerlua.Timer? timer nil when memory is lacking
 --- @return string? message
---- @return string? code "ENOMEM"
+--- @return string? code "ENOMEM"; "ELIMIT" in a host that limits handles
 function timer.timer(options)
   check_options(options)
   local clock = clock_of(options)

@@ -15,9 +15,11 @@ local READ, WRITE = C.TL_READ, C.TL_WRITE
 local INTEREST = { r = READ, w = WRITE, rw = READ + WRITE, edge = READ + WRITE + C.TL_EDGE }
 
 --- @class timerlua.Watch
+--- @since 0.1
 --- @field fd integer
 --- @field interest "r"|"w"|"rw"|"edge"
---- @field name string?
+--- @field name string? yours to set; reports and lists show it
+--- @field site string "file:line" where its callback was defined
 --- @field kind string "watch"
 local Watch = { kind = kinds[C.TL_WATCH] }
 
@@ -29,7 +31,7 @@ end
 local check_self = check.self_of(Watch, "watch", "a watch")
 
 --- Stop watching; harmless when repeated. The descriptor stays open.
---- @return boolean cancelled
+--- @return boolean cancelled false if the watch had ended
 function Watch:cancel()
   check_self(self, "cancel")
   local slot = self.id.slot
@@ -38,13 +40,16 @@ function Watch:cancel()
   return result % ENDED == CANCELLED
 end
 
---- Let the loop end although this is watched; and the opposite.
+--- Let the loop end although the descriptor is watched.
+--- @return timerlua.Watch watch itself
 function Watch:unref()
   check_self(self, "unref")
   C.tl_handle_ref(loop, self.id.slot, self.id.generation, 0)
   return self
 end
 
+--- Keep the loop running while the descriptor is watched, which is the default.
+--- @return timerlua.Watch watch itself
 function Watch:ref()
   check_self(self, "ref")
   C.tl_handle_ref(loop, self.id.slot, self.id.generation, 1)
@@ -55,19 +60,17 @@ local watch = {}
 
 --- Call `fn` on every turn on which a descriptor is ready (level-triggered), or
 --- whenever it becomes so ("edge"). Errors and hang-ups are told in any case.
---- @param fd integer|table|file* a descriptor, an io file, or an object with
----   fileno()
+--- @param fd timerlua.Descriptor stays the caller's
 --- @param interest "r"|"w"|"rw"|"edge" "edge": both directions, edge-triggered;
 ---   use up what is ready until EAGAIN, it is not told again
---- @param fn fun(watch: timerlua.Watch, ready: string) ready: letters of
+--- @param fn fun(watch: timerlua.Watch, ready: string) `ready` has letters of
 ---   "rweh": readable, writable, error, hang-up; just "e" when the descriptor
 ---   was closed and its number is another's: the watch has ended by this
 --- @return timerlua.Watch? watch
 --- @return string? message
 --- @return string? code "EBADF", "EPERM" (a regular file: it is always ready),
 ---   "EEXIST" (watched already, or a connection's: watch a duplicate; tasks that
----   wait for it do no harm),
----   "ENOSPC", "ENOMEM"; epoll_ctl(2)
+---   wait for the descriptor do no harm), "ENOSPC", "ENOMEM"; epoll_ctl(2)
 function watch.watch(fd, interest, fn)
   local number = fileno.of("watch", "fd", fd)
   if not INTEREST[interest] then

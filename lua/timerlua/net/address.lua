@@ -33,6 +33,11 @@ local function refuse(where, what, text, status)
   misuse.got(where, RULES[status] or (what .. " must be " .. FORMS), text)
 end
 
+--- @alias timerlua.Address string "127.0.0.1:80"; "[::1]:80"; "localhost:80", whose name is looked
+---   up; ":80", all interfaces to a server and this host to a client; "unix:/path";
+---   "unix:@name"; "fd:3" or "fd:name" for a descriptor that was inherited, sd_listen_fds(3).
+---   Port 0 takes a free port
+
 local address = {}
 
 --- What an address's text says, as a tl_endpoint; else an error that names

@@ -275,15 +275,17 @@ local function with_handler(plan, handler)
   return self
 end
 
+--- @class timerlua.ConnectOptions: timerlua.ConnectionOptions
+--- @since 0.1
+--- @field timeout? timerlua.Duration for the whole of connecting, and afterwards for each wait
+--- @field local_addr? string the own address: numeric, or "unix:"
+--- @field handler? function|timerlua.Callbacks fun(conn) in a task of its own, or callbacks;
+---   with either, tl.connect returns at once
+
 --- Connect to an address. Waits until the connection is made, unless a handler
---- is given.
---- @param addr string "host:port", "[ipv6]:port", ":port" (this host),
----   "unix:/path", "unix:@name", "fd:3"
---- @param opts? table timeout (for the whole of it, and afterwards for each wait),
----   local_addr, handler = fun(connection) or a table of callbacks (then it
----   returns at once, and open, or error and close, are called); nodelay (true),
----   cork, keepalive, linger, sndbuf, rcvbuf, ttl, edge, high, low, limit,
----   receive_limit, close_timeout, autoclose
+--- is given. Several addresses of a name are tried as RFC 8305 says.
+--- @param addr timerlua.Address
+--- @param opts? timerlua.ConnectOptions
 --- @return timerlua.Connection? connection
 --- @return string? message
 --- @return string? code "ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH", "ENOENT",

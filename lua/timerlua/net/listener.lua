@@ -26,10 +26,12 @@ local KNOWN = options.names("backlog max_connections error", KERNEL,
 local DEFAULTS = { reuseaddr = true, nodelay = true }
 
 --- @class timerlua.Listener
+--- @since 0.1
 --- @field kind string "listener"
 --- @field port integer? the port it listens on
---- @field connections integer open ones that it accepted
---- @field name string?
+--- @field connections integer open connections that it accepted
+--- @field name string? yours to set; reports and lists show it
+--- @field site string "file:line" where its handler was defined
 local Listener = { kind = "listener" }
 
 local listener = {}
@@ -117,8 +119,9 @@ local function remove_file(self)
   self.file = nil
 end
 
---- Stop listening. Connections that it accepted live on; the file of a Unix
+--- Stop listening. Connections that were accepted live on; the file of a Unix
 --- socket is removed. Harmless when repeated.
+--- @return boolean closed true
 function Listener:close()
   check_self(self, "close")
   if self.closed_here then return true end
@@ -129,25 +132,31 @@ function Listener:close()
   return true
 end
 
---- Stop accepting, and go on; connections wait in the backlog meanwhile.
+--- Stop accepting; connections wait in the backlog meanwhile.
+--- @return timerlua.Listener listener itself
 function Listener:pause()
   check_self(self, "pause")
   hold(self, BY_SCRIPT, true)
   return self
 end
 
+--- Go on accepting after `pause`.
+--- @return timerlua.Listener listener itself
 function Listener:resume()
   check_self(self, "resume")
   hold(self, BY_SCRIPT, false)
   return self
 end
 
---- Let the loop end although it listens; and the opposite.
+--- Let the loop end although this listens.
+--- @return timerlua.Listener listener itself
 function Listener:unref()
   check_self(self, "unref")
   return handle.refer(self, C.tl_handle_ref, 0)
 end
 
+--- Keep the loop running while this listens, which is the default.
+--- @return timerlua.Listener listener itself
 function Listener:ref()
   check_self(self, "ref")
   return handle.refer(self, C.tl_handle_ref, 1)
@@ -160,16 +169,16 @@ function Listener:sock()
   return self.address
 end
 
---- LuaSocket's form of it.
---- @return string? ip
---- @return integer? port
+--- The address it listens on, in LuaSocket's form.
+--- @return string? ip or the text of a Unix socket's address
+--- @return integer? port nil for a Unix socket
 function Listener:getsockname()
   check_self(self, "getsockname")
   return address.host_port(self.own)
 end
 
---- The descriptor; nil when it is closed. It stays the listener's.
---- @return integer?
+--- The descriptor, which stays the listener's.
+--- @return integer? fd nil when it is closed
 function Listener:fileno()
   check_self(self, "fileno")
   return not self.closed_here and self.fd or nil
@@ -242,17 +251,22 @@ local function start(self, fd, subject)
   return self
 end
 
+--- @class timerlua.ListenOptions: timerlua.ConnectionOptions
+--- @since 0.1
+--- @field backlog? integer connections that wait to be accepted, >= 0; default 4096, listen(2)
+--- @field reuseaddr? boolean SO_REUSEADDR, socket(7); default true
+--- @field reuseport? boolean SO_REUSEPORT, socket(7)
+--- @field v6only? boolean IPV6_V6ONLY, ipv6(7)
+--- @field defer_accept? integer TCP_DEFER_ACCEPT, tcp(7); 1 to 32767 seconds
+--- @field max_connections? integer >= 1: accepting pauses while so many are open
+--- @field error? function fun(listener, message, code): accepting fails for want of resources;
+---   default: the failure is reported
+
 --- Listen on an address, and hand each connection to `handler`.
---- @param addr string "127.0.0.1:80", "[::1]:80", "localhost:80", ":80" (all
----   interfaces), "unix:/path", "unix:@name", "fd:3"; port 0 takes a free one
---- @param handler function|table fun(connection), a task for each connection,
----   which is closed when it returns; or a table of callbacks: open data drain
----   eof error close
---- @param opts? table backlog (SOMAXCONN), reuseaddr (true), reuseport, v6only,
----   defer_accept (seconds), max_connections, error = fun(listener, message,
----   code); and for each connection nodelay (true), cork, keepalive, linger,
----   sndbuf, rcvbuf, ttl, edge, timeout, high, low, limit, receive_limit,
----   close_timeout, autoclose (true)
+--- @param addr timerlua.Address
+--- @param handler function|timerlua.Callbacks fun(conn), a task for each connection,
+---   which is closed when the handler returns; or callbacks
+--- @param opts? timerlua.ListenOptions
 --- @return timerlua.Listener? listener
 --- @return string? message
 --- @return string? code "EADDRINUSE", "EACCES", "EADDRNOTAVAIL" ... bind(2)

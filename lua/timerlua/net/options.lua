@@ -9,6 +9,37 @@ local misuse = require "timerlua.core.misuse"
 
 local C = core.C
 
+--- @class timerlua.ConnectionOptions
+--- @since 0.1
+--- @field nodelay? boolean TCP_NODELAY, tcp(7); default true
+--- @field cork? boolean TCP_CORK, tcp(7)
+--- @field keepalive? boolean|integer SO_KEEPALIVE, socket(7); a number is TCP_KEEPIDLE, 1 to
+---   32767 seconds
+--- @field linger? integer|false SO_LINGER, socket(7); 0 to 32767 seconds
+--- @field sndbuf? integer SO_SNDBUF, socket(7); 1 to 2^30 bytes
+--- @field rcvbuf? integer SO_RCVBUF, socket(7); 1 to 2^30 bytes
+--- @field ttl? integer hops, 1 to 255: IP_TTL, ip(7), or IPV6_UNICAST_HOPS, ipv6(7)
+--- @field edge? boolean EPOLLET, epoll(7)
+--- @field timeout? timerlua.Duration how long receive and send may wait; default: no limit
+--- @field high? number bytes: with more queued than this, `send` waits in a task; default 256 KiB
+--- @field low? number bytes: until no more than this is queued; default a quarter of `high`
+--- @field limit? number bytes: more is not queued at all, "ENOBUFS"; default 256 MiB
+--- @field receive_limit? number bytes that one line or match may have; default 16 MiB
+--- @field close_timeout? timerlua.Duration how long `close` goes on sending; default 30 s
+--- @field autoclose? boolean close the connection when its handler returns; default true
+
+--- @class timerlua.Callbacks a connection's callbacks, in place of a handler; all may wait
+--- @since 0.1
+--- @field open? fun(conn: timerlua.Connection) the connection is there
+--- @field data? fun(conn: timerlua.Connection, bytes: string) bytes have been received
+--- @field drain? fun(conn: timerlua.Connection) the queue was above `high` and is down to `low`
+--- @field eof? fun(conn: timerlua.Connection) the peer has ended; without this callback the
+---   connection is closed then, once all is sent
+--- @field error? fun(conn: timerlua.Connection, message: string, code: string) the connection
+---   broke, or could not be made
+--- @field close? fun(conn: timerlua.Connection, message: string?, code: string?) the connection
+---   is over: once, last; without a message when in good order
+
 local options = {}
 
 local function boolean(where, name, value)

@@ -349,20 +349,24 @@ local function checked_options(options)
   }
 end
 
+--- @class timerlua.ResolveOptions
+--- @since 0.1
+--- @field family? "inet"|"inet6" only these addresses; default both
+--- @field timeout? timerlua.Duration the most to wait; default: as long as the servers are tried
+--- @field servers? string[] asked instead of the system's, such as { "127.0.0.1:53" }; the
+---   port may be left out: 53
+
 --- Look up a host's name; the loop goes on meanwhile. Asks /etc/hosts and the
 --- name servers of /etc/resolv.conf, with its search domains.
---- @param name string a name, or an address, which is returned at once
---- @param opts? table `family`: "inet" or "inet6" for only these; `timeout`:
----   the most to wait, else as long as the servers are tried; `servers`: a list
----   such as { "127.0.0.1:53" } to ask instead of the system's
+--- @param name string a name of 1 to 253 bytes, or an address, which is returned at once
+--- @param opts? timerlua.ResolveOptions
 --- @return string[]? addresses in the order to try them in, RFC 6724
---- @return string? message "resolve example.test: host not found"
+--- @return string? message such as "resolve example.test: host not found"
 --- @return string? code "ENOTFOUND", "ENODATA" (none of this family),
 ---   "ETIMEDOUT", "ESERVFAIL", "EREFUSED", "ECONNREFUSED", "EBADNAME",
 ---   "EBADRESP", "ENODEV" (in "fe80::1%device"), "EOPNOTSUPP" (servers, in a
----   build without c-ares), "ENOMEM", "EMFILE"
---- Raises if `name` is no string, empty, longer than 253 bytes, or an option
---- is unknown or wrong.
+---   build without c-ares), "ENOMEM", "EMFILE", "ENFILE", "ENOSPC", "EAGAIN"; "ECANCELED":
+---   the loop ended first, in the main chunk of a plain luajit
 function resolver.resolve(name, opts)
   check_name(name)
   local options = checked_options(opts)

@@ -16,9 +16,11 @@ local PIECE = 65536
 local collect = {}
 
 --- @class timerlua.Result: timerlua.Status
---- @field stdout string? what it wrote; nil where stdout is no pipe. So stderr
---- @field open boolean its output had not ended 1 s after it had: a child of
----   its own still has it
+--- @since 0.1
+--- @field stdout string? its output; nil where stdout is no pipe
+--- @field stderr string? as stdout
+--- @field open boolean its output had not ended 1 s after the program had: a child of
+---   the program still has it
 
 -- It is in vain to go on: the first reason counts.
 local function give_up(state, message, code)
@@ -130,18 +132,25 @@ local function settings(opts)
   return copy
 end
 
---- Start a program, give it `input`, and wait until it has ended. Cancelled or
---- out of time itself, it ends the program.
---- @param argv string[] as for tl.exec
---- @param opts? table as for tl.exec, with stdout and stderr "pipe" and stdin
----   "null" by default; input: what it reads; limit: bytes of output, 64 MiB by
----   default, beyond which it is ended
---- @return timerlua.Result? result how it ended, and its output
+--- @class timerlua.RunOptions: timerlua.ExecOptions stdout and stderr are "pipe" by default, and
+---   stdin "null"
+--- @since 0.1
+--- @field input? string the program's standard input
+--- @field limit? number bytes of output in all; default 64 MiB; beyond it the program is ended
+
+--- @class timerlua.RunOptions: timerlua.ExecOptions by default `stdout` and `stderr` are "pipe",
+---   and `stdin` is "null"
+--- @since 0.1
+--- @field input? string the program's standard input
+--- @field limit? number bytes of output in all; default 64 MiB; beyond it the program is ended
+
+--- tl.run with arguments: init.lua says what it does.
+--- @param argv string[]
+--- @param opts? timerlua.RunOptions
+--- @return timerlua.Result? result
 --- @return string? message
---- @return string? code as for tl.exec; "EMSGSIZE" beyond the limit; what went
----   wrong with a pipe
---- @return timerlua.Result? partial what there was of it then
---- Raises for an argv or option that cannot be.
+--- @return string? code
+--- @return timerlua.Result? partial
 function collect.run(argv, opts)
   local caller = misuse.caller()
   opts = settings(check.options("run", opts, KNOWN))

@@ -456,24 +456,42 @@ function exec.start(where, argv, opts, caller)
   return start(where, self, opts, settle(where, self, opts))
 end
 
+--- @class timerlua.ExecOptions
+--- @since 0.1
+--- @field stdin? string|integer|file*|table "inherit" (the default); "pipe": a connection,
+---   `process.stdin`; "null": /dev/null; a descriptor, an io file, an object with fileno(); a
+---   connection, which is handed over
+--- @field stdout? string|integer|file*|table as for stdin
+--- @field stderr? string|integer|file*|table as for stdin; "stdout": where that goes
+--- @field cwd? string the working directory
+--- @field env? table<string, string> all environment variables, in place of ours
+--- @field setenv? table<string, string|false> changes to ours, or to `env`; false takes a
+---   variable away
+--- @field uid? integer number of the user; alone it leaves the child our group
+--- @field gid? integer number of the group
+--- @field pgroup? boolean|integer true: a process group of its own, which then gets all
+---   signals; a number: that group
+--- @field nice? integer -20 to 19, setpriority(2)
+--- @field rlimits? table<string, number|string|table> limits of getrlimit(2), such as
+---   { nofile = 64, cpu = { 10, 20 } }: soft and hard; "unlimited"
+--- @field timeout? timerlua.Duration how long the process may run; then it is ended, and
+---   `status.timed_out` is true
+--- @field kill_after? timerlua.Duration from TERM to KILL; default 5 s
+--- @field detached? boolean a session of its own; it may outlive the program
+--- @field on_exit? function fun(process, status), called once when it has ended; may wait
+--- @field name? string for reports and lists
+
 --- Start a program, never a shell; waits only where it shares standard output
 --- or error, until what is queued there is sent. It belongs to the task,
 --- scope or tl.timeout in which it was started: where that is cancelled or runs
 --- out, it gets TERM and, kill_after later, KILL. It keeps the loop running.
---- @param argv string[] its name, looked for in PATH unless it has a slash, and
+--- @param argv string[] the program, looked for in PATH unless the name has a slash, and
 ---   its arguments
---- @param opts? table stdin, stdout, stderr: "inherit" (the default), "pipe",
----   "null", a descriptor, an io file, a connection (handed over), for stderr
----   "stdout"; cwd; env (all variables) or setenv (changes; false takes one
----   away); uid, gid (uid alone leaves it our group); pgroup (true: its own
----   group, which then gets all signals); nice; rlimits { nofile = n or
----   { soft, hard } }; timeout; kill_after (default 5 s); detached (a session of
----   its own, nobody ends it); on_exit fn(process, status); name
+--- @param opts? timerlua.ExecOptions
 --- @return timerlua.Process? process
---- @return string? message "exec nosuch: no such file or directory"
+--- @return string? message such as "exec nosuch: no such file or directory"
 --- @return string? code "ENOENT", "EACCES", "ENOEXEC", "E2BIG", "EMFILE",
 ---   "EAGAIN" ...; "EBUSY": bytes wait in a connection that is to be handed over
---- Raises for an argv or option that cannot be.
 function exec.exec(argv, opts)
   opts = opts ~= nil and check.options("exec", opts, KNOWN) or NONE
   local caller = opts.on_exit == nil and misuse.caller() or nil

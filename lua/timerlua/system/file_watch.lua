@@ -33,10 +33,12 @@ local SELF = bor(DELETE_SELF, MOVE_SELF, ONLY_DIRECTORY)
 local ENOENT, EACCES, ENOTDIR = errno.ENOENT, errno.EACCES, errno.ENOTDIR
 
 --- @class timerlua.FileWatch
+--- @since 0.1
 --- @field path string as it was given
 --- @field exists boolean whether the file is there, as far as it was told
 --- @field kind string "file_watch"
---- @field name string?
+--- @field name string? yours to set; reports and lists show it
+--- @field site string "file:line" where its callback was defined
 local FileWatch = { kind = "file_watch" }
 
 function FileWatch.__index(self, key)
@@ -289,8 +291,8 @@ end
 -- ---------------------------------------------------------------------------
 -- the object
 
---- Stop watching; harmless when repeated. What was not told yet is not told.
---- @return boolean cancelled
+--- Stop watching; harmless when repeated. Events that were not told yet are not told.
+--- @return boolean cancelled false if it was cancelled before
 function FileWatch:cancel()
   check_self(self, "cancel")
   self.queue = new_queue()
@@ -305,12 +307,15 @@ local function refer(self, on)
   return self
 end
 
---- Let the loop end although this is watched; and the opposite.
+--- Let the loop end although this is watched.
+--- @return timerlua.FileWatch watch itself
 function FileWatch:unref()
   check_self(self, "unref")
   return refer(self, false)
 end
 
+--- Keep the loop running while this is watched, which is the default.
+--- @return timerlua.FileWatch watch itself
 function FileWatch:ref()
   check_self(self, "ref")
   return refer(self, true)
@@ -347,15 +352,17 @@ local function failed(path, status, message, code)
   return nil, ("on_file %s: %s"):format(path, message), code
 end
 
---- Call `fn` when the file of a path is created, modified, moved or deleted. It
---- may not be there yet, be replaced and come again, as may its directories. Of
---- a directory, the same for its entries.
---- @param path string
---- @param fn fun(watch: timerlua.FileWatch, event: string, path: string, ...)
----   event: "create" (it came, or another came in its place), "modify", "move"
----   (and the new path, if its directory is watched), "delete"; "overflow" when
----   the kernel had to drop events; "error", message, code when it cannot be
----   watched any more. One event after the other; the callback may wait.
+--- Call `fn` when the file of a path is created, modified, moved or deleted; inotify(7). The
+--- file may not be there yet, be replaced and come again, as may its directories. Of
+--- a directory, the same for its entries. One event is told after the other. Events:
+---   "create": it came, or another came in its place
+---   "modify": its contents changed; several in a row may be told as one
+---   "move": and the new path, if its directory is watched
+---   "delete": it was removed
+---   "overflow": the kernel had to drop events
+---   "error": and a message and a code; it cannot be watched any more
+--- @param path string not empty
+--- @param fn fun(watch: timerlua.FileWatch, event: string, path: string, ...) may wait
 --- @return timerlua.FileWatch? watch
 --- @return string? message
 --- @return string? code "ENOSPC", "EMFILE" (limits of inotify), "EACCES" (of a

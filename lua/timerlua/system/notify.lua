@@ -160,11 +160,10 @@ local notify = {}
 --- at twice the rate that is asked for. Waits while the manager's queue is full,
 --- one second at most.
 --- @param what string|table
---- @return boolean? told false when there is no NOTIFY_SOCKET
+--- @return boolean? told true; false when there is no NOTIFY_SOCKET
 --- @return string? message
 --- @return string? code "ECONNREFUSED", "ENOENT", "EAGAIN" (its queue stays
 ---   full), "EAFNOSUPPORT" (NOTIFY_SOCKET is no path and no @name) ...
---- Raises for an unknown word or a value that is not as described.
 function notify.notify(what)
   what = checked(what)
   local lines = lines_of(what)

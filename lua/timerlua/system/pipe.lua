@@ -34,21 +34,22 @@ local function two(where, opts, open, connect)
   return errors.failed(where, status)
 end
 
---- A pipe, pipe(7). A reader sees the end when the writer is closed, a writer
+--- Make a pipe, pipe(7). A reader sees the end when the writer is closed, a writer
 --- "EPIPE" when the reader is.
---- @param opts? table for both: timeout, edge, high, low, limit,
+--- @param opts? timerlua.ConnectionOptions for both ends: timeout, edge, high, low, limit,
 ---   receive_limit, close_timeout
---- @return timerlua.Connection? reader or nil, message, code: "EMFILE",
----   "ENFILE", "ENOMEM"
---- @return timerlua.Connection? writer
+--- @return timerlua.Connection? reader
+--- @return timerlua.Connection|string|nil writer or the message
+--- @return string? code "EMFILE", "ENFILE", "ENOMEM"
 function pipe.pipe(opts)
   return two("pipe", opts, C.tl_file_pipe, connection.of_pipe)
 end
 
---- A pair of connected Unix stream sockets, socketpair(2).
---- @param opts? table as for tl.pipe
---- @return timerlua.Connection? one or nil, message, code as for tl.pipe
---- @return timerlua.Connection? other
+--- Make a pair of connected Unix stream sockets, socketpair(2).
+--- @param opts? timerlua.ConnectionOptions as for tl.pipe
+--- @return timerlua.Connection? one
+--- @return timerlua.Connection|string|nil other or the message
+--- @return string? code "EMFILE", "ENFILE", "ENOMEM"
 function pipe.socketpair(opts)
   return two("socketpair", opts, C.tl_socket_pair, of_socket)
 end

@@ -39,20 +39,22 @@ local follows = false -- see process.follow
 local own_id = C.tl_process_id() -- another in a forked child
 
 --- @class timerlua.Process
+--- @since 0.1
 --- @field kind string "process"
---- @field pid integer
---- @field argv string[]
---- @field name string? yours to set
+--- @field pid integer its number
+--- @field argv string[] the program and its arguments
+--- @field name string? yours to set; reports and lists show it
 --- @field site string? where on_exit was defined, or where it was started,
 ---   "file:line"
---- @field stdin timerlua.Connection? where it is "pipe"; so stdout, stderr
+--- @field stdin timerlua.Connection? our end, where the option was "pipe"
+--- @field stdout timerlua.Connection? as stdin
+--- @field stderr timerlua.Connection? as stdin
 --- @field status timerlua.Status? how it ended; nil while it runs
---- @field kill_after number seconds from TERM to KILL
---- @field leads_group boolean of a group of its own, which gets its signals
---- @field rest boolean? it has ended, but not the rest of its group
---- @field killed boolean? it, and its group, got KILL
---- @field detached boolean nobody ends it
+--- @field package rest boolean? it has ended, but not the rest of its group
+--- @field package killed boolean? it, and its group, got KILL
 local Process = { kind = "process", kill_after = 5, leads_group = false, detached = false }
+-- kill_after: seconds from TERM to KILL; leads_group: it leads a group of its own, which
+-- gets its signals; detached: nobody ends it
 
 function Process.__index(self, key)
   if key == "site" then
@@ -62,12 +64,14 @@ function Process.__index(self, key)
 end
 
 --- @class timerlua.Status
+--- @since 0.1
 --- @field code integer? its exit status, 0 to 255; nil when a signal ended it
 --- @field signal string? "SIGTERM", "SIGKILL" ...
 --- @field core boolean it left a core file
 --- @field timed_out boolean its timeout was over
 --- @field user number seconds of processor time, of it and of the children that
----   it waited for; so system
+---   it waited for
+--- @field system number seconds of processor time in the kernel, as user
 --- @field max_rss number bytes in memory at most, of the largest of them
 --- @field lost string? "ECHILD": somebody else has reaped it, so the rest is
 ---   not known
@@ -252,11 +256,10 @@ local function failed(self, what, status)
 end
 
 --- Send a signal; with pgroup = true, to all of its group, or what is left of it.
---- @param signal? string|integer "TERM" (the default), "SIGTERM" or 15
---- @return boolean? sent
+--- @param signal string|integer|nil "TERM" (the default), "SIGTERM" or 15
+--- @return boolean? sent true
 --- @return string? message
 --- @return string? code "ESRCH" when it has ended, "EPERM"; kill(2)
---- Raises for what is no signal.
 function Process:kill(signal)
   check_self(self, "kill")
   local number = signal == nil and TERM or signame.number("process:kill", "signal", signal)
@@ -282,8 +285,8 @@ local function begin_end(self, kill_after)
 end
 
 --- Have it end: TERM now, and KILL if it has not ended in time. Does not wait.
---- @param kill_after? number|string|ffi.cdata* default what it was started with
---- @return boolean? begun
+--- @param kill_after? timerlua.Duration default: that of its options
+--- @return boolean? begun true
 --- @return string? message
 --- @return string? code "ESRCH" when it has ended, "EPERM"; kill(2)
 function Process:stop(kill_after)
@@ -296,7 +299,8 @@ function Process:stop(kill_after)
   return failed(self, "stop", status)
 end
 
--- What owns it was broken off: the loop goes on until it has ended.
+--- What owns it was broken off: the loop goes on until it has ended.
+--- @internal
 function Process:disowned()
   begin_end(self)
   self.unreferenced = nil
@@ -328,9 +332,9 @@ local function new_queue(self)
   return queue
 end
 
---- Wait until it has ended; any number of tasks may. What was unreferenced
+--- Wait until it has ended; any number of tasks may. A process that was unreferenced
 --- keeps the loop running meanwhile.
---- @param limit? number|string|ffi.cdata* at most so long
+--- @param limit? timerlua.Duration the most to wait
 --- @return timerlua.Status? status
 --- @return string? message
 --- @return string? code "ETIMEDOUT"; "ECANCELED": the loop ended first, in the
@@ -355,8 +359,8 @@ function Process:wait(limit)
   return nil, "timeout", "ETIMEDOUT"
 end
 
---- Let the loop end although it runs; and the opposite. The program's end ends
---- it, unless it is detached.
+--- Let the loop end although it runs. The program's end ends it, unless it is detached.
+--- @return timerlua.Process process itself
 function Process:unref()
   check_self(self, "unref")
   self.unreferenced = true
@@ -366,6 +370,8 @@ function Process:unref()
   return self
 end
 
+--- Keep the loop running while it runs, which is the default.
+--- @return timerlua.Process process itself
 function Process:ref()
   check_self(self, "ref")
   self.unreferenced = nil

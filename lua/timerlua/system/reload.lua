@@ -34,7 +34,7 @@ end
 --- is cancelled or its time is over, the handler that waits is interrupted, and
 --- the rest are not called.
 --- tl.signal("HUP", tl.reload) is what --reload-on=HUP does.
---- @param reason? any what the handlers get; default "reload"; of a signal's
+--- @param reason? any passed to the handlers; default "reload"; of a signal's
 ---   subscription, the signal's name
 function reload.reload(reason)
   if type(reason) == "table" and reason.kind == "signal" then reason = reason.signal end

@@ -30,6 +30,7 @@ for _, name in ipairs { "SEGV", "BUS", "FPE", "ILL", "TRAP", "SYS" } do
 end
 
 --- @class timerlua.Signal a subscription to one or several signals
+--- @since 0.1
 --- @field name string what it listens to: "SIGTERM", or "SIGINT SIGTERM"
 --- @field kind string "signal"
 --- @field site string "file:line" where its callback was defined
@@ -239,12 +240,12 @@ end
 local check_self = check.self_of(Signal, "signal", "what tl.signal returned")
 
 --- Listen no more; harmless when repeated. A run that is due does not happen.
---- With the last subscription of a signal, the process does with it what it did
---- before. One that came and was not told yet goes to the handler that the
+--- With the last subscription of a signal, the process treats the signal as it did
+--- before. A signal that came and was not told yet goes to the handler that the
 --- process has then, as the program has for TERM, INT and HUP; without one it is
 --- dropped, so that it does not end the process.
---- @return boolean cancelled
---- @return integer untold how many had come for it that it is not told of
+--- @return boolean cancelled false if it was cancelled before
+--- @return integer untold how many signals had come for it that it is not told of
 function Signal:cancel()
   check_self(self, "cancel")
   if self.cancelled then return false, 0 end
@@ -256,7 +257,8 @@ function Signal:cancel()
   return true, untold
 end
 
---- Let the loop end although this listens; and the opposite.
+--- Let the loop end although this listens.
+--- @return timerlua.Signal signal itself
 function Signal:unref()
   check_self(self, "unref")
   self.referenced = false
@@ -264,6 +266,8 @@ function Signal:unref()
   return self
 end
 
+--- Keep the loop running while this listens, which is the default.
+--- @return timerlua.Signal signal itself
 function Signal:ref()
   check_self(self, "ref")
   self.referenced = true
@@ -302,18 +306,18 @@ end
 local signal = {}
 
 --- Call `fn` when a signal comes, in the loop, never inside a signal handler;
---- what the process did with the signal before is off until the last
+--- the process's own treatment of the signal is off until the last
 --- subscription is cancelled. Keeps the loop running unless `unref` is called.
---- Signals that come while `fn` waits are told after it; of a standard signal
---- they are one, counted in `count`. Linux: signalfd(2), signal(7).
---- @param names string|integer|(string|integer)[] "TERM", "SIGTERM", "RTMIN+3", 15
---- @param fn fun(signal: timerlua.Signal, ...) gets the subscription and the
----   arguments given here; may wait
+--- Signals that come while `fn` waits are told after it; those of a standard signal
+--- are told as one, counted in `count`. Linux: signalfd(2), signal(7).
+--- @param names string|integer|table "TERM", "SIGTERM", "RTMIN+3", 15, or a list of these
+--- @param fn fun(signal: timerlua.Signal, ...) may wait
+--- @param ... any passed to `fn` after the subscription
 --- @return timerlua.Signal? signal
 --- @return string? message
 --- @return string? code "EMFILE", "ENFILE", "ENOMEM"; "EBUSY": a kqueue takes it;
 ---   "ECHILD" in a forked child
---- Raises for what is no signal, or none that can be caught.
+--- Raises for a signal that cannot be caught.
 function signal.signal(names, fn, ...)
   local numbers = numbers_of(names)
   callable.check("signal", "fn", fn)

@@ -12,6 +12,7 @@ local waiters = require "timerlua.task.waiters"
 local channel = {}
 
 --- @class timerlua.Channel
+--- @since 0.1
 local Channel = {}
 Channel.__index = Channel
 
@@ -24,10 +25,9 @@ end
 local Promises = {}
 Promises.__index = Promises
 
---- A channel that holds `capacity` values: a sender waits while it is full, a
+--- Make a channel that holds `capacity` values: a sender waits while it is full, a
 --- receiver while it is empty.
---- @param capacity? integer >= 0; 0, the default, has each sender wait for a
----   receiver
+--- @param capacity? integer >= 0; default 0: each sender waits for a receiver
 --- @return timerlua.Channel channel
 function channel.channel(capacity)
   if capacity == nil then capacity = 0 end
@@ -101,10 +101,10 @@ end
 
 --- Wait for room, and give a value. First come, first served.
 --- @param value any but nil
---- @return boolean? sent true; nil, "closed", "EPIPE" when the channel is or gets
----   closed: then the value was not sent
---- @return string? message
---- @return string? code
+--- @return boolean? sent true
+--- @return string? message "closed": the channel is or gets closed, and the value was not sent
+--- @return string? code "EPIPE"; "ECANCELED": the loop ended first, in the main chunk of a
+---   plain luajit
 function Channel:send(value)
   check_self(self, "send")
   if value == nil then misuse.got("channel:send", "value must not be nil", value) end
@@ -126,9 +126,10 @@ function Channel:send(value)
 end
 
 --- Wait for a value, and take it. First come, first served.
---- @return any value nil, "closed", "EOF" when the channel is closed and empty
---- @return string? message
---- @return string? code
+--- @return any value
+--- @return string? message "closed": the channel is closed and empty
+--- @return string? code "EOF"; "ECANCELED": the loop ended first, in the main chunk of a
+---   plain luajit
 function Channel:receive()
   check_self(self, "receive")
   local value = take(self)
@@ -149,19 +150,21 @@ function Channel:receive()
 end
 
 --- Iterate over the values received, until the channel is closed and empty.
+--- @return fun(channel: timerlua.Channel): any next for `for value in channel:values() do`
+--- @return timerlua.Channel channel
 function Channel:values()
   check_self(self, "values")
   return Channel.receive, self
 end
 
---- How many values wait to be received, those of waiting senders not counted.
+--- How many values the channel holds; those of senders that wait are not counted.
 --- @return integer count
 function Channel:queued()
   check_self(self, "queued")
   return self.count
 end
 
---- Accept no more values. Those in the channel can still be received; senders
+--- Accept no more values. Values in the channel can still be received; senders
 --- that wait return nil, "closed", "EPIPE". Harmless when repeated.
 --- @return boolean closed true
 function Channel:close()

@@ -22,6 +22,7 @@ local CANCELLED = wait.cancelled
 local scope = {}
 
 --- @class timerlua.Scope
+--- @since 0.1
 local Scope = {}
 Scope.__index = Scope
 
@@ -85,9 +86,10 @@ end
 
 --- Run `fn(...)` as a task of the scope, as tl.spawn does.
 --- @param fn function
+--- @param ... any passed to `fn`
 --- @return timerlua.Task task
---- An error that ends it is raised by join if a task waits there; otherwise it
---- cancels the scope and is raised by tl.scope.
+--- Raises when the scope is over or being cancelled. An error that ends the task is raised
+--- by `join` if a task waits there; otherwise it cancels the scope and is raised by tl.scope.
 function Scope:spawn(fn, ...)
   check_self(self, "spawn")
   callable.check("scope:spawn", "fn", fn)
@@ -105,7 +107,7 @@ function Scope:spawn(fn, ...)
   return child
 end
 
---- Cancel every task of the scope, and the body where it waits.
+--- Cancel every task of the scope, and the function that tl.scope calls where it waits.
 --- @return boolean cancelled false when the scope is over
 function Scope:cancel()
   check_self(self, "cancel")
@@ -114,12 +116,14 @@ function Scope:cancel()
   return true
 end
 
--- By task.lua: a child has failed, and nobody joined it.
+--- By task.lua: a child has failed, and no task joined it.
+--- @internal
 function Scope:child_failed(child)
   fail(self, child.err, child.traceback, child)
 end
 
--- By task.lua: a child has ended, and told of its error.
+--- By task.lua: a child has ended, and its error has been told.
+--- @internal
 function Scope:child_ended(child)
   self.children[child] = nil
   self.count = self.count - 1
@@ -156,7 +160,8 @@ local function drain(self)
   self.over = true
 end
 
--- The body's task ended without coming back to it.
+--- The body's task ended without coming back to it.
+--- @internal
 function Scope:abandon()
   self.body_over = true
   break_off(self)
@@ -202,7 +207,8 @@ end
 --- Call `fn(scope, ...)` and wait until every task that scope:spawn started has
 --- ended.
 --- @param fn fun(scope: timerlua.Scope, ...)
---- @return any ... what `fn` returned; nil, message, "ECANCELED" when
+--- @param ... any passed to `fn` after the scope
+--- @return any ... the results of `fn`; nil, "scope: cancelled", "ECANCELED" when
 ---   scope:cancel stopped it
 --- Raises the first error in `fn` or one of the tasks, once all have ended; the
 --- others were cancelled by it. Further errors are reported.

@@ -12,6 +12,7 @@ local waiters = require "timerlua.task.waiters"
 local semaphore = {}
 
 --- @class timerlua.Semaphore
+--- @since 0.1
 local Semaphore = {}
 Semaphore.__index = Semaphore
 
@@ -23,7 +24,7 @@ end
 local Handed = {}
 Handed.__index = Handed
 
---- A semaphore with a number of permits.
+--- Make a semaphore: at most so many tasks have a permit at a time.
 --- @param permits integer >= 1
 --- @return timerlua.Semaphore semaphore
 function semaphore.semaphore(permits)
@@ -61,14 +62,16 @@ local function acquire(self, where)
 end
 
 --- Wait for a permit and take it. First come, first served.
---- @return boolean acquired true
+--- @return boolean? acquired true
+--- @return string? message
+--- @return string? code "ECANCELED": the loop ended first, in the main chunk of a plain luajit
 function Semaphore:acquire()
   check_self(self, "acquire")
   return acquire(self, "semaphore:acquire")
 end
 
---- Take a permit if one is free.
---- @return boolean acquired
+--- Take a permit if one is free; does not wait.
+--- @return boolean acquired false when none is free
 function Semaphore:try_acquire()
   check_self(self, "try_acquire")
   if self.free == 0 then return false end
@@ -77,6 +80,7 @@ function Semaphore:try_acquire()
 end
 
 --- Give a permit back, from whatever task.
+--- Raises when all permits are free.
 function Semaphore:release()
   check_self(self, "release")
   if self.free == self.permits then
@@ -92,10 +96,11 @@ local function finish(self, ok, ...)
   rethrow.raise(...)
 end
 
---- Call `fn(...)` with a permit, which is released however it ends.
+--- Wait for a permit, call `fn(...)`, and release the permit however `fn` ends.
 --- @param fn function
---- @return any ... what `fn` returned
---- Raises what `fn` raises.
+--- @param ... any passed to `fn`
+--- @return any ... the results of `fn`; nil, message, "ECANCELED" as of `acquire`
+--- Raises the error of `fn`.
 function Semaphore:use(fn, ...)
   check_self(self, "use")
   callable.check("semaphore:use", "fn", fn)

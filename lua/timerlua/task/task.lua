@@ -24,6 +24,7 @@ local adopted_info = ffi.new("tl_handle_info")
 local task = {}
 
 --- @class timerlua.Task
+--- @since 0.1
 --- @field status string "ready", "running", "waiting", "done", "failed" or
 ---   "cancelled"
 --- @field name string? yours to set
@@ -92,11 +93,13 @@ function task.outlive(object)
   outlived = object
 end
 
---- Wait `delay` seconds; the loop goes on meanwhile. Works in the main chunk,
---- in callbacks and in tasks.
---- @param delay number|string|ffi.cdata* as for tl.after; 0 waits one turn
+--- Wait `delay`; the loop goes on meanwhile. Works in the main chunk, in callbacks and in
+--- tasks.
+--- @param delay timerlua.Duration 0 waits one turn
 --- @return boolean slept true; false in the main chunk of a plain luajit when
 ---   tl.stop came first
+--- Raises when the task is cancelled or a tl.timeout around the wait is over, and where
+--- nothing can wait: inside a C function, or in a coroutine of the script's own.
 function task.sleep(delay)
   local waiter = wait.begin("sleep", duration.of("sleep", "delay", delay))
   return wait.suspend(waiter) ~= wait.loop_ended
@@ -130,9 +133,10 @@ end
 
 --- Run `fn(...)` as a task of its own, from the next turn on.
 --- @param fn function
---- @return timerlua.Task task with join, cancel and status
---- An error that ends it is raised by join if somebody waits there; otherwise
---- it is reported at once, as a callback's is.
+--- @param ... any passed to `fn`
+--- @return timerlua.Task task
+--- Raises when memory is lacking. An error that ends the task is raised by `join` if a task
+--- waits there; otherwise it is reported at once, as a callback's is.
 function task.spawn(fn, ...)
   callable.check("spawn", "fn", fn)
   local self = task.prepare(fn, ...)
@@ -147,7 +151,7 @@ function task.spawn(fn, ...)
   return self
 end
 
---- The running task; a callback becomes one by asking.
+--- The running task; a callback becomes a task by asking.
 --- @return timerlua.Task? task nil in the main chunk of a plain luajit
 function task.current()
   return wait.current("current")
@@ -163,8 +167,10 @@ function task.become(source, fn, finally)
 end
 
 --- Run `fn(...)` when the running task or callback ends, however it ends: by
---- returning, by an error, cancelled. The latest deferred runs first.
---- @param fn function
+--- returning, by an error, cancelled. The latest deferred function runs first.
+--- @param fn function may wait
+--- @param ... any passed to `fn`
+--- Raises outside a task or callback.
 function task.defer(fn, ...)
   callable.check("defer", "fn", fn)
   local self = wait.current("defer")
@@ -337,9 +343,9 @@ end
 local check_self = check.self_of(Task, "task", "a task")
 
 --- Wait until the task has ended.
---- @return any ... what its function returned; nil, message, "ECANCELED" when
----   it was cancelled
---- Raises the error that ended it.
+--- @return any ... the results of its function; nil, "join: task cancelled", "ECANCELED"
+---   when the task was cancelled
+--- Raises the error that ended the task.
 function Task:join()
   check_self(self, "join")
   if ENDED[self.status] then return result_of(self) end
@@ -355,8 +361,8 @@ function Task:join()
 end
 
 --- Have the task see an error where it waits: its pcalls and deferred
---- functions run. One that has not begun never does.
---- @return boolean cancelled false when it had ended
+--- functions run. A task that has not begun never does.
+--- @return boolean cancelled false when the task had ended
 function Task:cancel()
   check_self(self, "cancel")
   if ENDED[self.status] or self.ending then return false end
@@ -372,8 +378,9 @@ function Task:cancel()
   return true
 end
 
---- When its sleep is over, in monotonic seconds; nil when it does not sleep.
---- @return number? instant
+--- When the sleep of the task is over; nil when it does not sleep.
+--- @internal
+--- @return number? instant monotonic seconds
 function Task:wakes_at()
   if self.status == "waiting" then return wait.due(self) end
 end

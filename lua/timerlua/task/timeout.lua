@@ -66,14 +66,15 @@ local function finish(self, ok, ...)
   return failed(self, ...)
 end
 
---- Call `fn(...)`, for at most `delay` seconds: then an error is raised where
---- it waits, and in each wait after that. Timeouts nest. One that is over while
---- `fn` does not wait has an effect only if it waits again.
---- @param delay number|string|ffi.cdata* as for tl.after; 0 allows no wait
+--- Call `fn(...)`, for at most `delay`: then an error is raised where
+--- it waits, and in each wait after that. Timeouts nest. A timeout that is over while
+--- `fn` does not wait has an effect only if `fn` waits again.
+--- @param delay timerlua.Duration 0 allows no wait
 --- @param fn function
---- @return any ... what `fn` returned; nil, "timeout", "ETIMEDOUT" when it was
+--- @param ... any passed to `fn`
+--- @return any ... the results of `fn`; nil, "timeout", "ETIMEDOUT" when it was
 ---   stopped
---- Raises what `fn` raises.
+--- Raises the error of `fn`.
 function timeout.timeout(delay, fn, ...)
   delay = duration.of("timeout", "delay", delay)
   callable.check("timeout", "fn", fn)

@@ -72,7 +72,7 @@ ending.forget = forget
 
 --- Close once what is queued has been sent, at the latest after close_timeout.
 --- Harmless when repeated.
---- @return boolean true
+--- @return boolean closed true
 function Connection:close()
   check_self(self, "close")
   if self.connecting then return self.connecting() end
@@ -98,10 +98,10 @@ function Connection:abort()
 end
 
 --- End a direction. "send" waits until what is queued has been sent.
---- @param how? "send"|"receive"|"both" default "both", as LuaSocket
---- @return boolean? done
+--- @param how "send"|"receive"|"both"|nil default "both", as LuaSocket
+--- @return boolean? done true
 --- @return string? err
---- @return string? code "EALREADY" when it has been ended before
+--- @return string? code "EALREADY" when it has been ended before; else as for send
 function Connection:shutdown(how)
   check_self(self, "shutdown")
   local number = HOWS[how or "both"]

@@ -18,6 +18,7 @@ local info = ffi.new("tl_stream_info")
 local EBADF, NOT_CONNECTED = errno.EBADF, C.TL_NOT_CONNECTED
 
 --- @class timerlua.Connection
+--- @since 0.1
 --- @field kind string "connection"
 --- @field name string? yours to set; reports and lists show it
 --- @field site string? where its handler was defined
@@ -67,10 +68,10 @@ end
 -- settings
 
 --- How long receive and send may wait.
---- @param limit? number|string|ffi.cdata* nil or a negative number: no limit
---- @param mode? "b"|"t" "b", the default: anew whenever bytes come; "t": for
+--- @param limit? timerlua.Duration nil or a negative number: no limit
+--- @param mode "b"|"t"|nil "b", the default: anew whenever bytes come; "t": for
 ---   the whole call
---- @return integer 1, as LuaSocket
+--- @return integer one 1, as LuaSocket
 function Connection:settimeout(limit, mode)
   check_self(self, "settimeout")
   if mode ~= nil and mode ~= "b" and mode ~= "t" then
@@ -81,36 +82,42 @@ function Connection:settimeout(limit, mode)
   return 1
 end
 
---- Stop reading, and go on with it: data callbacks come, and the peer's bytes
---- stay in the kernel meanwhile.
+--- Stop reading: no data callbacks come, and the peer's bytes stay in the kernel meanwhile.
+--- @return timerlua.Connection conn itself
 function Connection:pause()
   check_self(self, "pause")
   C.tl_stream_pause(loop, self.slot, self.generation, 1)
   return self
 end
 
+--- Go on reading after `pause`.
+--- @return timerlua.Connection conn itself
 function Connection:resume()
   check_self(self, "resume")
   C.tl_stream_pause(loop, self.slot, self.generation, 0)
   return self
 end
 
---- Let the loop end although this is open; and the opposite.
+--- Let the loop end although this is open.
+--- @return timerlua.Connection conn itself
 function Connection:unref()
   check_self(self, "unref")
   return handle.refer(self, C.tl_stream_ref, 0)
 end
 
+--- Keep the loop running while this is open, which is the default.
+--- @return timerlua.Connection conn itself
 function Connection:ref()
   check_self(self, "ref")
   return handle.refer(self, C.tl_stream_ref, 1)
 end
 
---- Set or read an option of the socket: nodelay, cork, keepalive, linger, ttl,
---- sndbuf, rcvbuf.
---- @return boolean? done
+--- Set an option of the socket.
+--- @param name string nodelay, cork, keepalive, linger, ttl, sndbuf, rcvbuf
+--- @param value boolean|integer as in ConnectionOptions
+--- @return boolean? done true
 --- @return string? err
---- @return string? code
+--- @return string? code "EBADF" (closed), or of setsockopt(2)
 function Connection:setoption(name, value)
   check_self(self, "setoption")
   local status = options.set("connection:setoption", self:fileno(), name, value)
@@ -118,6 +125,11 @@ function Connection:setoption(name, value)
   return nil, words_of(status)
 end
 
+--- Read an option of the socket.
+--- @param name string as for setoption
+--- @return boolean|integer|nil value in the form in which it is set
+--- @return string? err
+--- @return string? code "EBADF" (closed), or of getsockopt(2)
 function Connection:getoption(name)
   check_self(self, "getoption")
   local value, status = options.get("connection:getoption", self:fileno(), name)
@@ -125,12 +137,19 @@ function Connection:getoption(name)
   return value
 end
 
---- TCP_CORK: hold back partial packets, and let them go.
+--- Hold back partial packets: TCP_CORK, tcp(7).
+--- @return boolean? done true
+--- @return string? err
+--- @return string? code as for setoption
 function Connection:cork()
   check_self(self, "cork")
   return self:setoption("cork", true)
 end
 
+--- Flush, and let partial packets go.
+--- @return boolean? done true
+--- @return string? err
+--- @return string? code as for setoption
 function Connection:uncork()
   check_self(self, "uncork")
   self:flush()
@@ -144,7 +163,7 @@ local function state(self)
   return C.tl_stream_info_get(loop, self.slot, self.generation, info) == 0
 end
 
---- Bytes that the kernel did not take yet.
+--- How many bytes the kernel has not taken yet.
 --- @return number bytes
 --- @return boolean above_high more than the high-water mark
 function Connection:queued()
@@ -154,7 +173,7 @@ function Connection:queued()
 end
 
 --- Bytes received and sent so far.
---- @return table stats received, sent, queued, buffered
+--- @return table stats in bytes: received, sent, queued, buffered
 function Connection:stats()
   check_self(self, "stats")
   if not state(self) then return { received = 0, sent = 0, queued = 0, buffered = 0 } end
@@ -162,14 +181,15 @@ function Connection:stats()
     buffered = info.buffered }
 end
 
---- Whether it has been closed here, or by an error of a flowing connection.
+--- Whether it has been closed here, or by an error of a connection with callbacks.
+--- @return boolean
 function Connection:closed()
   check_self(self, "closed")
   return not self.connecting and (not state(self) or info.closing ~= 0)
 end
 
---- The descriptor; nil when it is closed. It stays the connection's.
---- @return integer?
+--- The descriptor, which stays the connection's.
+--- @return integer? fd nil when it is closed
 function Connection:fileno()
   check_self(self, "fileno")
   return state(self) and info.fd >= 0 and info.fd or nil
@@ -203,8 +223,10 @@ function Connection:peer()
   return nil, words_of(status)
 end
 
---- The own address.
---- @return string? address or nil, message, code as for peer
+--- The own address, such as "127.0.0.1:80".
+--- @return string? address
+--- @return string? message
+--- @return string? code as for peer
 function Connection:sock()
   check_self(self, "sock")
   local found, status = own_address(self)
@@ -212,9 +234,9 @@ function Connection:sock()
   return nil, words_of(status)
 end
 
---- LuaSocket's forms of the two.
---- @return string? ip
---- @return integer? port
+--- The peer's address in LuaSocket's form.
+--- @return string? ip or the text of a Unix socket's address; nil when it is not known
+--- @return integer|string|nil port nil for a Unix socket; "closed" when ip is nil
 function Connection:getpeername()
   check_self(self, "getpeername")
   local found = peer_address(self)
@@ -222,6 +244,9 @@ function Connection:getpeername()
   return address.host_port(found)
 end
 
+--- The own address in LuaSocket's form.
+--- @return string? ip or the text of a Unix socket's address; nil when it is not known
+--- @return integer|string|nil port nil for a Unix socket; "closed" when ip is nil
 function Connection:getsockname()
   check_self(self, "getsockname")
   local found = own_address(self)

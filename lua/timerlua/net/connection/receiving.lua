@@ -131,8 +131,11 @@ local function most_bytes(where, most)
 end
 
 --- Wait for whatever comes next.
---- @param most? number bytes, default 65536
---- @return string? data at least 1 byte; as for receive otherwise
+--- @param most? number bytes, 1 to 2147483392; default 65536
+--- @return string? data at least 1 byte
+--- @return string? err as for receive
+--- @return string? partial as for receive
+--- @return string? code as for receive
 function Connection:receive_some(most)
   check_self(self, "receive_some")
   local count = most_bytes("connection:receive_some", most)
@@ -169,13 +172,15 @@ local function find_pattern(_, pattern)
   if first and last >= first then return text:sub(1, first - 1), text:sub(first, last) end
 end
 
---- Wait for a match of a pattern. It is looked for whenever something came, so
+--- Wait for a match of a pattern. The pattern is looked for whenever bytes came, so
 --- one that could match more bytes matches those that are there; a match must
 --- have a byte.
 --- @param pattern string a Lua pattern; found within 1 MiB, unless it is plain
 --- @param plain? boolean take it literally
---- @return string? before what came before the match
---- @return string? match or err, partial, code as for receive
+--- @return string? before the bytes that came before the match
+--- @return string? match or err, as for receive
+--- @return string? partial as for receive
+--- @return string? code as for receive
 function Connection:receive_until(pattern, plain)
   check_self(self, "receive_until")
   local where = "connection:receive_until"
@@ -206,9 +211,12 @@ end
 
 --- Wait for bytes and append them to a string.buffer, without making a string
 --- of them.
---- @param buffer table a buffer of LuaJIT's string.buffer
---- @param most? number bytes, default 65536
---- @return number? count as for receive otherwise
+--- @param buffer userdata a buffer of LuaJIT's string.buffer
+--- @param most? number bytes, 1 to 2147483392; default 65536
+--- @return integer? count of bytes appended
+--- @return string? err as for receive
+--- @return string? partial as for receive
+--- @return string? code as for receive
 function Connection:receive_into(buffer, most)
   check_self(self, "receive_into")
   local where = "connection:receive_into"
@@ -230,9 +238,10 @@ function Connection:receive_into(buffer, most)
   end
 end
 
---- Iterate over the lines until the connection is closed, by whom or what ever;
---- the last before the peer's end may lack its LF. Raises what else ends it,
---- such as a timeout.
+--- Iterate over the lines until the connection is closed, on either side; the last line
+--- before the peer's end may lack its LF.
+--- @return fun(): string? next for `for line in conn:lines() do`
+--- The iterator raises what else ends it, such as a timeout.
 function Connection:lines()
   check_self(self, "lines")
   return function()

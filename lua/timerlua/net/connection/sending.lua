@@ -149,9 +149,9 @@ function Connection:send(data, i, j)
 end
 
 --- Send what is queued now, and wait until the kernel has taken all of it.
---- @return boolean? done
---- @return string? err
---- @return string? code
+--- @return boolean? done true
+--- @return string? err "closed", "timeout", "busy", or the cause
+--- @return string? code as for send
 function Connection:flush()
   check_self(self, "flush")
   local status = C.tl_stream_flush(loop, self.slot, self.generation)

@@ -186,18 +186,30 @@ local function start(self, fd, subject)
   return self
 end
 
+--- @class timerlua.UdpOptions
+--- @since 0.1
+--- @field broadcast? boolean allow sending to broadcast addresses
+--- @field ttl? integer hops, 1 to 255
+--- @field multicast_ttl? integer hops of multicast datagrams, 0 to 255
+--- @field multicast_loop? boolean whether this host hears its own multicast datagrams
+--- @field multicast_interface? string by which multicast datagrams leave, such as "eth0"
+--- @field reuseaddr? boolean SO_REUSEADDR, socket(7)
+--- @field reuseport? boolean SO_REUSEPORT, socket(7)
+--- @field v6only? boolean IPV6_V6ONLY, ipv6(7); default false
+--- @field sndbuf? integer SO_SNDBUF, socket(7); 1 to 2^30 bytes
+--- @field rcvbuf? integer SO_RCVBUF, socket(7); 1 to 2^30 bytes
+--- @field timeout? timerlua.Duration how long receive and send may wait; default: no limit
+--- @field error? function fun(udp, message, code), with a handler that is a function
+
 --- Open a datagram socket.
---- @param addr? string where to receive: "127.0.0.1:53", "[::1]:53", ":53" (all
----   interfaces), "unix:/path", "unix:@name", "unix:" (a name of the kernel's
----   choice), "fd:3"; port 0 takes a free one. nil: the kernel gives it a port with
----   the first datagram that it sends. nil and ":53" serve IPv4 and IPv6 at once
---- @param handler? function|table fun(socket, data, from), called for each
----   datagram; or a table of callbacks: data, error(socket, message, code),
----   close(socket). nil: take them by socket:receive()
---- @param opts? table broadcast, ttl, multicast_ttl, multicast_loop,
----   multicast_interface, reuseaddr, reuseport, v6only, sndbuf, rcvbuf, timeout,
----   error = fun(socket, message, code)
---- @return timerlua.Udp? socket
+--- @param addr? timerlua.Address where to receive; "unix:" is a name of the kernel's
+---   choice. nil: the kernel gives the socket a port with the first datagram that it sends.
+---   nil and ":53" serve IPv4 and IPv6 at once
+--- @param handler function|table|nil fun(udp, data, from), called for each
+---   datagram; or a table of callbacks: data, error(udp, message, code),
+---   close(udp). nil: take datagrams by udp:receive()
+--- @param opts? timerlua.UdpOptions
+--- @return timerlua.Udp? udp
 --- @return string? message
 --- @return string? code "EADDRINUSE", "EACCES", "EADDRNOTAVAIL" ... bind(2)
 function udp.udp(addr, handler, opts)

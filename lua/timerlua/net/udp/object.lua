@@ -19,6 +19,7 @@ local C, loop = core.C, core.loop
 local EBADF = errno.EBADF
 
 --- @class timerlua.Udp
+--- @since 0.1
 --- @field kind string "udp"
 --- @field name string? yours to set; reports and lists show it
 --- @field site string? where its handler was defined
@@ -73,25 +74,32 @@ end
 -- ---------------------------------------------------------------------------
 -- settings
 
---- How long receive may wait, and send.
---- @param limit? number|string|ffi.cdata* nil or a negative number: no limit
---- @return integer 1, as LuaSocket
+--- How long receive and send may wait.
+--- @param limit? timerlua.Duration nil or a negative number: no limit
+--- @return integer one 1, as LuaSocket
 function Udp:settimeout(limit)
   check_self(self, "settimeout")
   self.timeout = handle.time_limit("udp:settimeout", limit)
   return 1
 end
 
---- Set or read an option of the socket: broadcast, ttl, multicast_ttl,
---- multicast_loop, reuseaddr, reuseport, v6only, sndbuf, rcvbuf.
---- @return boolean? done
+--- Set an option of the socket.
+--- @param name string broadcast, ttl, multicast_ttl, multicast_loop, reuseaddr, reuseport,
+---   v6only, sndbuf, rcvbuf
+--- @param value boolean|integer as in UdpOptions
+--- @return boolean? done true
 --- @return string? err
---- @return string? code
+--- @return string? code "EBADF" (closed), or of setsockopt(2)
 function Udp:setoption(name, value)
   check_self(self, "setoption")
   return done(options.set("udp:setoption", self:fileno(), name, value))
 end
 
+--- Read an option of the socket.
+--- @param name string as for setoption
+--- @return boolean|integer|nil value in the form in which it is set
+--- @return string? err
+--- @return string? code "EBADF" (closed), or of getsockopt(2)
 function Udp:getoption(name)
   check_self(self, "getoption")
   local value, status = options.get("udp:getoption", self:fileno(), name)
@@ -99,26 +107,32 @@ function Udp:getoption(name)
   return value
 end
 
---- Stop calling the handler, and go on: datagrams stay in the kernel meanwhile,
---- as far as rcvbuf holds them.
+--- Stop calling the handler: datagrams stay in the kernel meanwhile, as far as rcvbuf holds
+--- them.
+--- @return timerlua.Udp udp itself
 function Udp:pause()
   check_self(self, "pause")
   C.tl_datagram_pause(loop, self.slot, self.generation, 1)
   return self
 end
 
+--- Go on calling the handler after `pause`.
+--- @return timerlua.Udp udp itself
 function Udp:resume()
   check_self(self, "resume")
   C.tl_datagram_pause(loop, self.slot, self.generation, 0)
   return self
 end
 
---- Let the loop end although this is open; and the opposite.
+--- Let the loop end although this is open.
+--- @return timerlua.Udp udp itself
 function Udp:unref()
   check_self(self, "unref")
   return handle.refer(self, C.tl_handle_ref, 0)
 end
 
+--- Keep the loop running for this socket: while it has a handler, or a task waits for it.
+--- @return timerlua.Udp udp itself
 function Udp:ref()
   check_self(self, "ref")
   return handle.refer(self, C.tl_handle_ref, 1)
@@ -154,7 +168,12 @@ function Udp:join(group, interface)
   return change_group(self, "udp:join", group, interface, 1)
 end
 
---- The opposite; "EADDRNOTAVAIL" when it was not joined.
+--- Receive no more of what is sent to a multicast group.
+--- @param group string as for join
+--- @param interface? string as for join
+--- @return boolean? done true
+--- @return string? err
+--- @return string? code "EADDRNOTAVAIL" (not joined), or as for join
 function Udp:leave(group, interface)
   check_self(self, "leave")
   return change_group(self, "udp:leave", group, interface, 0)
@@ -164,13 +183,14 @@ end
 -- questions
 
 --- Whether it has been closed.
+--- @return boolean
 function Udp:closed()
   check_self(self, "closed")
   return self.closed_here == true
 end
 
---- The descriptor; nil when it is closed. It stays the socket's.
---- @return integer?
+--- The descriptor, which stays the socket's.
+--- @return integer? fd nil when it is closed
 function Udp:fileno()
   check_self(self, "fileno")
   if not self.closed_here then return self.fd end
@@ -190,8 +210,8 @@ function Udp:sock()
   return found and address.text(found)
 end
 
---- Where it is connected to.
---- @return string? address
+--- The address that the socket is connected to.
+--- @return string? address nil when there is none
 function Udp:peer()
   check_self(self, "peer")
   local found = name_of(self, 1)
@@ -203,14 +223,19 @@ local function ip_and_port(found)
   return address.host_port(found)
 end
 
---- @return string? ip
---- @return integer? port
+--- The own address in LuaSocket's form.
+--- @return string? ip or the text of a Unix socket's address; nil when the socket is closed
+--- @return integer|string|nil port nil for a Unix socket; "closed" when ip is nil
 function Udp:getsockname()
   check_self(self, "getsockname")
   return ip_and_port(name_of(self, 0))
 end
 
---- Of the one it is connected to.
+--- The address that the socket is connected to, in LuaSocket's form.
+--- @return string? ip or the text of a Unix socket's address
+--- @return integer|string|nil port nil for a Unix socket; "not connected" or "closed" when
+---   ip is nil
+--- @return string? code "ENOTCONN", "EBADF"
 function Udp:getpeername()
   check_self(self, "getpeername")
   if self.closed_here then return done(EBADF) end
@@ -227,10 +252,10 @@ local function run_close(self, on_close)
   on_close(self)
 end
 
---- Close it. Who waits for it is woken with "closed"; what is left to receive
---- is lost, and the file of a bound Unix socket is removed. Harmless when
+--- Close the socket. A task that waits for it is woken with "closed"; datagrams that were
+--- not received are lost, and the file of a bound Unix socket is removed. Harmless when
 --- repeated.
---- @return boolean true
+--- @return boolean closed true
 function Udp:close()
   check_self(self, "close")
   if self.closed_here then return true end

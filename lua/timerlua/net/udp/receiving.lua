@@ -84,10 +84,10 @@ local function split(data, from, code)
   return data, ip, tonumber(port)
 end
 
---- receive() in LuaSocket's form.
+--- Wait for a datagram: `receive()` in LuaSocket's form.
 --- @return string? data
---- @return string? ip or err
---- @return integer|string|nil port or code
+--- @return string? ip or err, as for receive
+--- @return integer|string|nil port or code, as for receive
 function Udp:receivefrom()
   check_self(self, "receivefrom")
   return split(self:receive())

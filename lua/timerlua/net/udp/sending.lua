@@ -68,7 +68,7 @@ end
 
 --- Send a datagram. It leaves at once; when the kernel has no room for it, the
 --- task waits until there is.
---- @param data string|table at most 65507 bytes, or 65527 over IPv6; a string
+--- @param data string|userdata at most 65507 bytes, or 65527 over IPv6; a string
 ---   or a string.buffer
 --- @param to? string where to, such as "127.0.0.1:53", "localhost:53" (waits while
 ---   it is looked up; kept for 60 s), ":53" (this host), "unix:/path"; left out
@@ -99,9 +99,10 @@ end
 --- Exchange datagrams with one address only: send needs no `to`, others'
 --- datagrams are not received, and refusals are told.
 --- @param addr string as for send
---- @return boolean? done
+--- @return boolean? done true
 --- @return string? err
---- @return string? code
+--- @return string? code "EAFNOSUPPORT" (an address that the socket has no way to),
+---   "ENETUNREACH", "ENOENT" ...: connect(2); of a name, as of tl.resolve
 function Udp:connect(addr)
   check_self(self, "connect")
   local target, err, code = destination(self, "udp:connect", addr)
@@ -115,16 +116,25 @@ local function joined(where, ip, port)
   return address.join(ip == "*" and "" or ip, port)
 end
 
---- send(data, to) in LuaSocket's form.
+--- Send a datagram: `send(data, to)` in LuaSocket's form.
+--- @param data string|userdata as for send
 --- @param ip string an address or a name
---- @param port integer
+--- @param port integer 0 to 65535
+--- @return integer? length as for send
+--- @return string? err as for send
+--- @return string? code as for send
 function Udp:sendto(data, ip, port)
   check_self(self, "sendto")
   return self:send(data, joined("udp:sendto", ip, port))
 end
 
---- connect(addr) in LuaSocket's form; setpeername("*") undoes it.
---- @return integer? 1
+--- Exchange datagrams with one address only: `connect(addr)` in LuaSocket's form;
+--- setpeername("*") undoes it.
+--- @param ip string an address or a name, or "*"
+--- @param port? integer 0 to 65535; left out with "*"
+--- @return integer? one 1
+--- @return string? err as for connect
+--- @return string? code as for connect
 function Udp:setpeername(ip, port)
   check_self(self, "setpeername")
   local ok, err, code
@@ -137,10 +147,13 @@ function Udp:setpeername(ip, port)
   return nil, err, code
 end
 
---- Bind a socket that was made without an address.
+--- Bind a socket that was made without an address, in LuaSocket's form.
 --- @param ip string an address, or "*" for all interfaces
---- @param port integer
---- @return integer? 1
+--- @param port integer 0 to 65535; 0 takes a free one
+--- @return integer? one 1
+--- @return string? err
+--- @return string? code "EADDRINUSE", "EACCES", "EADDRNOTAVAIL", "EINVAL" (bound already)
+---   ...: bind(2)
 function Udp:setsockname(ip, port)
   check_self(self, "setsockname")
   local text = joined("udp:setsockname", ip, port)
