@@ -48,5 +48,6 @@ int tl_manager_tell(const char *name, const char *text, uint32_t length)
 
 double tl_manager_clock(void)
 {
-    return (double)(tl_clock_kernel_ns(TL_MONOTONIC) / NS_PER_US);
+    int64_t us = tl_clock_kernel_ns(TL_MONOTONIC) / NS_PER_US;
+    return (double)us;
 }
