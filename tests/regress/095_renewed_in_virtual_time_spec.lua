@@ -13,7 +13,7 @@ describe("a descriptor that is closed while it is watched, in virtual time,", fu
       ffi.C.dup(fds[0])
       local closed = tl.watch(fds[0], "r", function() print("never") end)
       tl.watch(io.popen("sleep 0.1; echo x"), "r", function(self, ready)
-        print("other", ready)
+        print("other", ready:sub(1, 1))
         self:cancel()
       end)
       ffi.C.close(fds[0])
