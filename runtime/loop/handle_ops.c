@@ -35,34 +35,44 @@ int tl_handle_open(tl_loop *loop, tl_id *id, int kind)
     return tl_handles_open(&loop->handles, kind, id);
 }
 
+static inline void end(tl_loop *loop, uint32_t slot, tl_handle *handle)
+{
+    tl__leave_queue(loop, slot, handle);
+    tl_handles_close(&loop->handles, slot);
+}
+
 void tl__handle_end(tl_loop *loop, tl_id id, tl_handle *handle)
 {
-    tl__leave_queue(loop, id.slot, handle);
-    tl_handles_close(&loop->handles, id.slot);
+    end(loop, id.slot, handle);
 }
 
 void tl_handle_close(tl_loop *loop, uint32_t slot, uint32_t generation)
 {
     tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
-    tl_id id = {slot, generation};
     if (handle == NULL)
         return;
     if (!tl__has_descriptor(handle)) /* as their rows say, but at less cost */
-        tl__handle_end(loop, id, handle);
+        end(loop, slot, handle);
     else
-        tl__kind_of(loop, handle)->drop(loop, id, handle);
+        tl__kind_of(loop, handle)
+            ->drop(loop, (tl_id){slot, generation}, handle);
+}
+
+static inline int timed_done(tl_loop *loop, uint32_t slot, tl_handle *handle)
+{
+    handle->flags &= (uint8_t)~TL_FLAG_BUSY;
+    if (handle->where == TL_HELD)
+        tl_timers_again(tl__store_of(loop, handle), slot,
+                        handle->at.deadline_ns);
+    if (handle->flags & (TL_FLAG_ACTIVE | TL_FLAG_PAUSED))
+        return 0;
+    end(loop, slot, handle);
+    return 1;
 }
 
 int tl__timed_done(tl_loop *loop, tl_id id, tl_handle *handle)
 {
-    handle->flags &= (uint8_t)~TL_FLAG_BUSY;
-    if (handle->where == TL_HELD)
-        tl_timers_again(tl__store_of(loop, handle), id.slot,
-                        handle->at.deadline_ns);
-    if (handle->flags & (TL_FLAG_ACTIVE | TL_FLAG_PAUSED))
-        return 0;
-    tl__handle_end(loop, id, handle);
-    return 1;
+    return timed_done(loop, id.slot, handle);
 }
 
 /* If the callback waited, look at the descriptor again. */
@@ -77,12 +87,12 @@ int tl__descriptor_done(tl_loop *loop, tl_id id, tl_handle *handle)
 int tl_handle_done(tl_loop *loop, uint32_t slot, uint32_t generation)
 {
     tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
-    tl_id id = {slot, generation};
     if (handle == NULL)
         return 0;
     if (!tl__has_descriptor(handle)) /* as their rows say, but at less cost */
-        return tl__timed_done(loop, id, handle);
-    return tl__kind_of(loop, handle)->done(loop, id, handle);
+        return timed_done(loop, slot, handle);
+    return tl__kind_of(loop, handle)
+        ->done(loop, (tl_id){slot, generation}, handle);
 }
 
 int tl_handle_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on)
