@@ -1,5 +1,7 @@
 /* Timers as Lua and C programs use them: see timerlua_abi.h. The order they
    come due in is kept by timers.c. */
+#include "loop/timer.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -212,4 +214,62 @@ int tl_timer_resume(tl_loop *loop, uint32_t slot, uint32_t generation)
     if (clock != TL_REALTIME)
         deadline_ns = from_now(loop, clock, deadline_ns);
     return queue_until(loop, slot, handle, deadline_ns);
+}
+
+/* A tick's callback is about to run, or is skipped because the one before
+   still runs: arm the next tick on the grid and count what was missed. */
+static bool begin_tick(tl_loop *loop, uint32_t slot, tl_handle *handle,
+                       int64_t late_ns)
+{
+    tl_repetition *r = handle->repetition;
+    int64_t due_ns = handle->at.deadline_ns, next_ns;
+    int64_t missed = late_ns / r->interval_ns;
+    if (__builtin_mul_overflow(missed + 1, r->interval_ns, &next_ns))
+        next_ns = INT64_MAX;
+    tl_timers_again(tl__store_of(loop, handle), slot,
+                    tl_deadline(due_ns, next_ns));
+    bool runs = !(handle->flags & TL_FLAG_BUSY);
+    uint64_t lost = (uint64_t)missed + !runs;
+    r->missed_total += lost;
+    r->missed_since += lost;
+    return runs;
+}
+
+static void note_run(tl_repetition *r, int64_t due_ns)
+{
+    r->runs++;
+    r->due_ns = due_ns;
+    r->missed = r->missed_since;
+    r->missed_since = 0;
+}
+
+bool tl__timer_begin(tl_loop *loop, uint32_t slot, tl_handle *handle)
+{
+    int clock = handle->flags & TL_CLOCK_MASK;
+    int64_t late_ns =
+        tl_clock_read(&loop->clock, clock) - handle->at.deadline_ns;
+    if (late_ns < 0) { /* the wall clock was stepped back since */
+        tl_timers_put_back(tl__store_of(loop, handle), slot);
+        return false;
+    }
+    int64_t due_ns = handle->at.deadline_ns;
+    if (handle->flags & TL_FLAG_RECUR) {
+        if (!begin_tick(loop, slot, handle, late_ns))
+            return false;
+    } else if (handle->flags & TL_FLAG_BUSY) {
+        /* its callback re-armed it and still waits: run it after that */
+        handle->where = TL_HELD;
+        return false;
+    } else {
+        handle->where = TL_NOWHERE;
+        tl__set_active(loop, handle, false);
+    }
+    if (handle->flags & TL_FLAG_REPEATED)
+        note_run(handle->repetition, due_ns);
+    handle->late_s = (float)tl__seconds(late_ns);
+    handle->flags |= TL_FLAG_BUSY;
+    loop->fired += handle->kind == TL_TIMER;
+    if (handle->kind != TL_TASK)
+        tl_histogram_record(&loop->lateness, late_ns);
+    return true;
 }
