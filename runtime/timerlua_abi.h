@@ -200,6 +200,11 @@ int tl_timer_rearm(tl_loop *loop, uint32_t slot, uint32_t generation,
 /* The hot form of tl_timer_rearm: seconds, in the range of tl_timer_after. */
 int tl_timer_reset(tl_loop *loop, uint32_t slot, uint32_t generation,
                    double delay_s);
+/* As tl_timer_rearm, but to an instant: nanoseconds on the handle's clock, any
+   int64. An instant in the past is due on the next turn, and not late;
+   INT64_MAX never comes. A recurring timer's grid is anchored anew there. */
+int tl_timer_rearm_at(tl_loop *loop, uint32_t slot, uint32_t generation,
+                      int64_t deadline_ns);
 /* Change the period, or make a one-shot periodic and back (0). */
 int tl_timer_period(tl_loop *loop, uint32_t slot, uint32_t generation,
                     int64_t period_ns);

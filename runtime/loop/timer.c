@@ -83,6 +83,12 @@ int tl_sleep_start(tl_loop *loop, tl_id *id, int64_t delay_ns)
                  delay_ns, TL_MONOTONIC);
 }
 
+/* An instant in the past is due now, and not late. */
+static int64_t not_before(int64_t now_ns, int64_t deadline_ns)
+{
+    return deadline_ns < now_ns ? now_ns : deadline_ns;
+}
+
 int tl_timer_start(tl_loop *loop, tl_id *id, int64_t first_ns,
                    int64_t interval_ns, int options, int absolute)
 {
@@ -93,8 +99,8 @@ int tl_timer_start(tl_loop *loop, tl_id *id, int64_t first_ns,
     int64_t now_ns = tl_clock_read(&loop->clock, clock);
     if (!absolute)
         first_ns = tl_deadline(now_ns, first_ns);
-    else if (first_ns < now_ns)
-        first_ns = now_ns; /* the past is due now, and not late */
+    else
+        first_ns = not_before(now_ns, first_ns);
     return start(loop, id, TL_TIMER, first_ns, interval_ns, options);
 }
 
@@ -102,6 +108,15 @@ static int64_t interval_of(const tl_handle *handle)
 {
     return handle->flags & TL_FLAG_REPEATED ? handle->repetition->interval_ns
                                             : handle->interval_ns;
+}
+
+static int requeue(tl_loop *loop, uint32_t slot, tl_handle *handle,
+                   int64_t deadline_ns)
+{
+    /* re-armed by its own callback, it is to remember what that run was */
+    if (handle->flags & TL_FLAG_BUSY && repeats(handle) != 0)
+        return -ENOMEM;
+    return queue_until(loop, slot, handle, deadline_ns);
 }
 
 /* The reading of the monotonic clock is taken before the handle is touched:
@@ -118,13 +133,10 @@ static int rearm(tl_loop *loop, uint32_t slot, uint32_t generation,
         if (delay_ns == 0 && (handle->flags & TL_CLOCK_MASK) == TL_REALTIME)
             return -EINVAL; /* it was started at an instant */
     }
-    /* re-armed by its own callback, it is to remember what that run was */
-    if (handle->flags & TL_FLAG_BUSY && repeats(handle) != 0)
-        return -ENOMEM;
     int clock = handle->flags & TL_CLOCK_MASK;
     int64_t now_ns = clock == TL_MONOTONIC ? monotonic_ns
                                            : tl_clock_read(&loop->clock, clock);
-    return queue_until(loop, slot, handle, tl_deadline(now_ns, delay_ns));
+    return requeue(loop, slot, handle, tl_deadline(now_ns, delay_ns));
 }
 
 int tl_timer_rearm(tl_loop *loop, uint32_t slot, uint32_t generation,
@@ -139,6 +151,17 @@ int tl_timer_reset(tl_loop *loop, uint32_t slot, uint32_t generation,
 {
     int64_t now_ns = tl_clock_read(&loop->clock, TL_MONOTONIC);
     return rearm(loop, slot, generation, now_ns, tl_seconds_to_ns(delay_s));
+}
+
+int tl_timer_rearm_at(tl_loop *loop, uint32_t slot, uint32_t generation,
+                      int64_t deadline_ns)
+{
+    tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
+    if (handle == NULL || tl__has_descriptor(handle))
+        return -ESTALE;
+    int clock = handle->flags & TL_CLOCK_MASK;
+    int64_t now_ns = tl_clock_read(&loop->clock, clock);
+    return requeue(loop, slot, handle, not_before(now_ns, deadline_ns));
 }
 
 int tl_timer_period(tl_loop *loop, uint32_t slot, uint32_t generation,
