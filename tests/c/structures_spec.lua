@@ -20,6 +20,10 @@ local RUNS = {
   { "base/heap_test", "yields its entries in exact order", "20000" },
   { "base/wheel_test", "keeps every entry in the bucket of its deadline", "100000" },
   { "store/timers_test", "fires exactly what an oracle says, in its order", "20000 10" },
+  { "store/repetition_test", "finds the next tick of a period, anywhere in time",
+    "100000 periods" },
+  { "store/repetition_test", "tells each run what was missed before it", "1 counts" },
+  { "store/repetition_test", "releases a state when another takes its place", "1 states" },
   { "base/histogram_test", "knows quantiles to within a sixteenth", "5000" },
   { "base/duration_test", "takes decimal seconds exactly", "100000 decimals" },
   { "base/duration_test", "takes each nanosecond exactly", "1000000 nanoseconds" },
@@ -39,6 +43,10 @@ local RUNS = {
   { "loop/kinds_test", "treats a kind made in a test as its row says", "1" },
   { "lua/kinds_test", "has a complete row for every kind", "1 rows" },
   { "lua/kinds_test", "delivers a kind made in a test to Lua", "1 delivery" },
+  { "loop/recurrence_test", "runs at the instants of any recurrence", "10000 random" },
+  { "loop/recurrence_test", "asks about an instant only when it has come", "1 stepped" },
+  { "loop/recurrence_test", "waits no more for one that is over", "1 ends" },
+  { "loop/recurrence_test", "recurs by a period instead, or no more", "1 replaced" },
 }
 
 describe("the structure", function()
@@ -67,6 +75,7 @@ if not support.sanitized then
       { "base/buffer_test", "2000" }, { "net/stream_test", "1000" },
       { "loop/loop_test", "300 random" }, { "loop/loop_test", "1 watch" },
       { "loop/kinds_test", "1" }, { "lua/kinds_test", "1 delivery" },
+      { "loop/recurrence_test", "300 random" }, { "loop/recurrence_test", "1 replaced" },
     }
     for _, run in ipairs(SHORT) do
       local seed = support.seeds(1)[1]
