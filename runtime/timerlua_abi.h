@@ -71,7 +71,7 @@ enum { TL_PAGE_BITS = 10 };
 typedef struct tl_handle_info {
     double due;          /* seconds on its clock; for a paused timer, what
                             was left to wait */
-    double period;       /* seconds; 0 for one-shots */
+    double period;       /* seconds; 0 without one */
     double late;         /* seconds from due to the start of the callback */
     double missed;       /* ticks skipped just before this run */
     double missed_total; /* ticks skipped since the start */
@@ -197,13 +197,19 @@ int tl_timer_start(tl_loop *loop, tl_id *id, int64_t first_ns,
 int tl_sleep_after(tl_loop *loop, tl_id *id, double delay_s);
 int tl_sleep_start(tl_loop *loop, tl_id *id, int64_t delay_ns);
 /* Put any handle but a watch in the queue again, delay_ns from now, or, for
-   delay_ns < 0, its own interval from now; -EINVAL when it was started at an
-   instant. The old setting counts no more. */
+   delay_ns < 0, its own interval from now, or what its repetition says comes
+   after now; -EINVAL when it was started at an instant, or its repetition is
+   over. The old setting counts no more. */
 int tl_timer_rearm(tl_loop *loop, uint32_t slot, uint32_t generation,
                    int64_t delay_ns);
 /* The hot form of tl_timer_rearm: seconds, in the range of tl_timer_after. */
 int tl_timer_reset(tl_loop *loop, uint32_t slot, uint32_t generation,
                    double delay_s);
+/* As tl_timer_rearm, but to an instant: nanoseconds on the handle's clock, any
+   int64. An instant in the past is due on the next turn, and not late;
+   INT64_MAX never comes. A recurring timer's grid is anchored anew there. */
+int tl_timer_rearm_at(tl_loop *loop, uint32_t slot, uint32_t generation,
+                      int64_t deadline_ns);
 /* Change the period, or make a one-shot periodic and back (0). */
 int tl_timer_period(tl_loop *loop, uint32_t slot, uint32_t generation,
                     int64_t period_ns);

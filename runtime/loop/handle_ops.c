@@ -113,8 +113,8 @@ int tl_handle_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on)
 static void repetition_info(const tl_handle *handle, tl_handle_info *info)
 {
     const tl_repetition *r = handle->repetition;
-    if (handle->flags & TL_FLAG_RECUR)
-        info->period = tl__seconds(r->interval_ns);
+    if (r->recurrence == &tl_periodic)
+        info->period = tl__seconds(r->by.interval_ns);
     info->missed = (double)r->missed;
     info->missed_total = (double)r->missed_total;
     info->runs = (double)r->runs;

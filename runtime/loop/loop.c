@@ -13,6 +13,7 @@
 #include "loop/kinds.h"
 #include "loop/wakeup.h"
 #include "loop/signals.h"
+#include "loop/timer.h"
 
 /* Pages of handles given back before the C heap is trimmed: 8 MiB. */
 enum { TRIM_PAGES = 256 };
@@ -317,64 +318,6 @@ int tl_loop_collect(tl_loop *loop)
     return collect_waiting(loop);
 }
 
-/* A tick's callback is about to run, or is skipped because the one before
-   still runs: arm the next tick on the grid and count what was missed. */
-static bool begin_tick(tl_loop *loop, uint32_t slot, tl_handle *handle,
-                       int64_t late_ns)
-{
-    tl_repetition *r = handle->repetition;
-    int64_t due_ns = handle->at.deadline_ns, next_ns;
-    int64_t missed = late_ns / r->interval_ns;
-    if (__builtin_mul_overflow(missed + 1, r->interval_ns, &next_ns))
-        next_ns = INT64_MAX;
-    tl_timers_again(tl__store_of(loop, handle), slot,
-                    tl_deadline(due_ns, next_ns));
-    bool runs = !(handle->flags & TL_FLAG_BUSY);
-    uint64_t lost = (uint64_t)missed + !runs;
-    r->missed_total += lost;
-    r->missed_since += lost;
-    return runs;
-}
-
-static void note_run(tl_repetition *r, int64_t due_ns)
-{
-    r->runs++;
-    r->due_ns = due_ns;
-    r->missed = r->missed_since;
-    r->missed_since = 0;
-}
-
-static bool begin_timer(tl_loop *loop, uint32_t slot, tl_handle *handle)
-{
-    int clock = handle->flags & TL_CLOCK_MASK;
-    int64_t late_ns =
-        tl_clock_read(&loop->clock, clock) - handle->at.deadline_ns;
-    if (late_ns < 0) { /* the wall clock was stepped back since */
-        tl_timers_put_back(tl__store_of(loop, handle), slot);
-        return false;
-    }
-    int64_t due_ns = handle->at.deadline_ns;
-    if (handle->flags & TL_FLAG_RECUR) {
-        if (!begin_tick(loop, slot, handle, late_ns))
-            return false;
-    } else if (handle->flags & TL_FLAG_BUSY) {
-        /* its callback re-armed it and still waits: run it after that */
-        handle->where = TL_HELD;
-        return false;
-    } else {
-        handle->where = TL_NOWHERE;
-        tl__set_active(loop, handle, false);
-    }
-    if (handle->flags & TL_FLAG_REPEATED)
-        note_run(handle->repetition, due_ns);
-    handle->late_s = (float)tl__seconds(late_ns);
-    handle->flags |= TL_FLAG_BUSY;
-    loop->fired += handle->kind == TL_TIMER;
-    if (handle->kind != TL_TASK)
-        tl_histogram_record(&loop->lateness, late_ns);
-    return true;
-}
-
 tl_handle *tl_loop_begin(tl_loop *loop, tl_event *event)
 {
     while (loop->batch_next < loop->batch_count) {
@@ -386,7 +329,7 @@ tl_handle *tl_loop_begin(tl_loop *loop, tl_event *event)
         if (tl__has_descriptor(handle))
             return handle;
         if (handle->where == TL_IN_BATCH &&
-            begin_timer(loop, event->id.slot, handle))
+            tl__timer_begin(loop, event->id.slot, handle))
             return handle;
     }
     return NULL;

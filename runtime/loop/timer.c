@@ -1,8 +1,9 @@
 /* Timers as Lua and C programs use them: see timerlua_abi.h. The order they
-   come due in is kept by timers.c. */
+   come due in is kept by timers.c; when a timer recurs, by repetition.c. */
+#include "loop/timer.h"
+
 #include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "loop/descriptor.h"
 #include "loop/handle_ops.h"
@@ -22,15 +23,20 @@ static int queue_until(tl_loop *loop, uint32_t slot, tl_handle *handle,
     return 0;
 }
 
+static bool recurs(const tl_handle *handle)
+{
+    return handle->flags & TL_FLAG_REPEATED &&
+           handle->repetition->recurrence != NULL;
+}
+
 /* The timer may run more than once from now on: give it what that needs. */
 static int repeats(tl_handle *handle)
 {
     if (handle->flags & TL_FLAG_REPEATED)
         return 0;
-    tl_repetition *repetition = calloc(1, sizeof *repetition);
+    tl_repetition *repetition = tl_repetition_open(handle->interval_ns);
     if (repetition == NULL)
         return -ENOMEM;
-    repetition->interval_ns = handle->interval_ns;
     if (handle->flags & TL_FLAG_BUSY) {
         repetition->runs = 1;
         repetition->due_ns = handle->at.deadline_ns;
@@ -81,6 +87,12 @@ int tl_sleep_start(tl_loop *loop, tl_id *id, int64_t delay_ns)
                  delay_ns, TL_MONOTONIC);
 }
 
+/* An instant in the past is due now, and not late. */
+static int64_t not_before(int64_t now_ns, int64_t deadline_ns)
+{
+    return deadline_ns < now_ns ? now_ns : deadline_ns;
+}
+
 int tl_timer_start(tl_loop *loop, tl_id *id, int64_t first_ns,
                    int64_t interval_ns, int options, int absolute)
 {
@@ -91,15 +103,39 @@ int tl_timer_start(tl_loop *loop, tl_id *id, int64_t first_ns,
     int64_t now_ns = tl_clock_read(&loop->clock, clock);
     if (!absolute)
         first_ns = tl_deadline(now_ns, first_ns);
-    else if (first_ns < now_ns)
-        first_ns = now_ns; /* the past is due now, and not late */
+    else
+        first_ns = not_before(now_ns, first_ns);
     return start(loop, id, TL_TIMER, first_ns, interval_ns, options);
 }
 
-static int64_t interval_of(const tl_handle *handle)
+/* When a timer runs that was given no delay: its own interval from now, or what
+   its repetition says comes after now. -EINVAL: it has neither. */
+static int own_deadline(const tl_handle *handle, int64_t now_ns,
+                        int64_t *deadline_ns)
 {
-    return handle->flags & TL_FLAG_REPEATED ? handle->repetition->interval_ns
-                                            : handle->interval_ns;
+    if (recurs(handle)) {
+        tl_tick next;
+        if (!tl_repetition_after(handle->repetition, now_ns, now_ns, &next))
+            return -EINVAL;
+        *deadline_ns = next.instant_ns;
+        return 0;
+    }
+    int64_t interval_ns = handle->flags & TL_FLAG_REPEATED
+                              ? handle->repetition->by.interval_ns
+                              : handle->interval_ns;
+    if (interval_ns == 0 && (handle->flags & TL_CLOCK_MASK) == TL_REALTIME)
+        return -EINVAL; /* it was started at an instant */
+    *deadline_ns = tl_deadline(now_ns, interval_ns);
+    return 0;
+}
+
+static int requeue(tl_loop *loop, uint32_t slot, tl_handle *handle,
+                   int64_t deadline_ns)
+{
+    /* re-armed by its own callback, it is to remember what that run was */
+    if (handle->flags & TL_FLAG_BUSY && repeats(handle) != 0)
+        return -ENOMEM;
+    return queue_until(loop, slot, handle, deadline_ns);
 }
 
 /* The reading of the monotonic clock is taken before the handle is touched:
@@ -111,18 +147,14 @@ static int rearm(tl_loop *loop, uint32_t slot, uint32_t generation,
     tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
     if (handle == NULL || tl__has_descriptor(handle))
         return -ESTALE;
-    if (delay_ns < 0) {
-        delay_ns = interval_of(handle);
-        if (delay_ns == 0 && (handle->flags & TL_CLOCK_MASK) == TL_REALTIME)
-            return -EINVAL; /* it was started at an instant */
-    }
-    /* re-armed by its own callback, it is to remember what that run was */
-    if (handle->flags & TL_FLAG_BUSY && repeats(handle) != 0)
-        return -ENOMEM;
     int clock = handle->flags & TL_CLOCK_MASK;
     int64_t now_ns = clock == TL_MONOTONIC ? monotonic_ns
                                            : tl_clock_read(&loop->clock, clock);
-    return queue_until(loop, slot, handle, tl_deadline(now_ns, delay_ns));
+    if (delay_ns >= 0)
+        return requeue(loop, slot, handle, tl_deadline(now_ns, delay_ns));
+    int64_t deadline_ns;
+    int error = own_deadline(handle, now_ns, &deadline_ns);
+    return error ? error : requeue(loop, slot, handle, deadline_ns);
 }
 
 int tl_timer_rearm(tl_loop *loop, uint32_t slot, uint32_t generation,
@@ -139,6 +171,17 @@ int tl_timer_reset(tl_loop *loop, uint32_t slot, uint32_t generation,
     return rearm(loop, slot, generation, now_ns, tl_seconds_to_ns(delay_s));
 }
 
+int tl_timer_rearm_at(tl_loop *loop, uint32_t slot, uint32_t generation,
+                      int64_t deadline_ns)
+{
+    tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
+    if (handle == NULL || tl__has_descriptor(handle))
+        return -ESTALE;
+    int clock = handle->flags & TL_CLOCK_MASK;
+    int64_t now_ns = tl_clock_read(&loop->clock, clock);
+    return requeue(loop, slot, handle, not_before(now_ns, deadline_ns));
+}
+
 int tl_timer_period(tl_loop *loop, uint32_t slot, uint32_t generation,
                     int64_t period_ns)
 {
@@ -146,15 +189,26 @@ int tl_timer_period(tl_loop *loop, uint32_t slot, uint32_t generation,
     if (handle == NULL || handle->kind != TL_TIMER)
         return -ESTALE;
     if (period_ns <= 0) {
-        handle->flags &= (uint8_t)~TL_FLAG_RECUR;
+        if (recurs(handle))
+            tl_repetition_once(handle->repetition);
         return 0;
     }
     int error = repeats(handle);
-    if (error)
-        return error;
-    handle->repetition->interval_ns = period_ns;
-    handle->flags |= TL_FLAG_RECUR;
-    return 0;
+    if (error == 0)
+        tl_repetition_every(handle->repetition, period_ns);
+    return error;
+}
+
+int tl__timer_recur(tl_loop *loop, tl_id id, const tl_recurrence *recurrence,
+                    void *state)
+{
+    tl_handle *handle = tl_handles_find(&loop->handles, id.slot, id.generation);
+    if (handle == NULL || handle->kind != TL_TIMER)
+        return -ESTALE;
+    int error = repeats(handle);
+    if (error == 0)
+        tl_repetition_recur(handle->repetition, recurrence, state);
+    return error;
 }
 
 int tl_timer_cancel(tl_loop *loop, uint32_t slot, uint32_t generation)
@@ -212,4 +266,57 @@ int tl_timer_resume(tl_loop *loop, uint32_t slot, uint32_t generation)
     if (clock != TL_REALTIME)
         deadline_ns = from_now(loop, clock, deadline_ns);
     return queue_until(loop, slot, handle, deadline_ns);
+}
+
+/* The timer waits for nothing more: what begins now is its last run. */
+static void leave(tl_loop *loop, tl_handle *handle)
+{
+    handle->where = TL_NOWHERE;
+    tl__set_active(loop, handle, false);
+}
+
+/* A recurring timer came due: arm it for the instant after this one, and count
+   what was missed. False: the callback of the run before is not over, so this
+   one is missed, too. */
+static bool begin_again(tl_loop *loop, uint32_t slot, tl_handle *handle,
+                        int64_t now_ns)
+{
+    tl_repetition *r = handle->repetition;
+    bool runs = !(handle->flags & TL_FLAG_BUSY);
+    tl_tick next;
+    if (tl_repetition_after(r, handle->at.deadline_ns, now_ns, &next))
+        tl_timers_again(tl__store_of(loop, handle), slot, next.instant_ns);
+    else
+        leave(loop, handle);
+    tl_repetition_miss(r, next.missed + !runs);
+    return runs;
+}
+
+bool tl__timer_begin(tl_loop *loop, uint32_t slot, tl_handle *handle)
+{
+    int64_t due_ns = handle->at.deadline_ns;
+    int64_t now_ns = tl_clock_read(&loop->clock, handle->flags & TL_CLOCK_MASK);
+    if (now_ns < due_ns) { /* the wall clock was stepped back since */
+        tl_timers_put_back(tl__store_of(loop, handle), slot);
+        return false;
+    }
+    if (recurs(handle)) {
+        if (!begin_again(loop, slot, handle, now_ns))
+            return false;
+    } else if (handle->flags & TL_FLAG_BUSY) {
+        /* its callback re-armed it and still waits: run it after that */
+        handle->where = TL_HELD;
+        return false;
+    } else {
+        leave(loop, handle);
+    }
+    if (handle->flags & TL_FLAG_REPEATED)
+        tl_repetition_run(handle->repetition, due_ns);
+    int64_t late_ns = now_ns - due_ns;
+    handle->late_s = (float)tl__seconds(late_ns);
+    handle->flags |= TL_FLAG_BUSY;
+    loop->fired += handle->kind == TL_TIMER;
+    if (handle->kind != TL_TASK)
+        tl_histogram_record(&loop->lateness, late_ns);
+    return true;
 }

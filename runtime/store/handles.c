@@ -144,7 +144,7 @@ void tl_handles_close(tl_handles *handles, uint32_t slot)
     tl_handle *handle = tl_handles_at(handles, slot);
     TL_CHECK(handle->kind != TL_FREE, "a handle is closed twice");
     if (handle->flags & TL_FLAG_REPEATED)
-        free(handle->repetition);
+        tl_repetition_close(handle->repetition);
     handles->counts[handles->groups[handle->kind]]--;
     handle->kind = TL_FREE;
     handle->where = TL_NOWHERE;

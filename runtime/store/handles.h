@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "abi.h"
+#include "store/repetition.h"
 
 enum { TL_PAGE_SIZE = 1 << TL_PAGE_BITS };
 
@@ -28,26 +29,16 @@ enum {
 /* What a handle with a descriptor has there instead, as bits. */
 enum { TL_IN_POLLER = 1, TL_POSTED = 2 };
 
-/* Bits of tl_handle.flags; the lowest two hold the clock. */
+/* Bits of tl_handle.flags; the lowest two hold the clock, and 4 is free: what
+   only timers that run more than once have is in their repetition. */
 enum {
     TL_CLOCK_MASK = 3,
-    TL_FLAG_RECUR = TL_RECUR,
     TL_FLAG_UNREF = TL_UNREF,
     TL_FLAG_BUSY = 16,     /* its callback has begun and is not over */
     TL_FLAG_PAUSED = 32,   /* deadline_ns holds what was left */
     TL_FLAG_ACTIVE = 64,   /* counted: queued or watching */
     TL_FLAG_REPEATED = 128 /* repetition is in use, not interval_ns */
 };
-
-/* What only timers that run more than once need. */
-typedef struct tl_repetition {
-    int64_t interval_ns;
-    int64_t due_ns; /* of the latest run */
-    uint64_t runs;
-    uint64_t missed; /* just before the latest run */
-    uint64_t missed_total;
-    uint64_t missed_since; /* while the latest run was not over */
-} tl_repetition;
 
 /* 32 bytes, since a program may have ten million of them. */
 typedef struct tl_handle {

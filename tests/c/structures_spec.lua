@@ -20,6 +20,10 @@ local RUNS = {
   { "base/heap_test", "yields its entries in exact order", "20000" },
   { "base/wheel_test", "keeps every entry in the bucket of its deadline", "100000" },
   { "store/timers_test", "fires exactly what an oracle says, in its order", "20000 10" },
+  { "store/repetition_test", "finds the next tick of a period, anywhere in time",
+    "100000 periods" },
+  { "store/repetition_test", "tells each run what was missed before it", "1 counts" },
+  { "store/repetition_test", "releases a state when another takes its place", "1 states" },
   { "base/histogram_test", "knows quantiles to within a sixteenth", "5000" },
   { "base/duration_test", "takes decimal seconds exactly", "100000 decimals" },
   { "base/duration_test", "takes each nanosecond exactly", "1000000 nanoseconds" },
@@ -51,6 +55,10 @@ local RUNS = {
   { "loop/poller_test", "takes what a model says, whatever is closed or fails", "20000 real" },
   { "loop/poller_test", "does so in virtual time", "20000 virtual" },
   { "loop/poller_test", "refuses everything in a forked process", "1 forked" },
+  { "loop/recurrence_test", "runs at the instants of any recurrence", "10000 random" },
+  { "loop/recurrence_test", "asks about an instant only when it has come", "1 stepped" },
+  { "loop/recurrence_test", "waits no more for one that is over", "1 ends" },
+  { "loop/recurrence_test", "recurs by a period instead, or no more", "1 replaced" },
 }
 
 describe("the structure", function()
@@ -96,6 +104,7 @@ if not support.sanitized then
       { "loop/loop_test", "300 random" }, { "loop/loop_test", "1 watch" },
       { "loop/kinds_test", "1" }, { "lua/kinds_test", "1 delivery" },
       { "loop/poller_test", "5000 real" }, { "loop/poller_test", "5000 virtual" },
+      { "loop/recurrence_test", "300 random" }, { "loop/recurrence_test", "1 replaced" },
     }
     for _, run in ipairs(SHORT) do
       local seed = support.seeds(1)[1]

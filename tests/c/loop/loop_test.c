@@ -109,6 +109,20 @@ static void reset(model *m)
         arm(m, now_ns[m->clock] + (delay_ns < 0 ? m->interval_ns : delay_ns));
 }
 
+/* To an instant on its clock, which may have passed. */
+static void reset_at(model *m)
+{
+    int64_t deadline_ns = now_ns[m->clock] + random_delay();
+    if (random64() % 4 == 0)
+        deadline_ns = now_ns[m->clock] - random_delay();
+    int error =
+        tl_timer_rearm_at(loop, m->id.slot, m->id.generation, deadline_ns);
+    TL_CHECK(error == (m->live ? 0 : -ESTALE), "rearm tells something else");
+    bool passed = deadline_ns < now_ns[m->clock];
+    if (m->live)
+        arm(m, passed ? now_ns[m->clock] : deadline_ns);
+}
+
 static void pause_one(model *m)
 {
     int error = tl_timer_pause(loop, m->id.slot, m->id.generation);
@@ -220,8 +234,9 @@ static void expect_loop(void)
 /* One of the things a script does, to a random timer. */
 static void act(model *m)
 {
-    static void (*const acts[])(model *) = {
-        cancel, reset, pause_one, resume, cancel, change_period, change_ref};
+    static void (*const acts[])(model *) = {cancel,        reset,     reset_at,
+                                            pause_one,     resume,    cancel,
+                                            change_period, change_ref};
     if (!m->live && random64() % 4)
         (random64() % 3 ? start : start_after)(m);
     else if (m->id.slot != 0)
