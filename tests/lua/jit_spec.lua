@@ -55,7 +55,9 @@ local function traces_of(code, options)
   end
   for abort in r.out:gmatch("abort ([^\n]+)") do
     local watchers = abort:sub(1, #name + 3) == name .. ":1 " -- its own report
-    if not watchers and not HEURISTIC[tonumber(abort:match("(%d+)$"))] then
+    -- a function of the core's is found when it is first called, and never again
+    local finds = abort:find(" at [timerlua]/core/ffi.lua:", 1, true)
+    if not watchers and not finds and not HEURISTIC[tonumber(abort:match("(%d+)$"))] then
       seen.aborts[#seen.aborts + 1] = abort
     end
   end
