@@ -19,7 +19,7 @@ local ATTEMPT_DELAY = 0.25 -- seconds, RFC 8305, 5
 local BACKLOG_DELAY = 0.01 -- seconds until a full Unix backlog is tried again
 
 local KERNEL = connection.kernel_options
-local KNOWN = options.names("handler local_addr", KERNEL, connection.own_options)
+local KNOWN = check.names("handler local_addr", KERNEL, connection.own_options)
 
 local connect = {}
 

@@ -21,7 +21,7 @@ local RETRY_AFTER = 0.1 -- seconds without accepting when resources are lacking
 local MOST_BACKLOG = 2 ^ 31 - 1
 
 local KERNEL = "reuseaddr reuseport v6only defer_accept " .. connection.kernel_options
-local KNOWN = options.names("backlog max_connections error", KERNEL,
+local KNOWN = check.names("backlog max_connections error", KERNEL,
   connection.own_options)
 local DEFAULTS = { reuseaddr = true, nodelay = true }
 

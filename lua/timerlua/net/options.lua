@@ -90,15 +90,6 @@ local KERNEL = {
 -- Options of TCP that other stream sockets do not know.
 local TCP_ONLY = { nodelay = true, cork = true, keepalive = true, defer_accept = true }
 
---- A set of names, of several lists.
-function options.names(...)
-  local set = {}
-  for _, list in ipairs { ... } do
-    for name in list:gmatch("%S+") do set[name] = true end
-  end
-  return set
-end
-
 --- What of `opts` is for the kernel, checked: a list of { name, option, value }.
 --- @param allowed string names
 --- @param defaults? table

@@ -32,7 +32,7 @@ local connection = {
   standard = {},
 }
 
-local OWN = options.names(connection.own_options)
+local OWN = check.names(connection.own_options)
 
 --- Check what of opts is ours, once for all connections that get it.
 --- @return table settings

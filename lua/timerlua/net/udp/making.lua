@@ -23,10 +23,10 @@ local DATA, ERROR = C.TL_TELL_DATA, C.TL_TELL_ERROR
 
 local KERNEL = "broadcast ttl multicast_ttl multicast_loop reuseaddr reuseport "
   .. "v6only sndbuf rcvbuf"
-local KNOWN = options.names("timeout error multicast_interface", KERNEL)
+local KNOWN = check.names("timeout error multicast_interface", KERNEL)
 local DEFAULTS = { v6only = false }
 -- What a Unix socket has of them.
-local OF_UNIX = options.names("sndbuf rcvbuf reuseaddr")
+local OF_UNIX = check.names("sndbuf rcvbuf reuseaddr")
 
 local udp = {}
 
@@ -43,7 +43,7 @@ local function callbacks_of(self)
   return list
 end
 
-local CALLBACKS = options.names("data error close")
+local CALLBACKS = check.names("data error close")
 
 local function check_handler(self, handler, opts)
   self.on_error = opts.error
