@@ -328,7 +328,7 @@ describe("posts from eight threads", function()
         .. "LTO= CFLAGS='-O1 -g -fsanitize=thread' %s/libtimerlua.a >&2"):format(build, build),
         { timeout = 300 })
       assert.equal(0, r.code, r.err)
-      local libs = support.read("Makefile"):find("libcares", 1, true)
+      local libs = support.read("packaging/flags.mk"):find("libcares", 1, true)
         and support.shell("test -e " .. build .. "/resolver-ares").code == 0 and "-lcares" or ""
       local program = cc(folder .. "/posts_tsan", "tests/embed/posts.c",
         ("-fsanitize=thread %s/libtimerlua.a -l:libluajit-5.1.a %s -lm -ldl -pthread"):format(
