@@ -10,6 +10,7 @@ local connection = require "timerlua.net.connection.making"
 local endpoints = require "timerlua.net.endpoints"
 local errors = require "timerlua.core.errors"
 local handle = require "timerlua.net.handle"
+local kinds = require "timerlua.core.kinds"
 local options = require "timerlua.net.options"
 local socket_file = require "timerlua.net.socket_file"
 local task = require "timerlua.task.task"
@@ -32,7 +33,7 @@ local DEFAULTS = { reuseaddr = true, nodelay = true }
 --- @field connections integer open connections that it accepted
 --- @field name string? yours to set; reports and lists show it
 --- @field site string "file:line" where its handler was defined
-local Listener = { kind = "listener" }
+local Listener = { kind = kinds[C.TL_LISTENER] }
 
 local listener = {}
 

@@ -39,33 +39,33 @@ function ending.collected(id)
 end
 
 -- One less of those that a listener counts.
-local function release(owner)
-  owner.open = owner.open - 1
-  local listening = owner.listener
-  if listening and owner.limit == owner.open + 1 then
+local function release(count)
+  count.open = count.open - 1
+  local listening = count.listener
+  if listening and count.limit == count.open + 1 then
     -- from a fresh stack: this may be a finalizer
-    if not timer.after(0, owner.below_limit, listening) then -- ENOMEM
-      owner.below_limit(nil, listening)
+    if not timer.after(0, count.below_limit, listening) then -- ENOMEM
+      count.below_limit(nil, listening)
     end
   end
 end
 
 --- The same for an accepted connection, whose listener counts it. Refers to
 --- neither the connection nor what does.
-function ending.finalizer(owner)
+function ending.finalizer(count)
   return function(id)
     ending.collected(id)
-    release(owner)
+    release(count)
   end
 end
 
 -- The connection's end is known: whoever counts it is told, once.
 local function forget(self)
-  local owner = self.owner
+  local count = self.count
   if self.id then ffi.gc(self.id, nil) end
-  if not owner then return end
-  self.owner = nil
-  release(owner)
+  if not count then return end
+  self.count = nil
+  release(count)
 end
 
 ending.forget = forget

@@ -60,19 +60,19 @@ end
 
 --- The object of a stream that was accepted. One that is closed with its
 --- handler needs no help of the garbage collector.
---- @param owner table open: how many there are; limit; below_limit, called
+--- @param count table open: how many there are; limit; below_limit, called
 ---   with listener when there is room again
-function connection.accepted(slot, generation, settings, owner, handler, flowing)
+function connection.accepted(slot, generation, settings, count, handler, flowing)
   if not settings.is_default then set_limits(slot, generation, settings) end
   -- made in one piece: each field added later would make the table anew
   local self = setmetatable({
-    slot = slot, generation = generation, handler = handler, owner = owner,
+    slot = slot, generation = generation, handler = handler, count = count,
     flowing = flowing, timeout = settings.timeout,
     close_timeout = settings.close_timeout,
     id = not (flowing or settings.autoclose)
-      and ffi.gc(new_id(slot, generation), ending.finalizer(owner)),
+      and ffi.gc(new_id(slot, generation), ending.finalizer(count)),
   }, object.Connection)
-  owner.open = owner.open + 1
+  count.open = count.open + 1
   object.all[slot] = self
   return self
 end

@@ -8,6 +8,7 @@ local callable = require "timerlua.core.callable"
 local check = require "timerlua.core.check"
 local errno = require "timerlua.core.errno"
 local handle = require "timerlua.net.handle"
+local kinds = require "timerlua.core.kinds"
 local misuse = require "timerlua.core.misuse"
 local options = require "timerlua.net.options"
 local words = require "timerlua.net.words"
@@ -22,7 +23,7 @@ local EBADF, NOT_CONNECTED = errno.EBADF, C.TL_NOT_CONNECTED
 --- @field kind string "connection"
 --- @field name string? yours to set; reports and lists show it
 --- @field site string? where its handler was defined
-local Connection = { kind = "connection" }
+local Connection = { kind = kinds[C.TL_STREAM] }
 
 local object = {
   Connection = Connection,

@@ -9,6 +9,7 @@ local callable = require "timerlua.core.callable"
 local check = require "timerlua.core.check"
 local errno = require "timerlua.core.errno"
 local handle = require "timerlua.net.handle"
+local kinds = require "timerlua.core.kinds"
 local misuse = require "timerlua.core.misuse"
 local options = require "timerlua.net.options"
 local socket_file = require "timerlua.net.socket_file"
@@ -23,7 +24,7 @@ local EBADF = errno.EBADF
 --- @field kind string "udp"
 --- @field name string? yours to set; reports and lists show it
 --- @field site string? where its handler was defined
-local Udp = { kind = "udp" }
+local Udp = { kind = kinds[C.TL_DATAGRAM] }
 
 local object = {
   Udp = Udp,
@@ -275,7 +276,7 @@ function object.row(slot)
   if not self then return nil end
   local info = ffi.new("tl_handle_info")
   C.tl_handle_info_get(loop, slot, self.generation, info)
-  return { kind = "udp", handle = self, name = self.name, site = self.site,
+  return { kind = self.kind, handle = self, name = self.name, site = self.site,
     fd = self.fd, address = self:sock(), peer = self:peer(), active = info.active ~= 0,
     paused = info.paused ~= 0 }
 end
