@@ -1,6 +1,6 @@
 /* Three ways to run callbacks from C's events, the decision behind
-   runtime/lua/dispatch.c: a loop in Lua that pulls ids from an array through the
-   FFI, and a C loop that calls each with lua_pcall or with lua_resume on a
+   runtime/lua/dispatch.c: a loop in Lua that pulls ids from an array through
+   the FFI, and a C loop that calls each with lua_pcall or with lua_resume on a
    coroutine that is used again. 1, 64 and 1000 distinct callbacks; ns each,
    the median of 5 rounds. dispatch: prints a line for each.
 
