@@ -1,6 +1,7 @@
 -- Names of signals: "TERM", "SIGTERM", "RTMIN+3", and their numbers.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
+local check = require "timerlua.core.check"
 local misuse = require "timerlua.core.misuse"
 local nearest = require "timerlua.core.nearest"
 
@@ -53,7 +54,7 @@ end
 --- @return integer number
 function signame.number(where, what, value)
   if type(value) == "number" then
-    if names[value] or value % 1 == 0 and value >= FIRST and value <= LAST then return value end
+    if names[value] or check.is_whole(value, FIRST, LAST) then return value end
     misuse.got(where, ("%s must be the number of a signal, 1 to %d or %d to %d"):format(what,
       MOST, FIRST, LAST), value)
   elseif type(value) ~= "string" then
