@@ -230,6 +230,18 @@ end
 
 local function lua_folder(name) return name:match("^(%l+)%.") or "" end
 
+describe("the tree in docs/design.md", function()
+  it("has every folder of the house", function()
+    local tree = support.read("docs/design.md"):match("```text\n(.-)\n```")
+    local r = support.shell("find runtime lua/timerlua -mindepth 1 -type d; ls -d */")
+    for path in r.out:gmatch("%S+") do
+      local name = path:match("([^/]+)/?$") .. "/"
+      assert.truthy(tree:find(name, 1, true) or name == "build/" or name == "bench/"
+        or name == "docs/" or name == "scripts/", path)
+    end
+  end)
+end)
+
 describe("the folders of lua/timerlua/", function()
   local place = places(LUA_ORDER)
 
