@@ -4,6 +4,8 @@
 #include "sys/file.h"
 #include "sys/socket.h"
 
+enum { FILE_TRAITS = TL_PIECEWISE | TL_REFUSABLE };
+
 /* Nothing is to be done before bytes may go. */
 static int no_handshake(tl_end end)
 {
@@ -83,7 +85,7 @@ static ssize_t file_writev(tl_end end, const struct iovec *parts, int count)
 }
 
 static const tl_transport file_transport = {
-    .traits = TL_PIECEWISE,
+    .traits = FILE_TRAITS,
     .handshake = no_handshake,
     .read = file_read,
     .write = file_write,
@@ -105,7 +107,7 @@ static ssize_t pipe_writev(tl_end end, const struct iovec *parts, int count)
 }
 
 static const tl_transport pipe_transport = {
-    .traits = TL_PIECEWISE,
+    .traits = FILE_TRAITS,
     .handshake = no_handshake,
     .read = file_read,
     .write = pipe_write,
@@ -148,7 +150,7 @@ static ssize_t lent_pipe_writev(tl_end end, const struct iovec *parts,
 }
 
 static const tl_transport lent_file_transport = {
-    .traits = TL_PIECEWISE,
+    .traits = FILE_TRAITS,
     .handshake = no_handshake,
     .read = lent_read,
     .write = lent_file_write,
@@ -157,7 +159,7 @@ static const tl_transport lent_file_transport = {
 };
 
 static const tl_transport lent_pipe_transport = {
-    .traits = TL_PIECEWISE,
+    .traits = FILE_TRAITS,
     .handshake = no_handshake,
     .read = lent_read,
     .write = lent_pipe_write,

@@ -36,13 +36,15 @@ enum {
 
 /* What is to be known of it, as bits. */
 enum {
-    TL_HALVES = 1,    /* each direction can end by itself */
-    TL_RESETS = 2,    /* closed with bytes unread, it resets the connection */
-    TL_PIECEWISE = 4, /* it may give less than there is, as a terminal gives
-                         a line at a time, and the poller reports the rest */
-    TL_VAGUE = 8,     /* the same, and the poller does not: a short read or
-                         write never means that there is no more */
-    TL_ALWAYS_READY = 16 /* epoll(7) refuses to watch it; found out by use */
+    TL_HALVES = 1,     /* each direction can end by itself */
+    TL_RESETS = 2,     /* closed with bytes unread, it resets the connection */
+    TL_PIECEWISE = 4,  /* it may give less than there is, as a terminal gives
+                          a line at a time, and the poller reports the rest */
+    TL_VAGUE = 8,      /* the same, and the poller does not: a short read or
+                          write never means that there is no more */
+    TL_REFUSABLE = 16, /* epoll(7) may refuse to watch it, as it does a regular
+                          file; then it is */
+    TL_ALWAYS_READY = 32
 };
 
 /* No function blocks, raises SIGPIPE, or calls back into the connection but by

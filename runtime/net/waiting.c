@@ -84,7 +84,7 @@ void tl__stream_update(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
         return go_on(loop, id, s, reads);
     int interest = interest_of(handle, s, reads);
     int error = tl__descriptor_interest(loop, id, handle, interest);
-    if (error == -EPERM) { /* it knows no readiness, epoll_ctl(2) */
+    if (error == -EPERM && s->traits & TL_REFUSABLE) {
         s->traits |= TL_ALWAYS_READY | TL_VAGUE;
         go_on(loop, id, s, reads);
     } else if (error) {

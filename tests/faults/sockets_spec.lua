@@ -182,3 +182,22 @@ describe("with", function()
     end
   end)
 end)
+
+describe("a socket that epoll refuses to watch", function()
+  it("fails with that; only a file is always ready instead", function()
+    local SCRIPT = [[
+      local tl = require "timerlua"
+      local listener = assert(tl.listen("127.0.0.1:0", function() end))
+      local _, _, code = tl.connect(listener:sock(), { timeout = 5 })
+      io.write("then ", tostring(code), "\n")
+      os.exit(0)
+    ]]
+    local told = {}
+    for n = 1, 8 do
+      local r = faults.run(SCRIPT, "epoll_ctl", n, "EPERM")
+      assert.not_equal(124, r.code, n)
+      told[r.out:match("then (%S+)") or "not run"] = true
+    end
+    assert.same({ EPERM = true, ["nil"] = true, ["not run"] = true }, told)
+  end)
+end)
