@@ -1,5 +1,5 @@
-/* Durations: seconds as doubles and texts like "1h30m" to nanoseconds. Never
-   less than what was asked for. */
+/* Durations: seconds as doubles and texts like "1h30m" to nanoseconds. The
+   result is never less than the requested duration. */
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>

@@ -1,4 +1,4 @@
-/* The poller, as far as it is the same on all verbs: see poller.h. */
+/* The part of the poller that is the same for all verbs: see poller.h. */
 #include "loop/poller.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* The poller's verbs on epoll(7), timerfd_create(2), eventfd(2) and
    signalfd(2): see poller.h.
 
-   Their own descriptors are edge-triggered, so an expired timerfd or a written
-   eventfd needs no read to become quiet.
+   The verbs' own descriptors are edge-triggered, so an expired timerfd or a
+   written eventfd becomes quiet without a read.
 
    Deadlines always go to a timerfd: measured, epoll_pwait2's own timeout is
    late by the timer slack and 0.1 % of the wait, and saves only 0.4 us of the

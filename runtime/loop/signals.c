@@ -1,10 +1,10 @@
 /* The set of signals that a loop listens to: see timerlua_abi.h.
 
    A signal is blocked in the loop's thread and taken from a signalfd, so no
-   code of a script runs inside a signal handler. What the process does with the
-   signal otherwise stays set: the kernel keeps a blocked signal even where it
-   is ignored, and unblocking restores what was. Only programs that are started
-   need more, since they inherit what is blocked: see lending. */
+   code of a script runs inside a signal handler. The process's disposition of
+   the signal stays set: the kernel keeps a blocked signal even if it is
+   ignored, and unblocking restores the former effect. Only programs that are
+   started need more, since they inherit the blocked signals: see lending. */
 #include "loop/signals.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* Timers as Lua and C programs use them: see timerlua_abi.h. The order they
-   come due in is kept by timers.c; when a timer recurs, by repetition.c. */
+/* Timers as Lua and C programs use them: see timerlua_abi.h. timers.c keeps the
+   order in which timers come due; repetition.c knows when a timer recurs. */
 #include "loop/timer.h"
 
 #include <errno.h>

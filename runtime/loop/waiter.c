@@ -1,4 +1,4 @@
-/* Who waits: see waiter.h. */
+/* Waiters: see waiter.h. */
 #include "loop/waiter.h"
 
 #include "loop/descriptor.h"

@@ -1,10 +1,10 @@
 /* Coroutines: see coroutines.h.
 
-   A coroutine serves callback after callback; one that waits is left to what
-   it waits for, and another takes its place. Driven by lua_resume that is flat
-   in the number of distinct callbacks, where a loop compiled from Lua becomes a
-   chain of side traces (docs/performance.md). A C function called through the
-   FFI never comes here. */
+   A coroutine serves callback after callback; a coroutine that waits is left to
+   the object of its wait, and another takes its place. Driven by lua_resume,
+   the cost is flat in the number of distinct callbacks, whereas a loop compiled
+   from Lua becomes a chain of side traces (docs/performance.md). A C function
+   called through the FFI never comes here. */
 #include "lua/coroutines.h"
 
 #include <lauxlib.h>

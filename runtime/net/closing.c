@@ -1,5 +1,5 @@
 /* Connections, their end: see stream.h. A flowing connection's handle lives on
-   after the end until tl__stream_next has told TL_TELL_CLOSE. */
+   after the end until tl__stream_next has reported TL_TELL_CLOSE. */
 #include <errno.h>
 #include <stdlib.h>
 

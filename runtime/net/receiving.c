@@ -1,7 +1,8 @@
 /* Connections, receiving: from the transport to readers and callbacks.
 
-   What was just received lies in the loop's scratch; only what nobody took
-   is copied to the connection's own buffer, so an idle one has none. */
+   The bytes just received lie in the loop's scratch; only the bytes that no
+   reader took are copied to the connection's own buffer, so an idle connection
+   has no buffer. */
 #include <errno.h>
 #include <string.h>
 

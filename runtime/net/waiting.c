@@ -1,5 +1,5 @@
-/* Connections, waiting: what the poller is to report, and whose wait a
-   connection ends. */
+/* Connections, waiting: the events that the poller must report, and the waits
+   that a connection ends. */
 #include <errno.h>
 
 #include "loop/descriptor.h"

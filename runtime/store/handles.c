@@ -1,7 +1,8 @@
-/* Handles: see handles.h. Every page has its own free list, and pages with
-   free records are listed, most recently freed first, so taking and giving
-   are O(1). A page all free is given back unless it is the only open one:
-   that spare keeps a program around a page boundary from thrashing. */
+/* Handles: see handles.h. Every page has its own free list, and pages with free
+   records are listed, most recently freed first, so taking and giving back are
+   O(1). A page whose records are all free is given back unless it is the only
+   open page: that spare keeps a program around a page boundary from
+   thrashing. */
 #include "store/handles.h"
 
 #include <errno.h>

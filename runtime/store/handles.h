@@ -124,8 +124,9 @@ void tl_handles_close(tl_handles *handles, uint32_t slot);
 tl_handle *tl_handles_find(const tl_handles *handles, uint32_t slot,
                            uint32_t generation);
 
-/* Whether it waits for a descriptor, not for an instant: one comparison, since
-   it is asked for each event. The numbers of kinds are in that order. */
+/* Whether the handle waits for a descriptor, not for an instant: one
+   comparison, since every event needs the answer. The numbers of kinds are in
+   that order. */
 static inline bool tl__has_descriptor(const tl_handle *handle)
 {
     return handle->kind >= TL_WATCH;
@@ -138,12 +139,12 @@ static inline tl_handle *tl_handles_at(const tl_handles *handles, uint32_t slot)
                 .records[slot & (TL_PAGE_SIZE - 1)];
 }
 
-/* The same, NULL when the page was given back: for names that may be stale. */
+/* The same, but NULL if the page was given back: for ids that may be stale. */
 tl_handle *tl_handles_peek(const tl_handles *handles, uint32_t slot);
 /* The first live slot at or after slot, 0 at the end. */
 uint32_t tl_handles_walk(const tl_handles *handles, uint32_t slot);
 size_t tl_handles_bytes(const tl_handles *handles);
-/* Recompute every count; aborts when one is wrong. For tests. */
+/* Recompute every count; aborts if one is wrong. For tests. */
 void tl_handles_check(const tl_handles *handles);
 
 #endif

@@ -1,11 +1,11 @@
 /* The timers of one clock: see timers.h.
 
-   A queued handle's where names its place: the front, or a bucket. An entry
-   there counts only if the handle says so; for the front, whose entries carry
-   a copy of the deadline, the order of arming must match too. An entry that
-   outlived its handle's stay may match again after the handle came back: then
-   two entries name one place, the first to be read moves the handle and the
-   second no longer matches. */
+   The field where of a queued handle names its place: the front, or a bucket.
+   An entry there counts only if the handle says so; for the front, whose
+   entries carry a copy of the deadline, the order of arming must match too. An
+   entry that outlived its handle's stay may match again after the handle came
+   back: then two entries name one place, the first to be read moves the handle,
+   and the second no longer matches. */
 #include "store/timers.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* Addresses of sockets as texts, and texts as the kernel's sockaddr. Looks up
-   no names: what is no number is handed on as a name. One system call only:
-   if_nametoindex(3), for the interface of an IPv6 address. */
+   no names: a host that is not numeric is passed on as a name. One system call
+   only: if_nametoindex(3), for the interface of an IPv6 address. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>

@@ -1,4 +1,4 @@
-/* Descriptors that are no sockets: see file.h. */
+/* Descriptors that are not sockets: see file.h. */
 #include "sys/file.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
-/* The file that says which process a daemon is: see timerlua_abi.h.
+/* The file that names the process of a daemon: see timerlua_abi.h.
 
    A file is written under another name, locked, and only then given its name,
-   so nobody sees it empty or without its owner's lock. A lock that can be had
-   means that the owner is gone, whatever number is in the file. */
+   so no reader sees an empty file or one without its owner's lock. If the lock
+   can be taken, the owner is gone, whatever number is in the file. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
-/* poll(2) within a time, for all that wait for descriptors without the loop,
-   and for scripts: timerlua.select. Where a task is to wait, the same
-   descriptors go into an epoll set, which the loop can watch. */
+/* poll(2) with a timeout, for all waits for descriptors without the loop, and
+   for scripts: timerlua.select. When a task is to wait, the same descriptors go
+   into an epoll set, which the loop can watch. */
 #include <errno.h>
 #include <poll.h>
 #include <stddef.h>

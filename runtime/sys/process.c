@@ -1,10 +1,10 @@
 /* Child processes as the kernel has them: started, signalled, reaped. Every
    function is in timerlua_abi.h; none knows the loop.
 
-   A child begins in our memory, while we are suspended (vfork(2) by the means
-   of clone(2), which also gives the pidfd). Until it runs its program it makes
-   system calls only, on a stack of its own, and leaves a note of what failed.
- */
+   A child begins in our memory, while we are suspended (vfork(2) by means of
+   clone(2), which also gives the pidfd). Until the child runs its program, it
+   makes only system calls, on a stack of its own, and records which step
+   failed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

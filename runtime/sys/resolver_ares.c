@@ -1,7 +1,8 @@
-/* The resolver on c-ares(3): its callbacks become a queue of lookups that are
-   over and a list of descriptors to watch. Knows nothing of the loop.
+/* The resolver on c-ares(3): its callbacks become a queue of finished lookups
+   and a list of descriptors to watch. Knows nothing of the loop.
 
-   ares_library_init is not called: it does nothing on Linux but count. */
+   ares_library_init is not called: on Linux the function only counts its
+   calls. */
 #include <ares.h>
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-/* The resolver without c-ares: getaddrinfo(3) in one helper thread, which
-   takes lookups from a queue and puts them in another when they are over. A
-   pipe tells of the first one there. Knows nothing of the loop. */
+/* The resolver without c-ares: getaddrinfo(3) in one helper thread, which takes
+   lookups from a queue and puts finished lookups in another. A pipe reports the
+   first finished lookup there. Knows nothing of the loop. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
-/* BSD's kqueue on what Linux has: see kqueue.h. Here are the queue, its
-   knotes and changes; taking.c collects the events, and what a filter
-   does is in ready.c, vnode.c and carriers.c. */
+/* BSD's kqueue on Linux: see kqueue.h. This file has the queue, its knotes and
+   changes; taking.c collects the events, and the filters are in ready.c,
+   vnode.c and carriers.c. */
 #include "sys/kqueue/kqueue.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
-/* READ and WRITE of a kqueue: see kqueue.h. Their epoll sets, and for what
-   epoll(7) refuses (files, which are always ready), a look at the file. */
+/* READ and WRITE of a kqueue: see kqueue.h. Their epoll sets and, for
+   descriptors that epoll(7) refuses (files, which are always ready), a look at
+   the file. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>

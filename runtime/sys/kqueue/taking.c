@@ -1,6 +1,6 @@
-/* What a kqueue has to tell: see kqueue.h. First it is told what inotify heard;
-   then come the active and the carriers, in turns, so that neither starves the
-   other where few events are asked for. */
+/* The events of a kqueue: see kqueue.h. First come the events that inotify
+   reports; then the active and the carriers in turns, so that neither starves
+   the other when few events are asked for. */
 #include <sys/epoll.h>
 
 #include "sys/kqueue/kqueue.h"

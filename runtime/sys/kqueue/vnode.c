@@ -1,6 +1,7 @@
 /* VNODE of a kqueue: see kqueue.h. inotify(7) watches the inode behind a
-   descriptor; what it leaves open, fstat(2) decides: an unlink and a link are
-   both a change of attributes to it, and growth is a change like any other. */
+   descriptor, and fstat(2) settles what inotify leaves open: inotify reports an
+   unlink and a link both as a change of attributes, and growth as a change like
+   any other. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
