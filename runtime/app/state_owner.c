@@ -11,7 +11,7 @@
 #include "lua/module.h"
 
 struct tl_state_owner {
-    lua_State *L;  /* NULL once it is finished */
+    lua_State *L;  /* NULL once the script is finished */
     tl_loop *loop; /* to be closed after it */
 };
 
@@ -53,7 +53,7 @@ tl_state_owner *tl_state_owner_open(void)
         tl_state_owner_close(owner);
         return NULL;
     }
-    lua_settop(L, 0); /* what preload left */
+    lua_settop(L, 0); /* values left by preload */
     return owner;
 }
 

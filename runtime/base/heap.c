@@ -8,7 +8,7 @@
 #include "check.h"
 
 /* The least capacity covers the headroom that timers.c keeps: 32 KiB, of which
-   only what is used becomes resident. */
+   only the part in use becomes resident. */
 enum { ARITY = 4, LEAST_CAPACITY = 2048 };
 
 void tl_heap_init(tl_heap *heap)

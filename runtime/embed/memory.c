@@ -5,7 +5,7 @@
 
 enum {
     RESERVE = 256 * 1024, /* for reporting that memory is used up */
-    SMALL = 4096          /* what the dispatcher takes at a time */
+    SMALL = 4096          /* the most that the dispatcher takes at a time */
 };
 
 static size_t add(size_t a, size_t b)

@@ -148,7 +148,8 @@ int tl_step(tl_runtime *runtime, int64_t budget_ns)
     rt->d->running = false;
     rt->d->current = NULL;
     bool stopped = rt->loop->shared.stopped;
-    bool news = !rt->told_done || /* or a status that was told before stays */
+    bool news = !rt->told_done || /* otherwise the status reported before
+                                     stays */
                 rt->loop->shared.errors > rt->loop->shared.errors_told;
     if (error == 0 && (stopped || (done && news)))
         error = take_status(rt);

@@ -148,9 +148,10 @@ static void collect_due(tl_loop *loop)
     }
 }
 
-/* A descriptor was closed behind our back, but a duplicate of it keeps it in
+/* A descriptor was closed without our knowledge, but a duplicate keeps it in
    the epoll set, where it can be neither named nor silenced: begin a new set
-   with the descriptors that live. One that is closed too is told so. */
+   with the descriptors that are open. The handle of a closed descriptor is told
+   so. */
 static int renew_poller(tl_loop *loop)
 {
     int error = tl_poller_renew(&loop->poller);
@@ -273,7 +274,7 @@ int tl_loop_look(tl_loop *loop)
         return -ECHILD;
     loop->turns++;
     atomic_store(&loop->woken, false);
-    /* first, since it tells what the timerfds have said */
+    /* first, since it reports the timerfds that have fired */
     int error = collect_ready(loop, false);
     collect_due(loop);
     if (loop->posted.count > 0)
@@ -312,7 +313,8 @@ int tl_loop_collect(tl_loop *loop)
         collect_posted(loop);
     if (loop->batch_count > 0)
         return loop->watches ? collect_ready(loop, false) : 0;
-    if (loop->active == 0) /* those posted have ended: nothing to wait for */
+    if (loop->active == 0) /* the posted handles have ended: nothing to wait
+                              for */
         return TL_COLLECTED;
     trim(loop);
     return collect_waiting(loop);

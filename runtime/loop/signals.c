@@ -110,9 +110,9 @@ int tl_signals_next(tl_loop *loop, tl_signal *signal)
 
 /* --- lending ------------------------------------------------------------ */
 
-/* What a lent signal does when it comes: it is queued again, and blocked again
-   where it interrupted, so that the descriptor has it later. A program that is
-   started does not inherit handlers. */
+/* The handler of a lent signal: the signal is queued again, and blocked again
+   in the interrupted code, so that the descriptor gets it later. A program that
+   is started does not inherit handlers. */
 static void put_back(int number, siginfo_t *info, void *context)
 {
     int saved = errno;
@@ -160,10 +160,10 @@ static void prepare_lending(tl_signals *signals, int number)
         (void)sigaddset(&signals->lent, number);
 }
 
-/* The handler stays until the signal is left: to set a signal to its default
-   where that is to be ignored discards it, also while it is blocked,
-   sigaction(2). Realtime signals would change their order, so they are not
-   lent. */
+/* The handler stays until the signal is left: setting a signal to its default
+   action, where that is to be ignored, discards the signal even while it is
+   blocked, sigaction(2). Realtime signals would change their order, so they are
+   not lent. */
 int tl_signals_lend(tl_loop *loop, int on)
 {
     tl_signals *signals = &loop->signals;
@@ -192,15 +192,15 @@ static void end_lending(tl_signals *signals, int number)
     if (sigismember(&signals->lent, number) != 1)
         return;
     (void)sigdelset(&signals->lent, number);
-    /* somebody may have set another one meanwhile */
+    /* other code may have set another handler meanwhile */
     if (sigaction(number, NULL, &now) == 0 && is_put_back(&now))
         (void)sigaction(number, &signals->kept[number], NULL);
 }
 
 /* --- leaving ------------------------------------------------------------ */
 
-/* Unblocked, what is pending would end the process, or be ignored, because of
-   a signal that came while it was listened to. */
+/* Once unblocked, a pending signal would end the process, or be ignored,
+   although it arrived while the loop listened for it. */
 static int drop(int number)
 {
     sigset_t set = only(number);
@@ -245,7 +245,7 @@ int tl_signals_leave(tl_loop *loop, int number, int again)
     int dropped = is_handler(&action) ? 0 : drop(number);
     end_lending(signals, number);
     if (is_handler(&action) && again)
-        (void)raise(number); /* comes when it is unblocked */
+        (void)raise(number); /* delivered once it is unblocked */
     unblock(number);
     return dropped;
 }

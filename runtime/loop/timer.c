@@ -29,7 +29,7 @@ static bool recurs(const tl_handle *handle)
            handle->repetition->recurrence != NULL;
 }
 
-/* The timer may run more than once from now on: give it what that needs. */
+/* The timer may run more than once from now on: give it a repetition. */
 static int repeats(tl_handle *handle)
 {
     if (handle->flags & TL_FLAG_REPEATED)
@@ -108,8 +108,8 @@ int tl_timer_start(tl_loop *loop, tl_id *id, int64_t first_ns,
     return start(loop, id, TL_TIMER, first_ns, interval_ns, options);
 }
 
-/* When a timer runs that was given no delay: its own interval from now, or what
-   its repetition says comes after now. -EINVAL: it has neither. */
+/* The deadline of a timer that was given no delay: its own interval from now,
+   or the next instant of its repetition. -EINVAL: the timer has neither. */
 static int own_deadline(const tl_handle *handle, int64_t now_ns,
                         int64_t *deadline_ns)
 {
@@ -132,7 +132,7 @@ static int own_deadline(const tl_handle *handle, int64_t now_ns,
 static int requeue(tl_loop *loop, uint32_t slot, tl_handle *handle,
                    int64_t deadline_ns)
 {
-    /* re-armed by its own callback, it is to remember what that run was */
+    /* a timer re-armed by its own callback must remember that run's data */
     if (handle->flags & TL_FLAG_BUSY && repeats(handle) != 0)
         return -ENOMEM;
     return queue_until(loop, slot, handle, deadline_ns);
@@ -268,7 +268,7 @@ int tl_timer_resume(tl_loop *loop, uint32_t slot, uint32_t generation)
     return queue_until(loop, slot, handle, deadline_ns);
 }
 
-/* The timer waits for nothing more: what begins now is its last run. */
+/* The timer waits for nothing more: the run that begins now is its last. */
 static void leave(tl_loop *loop, tl_handle *handle)
 {
     handle->where = TL_NOWHERE;
@@ -276,8 +276,8 @@ static void leave(tl_loop *loop, tl_handle *handle)
 }
 
 /* A recurring timer came due: arm it for the instant after this one, and count
-   what was missed. False: the callback of the run before is not over, so this
-   one is missed, too. */
+   missed instants. False: the callback of the previous run is not over, so this
+   instant is missed, too. */
 static bool begin_again(tl_loop *loop, uint32_t slot, tl_handle *handle,
                         int64_t now_ns)
 {

@@ -54,7 +54,7 @@ int tl_loop_due(tl_loop *loop)
     return 0;
 }
 
-/* Something to do that no descriptor or timerfd will tell of. */
+/* Whether there is work that no descriptor or timerfd will report. */
 static bool has_leftovers(tl_loop *loop)
 {
     if (loop->posted.count > 0 || loop->dirty.count > 0 ||
@@ -63,7 +63,7 @@ static bool has_leftovers(tl_loop *loop)
         return true;
     if (!loop->clock.is_virtual)
         return tl_loop_due(loop);
-    int64_t next_ns; /* virtual time goes on as soon as it is looked at */
+    int64_t next_ns; /* virtual time advances as soon as it is looked at */
     for (int c = 0; c < TL_CLOCKS; c++)
         if (tl_timers_next(&loop->timers[c], &next_ns) && next_ns != INT64_MAX)
             return true;

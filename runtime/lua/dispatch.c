@@ -81,8 +81,8 @@ static void warm(const tl_dispatcher *d, lua_State *L)
     lua_settop(L, TL_ANCHORS_INDEX);
 }
 
-/* Run what is left of the batch. False when a callback ended the run, or the
-   step's time is over. */
+/* Run the rest of the batch. False if a callback ended the run, or the step's
+   time is over. */
 static bool run_batch(tl_dispatcher *d, lua_State *L)
 {
     tl_event event;
@@ -115,7 +115,7 @@ static bool run_batch(tl_dispatcher *d, lua_State *L)
 static void tell_news(tl_dispatcher *d, lua_State *L)
 {
     int reason = tl_loop_take_reason(d->loop);
-    if (reason && d->bare) { /* nobody to tell before the end */
+    if (reason && d->bare) { /* there is no hook to call before the end */
         d->stop_reason = reason;
         d->loop->shared.stopped = 1;
     } else if (reason) {
@@ -186,14 +186,14 @@ static int turns(lua_State *L)
             return 1;
         }
         idle = outcome == TL_NOTHING_LEFT;
-        if (idle) /* somebody may wait for just this */
+        if (idle) /* a task may wait for exactly this */
             tell_idle(d, L);
     }
     lua_pushboolean(L, 0);
     return 1;
 }
 
-/* Nothing is left to wait for, and nobody waited for just this. */
+/* Whether nothing is left to wait for, and no task waited for exactly this. */
 static bool is_done(tl_dispatcher *d, lua_State *L)
 {
     const tl_loop *loop = d->loop;

@@ -25,8 +25,9 @@ static bool is_immediate(const struct stat *kind)
             device == MINOR_FULL);
 }
 
-/* Whether opening it again gives the same thing. The multiplexer of pseudo
-   terminals would make a new one, and other devices may know one user only. */
+/* Whether opening the file again gives the same file. The multiplexer of pseudo
+   terminals would make a new terminal, and other devices may allow one user
+   only. */
 static bool is_reopenable(const struct stat *kind, int number)
 {
     if (S_ISFIFO(kind->st_mode))
@@ -206,7 +207,8 @@ void tl__borrowed_close(tl_loop *loop, tl_id id)
             continue;
         restore(b);
         atomic_store(&b->fd, -1);
-        if (!loop->hosted) /* the number is the host's, and stays what it was */
+        if (!loop->hosted) /* the number belongs to the host, and stays
+                              unchanged */
             seal(i);
     }
 }

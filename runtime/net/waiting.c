@@ -92,7 +92,7 @@ void tl__stream_update(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
     }
 }
 
-/* Whether only changes are reported, not what is left undone. */
+/* Whether only changes are reported, not unfinished work. */
 static bool knows_edges(const tl_handle *handle, const tl_stream *s)
 {
     return s->options & TL_STREAM_EDGE || handle->at.watch.fd < 0 ||
@@ -114,7 +114,8 @@ void tl__stream_settle(tl_loop *loop, tl_id id, int ready, bool unwanted)
         return;
     bool reads = tl__stream_wants_data(loop, handle, s);
     bool edges = knows_edges(handle, s);
-    /* nor does the poller know of what a vague transport has taken already */
+    /* nor does the poller know of bytes that a vague transport has already
+       taken */
     if ((edges || s->traits & TL_VAGUE) && reads && !(s->state & TL_IS_DRAINED))
         tl__post(loop, id, handle);
     if (!edges && unwanted && ready & (TL_READ | TL_ERROR | TL_HANGUP))

@@ -48,7 +48,8 @@ static void open_remove(tl_handles *handles, uint32_t p)
         handles->pages[page->open_next].open_prev = page->open_prev;
 }
 
-/* A page number without memory: the first one given back, else a new one. */
+/* A page number without memory: the first that was given back, otherwise a new
+   one. */
 static int vacant_page(tl_handles *handles, uint32_t *p)
 {
     if (handles->resident < handles->page_count) {

@@ -46,7 +46,7 @@ static bool is_here(const tl_timers *timers, const tl_handle *handle, int where)
            (handle->flags & TL_CLOCK_MASK) == timers->clock;
 }
 
-/* Of any handle, also of those whose where means something else. */
+/* For any handle, even one whose field where means something else. */
 static bool is_queued_here(const tl_timers *timers, const tl_handle *handle)
 {
     return !tl__has_descriptor(handle) && is_queued(handle) &&
@@ -98,7 +98,7 @@ static int place(tl_timers *timers, uint32_t slot, tl_handle *handle)
         handle->where = (uint16_t)(TL_IN_WHEEL + bucket);
         return 0;
     }
-    /* No bucket, or no memory for one: the front takes any deadline. */
+    /* No bucket, or no memory for a chunk: the front takes any deadline. */
     int error = tl_heap_reserve(&timers->front, 1 + TL_TIMERS_HEADROOM);
     if (error)
         return error;
@@ -114,8 +114,8 @@ static void sweep(tl_timers *timers)
     tl_heap_trim(&timers->front);
 }
 
-/* Sweeping costs the number of entries and removes at least half of them, so
-   it is O(1) for each cancel or early re-arm that made one stale. */
+/* Sweeping costs the number of entries and removes at least half of them, so it
+   is O(1) for each cancel or early re-arm that made an entry stale. */
 static void sweep_if_worth(tl_timers *timers)
 {
     size_t entries = timers->wheel.entries + timers->front.count;
@@ -240,7 +240,7 @@ void tl_timers_remove(tl_timers *timers, uint32_t slot)
     sweep_if_worth(timers);
 }
 
-/* Place the handles of one chunk anew: those due by front_ns in the front.
+/* Place the handles of one chunk anew: handles due by front_ns go to the front.
    The next chunk's handles are fetched from memory meanwhile. */
 static void redistribute_chunk(tl_timers *timers, const tl_chunk *chunk,
                                int where, int64_t front_ns)
@@ -295,8 +295,9 @@ static void clean_front(tl_timers *timers)
 }
 
 /* Bring buckets to the front until the wheel has nothing before limit_ns nor
-   before the front's first. A big bucket is spread over finer ones, which may
-   put the base ahead of time: what is armed before it goes to the front. */
+   before the front's first entry. A big bucket is spread over finer ones, which
+   may put the base ahead of time: a timer armed before the base goes to the
+   front. */
 static void settle(tl_timers *timers, int64_t limit_ns)
 {
     for (;;) {

@@ -48,8 +48,8 @@ static int add(int set, const tl_poll_fd *one)
     return epoll_ctl(set, EPOLL_CTL_MOD, one->fd, &event) ? -errno : 0;
 }
 
-/* Edge-triggered, so that what poll(2) was asked about and did not find, such
-   as a hang-up that select(2) is not interested in, is reported once. */
+/* Edge-triggered, so that a condition that does not end the wait, such as a
+   hang-up that select(2) is not interested in, is reported once. */
 int tl_poll_gather(const tl_poll_fd *fds, int count, int set)
 {
     for (int i = 0; i < count; i++) {

@@ -24,7 +24,7 @@
 
 enum { STACK_BYTES = 32768, FIRST_FREE = 3, MOST_POLLED = 1024 };
 
-/* What a child is to do, and what became of it. */
+/* The orders for a child, and their outcome. */
 typedef struct {
     const tl_spawn *spawn;
     int parent;     /* our process */
@@ -50,8 +50,8 @@ static void default_signals(void)
     }
 }
 
-/* Descriptors that are to become others are first taken out of the way of
-   dup2, which would close what another still comes from. */
+/* Descriptors that are to become others are first moved out of the way of dup2,
+   which would close the source of another one. */
 static bool gather(plan *p)
 {
     for (int i = 0; i < 3; i++) {
@@ -99,8 +99,8 @@ static bool arrange_stdio(plan *p)
             !set_blocking(i, true))
             return false;
     }
-    /* what a library or io.open left open to children; older kernels do not
-       know the call, and then that stays so */
+    /* descriptors that a library or io.open left open to children; older
+       kernels do not know the call, and then they stay open */
     (void)syscall(SYS_close_range, FIRST_FREE, ~0U, 4 /* _CLOEXEC */);
     return true;
 }
@@ -117,8 +117,8 @@ static bool set_limits(plan *p)
     return true;
 }
 
-/* By system calls of our own: those of libc would have all threads of this
-   process change, which are the parent's. */
+/* By system calls of our own: libc's functions would change all threads of this
+   process, which are the parent's. */
 static bool set_identity(plan *p)
 {
     const tl_spawn *s = p->spawn;
@@ -181,7 +181,8 @@ static bool search_goes_on(int code)
            code == ESTALE || code == ENODEV || code == ETIMEDOUT;
 }
 
-/* As execvp(3), but for what is no program: it is not given to a shell. */
+/* Like execvp(3), except that a file that is not a program is not given to a
+   shell. */
 static void search(plan *p)
 {
     const char *name = p->spawn->argv[0], *folder = p->spawn->path;
@@ -195,7 +196,7 @@ static void search(plan *p)
             errno = ENAMETOOLONG;
         } else {
             memcpy(p->file, folder, prefix);
-            if (prefix > 0) /* an empty one is the working directory */
+            if (prefix > 0) /* an empty prefix is the working directory */
                 p->file[prefix++] = '/';
             memcpy(p->file + prefix, name, length + 1);
             execute(p, p->file);
@@ -259,8 +260,8 @@ static void undo(const plan *p, const tl_spawned *spawned)
 int tl_process_spawn(const tl_spawn *spawn, tl_spawned *spawned)
 {
     plan p = {.spawn = spawn, .step = TL_STEP_CLONE, .parent = getpid()};
-    /* a signal's handler must run in one of the two only; libc's function
-       would leave out the signals that it uses itself */
+    /* a signal's handler must run in one of the two processes only; libc's
+       function would leave out the signals that libc itself uses */
     uint64_t all = UINT64_MAX, before = 0;
     (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
     int error = start(&p, spawned);
@@ -331,14 +332,16 @@ int tl_process_kill(int pid, int pidfd, int number, int group)
     errno = ENOSYS;
     if (!group)
         result = syscall(SYS_pidfd_send_signal, pidfd, number, NULL, 0);
-    /* a sandbox may not know it; until it is reaped, its number is its own */
+    /* a sandbox may not know the call; until the child is reaped, its number
+       stays reserved */
     if (result != 0 && errno == ENOSYS)
         result = kill(group ? -pid : pid, number);
     return result == 0 ? 0 : -errno;
 }
 
-/* Wait for the first of up to MOST_POLLED; those that have ended become -1.
-   Whether any is left to wait for: none where the kernel lacks memory. */
+/* Wait for the first of up to MOST_POLLED children; the pidfds of ended ones
+   become -1. Returns whether any child is left to wait for: none if the kernel
+   lacks memory. */
 static bool await_first(int32_t *pidfds, uint32_t count, int64_t *timeout_ns)
 {
     tl_poll_fd polled[MOST_POLLED];

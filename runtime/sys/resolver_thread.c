@@ -90,7 +90,7 @@ static void put_over(tl_resolver *r, tl_lookup *lookup)
     bool first = r->over.first == NULL;
     if (lookup->cancelled) {
         tl_lookup_free(lookup);
-        first = true; /* to tell that the thread is free again */
+        first = true; /* to report that the thread is free again */
     } else {
         tl_lookups_put(&r->over, lookup);
     }
@@ -138,7 +138,7 @@ static void *run(void *arg)
     serve(r);
     tl_lookup *left = r->running;
     (void)pthread_mutex_unlock(&r->lock);
-    if (left != NULL) { /* closed meanwhile: nobody waits for the thread */
+    if (left != NULL) { /* closed meanwhile: no caller waits for the thread */
         tl_lookup_free(left);
         release(r);
     }

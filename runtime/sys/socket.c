@@ -37,8 +37,8 @@ static int get_int(int fd, int level, int name)
     return getsockopt(fd, level, name, &value, &size) ? -errno : value;
 }
 
-/* An IPv4 address that came by a socket of IPv6, ::ffff:1.2.3.4, as what it
-   is. */
+/* An IPv4 address received through an IPv6 socket, ::ffff:1.2.3.4, in its plain
+   form. */
 static void unmap(tl_address *address)
 {
     struct sockaddr_in6 in6;
@@ -304,7 +304,8 @@ int tl_socket_set(int fd, int option, int value)
         return -EINVAL;
     int error = set_int(fd, at.level, at.name, value);
     place too = place_of(option, false);
-    if (error == 0 && v6 && too.level == IPPROTO_IP) /* what goes out as IPv4 */
+    if (error == 0 && v6 && too.level == IPPROTO_IP) /* for packets that leave
+                                                        as IPv4 */
         (void)set_int(fd, too.level, too.name, value);
     return error;
 }

@@ -247,7 +247,7 @@ int tl__kqueue_enable(tl_kqueue *queue, tl_knote *knote, bool on)
 {
     knote->disabled = !on;
     int error = knote->does->enable(queue, knote, on);
-    /* a look at what is active is due */
+    /* the active are due for a look */
     return error == 0 && on && knote->active ? tl__kqueue_ring(queue, true)
                                              : error;
 }
