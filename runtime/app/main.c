@@ -36,7 +36,7 @@ static void end_by_signal(int number)
     (void)raise(number);
 }
 
-/* End by a signal at once, but leave the terminal as it was. */
+/* End by a signal at once, but restore the terminal first. */
 static void on_fatal(int number)
 {
     tl_loop *loop = atomic_load(&signalled_loop);
@@ -87,7 +87,7 @@ static void on_exit_called(void)
 }
 
 /* Writing to a closed pipe is an error that the writer sees. A handler rather
-   than SIG_IGN: programs that the script starts do not inherit it. */
+   than SIG_IGN: programs that the script starts do not inherit a handler. */
 static void ignore_signal(int number)
 {
     (void)number;

@@ -12,7 +12,7 @@
 
 struct tl_state_owner {
     lua_State *L;  /* NULL once the script is finished */
-    tl_loop *loop; /* to be closed after it */
+    tl_loop *loop; /* to be closed after the state */
 };
 
 static int preload(lua_State *L)

@@ -112,7 +112,7 @@ void tl_heap_filter(tl_heap *heap, tl_heap_keep *keep, void *context)
 
 void tl_heap_trim(tl_heap *heap)
 {
-    /* halved a few times only after it was doubled as often: amortized O(1) */
+    /* halved a few times only after doubling as often: amortized O(1) */
     if (heap->capacity / 4 > LEAST_CAPACITY && heap->capacity / 4 > heap->count)
         (void)resize(heap, 2 * heap->count + LEAST_CAPACITY);
 }

@@ -30,8 +30,8 @@ typedef struct frame {
 
 /* --- the signature ------------------------------------------------------ */
 
-/* How many letters there are from here on, and whether all stand for values
-   that need no memory. A signature is short: strspn's tables took longer. */
+/* The number of letters from here on, and whether all stand for values that
+   need no memory. A signature is short: strspn's tables took longer. */
 static size_t count_letters(const char *text, bool *plain)
 {
     size_t count = 0;
@@ -191,8 +191,8 @@ static int call_nested(tl_runtime *rt, lua_State *L, frame *f)
     return failed(rt, L, status);
 }
 
-/* What came of the call in the coroutine, which goes on as a task when it
-   waits. */
+/* Settle the outcome of the call in the coroutine, which goes on as a task if
+   the call waits. */
 static int settle(tl_runtime *rt, lua_State *L, frame *f)
 {
     int outcome = 0;

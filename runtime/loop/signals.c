@@ -65,7 +65,7 @@ static void unblock(int number)
     (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* The signal is blocked by now: have the descriptor take it, too. */
+/* The signal is blocked by now: make the descriptor take it, too. */
 static int take(tl_loop *loop, int number, bool was_blocked)
 {
     tl_signals *signals = &loop->signals;
@@ -128,8 +128,8 @@ static bool is_put_back(const struct sigaction *action)
     return action->sa_flags & SA_SIGINFO && action->sa_sigaction == put_back;
 }
 
-/* One that is called once only is the default action by other means: main.c's
-   end by a signal, which leaves the terminal as it was. */
+/* A handler that is called only once is the default action by other means:
+   main.c's end by a signal, which restores the terminal. */
 static bool is_handler(const struct sigaction *action)
 {
     if (action->sa_flags & (int)SA_RESETHAND)
@@ -143,8 +143,8 @@ static bool is_ignored(const struct sigaction *action)
     return !is_handler(action) && action->sa_handler == SIG_IGN;
 }
 
-/* One that is ignored stays blocked: unblocked, it would be lost here, and with
-   a handler it would not be ignored there. */
+/* An ignored signal stays blocked: unblocked, the signal would be lost here,
+   and with a handler it would not be ignored there. */
 static void prepare_lending(tl_signals *signals, int number)
 {
     struct sigaction *kept = &signals->kept[number];
@@ -178,7 +178,7 @@ int tl_signals_lend(tl_loop *loop, int on)
     return -pthread_sigmask(on ? SIG_UNBLOCK : SIG_BLOCK, &signals->lent, NULL);
 }
 
-/* What the process did with a signal before it was lent, or does. */
+/* The process's action for a signal, from before it was lent or now. */
 static struct sigaction action_of(const tl_signals *signals, int number)
 {
     struct sigaction action = {.sa_handler = SIG_DFL};
@@ -220,7 +220,7 @@ static bool is_empty(const sigset_t *set)
     return true;
 }
 
-/* The descriptor of a forked child is its parent's, too. */
+/* The descriptor of a forked child is also its parent's. */
 static void take_no_more(tl_loop *loop, int number)
 {
     tl_signals *signals = &loop->signals;
@@ -240,7 +240,7 @@ int tl_signals_leave(tl_loop *loop, int number, int again)
         return 0;
     take_no_more(loop, number);
     if (sigismember(&signals->blocked, number) == 1)
-        return 0; /* pending it was before, pending it stays */
+        return 0; /* a signal that was pending before stays pending */
     struct sigaction action = action_of(signals, number);
     int dropped = is_handler(&action) ? 0 : drop(number);
     end_lending(signals, number);

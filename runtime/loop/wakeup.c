@@ -17,11 +17,11 @@ void tl__wakeup_deadline(tl_loop *loop, int clock, int64_t deadline_ns)
         tl__wakeup_signal(loop);
         return;
     }
-    /* What is set may be later than the next deadline by the slack. */
+    /* The deadline that is set may be later than the next one by the slack. */
     int64_t set_ns = tl_poller_deadline(&loop->poller, clock);
     if (set_ns != 0 && deadline_ns >= set_ns - loop->slack_ns)
         return;
-    /* no timerfd for this clock to be had: the next step tells why */
+    /* no timerfd can be had for this clock: the next step reports the reason */
     if (tl_poller_set_deadline(&loop->poller, clock, deadline_ns) != 0)
         tl__wakeup_signal(loop);
 }

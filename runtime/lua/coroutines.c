@@ -118,8 +118,8 @@ void tl__coroutine_finish(tl_dispatcher *d, lua_State *L, int obj_index,
         lua_pop(L, 1);
 }
 
-/* The idle coroutine has run a callback and came back other than by plainly
-   returning: it waits, failed, or became a task before it ended. */
+/* The idle coroutine has run a callback and did not simply return: it waits,
+   failed, or became a task before it ended. */
 static void settle_started(tl_dispatcher *d, lua_State *L, int obj_index,
                            int status)
 {
@@ -134,7 +134,7 @@ static void settle_started(tl_dispatcher *d, lua_State *L, int obj_index,
     tl__coroutine_finish(d, L, obj_index, status);
 }
 
-/* What a call for the host failed with, onto L; co keeps it. */
+/* Push the error of a call for the host onto L; co keeps the error. */
 static void push_failure(tl_dispatcher *d, lua_State *L, lua_State *co,
                          int status)
 {
@@ -264,8 +264,8 @@ void tl__start(tl_dispatcher *d, lua_State *L, const tl_event *event, int kind)
     tl__call(d, L, event->id, kind, obj, nargs);
 }
 
-/* Resume a waiting coroutine, at the top of L, with nargs values that it has
-   already. */
+/* Resume a waiting coroutine, at the top of L, with the nargs values already on
+   its stack. */
 static void go_on(tl_dispatcher *d, lua_State *L, tl_id id, int obj, int nargs)
 {
     lua_State *co = lua_tothread(L, -1);

@@ -158,7 +158,7 @@ static bool is_passing(int status)
 }
 
 /* Call the listener's function with a new connection's handle, or with nil and
-   why there is none. */
+   the reason why there is none. */
 static void tell_accepted(tl_dispatcher *d, lua_State *L, tl_id listener,
                           tl_id id, int status)
 {

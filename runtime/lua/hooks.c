@@ -107,7 +107,7 @@ void tl__call_hook(tl_dispatcher *d, lua_State *L, int hook, int nargs)
     lua_pop(L, 1);
 }
 
-/* Tell of the error value on top of L, which a finalizer raised; pops it. */
+/* Report the error value on top of L, which a finalizer raised; pops it. */
 static void tell_one(tl_dispatcher *d, lua_State *L)
 {
     if (d->bare) {

@@ -64,7 +64,7 @@ static void tell_closing(tl_dispatcher *d, const char *what)
         fprintf(stderr, "timerlua: %s\n", text);
 }
 
-/* Tell of the error value on top of L without Lua, and without memory. */
+/* Report the error value on top of L without Lua, and without memory. */
 static void tell_value(tl_dispatcher *d, lua_State *L)
 {
     tell_closing(d, lua_type(L, -1) == LUA_TSTRING

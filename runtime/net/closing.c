@@ -67,7 +67,7 @@ static void close_all(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
     tl__wake_waiter(loop, &s->writer);
 }
 
-/* The only direction has no other end than that all is closed. */
+/* The only direction cannot end except by closing the connection. */
 static void close_direction(tl_loop *loop, tl_id id, tl_handle *handle,
                             tl_stream *s)
 {
@@ -173,7 +173,8 @@ void tl_stream_hand_over(tl_loop *loop, uint32_t slot, uint32_t generation)
     if (s == NULL || s->state & TL_IS_CLOSED)
         return;
     s->options |= TL_STREAM_SHARED;
-    /* it stays open elsewhere, so the kernel would go on reporting it */
+    /* the descriptor stays open elsewhere, so the kernel would go on reporting
+       it */
     (void)tl__descriptor_interest(loop, id, handle, 0);
     tl__stream_end(loop, id, handle, s);
 }

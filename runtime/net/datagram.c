@@ -23,7 +23,7 @@ enum { MOST_BURST = 32 };
 typedef struct tl_datagram {
     tl_id reader;      /* handle of the wait, {0} for none; may have ended */
     tl_agenda writers; /* handles of theirs; may have ended */
-    uint64_t turn;     /* of the loop, when it was last taken from */
+    uint64_t turn;     /* the loop's turn of the last receive */
     int32_t taken;     /* in that turn */
     int32_t family;
     int32_t error; /* to be reported, or 0 */
@@ -363,7 +363,8 @@ static int take_error(tl_datagram *s, tl_view *data)
     return error;
 }
 
-/* A reader that never has to wait would keep all others from their turn. */
+/* A reader that never has to wait would keep all other handles from their
+   turn. */
 static bool had_its_turn(const tl_loop *loop, tl_datagram *s)
 {
     if (s->turn != loop->turns) {

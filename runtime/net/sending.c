@@ -23,7 +23,7 @@ static bool satisfied(const tl_stream *s, int what)
     }
 }
 
-/* The queue has become shorter. False when the connection ended by it. */
+/* The queue has become shorter. False if the connection ended by this. */
 static bool note_sent(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
 {
     if (s->state & TL_IS_HIGH && tl_buffer_length(&s->out) <= s->low) {
@@ -130,7 +130,8 @@ static int send_much(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
     }
     (void)tl_buffer_append(&s->out, &loop->pool, extra.more + taken,
                            extra.more_length - (size_t)taken);
-    (void)note_sent(loop, id, handle, s); /* not closing: it lives on */
+    (void)note_sent(loop, id, handle, s); /* the connection is not closing, so
+                                             it lives on */
     tl__stream_update(loop, id, handle, s);
     return 0;
 }
@@ -222,7 +223,8 @@ int tl_stream_drain(tl_loop *loop, uint32_t slot, uint32_t generation,
         }
         s->state &= ~(uint32_t)TL_IS_BLOCKED;
         uint64_t unsent = loop->traffic.unsent;
-        if (!tl__stream_send_queue(loop, id, handle, s)) /* it was closing */
+        if (!tl__stream_send_queue(loop, id, handle, s)) /* the connection was
+                                                            closing */
             return loop->traffic.unsent == unsent ? 0 : -EPIPE;
     }
     tl__stream_update(loop, id, handle, s);
@@ -282,7 +284,7 @@ int tl_stream_await_sent(tl_loop *loop, uint32_t slot, uint32_t generation,
 
 /* --- what ends once the queue is empty ----------------------------------- */
 
-/* What there is to be shut down, or why that cannot be. */
+/* The handle to be shut down, or why that cannot be done. */
 static int direction_of(const tl_stream *s, int how)
 {
     if (s->options & TL_STREAM_SEND_ONLY)

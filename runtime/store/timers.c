@@ -192,8 +192,8 @@ void tl_timers_put_back(tl_timers *timers, uint32_t slot)
 void tl_timers_again(tl_timers *timers, uint32_t slot, int64_t deadline_ns)
 {
     tl_handle *handle = tl_handles_at(timers->handles, slot);
-    /* It fails only when the order is worn out, once in four billion armings,
-       and there is no memory either: ties are then in no order. */
+    /* This fails only when the order is worn out, once in four billion armings,
+       and memory has run out too: ties are then in no order. */
     if (set_deadline(timers, handle, deadline_ns) != 0)
         handle->at.deadline_ns = deadline_ns;
     tl_timers_put_back(timers, slot);
@@ -265,8 +265,8 @@ static void redistribute_chunk(tl_timers *timers, const tl_chunk *chunk,
 }
 
 /* Empty the first bucket: as a whole into the front, or spread over finer
-   buckets. Handles re-armed to later go on to where they belong. -ENOMEM
-   leaves it as it was. */
+   buckets. Handles re-armed to a later deadline move on to their buckets.
+   -ENOMEM leaves the bucket unchanged. */
 static int empty_bucket(tl_timers *timers, int bucket, bool whole)
 {
     size_t count = tl_wheel_count(&timers->wheel, bucket);
@@ -349,7 +349,8 @@ size_t tl_timers_expire(tl_timers *timers, int64_t now_ns, uint32_t *slots,
 {
     size_t count = 0;
     for (; count < most; count++) {
-        /* One bucket at a time: the front stays small however much is due. */
+        /* One bucket at a time: the front stays small however many timers are
+           due. */
         settle(timers, INT64_MIN);
         if (timers->front.count == 0 ||
             timers->front.entries[0].deadline_ns > now_ns)

@@ -393,9 +393,9 @@ static char *write_number(char *to, unsigned number)
     return to + 1;
 }
 
-/* By hand, since a server does it for each datagram: measured, inet_ntop and
-   snprintf take 115 ns for an address and its port, this 17. Returns the
-   end. */
+/* By hand, since a server does this for each datagram: measured, inet_ntop and
+   snprintf take 115 ns for an address and its port, this function 17. Returns
+   the end. */
 static char *write_inet(const tl_address *address, char *text)
 {
     struct sockaddr_in in;

@@ -33,7 +33,7 @@ int tl_poll_wait(tl_poll_fd *fds, int count, int64_t *timeout_ns)
     return result;
 }
 
-/* What a descriptor that is there twice is watched for; the caller looks. */
+/* The interest of a descriptor that is listed twice; the caller looks. */
 enum { ANYTHING = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDBAND | EPOLLWRBAND };
 
 static int add(int set, const tl_poll_fd *one)

@@ -35,7 +35,7 @@ typedef struct {
 
 /* --- in the child ------------------------------------------------------- */
 
-/* A handler of ours must not run here. What is ignored stays ignored, but not
+/* A handler of ours must not run here. Ignored signals stay ignored, except
    SIGPIPE, which programs expect to end them. */
 static void default_signals(void)
 {
@@ -155,7 +155,7 @@ static bool set_attributes(plan *p)
     return set_identity(p);
 }
 
-/* After the change of identity, which undoes it. */
+/* After the change of identity, which resets this setting. */
 static bool follow(plan *p)
 {
     if (!(p->spawn->options & TL_SPAWN_FOLLOWS))
@@ -174,7 +174,8 @@ static void execute(const plan *p, const char *file)
     (void)execve(file, (char *const *)s->argv, (char *const *)env);
 }
 
-/* A folder that lacks the program, or is none, does not end the search. */
+/* A folder that lacks the program, or is not a folder, does not end the
+   search. */
 static bool search_goes_on(int code)
 {
     return code == ENOENT || code == ENOTDIR || code == EACCES ||
@@ -361,7 +362,8 @@ static bool await_first(int32_t *pidfds, uint32_t count, int64_t *timeout_ns)
 
 static void await_some(int32_t *pidfds, uint32_t count, int64_t *timeout_ns)
 {
-    int64_t at_once_ns = 0; /* so that none is missed when the time is over */
+    int64_t at_once_ns = 0; /* so that no child is missed when the time is
+                               over */
     bool left = await_first(pidfds, count, &at_once_ns);
     while (left && *timeout_ns > 0)
         left = await_first(pidfds, count, timeout_ns);

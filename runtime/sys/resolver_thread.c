@@ -21,14 +21,14 @@ struct tl_resolver {
     tl_lookup *running;
     bool closing;
     pthread_t thread;
-    int pipe[2];     /* a byte in it while over is not empty */
+    int pipe[2];     /* contains a byte while over is not empty */
     bool watched;    /* the change for the pipe was taken */
     tl_lookup *told; /* the last that was handed out */
 };
 
 /* --- the thread --------------------------------------------------------- */
 
-/* glibc tells timeouts, refusals and failures of servers apart by errno. */
+/* glibc distinguishes timeouts, refusals and failures of servers by errno. */
 static int again_status(int error)
 {
     if (error == ETIMEDOUT)
@@ -180,8 +180,9 @@ tl_resolver *tl_resolver_open(const char *servers, int32_t *error)
     return r;
 }
 
-/* A thread in getaddrinfo outlives the Lua state, so the library it runs in
-   must stay, too. In the program, where nothing is found, it does anyway. */
+/* A thread in getaddrinfo outlives the Lua state, so the library that contains
+   its code must stay, too. In the program, where no library is found, the code
+   stays anyway. */
 static void pin_library(void)
 {
     Dl_info info;

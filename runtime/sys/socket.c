@@ -117,7 +117,7 @@ int tl_socket_connect(int fd, const tl_address *address)
     const struct sockaddr *name = (const void *)address->bytes;
     if (connect(fd, name, address->length) == 0)
         return 0;
-    /* interrupted, it goes on by itself: connect(2) */
+    /* interrupted, connect goes on by itself: connect(2) */
     return errno == EINTR ? -EINPROGRESS : -errno;
 }
 
@@ -216,7 +216,7 @@ int tl_socket_disconnect(int fd)
         return 0;
     if (after.sin6_port != 0 || before.sin6_port == 0)
         return 0;
-    /* a port of the kernel's choice is given up by that: take it again */
+    /* this gives up a port that the kernel chose: take it again */
     after.sin6_port = before.sin6_port;
     return bind(fd, (void *)&after, size) ? -errno : 0;
 }

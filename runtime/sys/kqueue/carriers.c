@@ -25,7 +25,7 @@ static int enable(tl_kqueue *queue, tl_knote *knote, bool on)
     return error;
 }
 
-/* It leaves the set first: a forked child may have a duplicate. */
+/* The carrier leaves the set first: a forked child may have a duplicate. */
 static void close_carrier(tl_kqueue *queue, tl_knote *knote)
 {
     if (knote->carrier < 0)
@@ -225,8 +225,8 @@ static int attach_process(tl_kqueue *queue, tl_knote *knote)
     return 0;
 }
 
-/* In the form of wait(2), for a child that has not been waited for; it stays
-   to be waited for. */
+/* In the form of wait(2), for a child that has not been reaped and is not
+   reaped here. */
 static int wait_status(const tl_knote *knote)
 {
     siginfo_t info = {0};

@@ -72,7 +72,7 @@ bool tl__kqueue_renew_set(tl_kqueue *queue, int filter)
                 (!tl__kqueue_is_open(knote, &now) ||
                  control(queue, knote, EPOLL_CTL_ADD) != 0)) {
                 knote->in_set = false;
-                tl__kqueue_end(queue, knote); /* it was closed */
+                tl__kqueue_end(queue, knote); /* the descriptor was closed */
             }
         }
     }
@@ -180,7 +180,7 @@ static int look_at_file(tl_knote *knote, tl_kevent *event)
 {
     struct stat now;
     if (!tl__kqueue_is_open(knote, &now)) {
-        event->ended = 1; /* it was closed */
+        event->ended = 1; /* the descriptor was closed */
         return 0;
     }
     bool reads = knote->filter == TL_KQ_READ && S_ISREG(now.st_mode);
@@ -262,8 +262,8 @@ const tl_knote_filter tl__kqueue_read = {
     .look = look_read,
 };
 
-/* Room comes without a sign until a write has failed for the want of it, so
-   there is no low-water mark. */
+/* Room is reported only after a write has failed for lack of room, so there is
+   no low-water mark. */
 const tl_knote_filter tl__kqueue_write = {
     .by_descriptor = true,
     .attach = attach,
