@@ -284,7 +284,7 @@ int tl_stream_await_sent(tl_loop *loop, uint32_t slot, uint32_t generation,
 
 /* --- what ends once the queue is empty ----------------------------------- */
 
-/* The handle to be shut down, or why that cannot be done. */
+/* The direction to be shut down, or the error that prevents that. */
 static int direction_of(const tl_stream *s, int how)
 {
     if (s->options & TL_STREAM_SEND_ONLY)
