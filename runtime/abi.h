@@ -1,5 +1,5 @@
-/* timerlua_abi.h for the C compiler: it has no preprocessor lines of its
-   own, so what it needs is included here. */
+/* timerlua_abi.h for the C compiler: that file has no preprocessor lines of its
+   own, so its needs are included here. */
 #ifndef TL_ABI_H
 #define TL_ABI_H
 

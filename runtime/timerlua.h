@@ -1,24 +1,25 @@
 /* timerlua.h: exact timers, tasks and sockets, scripted in Lua, inside another
-   program; timerlua(3), docs/embedding.md.
+   program; see timerlua(3) and docs/embedding.md.
 
    A runtime is one Lua state and one loop, and belongs to the thread that
-   made it. Several, each in its own thread, share nothing. The host either
-   gives its thread away (tl_run), or keeps its own main loop: it waits until
-   tl_fd is readable, beside whatever else it waits for, and calls tl_step.
+   created it. Several runtimes, each in its own thread, share nothing. The host
+   either gives its thread to the runtime (tl_run) or keeps its own main loop:
+   that loop waits until tl_fd is readable, along with its other descriptors,
+   and then calls tl_step.
 
-   Functions that return int give 0 or more, or a negative errno or TL_E...;
-   the text of the last failure is in tl_error. All but tl_stop, tl_post,
-   tl_post_event and tl_version belong to the runtime's thread and answer
-   TL_EWRONGTHREAD elsewhere; after a fork(2) the child is answered -ECHILD by
-   all of them, and only tl_free does anything. Where NULL is given for a
-   runtime they answer -EINVAL.
+   Functions that return int return 0 or more on success, and a negative errno
+   or TL_E... on failure; tl_error returns the text of the last failure. All
+   functions except tl_stop, tl_post, tl_post_event and tl_version must be
+   called from the runtime's thread and return TL_EWRONGTHREAD elsewhere. In a
+   child of fork(2), all functions return -ECHILD, and only tl_free has any
+   effect. A NULL runtime gives -EINVAL.
 
-   Nothing here changes the locale, writes to standard error, ends the process
-   or jumps out of a call; a signal's handler or mask is changed only with
-   TL_SIGNALS, and for a script that listens to it. An exception of C++ must not
-   leave a callback: where it is thrown through Lua's frames, it becomes the
-   error "C++ exception", TL_ERAISED, and what was being done is not completed.
-   Times are in nanoseconds. */
+   No function here changes the locale, writes to standard error, ends the
+   process or jumps out of a call. A signal's handler or mask is changed only
+   with TL_SIGNALS, and only for a script that listens for the signal. A C++
+   exception must not leave a callback: an exception thrown through Lua's frames
+   becomes the error "C++ exception", TL_ERAISED, and the interrupted operation
+   is not completed. Times are in nanoseconds. */
 #ifndef TIMERLUA_H
 #define TIMERLUA_H
 
@@ -36,35 +37,38 @@ extern "C" {
 #endif
 
 typedef struct tl_runtime tl_runtime;
-struct lua_State; /* of LuaJIT: lua.h, lauxlib.h */
+struct lua_State; /* LuaJIT's: lua.h, lauxlib.h */
 
 /* --- errors ------------------------------------------------------------- */
 
-/* Beside the negative errnos: a limit of tl_config is reached; a function of
-   the script raised an error; the call came from another thread. */
+/* In addition to the negative errnos: a limit in tl_config was reached; a
+   function of the script raised an error; the call came from the wrong
+   thread. */
 enum { TL_ELIMIT = -4352, TL_ERAISED = -4353, TL_EWRONGTHREAD = -4354 };
 
-/* The text of the last failure of a call for this runtime, and of the last
-   error of the script that no on_error hook was told; "" when there was none,
-   and for another thread. tl_stop, tl_post and tl_post_event, which any thread
-   and signal handlers may call, keep no text. Valid until the next call. */
+/* The text of this runtime's last failed call, or of the last script error that
+   was not passed to an on_error hook; "" if there was none, or in another
+   thread. tl_stop, tl_post and tl_post_event, which may be called from any
+   thread and from signal handlers, record no text. Valid until the next
+   call. */
 TL_API const char *tl_error(tl_runtime *runtime);
 
 /* --- configuration ------------------------------------------------------ */
 
-/* What scripts may not do, and, with SIGNALS, may. NO_FFI: no require "ffi", no
-   bytecode, no modules in C, and of debug only traceback and getinfo. NO_JIT:
-   nothing is compiled to machine code. NO_IO: no files and standard streams.
-   NO_EXEC: no other programs. What is forbidden raises an error that says so.
-   VIRTUAL_CLOCK: time stands still while there is something to do and then
-   goes to the next deadline, so that nothing is waited for.
-   KEEP_RUNNING: tl_run waits for posts although nothing else is left.
-   SIGNALS: scripts may take signals by tl.signal and a kqueue, which raise an
-   error without it. A signal that is taken is blocked in the runtime's thread
-   until it is taken no more, at the latest by tl_free; threads that are started
-   meanwhile inherit that. The kernel gives a signal of the process to any
-   thread that does not block it, and does there what it did before: so block it
-   in all others, best before they are started. */
+/* Restrictions on scripts and, with SIGNALS, a permission. NO_FFI: no require
+   "ffi", no bytecode, no modules in C, and only traceback and getinfo from
+   debug. NO_JIT: nothing is compiled to machine code. NO_IO: no files and no
+   standard streams. NO_EXEC: no other programs. A forbidden operation raises an
+   error that says so. VIRTUAL_CLOCK: time stands still while there is work to
+   do and then jumps to the next deadline, so that no timer has to be waited
+   for. KEEP_RUNNING: tl_run waits for posts even when nothing else is left.
+   SIGNALS: scripts may receive signals through tl.signal and a kqueue; without
+   this flag, both raise an error. A signal that a script listens for is blocked
+   in the runtime's thread until the script stops listening, at the latest until
+   tl_free; threads started in the meantime inherit the blocked mask. The kernel
+   delivers a signal sent to the process to any thread that does not block the
+   signal, and there the signal has its former effect. Block the signal in all
+   other threads too, preferably before they are started. */
 enum {
     TL_NO_FFI = 1,
     TL_NO_JIT = 2,
@@ -75,43 +79,47 @@ enum {
     TL_SIGNALS = 64
 };
 
-/* How a runtime is to be. Set size to sizeof(tl_config) and all else that is
-   not wanted to 0; a library of a later version takes the smaller struct. */
+/* The configuration of a runtime. Set size to sizeof(tl_config), and set every
+   unused field to 0; a later version of the library accepts the smaller
+   struct. */
 typedef struct tl_config {
     size_t size;
     uint32_t flags;
-    /* The most that there may be at a time, 0 for no limit. timers: of C and
-       Lua. descriptors: that the loop waits for, those of sockets, watches,
-       pipes and child processes among them. tasks: those that wait or are to
-       begin. Lua is answered nil, message, "ELIMIT", or where a task cannot
-       begin or wait, an error. */
+    /* The largest number allowed at a time; 0 for no limit. timers: from C and
+       from Lua. descriptors: all that the loop waits for, including those of
+       sockets, watches, pipes and child processes. tasks: waiting or about to
+       begin. At a limit, Lua receives nil, message, "ELIMIT", or an error where
+       a task cannot begin or wait. */
     uint32_t max_timers;
     uint32_t max_descriptors;
     uint32_t max_tasks;
-    /* The most memory of the Lua state in bytes, 0 for no limit. Beyond it the
-       script sees "not enough memory". With a limit scripts are interpreted, as
-       by TL_NO_JIT, since LuaJIT's compiled code does not survive a lack of
-       memory. Of what is not Lua's, only the limits above bound the size.
-       The limit holds for all of the script, finalizers at tl_free and
-       __tostring of errors among it. 256 KiB beyond it are kept to tell of
-       errors; the runtime's own small needs, a KiB for a task that comes to
-       wait, may take half of the limit besides. */
+    /* The memory limit of the Lua state in bytes; 0 for no limit. Beyond it the
+       script gets the error "not enough memory". With a limit, scripts are
+       interpreted, as with TL_NO_JIT, because LuaJIT's compiled code does not
+       survive running out of memory. Memory outside the Lua state is bounded
+       only by the limits above. The limit applies to the whole script,
+       including finalizers run by tl_free and the __tostring of errors. A
+       reserve of 256 KiB beyond the limit is kept for reporting errors. The
+       runtime's own small allocations, such as a KiB for each task that begins
+       to wait, may take up to half of the limit in addition. */
     size_t max_memory;
-    /* Room for posts in bytes, rounded up to a power of two; 0 for 65536, at
-       most 2^30. A post of a function takes 32, one of an event 16 and its
-       name and data. */
+    /* The size of the queue of posts in bytes, rounded up to a power of two; 0
+       for 65536, at most 2^30. A posted function takes 32 bytes; a posted event
+       takes 16 bytes plus its name and data. */
     size_t post_bytes;
-    /* Tell on_log of a callback that took longer; 0 for never. */
+    /* Report callbacks that take longer than this to on_log; 0 for never. */
     int64_t warn_callback_ns;
-    /* What tl_step takes for a budget below 0. */
+    /* The budget that tl_step uses when its own budget is negative. */
     int64_t turn_budget_ns;
-    void *data; /* for the hooks */
-    /* An error of the script that nobody caught, with its traceback. Without
-       this hook it is kept for tl_error. Either way it is counted. */
+    void *data; /* passed to the hooks */
+    /* Receives each uncaught error of the script, with its traceback. Without
+       this hook the error is kept for tl_error. Either way the error is
+       counted. */
     void (*on_error)(tl_runtime *runtime, const char *text, size_t length,
                      void *data);
-    /* What the script prints, without the line's end, and warnings. Without
-       this hook print writes to standard output, and warnings are dropped. */
+    /* Receives the script's printed lines, without the newline, and warnings.
+       Without this hook print writes to standard output, and warnings are
+       dropped. */
     void (*on_log)(tl_runtime *runtime, const char *text, size_t length,
                    void *data);
 } tl_config;
@@ -121,108 +129,117 @@ typedef struct tl_config {
 /* "0.1.0" */
 TL_API const char *tl_version(void);
 
-/* A runtime for this thread; config may be NULL. NULL with errno set: EINVAL
-   for a config that says what cannot be, ENOMEM, EMFILE, ENFILE; ELIBBAD when
-   the program has functions of another Lua that stand before LuaJIT's (load
-   this library with RTLD_DEEPBIND then). */
+/* Create a runtime for this thread; config may be NULL. Returns NULL with errno
+   set on failure. EINVAL: the config is invalid. ENOMEM, EMFILE, ENFILE.
+   ELIBBAD: the program contains functions of another Lua that take precedence
+   over LuaJIT's (in that case load this library with RTLD_DEEPBIND). */
 TL_API tl_runtime *tl_new(const tl_config *config);
-/* End it: what was queued for sockets, pipes and standard output is sent as far
-   as the kernel takes it at once, everything is closed, tasks and timers are
-   forgotten, finalizers run, signals and standard streams are as they were.
-   Child processes of the script get TERM and after at most 1 s KILL, and are
-   reaped, within 2 s; not those that were detached. -EBUSY inside one of its
-   callbacks, in a function that tl_lua's state runs, and in a finalizer, where
-   all others answer -ECANCELED. No other thread may be about to call it. In a
-   forked child its descriptors there and the memory outside Lua are let go; no
-   finalizer runs, and the Lua state's memory stays. Fine for NULL. */
+/* Destroy a runtime. Data queued for sockets, pipes and standard output is sent
+   as far as the kernel accepts it at once; all descriptors are closed, tasks
+   and timers are discarded, finalizers run, and signals and standard streams
+   are restored. The script's child processes, except detached ones, receive
+   TERM and, after at most 1 s, KILL; they are reaped within 2 s. -EBUSY: called
+   inside one of the runtime's callbacks, in a function run by tl_lua's state,
+   or in a finalizer run by tl_free, where all other functions return
+   -ECANCELED. No other thread may be about to call a function for this runtime.
+   In a forked child, tl_free releases the runtime's descriptors there and the
+   memory outside Lua; no finalizer runs, and the Lua state's memory stays
+   allocated. Fine for NULL. */
 TL_API int tl_free(tl_runtime *runtime);
 
-/* The Lua state, for lua.h: to register functions and userdata, to read and
-   set variables. NULL for another thread. Functions of Lua that may raise are
-   to be called inside lua_pcall or lua_cpcall, as everywhere; leave the stack
-   as it was. */
+/* The Lua state, for use with lua.h: to register functions and userdata, and to
+   read and set variables. NULL in another thread. As everywhere, Lua API
+   functions that may raise an error must be called inside lua_pcall or
+   lua_cpcall; leave the stack unchanged. */
 TL_API struct lua_State *tl_lua(tl_runtime *runtime);
 
 /* --- scripts ------------------------------------------------------------ */
 
-/* Start code as the main task: it runs until it first waits. chunkname is as
-   for luaL_loadbuffer, NULL for "=(tl_load_string)". -ENOEXEC: it does not
-   compile; TL_ERAISED: it failed before it waited; -EBUSY inside a callback
-   of the script. */
+/* Start code as the main task, which runs until it first waits. chunkname is as
+   for luaL_loadbuffer; NULL for "=(tl_load_string)". -ENOEXEC: the code does
+   not compile. TL_ERAISED: the task failed before it first waited. -EBUSY:
+   called inside a callback of the script. */
 TL_API int tl_load_string(tl_runtime *runtime, const char *code, size_t length,
                           const char *chunkname);
-/* The same for a file, whose first line may begin with #. -ENOENT, -EACCES,
+/* The same for a file; its first line may begin with #. -ENOENT, -EACCES,
    -EISDIR ... */
 TL_API int tl_load_file(tl_runtime *runtime, const char *path);
 
-/* Call a global function, or one in tables, as "module.function". signature
-   has a letter for each argument, then, after >, one for each result:
+/* Call a global function, or a function in a table, as "module.function".
+   signature has a letter for each argument and then, after >, a letter for each
+   result:
        letter   argument              result
-       s        const char *, or NULL const char **
-       S        const char *, size_t  const char **, size_t *
-       d        double                double *
-       i        int                   int *
-       I        int64_t               int64_t *
-       b        int                   int *
-       p        void *                void **
-       n        (nil, no argument)    (dropped)
-   Results beyond those in the signature are dropped, and NULL may be given for
-   one. NULL for s and p is nil. I must be within 2^53, which a Lua number
-   holds. Texts that are results are valid until the next tl_call or tl_step.
-   -ENOENT: there is no such function. -EINVAL: no such signature. -EDOM: a
-   result is of another type or out of range; then no result is stored.
-   -ERANGE: an I argument is out of range. TL_ERAISED: it failed.
-   -EINPROGRESS: it waits; it goes on as a task, and its results are dropped.
-   -ECANCELED: it ended by os.exit or was cancelled. Inside a function that the
-   script has called it cannot wait. */
+          s        const char *, or NULL const char **
+          S        const char *, size_t  const char **, size_t *
+          d        double                double *
+          i        int                   int *
+          I        int64_t               int64_t *
+          b        int                   int *
+          p        void *                void **
+          n        (nil, no argument)    (dropped)
+   Results beyond those in the signature are dropped, and a result's pointer may
+   be NULL. NULL for s and p is nil. I must be within 2^53, the range that a Lua
+   number holds exactly. Result strings are valid until the next tl_call or
+   tl_step.
+   -ENOENT: there is no such function. -EINVAL: invalid signature. -EDOM: a
+   result has another type or is out of range; no result is stored. -ERANGE: an
+   I argument is out of range. TL_ERAISED: the function failed. -EINPROGRESS:
+   the function waits; it continues as a task, and its results are dropped.
+   -ECANCELED: the function was ended by os.exit or was cancelled. A call made
+   inside a function that the script has called cannot wait. */
 TL_API int tl_call(tl_runtime *runtime, const char *function,
                    const char *signature, ...);
 
 /* --- running ------------------------------------------------------------ */
 
-/* Run until nothing is left to wait for, or until stopped: the exit status, 0
-   or what was given to tl_stop, tl.stop or os.exit, 1 after an error that
-   nobody caught, since the status before. The script's tl.on("stop") handlers
-   have run then. Blocks. -EBUSY inside a callback. */
+/* Run until nothing is left to wait for, or until stopped. Returns the exit
+   status: the status given to tl_stop, tl.stop or os.exit; otherwise 1 if there
+   was an uncaught error since the last status was returned, or 0. By then the
+   script's tl.on("stop") handlers have run. Blocks. -EBUSY: called inside a
+   callback. */
 TL_API int tl_run(tl_runtime *runtime);
 
-/* End tl_run, or have tl_step answer TL_DONE, with a status from 0 to 255,
-   after the tl.on("stop") handlers have run, at most 5 s. Of several before
-   that the last one's status counts. Any thread, signal handlers. */
+/* End tl_run, or make tl_step return TL_DONE, with a status from 0 to 255,
+   after the tl.on("stop") handlers have run for at most 5 s. If tl_stop is
+   called several times before then, the last status counts. May be called from
+   any thread and from signal handlers. */
 TL_API int tl_stop(tl_runtime *runtime, int status);
 
-/* A descriptor, the same for life, to be waited for and not to be read: it is
-   readable exactly when tl_step has work, or TL_DONE to tell. epoll(7)
-   level-triggered, poll(2) and select(2) do. -ECHILD, TL_EWRONGTHREAD. */
+/* A descriptor, the same for the runtime's whole life, to be waited for but not
+   to be read: it is readable exactly when tl_step has work, or TL_DONE to
+   report. Suitable for level-triggered epoll(7), poll(2) and select(2).
+   -ECHILD, TL_EWRONGTHREAD. */
 TL_API int tl_fd(tl_runtime *runtime);
 
 enum {
     TL_IDLE = 0, /* there is something to wait for */
     TL_MORE = 1, /* there is work left; tl_fd is readable */
-    TL_DONE = 2  /* nothing is left to wait for, or it was stopped */
+    TL_DONE = 2  /* nothing is left to wait for, or the runtime was stopped */
 };
-/* Handle what is ready: for budget_ns 0 one batch; else for as long as there is
-   work and less than that has passed, which is looked at after each callback
-   and post, the first of which runs in any case. Never blocks. After TL_DONE it
-   can go on: with what is posted, started or loaded later, or, when it was
-   stopped, with what was left. -EBUSY inside a callback; -ENOMEM ... */
+/* Handle ready events and posts. With budget_ns 0, handle one batch; otherwise,
+   continue while there is work and less than budget_ns has passed. The time is
+   checked after each callback and post, and the first always runs. Never
+   blocks. After TL_DONE, tl_step can continue: with work that is posted,
+   started or loaded later, or, if the runtime was stopped, with the work that
+   was left. -EBUSY: called inside a callback; -ENOMEM ... */
 TL_API int tl_step(tl_runtime *runtime, int64_t budget_ns);
 
-/* Nanoseconds until the next timer is due; 0 when tl_fd is readable, or inside
-   a callback when work is left that is known of; -1 when there is no timer. */
+/* Nanoseconds until the next timer is due; 0 when tl_fd is readable, or, inside
+   a callback, when more work is known to be left; -1 when there is no timer. */
 TL_API int64_t tl_next(tl_runtime *runtime);
 
 /* --- posts from anywhere ------------------------------------------------ */
 
 typedef void tl_post_function(tl_runtime *runtime, void *argument);
-/* Have a function called in the runtime's thread. Any thread, signal handlers;
-   never blocks, takes no lock. The posts of one thread keep their order, events
-   included. -EAGAIN: there is no room (tl_config.post_bytes), try again. */
+/* Call a function in the runtime's thread. May be called from any thread and
+   from signal handlers; never blocks and takes no lock. Posts from one thread,
+   including events, keep their order. -EAGAIN: there is no room
+   (tl_config.post_bytes); try again. */
 TL_API int tl_post(tl_runtime *runtime, tl_post_function *function,
                    void *argument);
-/* The same for an event: the tl.on("post") handlers of the script get its name
-   and its bytes, which are copied. -EMSGSIZE: more than an eighth of
-   tl_config.post_bytes. */
+/* The same for an event: the script's tl.on("post") handlers receive its name
+   and its bytes, which are copied. -EMSGSIZE: the event is larger than an
+   eighth of tl_config.post_bytes. */
 TL_API int tl_post_event(tl_runtime *runtime, const char *name,
                          const void *bytes, size_t length);
 
@@ -231,10 +248,10 @@ TL_API int tl_post_event(tl_runtime *runtime, const char *name,
 typedef void tl_timer_function(tl_runtime *runtime, uint64_t id,
                                void *argument);
 /* Call a function once, delay_ns from now, never early; or every period_ns,
-   where tick k is due at the start + k * period_ns and missed ones are
-   skipped. *id, unless NULL, gets a name that is never used again. -EINVAL: a
-   negative delay, a period that is not positive, no function. -ENOMEM,
-   TL_ELIMIT. */
+   where tick k is due at the start + k * period_ns, and missed ticks are
+   skipped. *id, unless id is NULL, receives an identifier that is never used
+   again. -EINVAL: the delay is negative, the period is not positive, or the
+   function is NULL. -ENOMEM, TL_ELIMIT. */
 TL_API int tl_after(tl_runtime *runtime, int64_t delay_ns,
                     tl_timer_function *function, void *argument, uint64_t *id);
 TL_API int tl_every(tl_runtime *runtime, int64_t period_ns,
@@ -244,14 +261,16 @@ enum { TL_WATCH_READ = 1, TL_WATCH_WRITE = 2 };
 enum { TL_WATCH_ERROR = 4, TL_WATCH_HANGUP = 8 }; /* in ready only */
 typedef void tl_watch_function(tl_runtime *runtime, uint64_t id, int fd,
                                int ready, void *argument);
-/* Call a function on every turn on which a descriptor is ready. Cancel it
-   before the descriptor is closed. -EBADF, -EPERM (a regular file), -EEXIST
+/* Call a function on every turn in which a descriptor is ready. Cancel the
+   watch before closing the descriptor. -EBADF, -EPERM (a regular file), -EEXIST
    (watched already), -EINVAL, -ENOMEM, -ENOSPC, TL_ELIMIT. */
 TL_API int tl_watch(tl_runtime *runtime, int fd, int interest,
                     tl_watch_function *function, void *argument, uint64_t *id);
 
-/* End a timer or watch of these: 1, or 0 when it has run or was ended before.
-   It is not called any more, also if it was ready already. */
+/* Cancel a timer or watch created by the functions above. Returns 1, or 0 if
+   the timer has already run or the timer or watch was already cancelled. The
+   function is not called after this, even if the timer or watch was already
+   ready. */
 TL_API int tl_cancel(tl_runtime *runtime, uint64_t id);
 
 /* --- figures ------------------------------------------------------------ */
@@ -259,19 +278,20 @@ TL_API int tl_cancel(tl_runtime *runtime, uint64_t id);
 typedef struct tl_runtime_stats {
     uint64_t turns;   /* batches of ready events handled */
     uint64_t fired;   /* timers run */
-    uint64_t errors;  /* of the script that nobody caught */
-    uint64_t posts;   /* handled */
-    uint64_t refused; /* posts that there was no room for */
+    uint64_t errors;  /* uncaught errors of the script */
+    uint64_t posts;   /* posts handled */
+    uint64_t refused; /* posts refused for lack of room */
     uint64_t slow;    /* callbacks longer than warn_callback_ns */
-    uint64_t timers;  /* live now */
+    uint64_t timers;  /* timers live now */
     uint64_t descriptors;
-    uint64_t tasks;      /* that wait or are to begin */
+    uint64_t tasks;      /* tasks waiting or about to begin */
     uint64_t lua_bytes;  /* memory of the Lua state */
     uint64_t core_bytes; /* memory of timers, sockets and posts */
     int status;          /* exit status of the last run that ended */
 } tl_runtime_stats;
-/* Fill the first `size` bytes, sizeof(tl_runtime_stats). -EINVAL: NULL, or
-   more than there are. */
+/* Fill the first `size` bytes of *stats; size is normally
+   sizeof(tl_runtime_stats). -EINVAL: stats is NULL, or size exceeds the
+   library's own struct. */
 TL_API int tl_stats(tl_runtime *runtime, tl_runtime_stats *stats, size_t size);
 
 #ifdef __cplusplus

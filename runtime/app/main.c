@@ -25,7 +25,8 @@
 
 #include "app/state_owner.h"
 
-/* Written before the handlers are set, read by them; NULL once it is closed. */
+/* Written before the handlers are set, read by them; NULL once the loop is
+   closed. */
 static tl_loop *_Atomic signalled_loop;
 static atomic_bool stopping;
 
@@ -35,7 +36,7 @@ static void end_by_signal(int number)
     (void)raise(number);
 }
 
-/* End by a signal at once, but leave the terminal as it was. */
+/* End by a signal at once, but restore the terminal first. */
 static void on_fatal(int number)
 {
     tl_loop *loop = atomic_load(&signalled_loop);
@@ -55,15 +56,16 @@ static void catch_signal(int number, void (*handler)(int), int flags)
     (void)sigaction(number, &action, NULL);
 }
 
-/* SA_RESETHAND tells signals.c that this is the default action, but for the
-   terminal: what it has taken already is not to end the process after all. */
+/* SA_RESETHAND tells signals.c that this is the default action, except for the
+   terminal: a signal that the descriptor has already taken must not end the
+   process after all. */
 static void catch_fatal(int number)
 {
     catch_signal(number, on_fatal, (int)SA_RESETHAND);
 }
 
-/* The first signal asks the loop to end; a second one ends the process, also
-   when the script never returns to the loop. */
+/* The first signal asks the loop to end; a second one ends the process, even if
+   the script never returns to the loop. */
 static void on_signal(int number)
 {
     tl_loop *loop = atomic_load(&signalled_loop);
@@ -85,15 +87,16 @@ static void on_exit_called(void)
 }
 
 /* Writing to a closed pipe is an error that the writer sees. A handler rather
-   than SIG_IGN: programs that the script starts do not inherit it. */
+   than SIG_IGN: programs that the script starts do not inherit a handler. */
 static void ignore_signal(int number)
 {
     (void)number;
 }
 
-/* Where one of the descriptors 0 to 2 is closed, the next file to be opened
-   would become standard input or output. It is /dev/null instead, open for the
-   other direction, so that its use fails as that of a closed one does. */
+/* If one of the descriptors 0 to 2 is closed, the next file to be opened would
+   become standard input or output. /dev/null takes the number instead, open for
+   the other direction, so that its use fails as that of a closed descriptor
+   does. */
 static void hold_numbers(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
@@ -125,7 +128,7 @@ int main(int argc, char **argv)
     catch_signals();
     int ended_by = 0;
     int code = tl_state_owner_run(owner, argc, argv, &ended_by);
-    /* one that comes now ends a process whose last output nobody reads */
+    /* a signal that comes now ends a process whose last output has no reader */
     for (size_t i = 0; i < sizeof orderly / sizeof *orderly; i++)
         catch_fatal(orderly[i]);
     int lost = tl_state_owner_finish(owner);

@@ -11,8 +11,8 @@
 #include "lua/module.h"
 
 struct tl_state_owner {
-    lua_State *L;  /* NULL once it is finished */
-    tl_loop *loop; /* to be closed after it */
+    lua_State *L;  /* NULL once the script is finished */
+    tl_loop *loop; /* to be closed after the state */
 };
 
 static int preload(lua_State *L)
@@ -53,7 +53,7 @@ tl_state_owner *tl_state_owner_open(void)
         tl_state_owner_close(owner);
         return NULL;
     }
-    lua_settop(L, 0); /* what preload left */
+    lua_settop(L, 0); /* values left by preload */
     return owner;
 }
 

@@ -1,5 +1,5 @@
-/* The owner of the Lua state that runs the program: opens it with the modules
-   that the program carries inside. */
+/* The owner of the Lua state that runs the program: opens the state with the
+   modules that the program carries inside. */
 #ifndef TL_STATE_OWNER_H
 #define TL_STATE_OWNER_H
 
@@ -7,10 +7,10 @@
 
 typedef struct tl_state_owner tl_state_owner;
 
-/* NULL when memory is lacking or a module does not load; the reason is on
+/* NULL when memory runs out or a module does not load; the reason is on
    standard error. */
 tl_state_owner *tl_state_owner_open(void);
-/* Collect everything its script made, and send its last output, which may
+/* Collect everything the script made, and send its last output, which may
    block. 0, or a negative errno when output was lost. */
 int tl_state_owner_finish(tl_state_owner *owner);
 void tl_state_owner_close(tl_state_owner *owner);

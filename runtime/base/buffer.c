@@ -80,7 +80,7 @@ int tl_buffer_reserve(tl_buffer *buffer, tl_buffer_pool *pool, size_t count)
         buffer->capacity = large ? TL_LARGE_BYTES : TL_PIECE_BYTES;
         return 0;
     }
-    /* a move costs no more than the bytes that were consumed before it */
+    /* a move costs no more than the bytes consumed before it */
     if (buffer->memory != NULL && buffer->start >= length &&
         buffer->start > 0) {
         memmove(buffer->memory, tl_buffer_bytes(buffer), length);

@@ -1,5 +1,5 @@
-/* Clocks: what time it is, really or virtually. Virtual time moves only when
-   it is told to, and each clock has its own reading. */
+/* Clocks: the time, real or virtual. Virtual time moves only when told to, and
+   each clock has its own reading. */
 #ifndef TL_CLOCK_H
 #define TL_CLOCK_H
 
@@ -13,21 +13,21 @@ typedef struct tl_clock {
     int64_t now_ns[TL_CLOCKS]; /* virtual time */
 } tl_clock;
 
-/* The kernel's name of a clock, for clock_gettime(2) and its kind. */
+/* The kernel's name of a clock, for clock_gettime(2) and similar calls. */
 clockid_t tl_clock_id(int which);
-/* What the kernel's clock reads, also while time is virtual: the only door to
-   it. clock_gettime(2), about 20 ns. */
+/* The kernel's reading of a clock, even while time is virtual: the only way to
+   get it. clock_gettime(2), about 20 ns. */
 int64_t tl_clock_kernel_ns(int which);
 
 void tl_clock_init(tl_clock *clock);
-/* Nanoseconds on one of the clocks: since 1970 for TL_REALTIME, else since
+/* Nanoseconds on one of the clocks: since 1970 for TL_REALTIME, otherwise since
    boot. */
 int64_t tl_clock_read(const tl_clock *clock, int which);
 /* Stop time at the present readings; wall_ns >= 0 replaces the wall's. */
 void tl_clock_make_virtual(tl_clock *clock, int64_t wall_ns);
 void tl_clock_make_real(tl_clock *clock);
-/* Virtual time only: all clocks go on, or all but monotonic, or the wall
-   alone (to either side). Sums saturate. */
+/* Virtual time only: advance all clocks, or all except monotonic, or step the
+   wall clock alone (in either direction). Sums saturate. */
 void tl_clock_go(tl_clock *clock, int64_t by_ns);
 void tl_clock_sleep(tl_clock *clock, int64_t by_ns);
 void tl_clock_step(tl_clock *clock, int64_t by_ns);

@@ -1,5 +1,5 @@
-/* Durations: seconds as doubles and texts like "1h30m" to nanoseconds. Never
-   less than what was asked for. */
+/* Durations: seconds as doubles and texts like "1h30m" to nanoseconds. The
+   result is never less than the requested duration. */
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
@@ -43,7 +43,7 @@ int64_t tl_seconds_to_ns(double seconds)
         return whole * 1000000000 + (int64_t)ceil(fraction_ns);
     }
     int64_t ns = (int64_t)(seconds * 1e9);
-    /* the product is off by less than 2 ns, and what is below 2^53 ns is read
+    /* the product is off by less than 2 ns, and values below 2^53 ns are read
        back exactly */
     while ((double)ns / 1e9 < seconds)
         ns++;
@@ -52,7 +52,7 @@ int64_t tl_seconds_to_ns(double seconds)
     return ns;
 }
 
-/* Digits with at most one point in them: value = digits / 10^decimals, and a
+/* Digits with at most one point among them: value = digits / 10^decimals, and a
    little more if digits that no longer fit were not zero. */
 struct number {
     int64_t digits;

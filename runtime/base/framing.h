@@ -1,4 +1,4 @@
-/* Framing: where in a run of bytes the part ends that a reader wants.
+/* Framing: where the part that a reader wants ends in a run of bytes.
 
    Pure. */
 #ifndef TL_FRAMING_H
@@ -9,7 +9,7 @@
 
 #include "abi.h"
 
-/* What a reader wants: one of TL_WANT_..., and its number of bytes. */
+/* A reader's request: one of TL_WANT_..., and its number of bytes. */
 typedef struct tl_want {
     int kind;
     size_t count;
@@ -17,15 +17,15 @@ typedef struct tl_want {
 } tl_want;
 
 typedef struct tl_part {
-    size_t length;  /* of what is given to the reader */
-    size_t advance; /* of what is used up for it */
+    size_t length;  /* bytes given to the reader */
+    size_t advance; /* bytes consumed, terminator included */
 } tl_part;
 
 /* Whether the wanted part is complete in bytes[0 .. length - 1]; *part is
    written only then. */
 bool tl_framing_find(tl_want *want, const char *bytes, size_t length,
                      tl_part *part);
-/* At least how many bytes more it takes; a hint for the size of a read. */
+/* The least number of further bytes needed; a hint for the size of a read. */
 size_t tl_framing_missing(const tl_want *want, size_t length);
 
 #endif

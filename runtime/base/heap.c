@@ -8,7 +8,7 @@
 #include "check.h"
 
 /* The least capacity covers the headroom that timers.c keeps: 32 KiB, of which
-   only what is used becomes resident. */
+   only the part in use becomes resident. */
 enum { ARITY = 4, LEAST_CAPACITY = 2048 };
 
 void tl_heap_init(tl_heap *heap)
@@ -112,7 +112,7 @@ void tl_heap_filter(tl_heap *heap, tl_heap_keep *keep, void *context)
 
 void tl_heap_trim(tl_heap *heap)
 {
-    /* halved a few times only after it was doubled as often: amortized O(1) */
+    /* halved a few times only after doubling as often: amortized O(1) */
     if (heap->capacity / 4 > LEAST_CAPACITY && heap->capacity / 4 > heap->count)
         (void)resize(heap, 2 * heap->count + LEAST_CAPACITY);
 }

@@ -25,13 +25,13 @@ void tl_heap_init(tl_heap *heap);
 void tl_heap_free(tl_heap *heap);
 /* Make room for extra more entries. -ENOMEM leaves the heap as it was. */
 int tl_heap_reserve(tl_heap *heap, size_t extra);
-/* Add one; room must have been reserved. */
+/* Add an entry; room must have been reserved. */
 void tl_heap_push(tl_heap *heap, tl_heap_entry entry);
-/* Take the least away; the heap must not be empty. */
+/* Remove the least entry; the heap must not be empty. */
 tl_heap_entry tl_heap_pop(tl_heap *heap);
 /* Keep only the entries that keep() wants. */
 void tl_heap_filter(tl_heap *heap, tl_heap_keep *keep, void *context);
-/* Give memory back that a much fuller heap needed (fine if there is none). */
+/* Give back memory that a much fuller heap needed (fine if there is none). */
 void tl_heap_trim(tl_heap *heap);
 /* The greatest deadline up to limit_ns among the entries that keep() wants,
    INT64_MIN when there is none. Visits only the entries up to the limit. */

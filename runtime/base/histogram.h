@@ -42,8 +42,8 @@ static inline void tl_histogram_record(tl_histogram *histogram, int64_t value)
     histogram->buckets[tl_histogram_bucket(value)]++;
 }
 
-/* The value that this share (0..1) of the recorded ones does not exceed, to
-   within a bucket and never above the maximum; 0 when there are none. */
+/* The value that this share (0..1) of the recorded values does not exceed, to
+   within a bucket and never above the maximum; 0 if nothing is recorded. */
 int64_t tl_histogram_quantile(const tl_histogram *histogram, double quantile);
 
 #endif

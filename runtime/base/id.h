@@ -1,5 +1,5 @@
-/* A handle's name as one number, for those that keep no pair: the kernel's
-   data of a descriptor, the names in timerlua.h. Never 0. */
+/* A handle's identity as one number, where no pair fits: the kernel's data of a
+   descriptor, the identifiers in timerlua.h. Never 0. */
 #ifndef TL_ID_H
 #define TL_ID_H
 

@@ -1,11 +1,11 @@
-/* What is left of a wait that may have been cut short. */
+/* The rest of a wait that may have been cut short. */
 #ifndef TL_REMAINING_H
 #define TL_REMAINING_H
 
 #include "base/clock.h"
 
-/* Take the time since start_ns, of TL_MONOTONIC, off a timeout that is not for
-   ever. */
+/* Subtract the time since start_ns, on TL_MONOTONIC, from a timeout that is not
+   infinite. */
 static inline void tl__take_elapsed(int64_t *timeout_ns, int64_t start_ns)
 {
     int64_t left_ns =

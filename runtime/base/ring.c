@@ -7,8 +7,8 @@
 
 enum { LEAST = 512, PADDING = UINT32_MAX, GIVE_BACK_PART = 8 };
 
-/* Before each record, aligned to 8 bytes; size is 0 until it is published, and
-   counts this header and what is added for alignment. */
+/* Before each record, aligned to 8 bytes; size is 0 until the record is
+   published, and counts this header and the padding for alignment. */
 typedef struct header {
     uint32_t size;
     uint32_t kind;
@@ -39,9 +39,9 @@ static header *header_at(const tl_ring *ring, uint64_t position)
     return (header *)(void *)(ring->bytes + (position & (ring->capacity - 1)));
 }
 
-/* Sequentially consistent, as is what follows it at the adder (does the taker
-   sleep?) and at the taker (is something there?): one of them sees the other,
-   so no record is slept on. */
+/* Sequentially consistent, as are the next checks of the adder (does the taker
+   sleep?) and of the taker (is there a record?): one of them sees the other, so
+   no record is slept on. */
 static void publish(header *at, size_t size)
 {
     __atomic_store_n(&at->size, (uint32_t)size, __ATOMIC_SEQ_CST);
@@ -52,10 +52,10 @@ static bool fits(const tl_ring *ring, uint64_t tail, uint64_t head, size_t size)
     return head > tail || tail - head + size <= ring->capacity;
 }
 
-/* Whether size bytes are free behind tail. What the taker gave back is asked
-   for only when what is known of it does not suffice. That may be more than a
-   ring's length behind tail, for a slow adder writes what it saw long ago. head
-   may be ahead of a tail that was read long ago: then the compare-and-swap
+/* Whether size bytes are free behind tail. The taker's head is read only if its
+   last known value does not suffice. That value may be more than a ring's
+   length behind tail, for a slow adder writes a head that it read long ago.
+   head may be ahead of a tail that was read long ago: then the compare-and-swap
    fails, and tail is read anew. */
 static bool has_room(tl_ring *ring, uint64_t tail, size_t size)
 {

@@ -96,8 +96,8 @@ int tl_wheel_push(tl_wheel *wheel, int bucket, uint32_t slot)
 
 tl_chunk *tl_wheel_take(tl_wheel *wheel, int bucket)
 {
-    /* Chunks are pushed at the head; reversed, they read oldest first (but for
-       those that were swept), so the heap gets mostly ascending deadlines. */
+    /* Chunks are pushed at the head; reversed, they read oldest first (except
+       after a sweep), so the heap gets mostly ascending deadlines. */
     tl_chunk *content = NULL, *chunk = wheel->buckets[bucket];
     while (chunk != NULL) {
         tl_chunk *next = chunk->next;

@@ -1,13 +1,14 @@
-/* A hierarchical timing wheel of slot numbers (Varghese & Lauck 1987), keyed
-   by the highest bit in which a deadline differs from the wheel's base, as
-   wahern/timeout does it. Buckets are chunked arrays of 4-byte entries, so
-   moving a bucket reads memory in order, where linked timers would be chased.
+/* A hierarchical timing wheel of slot numbers (Varghese & Lauck 1987), keyed by
+   the highest bit in which a deadline differs from the wheel's base, as in
+   wahern/timeout. Buckets are chunked arrays of 4-byte entries, so moving a
+   bucket reads memory in order, where linked timers would require chasing
+   pointers.
 
-   An entry is a hint: the handle says where it really is, so leaving a bucket
+   An entry is a hint: the handle knows its real position, so leaving a bucket
    costs nothing here. The owner drops stale entries when it drains a bucket.
 
-   The finest buckets are 2^15 ns (33 us) wide; what lies within one is put in
-   exact order elsewhere (heap.h). */
+   The finest buckets are 2^15 ns (33 us) wide; deadlines within one bucket are
+   put in exact order elsewhere (heap.h). */
 #ifndef TL_WHEEL_H
 #define TL_WHEEL_H
 
@@ -47,25 +48,25 @@ typedef bool tl_wheel_keep(uint32_t slot, int bucket, void *context);
 void tl_wheel_init(tl_wheel *wheel);
 void tl_wheel_free(tl_wheel *wheel);
 
-/* The bucket of a deadline, -1 when it is not after the base's tick. */
+/* The bucket of a deadline; -1 if the deadline is not after the base's tick. */
 int tl_wheel_bucket(const tl_wheel *wheel, int64_t deadline_ns);
 /* Append to a bucket. -ENOMEM. */
 int tl_wheel_push(tl_wheel *wheel, int bucket, uint32_t slot);
-/* Detach the whole content of a bucket; give each chunk to
-   tl_wheel_recycle when read. */
+/* Detach the whole content of a bucket; give each chunk to tl_wheel_recycle
+   after reading it. */
 tl_chunk *tl_wheel_take(tl_wheel *wheel, int bucket);
 tl_chunk *tl_wheel_recycle(tl_wheel *wheel, tl_chunk *chunk);
-/* The earliest bucket that has entries, -1 when none has. */
+/* The earliest bucket that has entries; -1 if no bucket has any. */
 int tl_wheel_first(const tl_wheel *wheel);
 /* The first and the last nanosecond of a bucket. */
 int64_t tl_wheel_start(const tl_wheel *wheel, int bucket);
 int64_t tl_wheel_end(const tl_wheel *wheel, int bucket);
-/* The first bucket that time reaches or passes when it goes on to now_ns:
-   its content must be placed anew after the base has moved. -1: none. */
+/* The first bucket that time reaches or passes on the way to now_ns: its
+   entries must be placed again after the base has moved. -1: none. */
 int tl_wheel_passed(const tl_wheel *wheel, int64_t now_ns);
-/* Move the base on. Every passed bucket must have been taken. */
+/* Advance the base. Every passed bucket must have been taken. */
 void tl_wheel_advance(tl_wheel *wheel, int64_t now_ns);
-/* Set the base anew, to either side; the wheel must be empty. */
+/* Set the base anew, in either direction; the wheel must be empty. */
 void tl_wheel_rebase(tl_wheel *wheel, int64_t now_ns);
 /* Move the base to the start of the first bucket, which may be ahead of
    time, so that its content can be spread over finer buckets. */

@@ -30,8 +30,8 @@ typedef struct frame {
 
 /* --- the signature ------------------------------------------------------ */
 
-/* How many letters there are from here on, and whether all stand for values
-   that need no memory. A signature is short: strspn's tables took longer. */
+/* The number of letters from here on, and whether all stand for values that
+   need no memory. A signature is short: strspn's tables took longer. */
 static size_t count_letters(const char *text, bool *plain)
 {
     size_t count = 0;
@@ -94,8 +94,8 @@ static bool was_named(const tl_runtime *rt, const char *name)
     return rt->named[0] != 0 && strcmp(name, rt->named) == 0;
 }
 
-/* Push a global, or what is in tables, without calling metamethods; whether it
-   is a function. */
+/* Push a global, or a value in nested tables, without calling metamethods;
+   returns whether the value is a function. */
 static bool push_function(tl_runtime *rt, lua_State *L, const char *path)
 {
     if (was_named(rt, path)) {
@@ -131,7 +131,7 @@ static void keep(const tl_runtime *rt, lua_State *L, int index, int place)
     lua_pop(L, 1);
 }
 
-/* Results are on L from index first on, maybe too few. */
+/* Results are on L from index first on, perhaps too few. */
 static int take_results(tl_runtime *rt, lua_State *L, int first, frame *f)
 {
     int count = (int)f->result_count;
@@ -191,8 +191,8 @@ static int call_nested(tl_runtime *rt, lua_State *L, frame *f)
     return failed(rt, L, status);
 }
 
-/* What came of the call in the coroutine, which goes on as a task when it
-   waits. */
+/* Settle the outcome of the call in the coroutine, which goes on as a task if
+   the call waits. */
 static int settle(tl_runtime *rt, lua_State *L, frame *f)
 {
     int outcome = 0;
@@ -250,7 +250,7 @@ int tl__body_call(lua_State *L)
 
 /* Measured, protection and a new string for the name take as long as the call
    itself. A global that was called before, with plain values, needs neither.
-   False when it is to go the long way, all of it or from settling on. */
+   False if the call must go the long way, all of it or from settling on. */
 static bool call_shortly(tl_runtime *rt, frame *f)
 {
     enum { MOST = 8 }; /* values, for which there is always room */

@@ -133,8 +133,8 @@ static int read_all(int fd, char **text, size_t *length)
     return -ENOMEM;
 }
 
-/* A first line that begins with # is no Lua; its line's end stays, so that
-   lines keep their numbers. */
+/* A first line that begins with # is not Lua; its newline stays, so that lines
+   keep their numbers. */
 static size_t skip_first(const char *text, size_t length)
 {
     if (length == 0 || text[0] != '#')

@@ -5,7 +5,7 @@
 
 enum {
     RESERVE = 256 * 1024, /* for reporting that memory is used up */
-    SMALL = 4096          /* what the dispatcher takes at a time */
+    SMALL = 4096          /* the most that the dispatcher takes at a time */
 };
 
 static size_t add(size_t a, size_t b)
@@ -14,8 +14,9 @@ static size_t add(size_t a, size_t b)
 }
 
 /* The limit is for the script. The dispatcher's own needs, mostly a few hundred
-   bytes for a coroutine, are met beyond it, so that no event is lost half-way;
-   but only so far, since finalizers and __tostring may run there. */
+   bytes for a coroutine, are met beyond the limit, so that no event is lost
+   halfway; but only up to a bound, since finalizers and __tostring may run
+   there. */
 static size_t limit_now(const tl_memory *memory, size_t wanted)
 {
     const tl_dispatcher *d = memory->d;
@@ -29,9 +30,9 @@ static size_t limit_now(const tl_memory *memory, size_t wanted)
     return add(limit, RESERVE);
 }
 
-/* The last thing of a state that is closed is to give it back to LuaJIT's own
-   allocator. Finalizers have run when the dispatcher's memory is let go, which
-   the registry holds until then. */
+/* The last step of closing a state is to return its memory to LuaJIT's own
+   allocator. Finalizers have run by the time the dispatcher's memory is
+   released, which the registry holds until then. */
 static bool is_over(const tl_memory *memory, const void *block, size_t old)
 {
     const char *first = block, *d = (const void *)memory->d;

@@ -71,7 +71,7 @@ static int call_ended(tl_runtime *rt)
     int error = tl__runtime_protected(rt, TL_BODY_ENDED, NULL, &rt->status);
     if (error == 0)
         return 0;
-    char text[sizeof rt->error]; /* telling may write there */
+    char text[sizeof rt->error]; /* the report may write there */
     memcpy(text, rt->error, sizeof text);
     tl__tell(rt->d, TL_TELL_OF_ERROR, text, strlen(text));
     (void)lua_gc(rt->L, LUA_GCSTOP, 0);
@@ -95,8 +95,8 @@ static int take_status(tl_runtime *rt)
     return error;
 }
 
-/* A run that was begun without the Lua modules, and in which a callback loaded
-   them, is Lua's to end. */
+/* If a run began without the Lua modules, and a callback in it loaded them, Lua
+   ends the run. */
 static int run(tl_runtime *rt)
 {
     bool bare = rt->d->bare;
@@ -148,7 +148,8 @@ int tl_step(tl_runtime *runtime, int64_t budget_ns)
     rt->d->running = false;
     rt->d->current = NULL;
     bool stopped = rt->loop->shared.stopped;
-    bool news = !rt->told_done || /* or a status that was told before stays */
+    bool news = !rt->told_done || /* otherwise the status reported before
+                                     stays */
                 rt->loop->shared.errors > rt->loop->shared.errors_told;
     if (error == 0 && (stopped || (done && news)))
         error = take_status(rt);

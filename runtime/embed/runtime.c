@@ -35,7 +35,7 @@ const char *tl_error(tl_runtime *runtime)
     return runtime->error;
 }
 
-/* What the dispatcher and Lua have to tell. */
+/* Reports of the dispatcher and of Lua. */
 static void tell(tl_runtime *rt, int what, const char *text, size_t length)
 {
     if (what != TL_TELL_OF_ERROR) {
@@ -70,7 +70,7 @@ int tl__runtime_protected(tl_runtime *rt, int body, void *frame, int *answer)
         *answer = lua_isboolean(L, -1) ? lua_toboolean(L, -1)
                                        : (int)lua_tointeger(L, -1);
     if (status != 0) {
-        /* no conversion here: it could fail for want of memory */
+        /* no conversion here: it could fail if memory runs out */
         const char *text = lua_type(L, -1) == LUA_TSTRING
                                ? lua_tostring(L, -1)
                                : "(error object is not a string)";
@@ -245,21 +245,21 @@ static int read_config(tl_runtime *rt, const tl_config *config)
     if (rt->config.flags & ~(uint32_t)KNOWN ||
         rt->config.warn_callback_ns < 0 || rt->config.turn_budget_ns < 0)
         return -EINVAL;
-    /* Measured on Debian 12's LuaJIT: where memory runs out in compiled code,
-       one process in ten crashes; in 150 that only interpret, none. */
+    /* Measured on Debian 12's LuaJIT: when memory runs out in compiled code,
+       one process in ten crashes; of 150 that only interpret, none. */
     if (rt->config.max_memory > 0)
         rt->config.flags |= TL_NO_JIT;
     return 0;
 }
 
 /* In a forked child the state stays as it is: its finalizers would run there
-   too, and what its files have buffered would be written twice. */
+   too, and the buffered data of its files would be written twice. */
 static void release(tl_runtime *rt)
 {
     if (rt->L != NULL &&
         (rt->loop == NULL || !tl_poller_forked(&rt->loop->poller))) {
         /* finalizers of the script may still ask the loop for the time, and
-           have no more memory than it had */
+           have no more memory than the script had */
         rt->memory.closing = true;
         tl_module_closing(rt->L);
         lua_close(rt->L);

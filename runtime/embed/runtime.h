@@ -1,4 +1,4 @@
-/* A runtime inside, for the files that implement timerlua.h. */
+/* The inside of a runtime, for the files that implement timerlua.h. */
 #ifndef TL_RUNTIME_H
 #define TL_RUNTIME_H
 
@@ -13,7 +13,7 @@
 #include "timerlua.h"
 
 /* C functions that are called protected; their closures are made at the start,
-   so that calling one needs no memory. */
+   so that calling a body needs no memory. */
 enum {
     TL_BODY_STEP,
     TL_BODY_RUN,
@@ -26,7 +26,8 @@ enum {
 
 struct tl_runtime {
     lua_State *L;
-    lua_State *runner; /* where everything runs; the host's stack is L's */
+    lua_State *runner; /* where everything runs; the host's stack is that of
+                          L */
     tl_dispatcher *d;
     tl_loop *loop;
     pthread_t owner;
@@ -36,21 +37,21 @@ struct tl_runtime {
     int bodies[TL_BODIES]; /* in the registry */
     int embedding_ref;     /* the module timerlua.embedding */
     int cancelled_ref;     /* the error that ends a cancelled task */
-    char named[64];        /* the global that tl_call was for last */
-    int named_ref;         /* ... as a string of Lua's */
-    int results_ref;       /* texts that tl_call gave out */
+    char named[64];        /* the global of the last tl_call */
+    int named_ref;         /* ... as a Lua string */
+    int results_ref;       /* strings that tl_call returned */
     bool calling;          /* inside tl_run or tl_step */
     bool ending;           /* tl_free runs finalizers */
     bool told_done;        /* the host knows that nothing is left */
     int status;
-    void *frame; /* of the body that is called */
+    void *frame; /* of the body being called */
     char error[2048];
 };
 
 /* Keep a text for tl_error, and return the error. */
 int tl__runtime_fail(tl_runtime *rt, int error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* 0 when the caller may use it. */
+/* 0 if the caller may use the runtime. */
 static inline int tl__runtime_check(tl_runtime *rt)
 {
     if (rt == NULL)
@@ -64,13 +65,13 @@ static inline int tl__runtime_check(tl_runtime *rt)
     return tl__runtime_fail(rt, -ECHILD, "it is another process's");
 }
 
-/* Whether a function of the script runs further out. */
+/* Whether the call comes from inside a function of the script. */
 static inline bool tl__runtime_nested(const tl_runtime *rt)
 {
     return rt->d->current != NULL;
 }
 
-/* Whether it is in use further out. */
+/* Whether the call comes from inside another use of the runtime. */
 static inline bool tl__runtime_busy(const tl_runtime *rt)
 {
     return rt->calling || rt->d->running || rt->frame != NULL ||
@@ -78,16 +79,16 @@ static inline bool tl__runtime_busy(const tl_runtime *rt)
 }
 
 /* Call a body with a frame of its own: 0; -ENOMEM or TL_ERAISED with a text
-   kept. The body's value, if it has one, is *answer. */
+   kept. The body's value, if there is one, is *answer. */
 int tl__runtime_protected(tl_runtime *rt, int body, void *frame, int *answer);
 /* The runtime that a body is called for. */
 tl_runtime *tl__runtime_of(lua_State *L);
-/* Load the Lua modules unless that is done. */
+/* Load the Lua modules unless they are loaded. */
 int tl__runtime_modules(tl_runtime *rt);
-/* The host waits from now on: have the descriptor tell it of work. 1 when there
-   is some already. That nothing is left is worth telling too: once. */
+/* The host waits from now on: make the descriptor report work to it. 1 if there
+   is work already. That nothing is left is also reported, once. */
 int tl__runtime_leave(tl_runtime *rt);
-/* Outside a step, something was begun or ended for the host. */
+/* Something was begun or ended for the host outside a step. */
 void tl__runtime_changed(tl_runtime *rt);
 
 /* --- bodies, each where its function of timerlua.h is ------------------- */

@@ -15,8 +15,8 @@ static void leave(tl_loop *loop, tl_handle *handle)
     loop->watches--;
 }
 
-/* The number was closed while a watch had it, and is another's now: the watch
-   is told on the next turn that it is none any more. */
+/* The number was closed while a watch had it, and now belongs to another
+   handle: the watch learns on the next turn that its descriptor is gone. */
 static void bereave(tl_loop *loop, uint32_t slot, int fd)
 {
     tl_handle *handle = tl_handles_at(&loop->handles, slot);

@@ -1,18 +1,18 @@
-/* A handle of a loop, of whatever kind: what the files of the kinds do to it
-   alike. */
+/* A handle of a loop, of any kind: the operations that the files of all kinds
+   share. */
 #ifndef TL_HANDLE_OPS_H
 #define TL_HANDLE_OPS_H
 
 #include "loop/state.h"
 
-/* Count a handle among those that keep the loop running, or no more. */
+/* Count a handle among those that keep the loop running, or stop doing so. */
 void tl__set_active(tl_loop *loop, tl_handle *handle, bool active);
 /* Stop waiting for whatever the handle waits for. */
 void tl__leave_queue(tl_loop *loop, uint32_t slot, tl_handle *handle);
-/* The same, and the handle has ended. */
+/* The same, and end the handle. */
 void tl__handle_end(tl_loop *loop, tl_id id, tl_handle *handle);
-/* Its callback is over, of a handle that waits for an instant; of one that has
-   a descriptor. 1 when the handle has ended by this. */
+/* The callback is over: of a handle that waits for an instant; of a handle that
+   has a descriptor. 1 if this ended the handle. */
 int tl__timed_done(tl_loop *loop, tl_id id, tl_handle *handle);
 int tl__descriptor_done(tl_loop *loop, tl_id id, tl_handle *handle);
 

@@ -1,5 +1,6 @@
 /* Kinds: see kinds.h. The rows of handles that wait for an instant are here;
-   they differ in what runs, which is known in lua/. */
+   these handles differ only in the code that they run, which is known in
+   lua/. */
 #include "loop/kinds.h"
 
 #include "loop/handle_ops.h"

@@ -1,36 +1,36 @@
-/* Kinds: what a handle of each kind does, one row a kind. A row stands in the
-   file of the kind's functions, in loop/ or above it, and whoever opens a loop
-   gives it the table of all rows, by their numbers in timerlua_abi.h: so the
-   loop knows none of the kinds that are above it. What the script is told by
-   an event of each kind is beside that table: lua/kinds.h. */
+/* Kinds: the behavior of each kind of handle, one row a kind. A row stands in
+   the file of the kind's functions, in loop/ or above it, and the opener of a
+   loop gives it the table of all rows, by their numbers in timerlua_abi.h: so
+   the loop knows none of the kinds that are above it. What the script is told
+   about an event of each kind is beside that table: lua/kinds.h. */
 #ifndef TL_KINDS_H
 #define TL_KINDS_H
 
 #include "loop/state.h"
 
 typedef struct tl_kind {
-    const char *name; /* as the field `kind` of its object in Lua has it */
+    const char *name; /* as in the field `kind` of its object in Lua */
     const char *noun; /* the same in a sentence: "a UDP socket" */
-    uint8_t group;    /* TL_GROUP_...: what it is counted and limited with */
-    bool owns_descriptor; /* so nothing else closes it, and no watch has it */
+    uint8_t group;    /* TL_GROUP_...: the group that counts and limits it */
+    bool owns_descriptor; /* so no other code closes it, and no watch has it */
 
-    /* The loop is about to close: do what is owed, while all handles are still
-       there. Once for each kind. */
+    /* The loop is about to close: complete pending duties while all handles are
+       still there. Once for each kind. */
     void (*finish)(tl_loop *loop);
-    /* The loop closes: release what the handle has beside its record. */
+    /* The loop closes: release what the handle owns besides its record. */
     void (*dispose)(tl_loop *loop, tl_handle *handle);
-    /* End it, and tell nothing of it any more. */
+    /* End the handle, and report nothing more about it. */
     void (*drop)(tl_loop *loop, tl_id id, tl_handle *handle);
-    /* Its callback waits: do not run it again until it is over. */
+    /* The handle's callback waits: do not run it again until it is over. */
     void (*hold)(tl_loop *loop, tl_id id, tl_handle *handle);
-    /* Its callback is over. 1 when the handle has ended by this. */
+    /* The handle's callback is over. 1 if this ended the handle. */
     int (*done)(tl_loop *loop, tl_id id, tl_handle *handle);
 
-    /* NULL where it has no descriptor. */
+    /* NULL for a kind without a descriptor. */
 
-    /* It was posted: whether an event comes of that, with *ready. */
+    /* The handle was posted: whether that gives an event, with *ready. */
     bool (*posted)(tl_loop *loop, tl_id id, tl_handle *handle, int *ready);
-    /* The poller is a new one, which does not have its descriptor yet. */
+    /* The poller is new and does not have the handle's descriptor yet. */
     void (*renew)(tl_loop *loop, tl_id id, tl_handle *handle);
 } tl_kind;
 
@@ -50,11 +50,12 @@ static inline const tl_kind *tl__kind_of(const tl_loop *loop,
 
 void tl__nothing_to_finish(tl_loop *loop);
 void tl__nothing_to_dispose(tl_loop *loop, tl_handle *handle);
-/* Its callback is held since it began, or may run again while it waits. */
+/* The callback has been held since it began, or may run again while it
+   waits. */
 void tl__nothing_to_hold(tl_loop *loop, tl_id id, tl_handle *handle);
-/* It is busy until its callback is over. */
+/* The handle is busy until its callback is over. */
 void tl__kind_hold(tl_loop *loop, tl_id id, tl_handle *handle);
-/* An event comes of every post. */
+/* Every post gives an event. */
 bool tl__kind_posted(tl_loop *loop, tl_id id, tl_handle *handle, int *ready);
 
 #endif

@@ -132,7 +132,8 @@ static void collect_due(tl_loop *loop)
     uint32_t slots[TL_BATCH_TIMERS];
     size_t found = 0;
     for (uint64_t i = 0; i < TL_CLOCKS && found < TL_BATCH_TIMERS; i++) {
-        /* each turn begins with another clock, so that none starves another */
+        /* each turn begins with another clock, so that no clock starves
+           another */
         int c = (int)((loop->turns + i) % TL_CLOCKS);
         tl_timers *timers = &loop->timers[c];
         if (timers->queued == 0)
@@ -142,15 +143,16 @@ static void collect_due(tl_loop *loop)
     }
     for (size_t i = 0; i < found; i++) {
         const tl_handle *handle = tl_handles_at(&loop->handles, slots[i]);
-        if (handle->flags & TL_FLAG_REPEATED) /* read when it begins */
+        if (handle->flags & TL_FLAG_REPEATED) /* read when the turn begins */
             __builtin_prefetch(handle->repetition);
         add_event(loop, (tl_id){slots[i], handle->generation}, 0);
     }
 }
 
-/* A descriptor was closed behind our back, but a duplicate of it keeps it in
+/* A descriptor was closed without our knowledge, but a duplicate keeps it in
    the epoll set, where it can be neither named nor silenced: begin a new set
-   with the descriptors that live. One that is closed too is told so. */
+   with the descriptors that are open. The handle of a closed descriptor is told
+   so. */
 static int renew_poller(tl_loop *loop)
 {
     int error = tl_poller_renew(&loop->poller);
@@ -167,7 +169,7 @@ static int renew_poller(tl_loop *loop)
     return error;
 }
 
-/* What is to be looked at again without news from the kernel. */
+/* Handles to be looked at again without news from the kernel. */
 static void collect_posted(tl_loop *loop)
 {
     tl_agenda *posted = &loop->posted;
@@ -209,8 +211,8 @@ static int collect_ready(tl_loop *loop, bool block)
     return count < 0 ? count : 0;
 }
 
-/* Virtual time: go to the next deadline of any clock. False when there is
-   none to go to. */
+/* Virtual time: go to the next deadline of any clock. False if there is no
+   deadline. */
 static bool jump(tl_loop *loop)
 {
     int64_t least_ns = INT64_MAX;
@@ -245,8 +247,8 @@ static int collect_virtual(tl_loop *loop, bool woken)
     return 0;
 }
 
-/* Wait until something is ready, and take it. A wake-up that came before is
-   taken from the poller without waiting. */
+/* Wait until something is ready, and take it. An earlier wake-up is taken from
+   the poller without waiting. */
 static int collect_waiting(tl_loop *loop)
 {
     bool woken = atomic_exchange(&loop->woken, false);
@@ -273,7 +275,7 @@ int tl_loop_look(tl_loop *loop)
         return -ECHILD;
     loop->turns++;
     atomic_store(&loop->woken, false);
-    /* first, since it tells what the timerfds have said */
+    /* first, since it reports the timerfds that have fired */
     int error = collect_ready(loop, false);
     collect_due(loop);
     if (loop->posted.count > 0)
@@ -312,7 +314,8 @@ int tl_loop_collect(tl_loop *loop)
         collect_posted(loop);
     if (loop->batch_count > 0)
         return loop->watches ? collect_ready(loop, false) : 0;
-    if (loop->active == 0) /* those posted have ended: nothing to wait for */
+    if (loop->active == 0) /* the posted handles have ended: nothing to wait
+                              for */
         return TL_COLLECTED;
     trim(loop);
     return collect_waiting(loop);

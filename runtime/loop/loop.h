@@ -1,39 +1,39 @@
 /* The loop: joins handles, timers, clocks and the poller into turns. A turn
-   collects what is ready into a batch; the dispatcher (dispatch.c) then runs
-   the batch, one callback after the other, through tl_loop_begin and
+   collects ready events into a batch; the dispatcher (dispatch.c) then runs the
+   batch, one callback after the other, through tl_loop_begin and
    tl_handle_done. Collecting and dispatching never mix. */
 #ifndef TL_LOOP_H
 #define TL_LOOP_H
 
 #include "loop/state.h"
 
-/* Outcome of tl_loop_collect besides a negative errno. */
+/* Results of tl_loop_collect besides a negative errno. */
 enum { TL_COLLECTED = 0, TL_NOTHING_LEFT = 1 };
 
 /* A loop for handles of these kinds: TL_KINDS_MOST rows by number, NULL where
-   there is no such kind, which live as long as the loop. NULL with errno set
-   when memory or descriptors are lacking. */
+   there is no such kind; the rows must live as long as the loop. NULL with
+   errno set when memory or descriptors run out. */
 tl_loop *tl_loop_open(const struct tl_kind *const *kinds);
-/* The same on another poller than epoll's, which is the loop's from now on; on
-   failure it is still the caller's. */
+/* The same on another poller than epoll's. The loop owns the poller from now
+   on; on failure the poller still belongs to the caller. */
 tl_loop *tl_loop_open_on(const struct tl_kind *const *kinds,
                          const tl_poller *poller);
 void tl_loop_close(tl_loop *loop);
 
 /* Wait, if need be, and fill the batch, which must be used up. The batch may
-   stay empty: then the loop was woken. TL_NOTHING_LEFT: no active handle.
+   stay empty: then the loop was woken. TL_NOTHING_LEFT: no handle is active.
    -ECHILD: this process was forked from the loop's. */
 int tl_loop_collect(tl_loop *loop);
-/* The same without waiting, for a host that waits itself; the descriptor's
-   news is used up by this. An empty batch with TL_COLLECTED: there is something
-   to wait for. */
+/* The same without waiting, for a host that waits itself; this uses up the
+   descriptor's news. An empty batch with TL_COLLECTED: there is something to
+   wait for. */
 int tl_loop_look(tl_loop *loop);
-/* The next event of the batch whose handle still wants it: its callback
+/* The next event of the batch whose handle still wants the event: its callback
    begins now. Returns the handle, NULL at the end of the batch. */
 tl_handle *tl_loop_begin(tl_loop *loop, tl_event *event);
-/* The reason of the last wake-up, taken; 0 for none. */
+/* Take the reason of the last wake-up; 0 for none. */
 int tl_loop_take_reason(tl_loop *loop);
-/* Aborts when anything is inconsistent. For tests. */
+/* Aborts if anything is inconsistent. For tests. */
 void tl_loop_check(tl_loop *loop);
 
 #endif

@@ -1,4 +1,4 @@
-/* The poller, as far as it is the same on all verbs: see poller.h. */
+/* The part of the poller that is the same for all verbs: see poller.h. */
 #include "loop/poller.h"
 
 #include <errno.h>
@@ -63,8 +63,8 @@ int tl_poller_add(tl_poller *poller, int fd, int interest, tl_id id)
 {
     if (tl_poller_forked(poller))
         return -ECHILD;
-    /* the kernel first: it knows whether there is such a descriptor, so no
-       number out of the air decides how much memory the owners take */
+    /* the kernel first: it knows whether the descriptor exists, so an invalid
+       number cannot decide how much memory the owners take */
     int error = poller->verbs->add(poller, fd, interest, id);
     if (error)
         return error;

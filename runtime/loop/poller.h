@@ -1,15 +1,16 @@
-/* The poller: reports which descriptors are ready and when a clock reached a
+/* The poller: reports ready descriptors and clocks that have reached a
    deadline; it runs nothing. A loop waits here and nowhere else.
 
-   How that is asked of the kernel stands behind a table of verbs. The verbs on
-   epoll(7) are built in (poller_epoll.c); others may stand there, as those of
-   a simulation do, for nothing above knows what a descriptor's number means.
-   What all of them need is here: whose each descriptor is, what each clock is
-   set to, what was counted.
+   The calls to the kernel stand behind a table of verbs. The verbs on epoll(7)
+   are built in (poller_epoll.c); other verbs may take their place, such as
+   those of a simulation, for nothing above knows the meaning of a descriptor's
+   number. The state that all verbs need is here: the owner of each descriptor,
+   the deadline of each clock, and the counts.
 
    A poller belongs to the process that opened it. After a fork(2) the child
-   shares its descriptors, so there every function answers -ECHILD and leaves
-   them alone; only tl_poller_close and tl_poller_end_signals do their work. */
+   shares its descriptors, so in the child every function returns -ECHILD and
+   leaves them alone; only tl_poller_close and tl_poller_end_signals do their
+   work. */
 #ifndef TL_POLLER_H
 #define TL_POLLER_H
 
@@ -27,10 +28,11 @@ typedef struct tl_ready {
 
 typedef struct tl_poller tl_poller;
 
-/* What stands behind a poller. A verb does what the function of its name below
-   promises, and is spared what the poller knows by itself: no verb but close
-   and end_signals is called in a forked process, change and remove only for a
-   descriptor that is there under this id, set_deadline only for a new one. */
+/* The operations behind a poller. A verb does what the function with its name
+   below promises, except for what the poller itself knows: in a forked process
+   no verb is called but close and end_signals; change and remove are called
+   only for a descriptor that is there under this id, and set_deadline only for
+   a new deadline. */
 typedef struct tl_poller_verbs {
     void (*close)(tl_poller *poller);
     int (*fd)(const tl_poller *poller);
@@ -57,18 +59,18 @@ struct tl_poller {
     const tl_poller_verbs *verbs;
     void *behind;     /* the verbs' own */
     const char *here; /* reads 1, but 0 in a process forked from this one */
-    int64_t deadline_ns[TL_CLOCKS]; /* what each is set to, 0 for nothing */
-    bool clock_stepped;             /* seen since it was last taken */
-    uint32_t *owners; /* by descriptor: the slot it was added for, or 0 */
+    int64_t deadline_ns[TL_CLOCKS]; /* the deadline of each clock, 0 for none */
+    bool clock_stepped;             /* noticed since the last take */
+    uint32_t *owners; /* by descriptor: the slot for which it was added, or 0 */
     size_t owner_count;
     tl_poller_counts counts;
 };
 
-/* A poller on these verbs. It may be moved until it is used by a loop. */
+/* A poller on these verbs. The poller may be moved until a loop uses it. */
 void tl_poller_init(tl_poller *poller, const tl_poller_verbs *verbs,
                     void *behind, const char *here);
-/* One on epoll(7), timerfd_create(2), eventfd(2) and signalfd(2). -EMFILE,
-   -ENFILE, -ENOMEM; nothing is left open then. */
+/* A poller on epoll(7), timerfd_create(2), eventfd(2) and signalfd(2). -EMFILE,
+   -ENFILE, -ENOMEM; then nothing is left open. */
 int tl_poller_open_epoll(tl_poller *poller);
 /* Whether this is a process forked from the one that opened it. */
 static inline bool tl_poller_forked(const tl_poller *poller)
@@ -80,31 +82,33 @@ void tl_poller_close(tl_poller *poller);
 /* The descriptor that a host may wait on instead: readable while there is news
    that no wait has taken. */
 int tl_poller_fd(const tl_poller *poller);
-/* Whether it is readable. */
+/* Whether that descriptor is readable. */
 bool tl_poller_has_news(const tl_poller *poller);
 
-/* The slot that fd was added for last, and not removed; 0 for none. */
+/* The slot for which fd was last added, if fd was not removed; 0 for none. */
 uint32_t tl_poller_owner(const tl_poller *poller, int fd);
-/* Report fd under id until it is removed. When it was added for another id
-   before, which is possible since fd was closed, that one is reported no
-   more. */
+/* Report fd under id until fd is removed. If fd was added for another id
+   before, which is possible after fd was closed, the other id is no longer
+   reported. */
 int tl_poller_add(tl_poller *poller, int fd, int interest, tl_id id);
-/* -EBADF when the number was closed and has been added for another id. */
+/* -EBADF if the number was closed and has been added for another id. */
 int tl_poller_change(tl_poller *poller, int fd, int interest, tl_id id);
 /* Fine if fd has been closed, or added for another id since. */
 void tl_poller_remove(tl_poller *poller, int fd, tl_id id);
-/* The same for one that is closed right after: no system call. */
+/* The same for a descriptor that is closed right after: no system call. */
 void tl_poller_forget(tl_poller *poller, int fd, tl_id id);
 
-/* Begin anew with an empty set of descriptors behind the same descriptor of
-   its own: the only way to be rid of one that was closed while a duplicate of
-   it lives on, epoll(7). -EMFILE, -ENFILE, -ENOMEM leave all as it was. */
+/* Begin anew with an empty set of descriptors behind the same descriptor of its
+   own: the only way to get rid of a descriptor that was closed while a
+   duplicate lives on, epoll(7). -EMFILE, -ENFILE, -ENOMEM leave everything as
+   it was. */
 int tl_poller_renew(tl_poller *poller);
 
-/* Have a wait end at deadline_ns of a clock; 0 for none. For TL_REALTIME also
-   when the clock is stepped. No system call when it is set so already. */
+/* End a wait at deadline_ns of a clock; 0 for none. For TL_REALTIME the wait
+   also ends when the clock is stepped. No system call if the deadline is
+   already set. */
 int tl_poller_set_deadline(tl_poller *poller, int clock, int64_t deadline_ns);
-/* What a clock is set to; 0 for nothing, as after the deadline was reached. */
+/* The deadline of a clock; 0 for none, as after the deadline was reached. */
 static inline int64_t tl_poller_deadline(const tl_poller *poller, int clock)
 {
     return poller->deadline_ns[clock];
@@ -112,26 +116,27 @@ static inline int64_t tl_poller_deadline(const tl_poller *poller, int clock)
 /* Whether the wall clock was stepped since the last call. */
 bool tl_poller_take_step(tl_poller *poller);
 
-/* A descriptor that takes the signals of a set, or, unless fd is -1, have that
-   one take these from now on. -EMFILE, -ENFILE, -ENOMEM. */
+/* A descriptor that takes the signals of a set or, unless fd is -1, make fd
+   take these signals from now on. -EMFILE, -ENFILE, -ENOMEM. */
 int tl_poller_signals(tl_poller *poller, int fd, const sigset_t *set);
-/* The next signal it has: 1, 0 when there is none. */
+/* Take the next signal of the descriptor: 1, or 0 if there is none. */
 int tl_poller_next_signal(tl_poller *poller, int fd, tl_signal *signal);
-/* Close it, which a forked process does for itself only. */
+/* Close the descriptor; a forked process does so for itself only. */
 void tl_poller_end_signals(tl_poller *poller, int fd);
 
-/* Wait until something is ready, a deadline is reached or the poller is
-   woken; without block only look. Returns the number of ready descriptors,
-   at most TL_POLL_MOST, or a negative errno; a signal ends it with 0. */
+/* Wait until a descriptor is ready, a deadline is reached or the poller is
+   woken; without block, only look. Returns the number of ready descriptors, at
+   most TL_POLL_MOST, or a negative errno; a signal ends the wait with 0. */
 int tl_poller_wait(tl_poller *poller, bool block, tl_ready *ready);
-/* End the present or the next wait. Async-signal-safe, any thread. */
+/* End the present or the next wait. Async-signal-safe; callable from any
+   thread. */
 void tl_poller_wake(tl_poller *poller);
 
 tl_poller_counts tl_poller_counted(const tl_poller *poller);
 
 /* --- for the verbs ------------------------------------------------------ */
 
-/* A clock has reached its deadline and is set to nothing now. */
+/* A clock has reached its deadline and has no deadline now. */
 static inline void tl_poller_note_fired(tl_poller *poller, int clock)
 {
     poller->deadline_ns[clock] = 0;

@@ -1,8 +1,8 @@
 /* The poller's verbs on epoll(7), timerfd_create(2), eventfd(2) and
    signalfd(2): see poller.h.
 
-   Their own descriptors are edge-triggered, so an expired timerfd or a written
-   eventfd needs no read to become quiet.
+   The verbs' own descriptors are edge-triggered, so an expired timerfd or a
+   written eventfd becomes quiet without a read.
 
    Deadlines always go to a timerfd: measured, epoll_pwait2's own timeout is
    late by the timer slack and 0.1 % of the wait, and saves only 0.4 us of the
@@ -28,11 +28,11 @@ typedef struct behind {
     int set;               /* epoll's */
     int bell;              /* an eventfd, for wake */
     int timers[TL_CLOCKS]; /* timerfds; -1 until a clock is first used */
-    char *mark;            /* what tl_poller_forked looks at */
+    char *mark;            /* tl_poller_forked reads this byte */
 } behind;
 
-/* Names of the descriptors behind: slot 0, which is no handle, and one of these
-   instead of a generation. */
+/* Ids of the descriptors behind the poller: slot 0, which is no handle, and one
+   of these instead of a generation. */
 enum { OWN_BELL = TL_CLOCKS };
 
 enum { MARK_BYTES = 1 }; /* the kernel makes it a page */
@@ -113,7 +113,7 @@ static int set_fd(const tl_poller *poller)
     return behind_of(poller)->set;
 }
 
-/* Looking takes nothing: what is edge-triggered inside stays news. */
+/* Looking takes nothing: edge-triggered descriptors inside stay news. */
 static bool has_news(const tl_poller *poller)
 {
     struct pollfd set = {.fd = set_fd(poller), .events = POLLIN};
@@ -199,8 +199,8 @@ static int set_deadline(tl_poller *poller, int clock, int64_t deadline_ns)
     return 0;
 }
 
-/* Only the wall clock's timerfd is read, to tell an expiration from a step of
-   the clock. */
+/* Only the wall clock's timerfd is read, to distinguish an expiration from a
+   step of the clock. */
 static void timer_fired(tl_poller *poller, int clock)
 {
     tl_poller_note_fired(poller, clock);
@@ -314,7 +314,7 @@ static int open_all(tl_poller *poller)
     if (b->bell < 0)
         return -errno;
     error = add_own(poller, b->bell, OWN_BELL);
-    /* a wait must not fail later for want of a descriptor */
+    /* a wait must not fail later because descriptors have run out */
     return error ? error : reserve(poller, TL_MONOTONIC);
 }
 

@@ -47,7 +47,7 @@ int tl_readiness_await(tl_loop *loop, uint32_t slot, uint32_t generation,
     if (error)
         return error;
     handle->waiter = (tl_id){waiter_slot, waiter_generation};
-    tl__set_active(loop, wait, true); /* it keeps the loop running */
+    tl__set_active(loop, wait, true); /* the wait keeps the loop running */
     return 0;
 }
 
@@ -86,7 +86,7 @@ const tl_kind tl__readiness_kind = {
     .finish = tl__nothing_to_finish,
     .dispose = tl__nothing_to_dispose, /* the descriptor is the script's */
     .drop = end,
-    .hold = tl__nothing_to_hold, /* it has no callback */
+    .hold = tl__nothing_to_hold, /* the handle has no callback */
     .done = tl__descriptor_done,
     .posted = tl__kind_posted,
     .renew = tl__post, /* the task that waits has to look for itself */

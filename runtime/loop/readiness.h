@@ -1,12 +1,14 @@
-/* Descriptors of the script's own that tasks wait for. What Lua calls is in
-   timerlua_abi.h; this is what the loop and the dispatcher do. */
+/* Descriptors of the script's own that tasks wait for. The functions that Lua
+   calls are in timerlua_abi.h; these are the functions for the loop and the
+   dispatcher. */
 #ifndef TL_READINESS_H
 #define TL_READINESS_H
 
 #include "loop/state.h"
 
-/* Its descriptor is ready: who is to be resumed, taken off it; slot 0 when
-   nobody waits, and then the poller reports it no more. */
+/* The descriptor is ready: returns the handle to be resumed, which is removed
+   from the place; slot 0 if no handle waits, and then the poller no longer
+   reports the descriptor. */
 tl_id tl__readiness_take(tl_loop *loop, tl_id id);
 
 #endif

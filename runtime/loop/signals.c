@@ -1,10 +1,10 @@
 /* The set of signals that a loop listens to: see timerlua_abi.h.
 
    A signal is blocked in the loop's thread and taken from a signalfd, so no
-   code of a script runs inside a signal handler. What the process does with the
-   signal otherwise stays set: the kernel keeps a blocked signal even where it
-   is ignored, and unblocking restores what was. Only programs that are started
-   need more, since they inherit what is blocked: see lending. */
+   code of a script runs inside a signal handler. The process's disposition of
+   the signal stays set: the kernel keeps a blocked signal even if it is
+   ignored, and unblocking restores the former effect. Only programs that are
+   started need more, since they inherit the blocked signals: see lending. */
 #include "loop/signals.h"
 
 #include <errno.h>
@@ -65,7 +65,7 @@ static void unblock(int number)
     (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* The signal is blocked by now: have the descriptor take it, too. */
+/* The signal is blocked by now: make the descriptor take it, too. */
 static int take(tl_loop *loop, int number, bool was_blocked)
 {
     tl_signals *signals = &loop->signals;
@@ -110,9 +110,9 @@ int tl_signals_next(tl_loop *loop, tl_signal *signal)
 
 /* --- lending ------------------------------------------------------------ */
 
-/* What a lent signal does when it comes: it is queued again, and blocked again
-   where it interrupted, so that the descriptor has it later. A program that is
-   started does not inherit handlers. */
+/* The handler of a lent signal: the signal is queued again, and blocked again
+   in the interrupted code, so that the descriptor gets it later. A program that
+   is started does not inherit handlers. */
 static void put_back(int number, siginfo_t *info, void *context)
 {
     int saved = errno;
@@ -128,8 +128,8 @@ static bool is_put_back(const struct sigaction *action)
     return action->sa_flags & SA_SIGINFO && action->sa_sigaction == put_back;
 }
 
-/* One that is called once only is the default action by other means: main.c's
-   end by a signal, which leaves the terminal as it was. */
+/* A handler that is called only once is the default action by other means:
+   main.c's end by a signal, which restores the terminal. */
 static bool is_handler(const struct sigaction *action)
 {
     if (action->sa_flags & (int)SA_RESETHAND)
@@ -143,8 +143,8 @@ static bool is_ignored(const struct sigaction *action)
     return !is_handler(action) && action->sa_handler == SIG_IGN;
 }
 
-/* One that is ignored stays blocked: unblocked, it would be lost here, and with
-   a handler it would not be ignored there. */
+/* An ignored signal stays blocked: unblocked, the signal would be lost here,
+   and with a handler it would not be ignored there. */
 static void prepare_lending(tl_signals *signals, int number)
 {
     struct sigaction *kept = &signals->kept[number];
@@ -160,10 +160,10 @@ static void prepare_lending(tl_signals *signals, int number)
         (void)sigaddset(&signals->lent, number);
 }
 
-/* The handler stays until the signal is left: to set a signal to its default
-   where that is to be ignored discards it, also while it is blocked,
-   sigaction(2). Realtime signals would change their order, so they are not
-   lent. */
+/* The handler stays until the signal is left: setting a signal to its default
+   action, where that is to be ignored, discards the signal even while it is
+   blocked, sigaction(2). Realtime signals would change their order, so they are
+   not lent. */
 int tl_signals_lend(tl_loop *loop, int on)
 {
     tl_signals *signals = &loop->signals;
@@ -178,7 +178,7 @@ int tl_signals_lend(tl_loop *loop, int on)
     return -pthread_sigmask(on ? SIG_UNBLOCK : SIG_BLOCK, &signals->lent, NULL);
 }
 
-/* What the process did with a signal before it was lent, or does. */
+/* The process's action for a signal, from before it was lent or now. */
 static struct sigaction action_of(const tl_signals *signals, int number)
 {
     struct sigaction action = {.sa_handler = SIG_DFL};
@@ -192,15 +192,15 @@ static void end_lending(tl_signals *signals, int number)
     if (sigismember(&signals->lent, number) != 1)
         return;
     (void)sigdelset(&signals->lent, number);
-    /* somebody may have set another one meanwhile */
+    /* other code may have set another handler meanwhile */
     if (sigaction(number, NULL, &now) == 0 && is_put_back(&now))
         (void)sigaction(number, &signals->kept[number], NULL);
 }
 
 /* --- leaving ------------------------------------------------------------ */
 
-/* Unblocked, what is pending would end the process, or be ignored, because of
-   a signal that came while it was listened to. */
+/* Once unblocked, a pending signal would end the process, or be ignored,
+   although it arrived while the loop listened for it. */
 static int drop(int number)
 {
     sigset_t set = only(number);
@@ -220,7 +220,7 @@ static bool is_empty(const sigset_t *set)
     return true;
 }
 
-/* The descriptor of a forked child is its parent's, too. */
+/* The descriptor of a forked child is also its parent's. */
 static void take_no_more(tl_loop *loop, int number)
 {
     tl_signals *signals = &loop->signals;
@@ -240,12 +240,12 @@ int tl_signals_leave(tl_loop *loop, int number, int again)
         return 0;
     take_no_more(loop, number);
     if (sigismember(&signals->blocked, number) == 1)
-        return 0; /* pending it was before, pending it stays */
+        return 0; /* a signal that was pending before stays pending */
     struct sigaction action = action_of(signals, number);
     int dropped = is_handler(&action) ? 0 : drop(number);
     end_lending(signals, number);
     if (is_handler(&action) && again)
-        (void)raise(number); /* comes when it is unblocked */
+        (void)raise(number); /* delivered once it is unblocked */
     unblock(number);
     return dropped;
 }

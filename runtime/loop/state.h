@@ -1,5 +1,5 @@
-/* What a loop consists of: shared by the files that implement
-   timerlua_abi.h on it, each for one noun. */
+/* The parts of a loop: shared by the files that implement timerlua_abi.h on it,
+   each for one noun. */
 #ifndef TL_STATE_H
 #define TL_STATE_H
 
@@ -17,7 +17,7 @@ enum {
     /* Due timers taken in one turn: bounds how long descriptors wait while a
        million timers are due. */
     TL_BATCH_TIMERS = 1024,
-    /* sockets whose work goes on without news from the kernel */
+    /* sockets whose work continues without news from the kernel */
     TL_BATCH_POSTED = 256,
     TL_BATCH_MOST = TL_BATCH_TIMERS + TL_POLL_MOST + TL_BATCH_POSTED,
     TL_DEFAULT_SLACK_NS = 125000
@@ -28,9 +28,8 @@ typedef struct tl_event {
     int ready; /* of a watched descriptor */
 } tl_event;
 
-/* Handles that something is to be done for soon; some may have ended. Each
-   live one stands in it once at most, so what was reserved at their start
-   suffices. */
+/* Handles that need work soon; some may have ended. Each live handle stands in
+   the agenda at most once, so the room reserved at their start suffices. */
 typedef struct tl_agenda {
     tl_id *ids;
     size_t count, capacity;
@@ -45,9 +44,9 @@ typedef struct tl_traffic {
 typedef struct tl_signals {
     int fd; /* -1 while there are none */
     sigset_t taken;
-    sigset_t blocked;       /* those of them that were blocked before */
-    sigset_t lent;          /* and those that were lent to programs once */
-    struct sigaction *kept; /* by number: what those did before that */
+    sigset_t blocked;       /* signals among them that were blocked before */
+    sigset_t lent;          /* signals that were ever lent to programs */
+    struct sigaction *kept; /* by number: the lent signals' former actions */
 } tl_signals;
 
 struct tl_loop {
@@ -60,28 +59,30 @@ struct tl_loop {
     tl_signals signals;
     int64_t slack_ns;
     bool want_jumps;
-    bool held;      /* counted in active: kept running by more than handles */
+    bool held;      /* counted in active: not only handles keep the loop
+                       running */
     bool away;      /* its host waits on the poller's descriptor: wakeup.h */
-    bool signalled; /* the descriptor was made readable for that */
+    bool signalled; /* the descriptor was made readable for that host */
     bool hosted;    /* descriptors 0 to 2 are another program's, and its end
                        must not be waited for */
-    int64_t wall_offset_ns; /* wall minus monotonic, when last looked at */
-    double jump_s;          /* steps of the wall clock not told yet */
+    int64_t wall_offset_ns; /* wall minus monotonic, at the last look */
+    double jump_s;          /* steps of the wall clock not reported yet */
     size_t active;          /* handles that keep the loop running */
     size_t watches;         /* descriptors in the poller */
     tl_agenda posted;       /* sockets to be looked at on the next turn */
     tl_agenda dirty; /* connections with bytes to send after the callback */
     size_t streams;
-    size_t socket_bytes;          /* what sockets have beside their handles */
+    size_t socket_bytes;          /* memory of sockets besides their handles */
     struct tl_borrowed *borrowed; /* standard streams; NULL until one is used */
-    bool lent; /* a child has some of them: their descriptions stay blocking */
+    bool lent; /* a child has some of these streams: their descriptions stay
+                  blocking */
     tl_buffer_pool pool;
     uint32_t *takers; /* by descriptor: the slot of the socket that took it
                          last, which may have ended */
     uint32_t taker_count;
-    char *scratch;              /* what was just received; TL_SCRATCH_BYTES */
-    char from[TL_ADDRESS_TEXT]; /* where that came from, of a datagram */
-    /* the same for what Lua itself asks for: a finalizer may do so while the
+    char *scratch;              /* the bytes just received; TL_SCRATCH_BYTES */
+    char from[TL_ADDRESS_TEXT]; /* the source of a datagram there */
+    /* the same for receives by Lua itself: a finalizer may receive while the
        scratch is being made a string */
     char *taken;
     char taken_from[TL_ADDRESS_TEXT];
@@ -90,7 +91,7 @@ struct tl_loop {
     tl_event batch[TL_BATCH_MOST];
     size_t batch_count;
     size_t batch_next;
-    atomic_int wake_reason; /* 0, or what tl_loop_wake was told */
+    atomic_int wake_reason; /* 0, or the reason given to tl_loop_wake */
     atomic_bool woken;
     uint64_t armed, fired, cancelled, turns;
     tl_histogram lateness; /* nanoseconds */

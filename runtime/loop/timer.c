@@ -1,5 +1,5 @@
-/* Timers as Lua and C programs use them: see timerlua_abi.h. The order they
-   come due in is kept by timers.c; when a timer recurs, by repetition.c. */
+/* Timers as Lua and C programs use them: see timerlua_abi.h. timers.c keeps the
+   order in which timers come due; repetition.c knows when a timer recurs. */
 #include "loop/timer.h"
 
 #include <errno.h>
@@ -29,7 +29,7 @@ static bool recurs(const tl_handle *handle)
            handle->repetition->recurrence != NULL;
 }
 
-/* The timer may run more than once from now on: give it what that needs. */
+/* The timer may run more than once from now on: give it a repetition. */
 static int repeats(tl_handle *handle)
 {
     if (handle->flags & TL_FLAG_REPEATED)
@@ -108,8 +108,8 @@ int tl_timer_start(tl_loop *loop, tl_id *id, int64_t first_ns,
     return start(loop, id, TL_TIMER, first_ns, interval_ns, options);
 }
 
-/* When a timer runs that was given no delay: its own interval from now, or what
-   its repetition says comes after now. -EINVAL: it has neither. */
+/* The deadline of a timer that was given no delay: its own interval from now,
+   or the next instant of its repetition. -EINVAL: the timer has neither. */
 static int own_deadline(const tl_handle *handle, int64_t now_ns,
                         int64_t *deadline_ns)
 {
@@ -124,7 +124,7 @@ static int own_deadline(const tl_handle *handle, int64_t now_ns,
                               ? handle->repetition->by.interval_ns
                               : handle->interval_ns;
     if (interval_ns == 0 && (handle->flags & TL_CLOCK_MASK) == TL_REALTIME)
-        return -EINVAL; /* it was started at an instant */
+        return -EINVAL; /* the timer was started at an instant */
     *deadline_ns = tl_deadline(now_ns, interval_ns);
     return 0;
 }
@@ -132,15 +132,16 @@ static int own_deadline(const tl_handle *handle, int64_t now_ns,
 static int requeue(tl_loop *loop, uint32_t slot, tl_handle *handle,
                    int64_t deadline_ns)
 {
-    /* re-armed by its own callback, it is to remember what that run was */
+    /* a timer re-armed by its own callback must remember that run's data */
     if (handle->flags & TL_FLAG_BUSY && repeats(handle) != 0)
         return -ENOMEM;
     return queue_until(loop, slot, handle, deadline_ns);
 }
 
-/* The reading of the monotonic clock is taken before the handle is touched:
-   it waits for every load under way (lfence), and a handle of a big program is
-   150 ns away. Measured, that halves a re-arm where nothing is in the cache. */
+/* The monotonic clock is read before the handle is touched: the reading waits
+   for every load under way (lfence), and a handle of a big program is 150 ns
+   away. Measured, this order halves the cost of a re-arm with nothing in the
+   cache. */
 static int rearm(tl_loop *loop, uint32_t slot, uint32_t generation,
                  int64_t monotonic_ns, int64_t delay_ns)
 {
@@ -268,7 +269,7 @@ int tl_timer_resume(tl_loop *loop, uint32_t slot, uint32_t generation)
     return queue_until(loop, slot, handle, deadline_ns);
 }
 
-/* The timer waits for nothing more: what begins now is its last run. */
+/* The timer waits for nothing more: the run that begins now is its last. */
 static void leave(tl_loop *loop, tl_handle *handle)
 {
     handle->where = TL_NOWHERE;
@@ -276,8 +277,8 @@ static void leave(tl_loop *loop, tl_handle *handle)
 }
 
 /* A recurring timer came due: arm it for the instant after this one, and count
-   what was missed. False: the callback of the run before is not over, so this
-   one is missed, too. */
+   missed instants. False: the callback of the previous run is not over, so this
+   instant is missed, too. */
 static bool begin_again(tl_loop *loop, uint32_t slot, tl_handle *handle,
                         int64_t now_ns)
 {

@@ -1,4 +1,4 @@
-/* Who waits: see waiter.h. */
+/* Waiters: see waiter.h. */
 #include "loop/waiter.h"
 
 #include "loop/descriptor.h"
@@ -11,7 +11,7 @@ bool tl__waits(const tl_loop *loop, tl_id waiter)
 
 void tl__wake_waiter(tl_loop *loop, tl_id *waiter)
 {
-    /* fine if it has been woken by something else since: -ESTALE */
+    /* fine if the handle has been woken otherwise since: -ESTALE */
     if (waiter->slot != 0)
         (void)tl_timer_rearm(loop, waiter->slot, waiter->generation, 0);
     *waiter = (tl_id){0, 0};

@@ -1,16 +1,17 @@
-/* Who waits: the handle of a task's wait, kept by what it waits for. The wait
-   may end by itself, and then its name finds nothing. */
+/* Waiters: the handle of a task's wait, kept by the object of the wait. The
+   wait may end by itself, and then the kept id finds no handle. */
 #ifndef TL_WAITER_H
 #define TL_WAITER_H
 
 #include "loop/state.h"
 
-/* Whether what waits at this handle does so still. */
+/* Whether the wait with this handle still lasts. */
 bool tl__waits(const tl_loop *loop, tl_id waiter);
-/* Whether a place for waits has this descriptor in the poller, which it leaves:
-   who waits there is resumed, and waits beside what comes instead. */
+/* Whether a place for waits has this descriptor in the poller. If so, the
+   descriptor leaves the poller; the waiting task is resumed, and waits
+   alongside the newcomer. */
 bool tl__give_way(tl_loop *loop, int fd);
-/* Wake who waits there, if anybody does, and forget it. */
+/* Wake the waiter, if there is one, and forget it. */
 void tl__wake_waiter(tl_loop *loop, tl_id *waiter);
 
 #endif

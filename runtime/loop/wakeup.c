@@ -17,11 +17,11 @@ void tl__wakeup_deadline(tl_loop *loop, int clock, int64_t deadline_ns)
         tl__wakeup_signal(loop);
         return;
     }
-    /* What is set may be later than the next deadline by the slack. */
+    /* The deadline that is set may be later than the next one by the slack. */
     int64_t set_ns = tl_poller_deadline(&loop->poller, clock);
     if (set_ns != 0 && deadline_ns >= set_ns - loop->slack_ns)
         return;
-    /* no timerfd for this clock to be had: the next step tells why */
+    /* no timerfd can be had for this clock: the next step reports the reason */
     if (tl_poller_set_deadline(&loop->poller, clock, deadline_ns) != 0)
         tl__wakeup_signal(loop);
 }
@@ -54,7 +54,7 @@ int tl_loop_due(tl_loop *loop)
     return 0;
 }
 
-/* Something to do that no descriptor or timerfd will tell of. */
+/* Whether there is work that no descriptor or timerfd will report. */
 static bool has_leftovers(tl_loop *loop)
 {
     if (loop->posted.count > 0 || loop->dirty.count > 0 ||
@@ -63,7 +63,7 @@ static bool has_leftovers(tl_loop *loop)
         return true;
     if (!loop->clock.is_virtual)
         return tl_loop_due(loop);
-    int64_t next_ns; /* virtual time goes on as soon as it is looked at */
+    int64_t next_ns; /* virtual time advances as soon as it is looked at */
     for (int c = 0; c < TL_CLOCKS; c++)
         if (tl_timers_next(&loop->timers[c], &next_ns) && next_ns != INT64_MAX)
             return true;

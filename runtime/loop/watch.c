@@ -41,7 +41,7 @@ static void hold(tl_loop *loop, tl_id id, tl_handle *handle)
     (void)tl__descriptor_interest(loop, id, handle, 0);
 }
 
-/* One that was cancelled in its own callback ends with it. */
+/* A watch that was cancelled in its own callback ends with the callback. */
 static int done(tl_loop *loop, tl_id id, tl_handle *handle)
 {
     (void)tl__descriptor_done(loop, id, handle);
@@ -51,8 +51,8 @@ static int done(tl_loop *loop, tl_id id, tl_handle *handle)
     return 1;
 }
 
-/* Back into the poller, after a hold or with a new poller. Told is only that
-   the descriptor has been closed. */
+/* Back into the poller, after a hold or with a new poller. The only error that
+   is reported is that the descriptor has been closed. */
 static bool posted(tl_loop *loop, tl_id id, tl_handle *handle, int *ready)
 {
     if (!(handle->flags & TL_FLAG_ACTIVE) || handle->flags & TL_FLAG_BUSY)

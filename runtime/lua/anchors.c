@@ -19,7 +19,7 @@ void tl__forget_anchor(lua_State *L, uint32_t slot)
 bool tl__push_anchor(lua_State *L, uint32_t slot)
 {
     lua_rawgeti(L, TL_ANCHORS_INDEX, (int)(slot >> TL_PAGE_BITS));
-    if (!lua_istable(L, -1)) { /* memory was lacking when it was started */
+    if (!lua_istable(L, -1)) { /* memory ran out when the handle was started */
         lua_pop(L, 1);
         return false;
     }

@@ -6,7 +6,7 @@
 #include "lua_modules.h" /* generated: the bytecode of lua/timerlua */
 #include "lua/module.h"
 
-/* package.preload's loader for a module: compiles what it carries. */
+/* package.preload's loader for a module: compiles the carried source. */
 static int load_module(lua_State *L)
 {
     int index = (int)lua_tointeger(L, lua_upvalueindex(1));
@@ -29,7 +29,7 @@ void tl_bundle_preload(lua_State *L)
     int top = lua_gettop(L);
     lua_getglobal(L, "package");
     lua_getfield(L, -1, "preload");
-    lua_pushboolean(L, 1); /* tells the module that it is in the program */
+    lua_pushboolean(L, 1); /* tells the module that it is inside the program */
     lua_pushcclosure(L, luaopen_timerlua_core, 1);
     lua_setfield(L, -2, "timerlua.core");
     for (size_t i = 0; i < sizeof tl_modules / sizeof *tl_modules; i++) {

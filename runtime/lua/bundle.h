@@ -4,10 +4,10 @@
 
 #include <lua.h>
 
-/* Have require find them, and timerlua.core, in a state with its standard
-   libraries. Raises for want of memory. */
+/* Make require find the modules, and timerlua.core, in a state with its
+   standard libraries. Raises an error if memory runs out. */
 void tl_bundle_preload(lua_State *L);
-/* Of these modules: "0.1.0". */
+/* The version of these modules: "0.1.0". */
 const char *tl_bundle_version(void);
 
 #endif

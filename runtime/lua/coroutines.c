@@ -1,10 +1,10 @@
 /* Coroutines: see coroutines.h.
 
-   A coroutine serves callback after callback; one that waits is left to what
-   it waits for, and another takes its place. Driven by lua_resume that is flat
-   in the number of distinct callbacks, where a loop compiled from Lua becomes a
-   chain of side traces (docs/performance.md). A C function called through the
-   FFI never comes here. */
+   A coroutine serves callback after callback; a coroutine that waits is left to
+   the object of its wait, and another takes its place. Driven by lua_resume,
+   the cost is flat in the number of distinct callbacks, whereas a loop compiled
+   from Lua becomes a chain of side traces (docs/performance.md). A C function
+   called through the FFI never comes here. */
 #include "lua/coroutines.h"
 
 #include <lauxlib.h>
@@ -98,7 +98,7 @@ void tl__coroutine_finish(tl_dispatcher *d, lua_State *L, int obj_index,
         lua_xmove(co, L, results);
     } else {
         if (status == LUA_ERRMEM) {
-            /* what it had made is garbage now, but for what its stack holds */
+            /* its memory is garbage now, except for what its stack holds */
             tl__collect(d, L);
             d->collect = true;
         }
@@ -118,8 +118,8 @@ void tl__coroutine_finish(tl_dispatcher *d, lua_State *L, int obj_index,
         lua_pop(L, 1);
 }
 
-/* The idle coroutine has run a callback and came back other than by plainly
-   returning: it waits, failed, or became a task before it ended. */
+/* The idle coroutine has run a callback and did not simply return: it waits,
+   failed, or became a task before it ended. */
 static void settle_started(tl_dispatcher *d, lua_State *L, int obj_index,
                            int status)
 {
@@ -134,7 +134,7 @@ static void settle_started(tl_dispatcher *d, lua_State *L, int obj_index,
     tl__coroutine_finish(d, L, obj_index, status);
 }
 
-/* What a call for the host failed with, onto L; co keeps it. */
+/* Push the error of a call for the host onto L; co keeps the error. */
 static void push_failure(tl_dispatcher *d, lua_State *L, lua_State *co,
                          int status)
 {
@@ -200,7 +200,7 @@ static int push_bound(lua_State *L, lua_State *co, int obj)
     return nargs;
 }
 
-/* Push onto co what is at the top of L, and its arguments. */
+/* Push onto co the function at the top of L, and its arguments. */
 static int push_call(lua_State *L, lua_State *co, int obj)
 {
     if (lua_istable(L, -1))
@@ -224,7 +224,8 @@ static int insert_ready(tl_dispatcher *d, lua_State *L, lua_State *co,
     return nargs + 1;
 }
 
-/* The callback of a handle waits: what its kind does until that is over. */
+/* The callback of a handle waits: what its kind does until the callback is
+   over. */
 static void hold(tl_loop *loop, tl_id id)
 {
     tl_handle *handle = tl_handles_find(&loop->handles, id.slot, id.generation);
@@ -239,7 +240,8 @@ void tl__call(tl_dispatcher *d, lua_State *L, tl_id id, int kind, int obj,
     tl__coroutine_begin(d, id, kind == TL_TASK);
     int status = tl__coroutine_enter(d, co, nargs);
     bool waits = status == LUA_YIELD && tl__coroutine_waits(d, co);
-    bool adopted = d->loop->shared.adopted; /* then Lua says when it is over */
+    bool adopted = d->loop->shared.adopted; /* then Lua says when the callback
+                                               is over */
     if (waits)
         hold(d->loop, id);
     if (status == 0 && !adopted)
@@ -251,7 +253,7 @@ void tl__call(tl_dispatcher *d, lua_State *L, tl_id id, int kind, int obj,
         tl__forget_anchor(L, id.slot);
 }
 
-/* Start a callback: L has its object, and on top of it what to run. */
+/* Start a callback: L has its object, and on top of it the target to run. */
 void tl__start(tl_dispatcher *d, lua_State *L, const tl_event *event, int kind)
 {
     int obj = lua_gettop(L) - 1;
@@ -262,8 +264,8 @@ void tl__start(tl_dispatcher *d, lua_State *L, const tl_event *event, int kind)
     tl__call(d, L, event->id, kind, obj, nargs);
 }
 
-/* Resume a waiting coroutine, at the top of L, with nargs values that it has
-   already. */
+/* Resume a waiting coroutine, at the top of L, with the nargs values already on
+   its stack. */
 static void go_on(tl_dispatcher *d, lua_State *L, tl_id id, int obj, int nargs)
 {
     lua_State *co = lua_tothread(L, -1);
@@ -277,7 +279,7 @@ static void go_on(tl_dispatcher *d, lua_State *L, tl_id id, int obj, int nargs)
     tl__coroutine_finish(d, L, obj, status);
 }
 
-/* Whether a function is on top of L, maybe bound. */
+/* Whether a function is on top of L, perhaps bound. */
 static bool is_function(lua_State *L)
 {
     if (!lua_istable(L, -1))
@@ -288,7 +290,7 @@ static bool is_function(lua_State *L)
     return is;
 }
 
-/* Resume a coroutine that waited: it is on top of L, maybe bound. Where a main
+/* Resume a coroutine that waited: it is on top of L, perhaps bound. If a main
    chunk outside any coroutine waits, a function stands for it. */
 void tl__resume(tl_dispatcher *d, lua_State *L, const tl_event *event)
 {
@@ -300,7 +302,7 @@ void tl__resume(tl_dispatcher *d, lua_State *L, const tl_event *event)
         return;
     }
     if (co == NULL && !lua_istable(L, -1))
-        return;       /* memory was lacking when it began to wait */
+        return;       /* memory ran out when the wait began */
     if (co == NULL) { /* bound, with values to wake up to */
         lua_rawgeti(L, -1, 1);
         co = lua_tothread(L, -1);
@@ -310,7 +312,7 @@ void tl__resume(tl_dispatcher *d, lua_State *L, const tl_event *event)
         lua_pop(L, 1);
     }
     if (lua_status(co) != LUA_YIELD)
-        return; /* nobody waits there any more */
+        return; /* the wait is over */
     go_on(d, L, event->id, obj, nargs);
 }
 

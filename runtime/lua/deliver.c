@@ -11,14 +11,15 @@
 #include "loop/readiness.h"
 #include "net/stream.h"
 
-/* Receives from one connection before others get their turn. An edge is told
-   once, so more is taken then; what is still left is posted. */
+/* The number of receives from one connection before other handles get their
+   turn. An edge is reported once, so more is received then; the rest is
+   posted. */
 enum { READS_LEVEL = 2, READS_EDGE = 16 };
 
 /* --- timers, tasks and watches ------------------------------------------- */
 
-/* Push what is anchored for a handle; one that has nothing ends, for memory was
-   lacking when it was started. */
+/* Push the target anchored for a handle; a handle without one ends, for memory
+   ran out when it was started. */
 static bool push_or_end(tl_dispatcher *d, lua_State *L, tl_id id)
 {
     if (tl__push_anchor(L, id.slot))
@@ -157,7 +158,7 @@ static bool is_passing(int status)
 }
 
 /* Call the listener's function with a new connection's handle, or with nil and
-   why there is none. */
+   the reason why there is none. */
 static void tell_accepted(tl_dispatcher *d, lua_State *L, tl_id listener,
                           tl_id id, int status)
 {

@@ -1,5 +1,5 @@
-/* Delivery: what the events of each kind of handle have the script run. Listed
-   in kinds.c. */
+/* Delivery: how the events of each kind of handle run the script. Listed in
+   kinds.c. */
 #ifndef TL_DELIVER_H
 #define TL_DELIVER_H
 

@@ -50,8 +50,8 @@ static const char *text_of(lua_State *L)
 }
 
 /* A hook has raised the error on top of co, the coroutine on top of L: the
-   hooks themselves raise none, but a finalizer may do so within one. Lua is to
-   complete what it was in the midst of, now without the collector. */
+   hooks themselves raise none, but a finalizer may do so within one. Lua must
+   complete the interrupted work, now without the collector. */
 static void hook_failed(tl_dispatcher *d, lua_State *L, lua_State *co, int hook)
 {
     if (hook == TL_HOOK_BROKEN || d->bare) {
@@ -81,7 +81,7 @@ void tl__call_hook(tl_dispatcher *d, lua_State *L, int hook, int nargs)
     d->in_hook = true;
     int status = tl__coroutine_enter(d, co, nargs);
     while (status == LUA_YIELD && !tl__coroutine_waits(d, co)) {
-        /* what the hook is in the middle of must still be completed */
+        /* the hook's interrupted work must still be completed */
         broken_hook(d, "coroutine.yield in a deferred function or handler");
         lua_settop(co, 0);
         status = tl__coroutine_enter(d, co, 0);
@@ -107,7 +107,7 @@ void tl__call_hook(tl_dispatcher *d, lua_State *L, int hook, int nargs)
     lua_pop(L, 1);
 }
 
-/* Tell of the error value on top of L, which a finalizer raised; pops it. */
+/* Report the error value on top of L, which a finalizer raised; pops it. */
 static void tell_one(tl_dispatcher *d, lua_State *L)
 {
     if (d->bare) {

@@ -18,7 +18,8 @@ bool tl__hosted_event(tl_dispatcher *d, const tl_event *event, int kind)
     tl_native *found = tl_natives_find(&d->natives, id);
     if (found == NULL)
         return false;
-    tl_native native = *found; /* it may be cancelled, and its page go */
+    tl_native native = *found; /* the handle may be cancelled, and its page
+                                  given back */
     if (kind == TL_WATCH) {
         native.function.watch(d->runtime, tl_id_pack(id), native.fd,
                               event->ready, native.argument);

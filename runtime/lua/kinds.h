@@ -1,5 +1,5 @@
-/* All kinds of handles, by their numbers: the row of each, which the loop is
-   given, and what its events have the script run. */
+/* All kinds of handles, by their numbers: the row of each kind, which the loop
+   is given, and how its events run the script. */
 #ifndef TL_LUA_KINDS_H
 #define TL_LUA_KINDS_H
 

@@ -39,8 +39,8 @@ void tl_module_closing(lua_State *L)
         tl__protected_close(d, L);
 }
 
-/* core.owned(): the coroutine that the dispatcher resumed last, to tell it
-   from the script's own. */
+/* core.owned(): the coroutine that the dispatcher resumed last, to distinguish
+   it from the script's own. */
 static int owned(lua_State *L)
 {
     tl_dispatcher *d = tl_dispatcher_of(L);
@@ -53,7 +53,7 @@ static int owned(lua_State *L)
 }
 
 /* core.guard_output(): call hooks.output when writing to standard output has
-   failed; stdio does not always tell the writer. */
+   failed; stdio does not always report that to the writer. */
 static int guard_output(lua_State *L)
 {
     tl_dispatcher_of(L)->guards_output = true;
@@ -148,7 +148,8 @@ static tl_dispatcher *new_dispatcher(lua_State *L)
     return d;
 }
 
-/* The file this code was loaded from, so that the FFI finds the same one. */
+/* The file from which this code was loaded, so that the FFI finds the same
+   one. */
 static void push_library_path(lua_State *L)
 {
     Dl_info info;

@@ -64,7 +64,7 @@ static void tell_closing(tl_dispatcher *d, const char *what)
         fprintf(stderr, "timerlua: %s\n", text);
 }
 
-/* Tell of the error value on top of L without Lua, and without memory. */
+/* Report the error value on top of L without Lua, and without memory. */
 static void tell_value(tl_dispatcher *d, lua_State *L)
 {
     tell_closing(d, lua_type(L, -1) == LUA_TSTRING
@@ -72,8 +72,8 @@ static void tell_value(tl_dispatcher *d, lua_State *L)
                         : "(error object is not a string)");
 }
 
-/* LuaJIT's event of an error in a finalizer, with its value. While it is told
-   of, another one would go untold, so nothing here lets the collector run. */
+/* LuaJIT's event of an error in a finalizer, with its value. While one error is
+   reported, another would be lost, so nothing here lets the collector run. */
 static int on_errfin(lua_State *L)
 {
     tl_dispatcher *d = lua_touserdata(L, lua_upvalueindex(1));
@@ -147,7 +147,7 @@ void tl__stop_compiling(lua_State *L)
 
 void tl__ask(tl_dispatcher *d, lua_State *L, int what)
 {
-    enum { PATIENCE = 1000 }; /* memory may be lacking for good */
+    enum { PATIENCE = 1000 }; /* memory may have run out for good */
     for (int lacking = 0;;) {
         lua_rawgeti(L, LUA_REGISTRYINDEX, d->asks_ref[what]);
         int status = lua_pcall(L, 0, 1, 0);

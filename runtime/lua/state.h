@@ -1,4 +1,4 @@
-/* What a dispatcher consists of: shared by the files of lua/. */
+/* The parts of a dispatcher: shared by the files of lua/. */
 #ifndef TL_LUA_STATE_H
 #define TL_LUA_STATE_H
 
@@ -10,7 +10,7 @@
 
 struct tl_posts;
 
-/* What the dispatcher needs memory for. */
+/* The dispatcher's requests that need memory. */
 enum {
     TL_ASK_THREAD,
     TL_ASK_STRING,
@@ -28,7 +28,7 @@ struct tl_dispatcher {
     tl_loop *loop;
     tl_delivery *const *deliveries; /* by kind, kinds.h */
     lua_State *idle;    /* the coroutine for the next callback, anchored */
-    lua_State *current; /* the one resumed last, NULL between callbacks */
+    lua_State *current; /* the coroutine resumed last, NULL between callbacks */
     int idle_ref;
     int anchors_ref;
     int spares_ref; /* array of idle coroutines */
@@ -37,27 +37,29 @@ struct tl_dispatcher {
     int hooks_ref;         /* Lua functions by the names of TL_HOOK_... */
     int asks_ref[TL_ASKS]; /* see tl__ask */
     int turns_ref;
-    int raised_ref; /* array of what finalizers raised, to be told */
+    int raised_ref; /* array of errors that finalizers raised, to be reported */
     int raised;
-    uint32_t unkept; /* ... and how many were too many to be kept */
-    bool closing;    /* nothing is kept any more: there is no later */
+    uint32_t unkept; /* ... and the number of those that were too many to
+                        keep */
+    bool closing;    /* nothing is kept any more: there will be no later
+                        report */
     tl_view asked;   /* the bytes of a string, or ... */
     lua_State *asked_of;
     uint32_t pages_reclaimed;
     bool running;
     bool hosted;        /* the host closes the loop, after the state */
-    bool guards_output; /* tell Lua when standard output is lost */
+    bool guards_output; /* notify Lua when standard output is lost */
 
-    /* what follows is for a program that embeds the loop, see hosted.h */
-    tl_runtime *runtime; /* NULL when there is none */
+    /* the fields below are for a program that embeds the loop, see hosted.h */
+    tl_runtime *runtime; /* NULL if there is none */
     void (*tell)(tl_runtime *runtime, int what, const char *text,
                  size_t length);
     struct tl_posts *posts;
     tl_natives natives;
     bool bare;            /* the Lua modules are not loaded */
-    bool collect;         /* memory has run out: what used it is garbage */
-    bool in_hook;         /* it may use memory that is kept for it */
-    int64_t warn_ns;      /* a callback longer than this is told of; 0: none */
+    bool collect;         /* memory has run out: its last user is garbage */
+    bool in_hook;         /* the script may use memory that is kept for hooks */
+    int64_t warn_ns;      /* report callbacks longer than this; 0: none */
     int64_t step_ends_ns; /* nothing begins after this; 0: no such time */
     uint64_t slow;
     int stop_reason; /* of a stop while bare */

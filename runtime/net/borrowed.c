@@ -14,7 +14,7 @@
 enum { MAJOR_MEMORY = 1, MAJOR_TERMINAL = 5, MINOR_MULTIPLEXER = 2 };
 enum { MINOR_NULL = 3, MINOR_ZERO = 5, MINOR_FULL = 7 };
 
-/* Whether nothing that is done with it ever waits. */
+/* Whether no operation on the descriptor ever waits. */
 static bool is_immediate(const struct stat *kind)
 {
     if (!S_ISCHR(kind->st_mode))
@@ -25,8 +25,9 @@ static bool is_immediate(const struct stat *kind)
             device == MINOR_FULL);
 }
 
-/* Whether opening it again gives the same thing. The multiplexer of pseudo
-   terminals would make a new one, and other devices may know one user only. */
+/* Whether opening the file again gives the same file. The multiplexer of pseudo
+   terminals would make a new terminal, and other devices may allow one user
+   only. */
 static bool is_reopenable(const struct stat *kind, int number)
 {
     if (S_ISFIFO(kind->st_mode))
@@ -88,7 +89,7 @@ static int open_own(tl_borrowed *b, int number, int *options, bool lent)
 }
 
 /* The settings of the terminal that input comes from. Output alone says
-   nothing: a pager that shows it has settings of its own. */
+   nothing: a pager that displays the output has settings of its own. */
 static void keep_terminal(tl_borrowed *b, int fd)
 {
     if (tcgetattr(fd, &b->terminal) == 0)
@@ -143,7 +144,7 @@ static bool is_same(const struct termios *a, const struct termios *b)
            memcmp(a->c_cc, b->c_cc, sizeof a->c_cc) == 0;
 }
 
-/* Set the terminal as it was, unless another program has it now. */
+/* Restore the terminal, unless another program has it now. */
 static void restore_terminal(tl_borrowed *b, int fd)
 {
     struct termios now;
@@ -206,7 +207,8 @@ void tl__borrowed_close(tl_loop *loop, tl_id id)
             continue;
         restore(b);
         atomic_store(&b->fd, -1);
-        if (!loop->hosted) /* the number is the host's, and stays what it was */
+        if (!loop->hosted) /* the number belongs to the host, and stays
+                              unchanged */
             seal(i);
     }
 }

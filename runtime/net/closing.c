@@ -1,5 +1,5 @@
 /* Connections, their end: see stream.h. A flowing connection's handle lives on
-   after the end until tl__stream_next has told TL_TELL_CLOSE. */
+   after the end until tl__stream_next has reported TL_TELL_CLOSE. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -18,7 +18,8 @@ void tl__stream_drop_queue(tl_loop *loop, tl_stream *s)
 }
 
 /* Closing a socket with unread data makes the kernel send a reset, which may
-   overtake what was sent: take out what has come so far. RFC 9293, 3.6.1. */
+   overtake sent data: discard the bytes that have arrived so far. RFC 9293,
+   3.6.1. */
 static void discard_unread(tl_loop *loop, tl_end end, const tl_stream *s)
 {
     if (s->state & (TL_IS_DRAINED | TL_IS_ENDED | TL_IS_CONNECTING) ||
@@ -57,7 +58,7 @@ static void give_up(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
 static void close_all(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
                       bool reset)
 {
-    /* what the peer has is not all: it must not see an orderly end */
+    /* the peer's data is incomplete: the peer must not see an orderly end */
     bool lossy = reset || s->state & TL_IS_LOSSY;
     give_up(loop, id, handle, s, lossy ? TL_CLOSE_RESET : TL_CLOSE);
     tl__stream_drop_queue(loop, s);
@@ -66,7 +67,7 @@ static void close_all(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
     tl__wake_waiter(loop, &s->writer);
 }
 
-/* The only direction has no other end than that all is closed. */
+/* The only direction cannot end except by closing the connection. */
 static void close_direction(tl_loop *loop, tl_id id, tl_handle *handle,
                             tl_stream *s)
 {
@@ -131,7 +132,7 @@ bool tl__stream_fail_sending(tl_loop *loop, tl_id id, tl_handle *handle,
         tl__stream_end(loop, id, handle, s);
         return false;
     }
-    /* what the peer sent before it went is told first */
+    /* data that the peer sent before it left is reported first */
     s->state |= TL_IS_HUNG;
     s->state &= ~(uint32_t)TL_IS_DRAINED;
     tl__stream_tell(loop, id, handle, s, TL_TELL_ERROR);
@@ -172,7 +173,8 @@ void tl_stream_hand_over(tl_loop *loop, uint32_t slot, uint32_t generation)
     if (s == NULL || s->state & TL_IS_CLOSED)
         return;
     s->options |= TL_STREAM_SHARED;
-    /* it stays open elsewhere, so the kernel would go on reporting it */
+    /* the descriptor stays open elsewhere, so the kernel would go on reporting
+       it */
     (void)tl__descriptor_interest(loop, id, handle, 0);
     tl__stream_end(loop, id, handle, s);
 }

@@ -88,15 +88,15 @@ static bool shake(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
     s->state &= ~(uint32_t)TL_IS_CONNECTING;
     if (error) {
         tl__stream_fail(loop, id, handle, s, error);
-        return true; /* it is not closing, so it lives on */
+        return true; /* the connection is not closing, so it lives on */
     }
     tl__stream_tell(loop, id, handle, s, TL_TELL_OPEN);
     tl__wake_waiter(loop, &s->writer);
     return tl__stream_send_queue(loop, id, handle, s);
 }
 
-/* The directions that may go on by what is ready, where one waits for the
-   other's readiness. */
+/* The directions that may continue with the present readiness, where one waits
+   for the other's readiness. */
 static int uncrossed(const tl_stream *s, int ready)
 {
     int reading = s->crossed & TL_READ ? TL_WRITE : TL_READ;

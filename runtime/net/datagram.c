@@ -1,11 +1,11 @@
 /* Datagram sockets: see timerlua_abi.h and datagram.h.
 
-   Nothing is queued here: what nobody takes stays in the kernel, what the
-   kernel does not take is the sender's again. Datagrams are received one by
-   one, so that a callback may pause, close or wait with the next one still in
-   the kernel. recvmmsg(2) is not used: measured, it takes 0.53 us for each of
-   32 where recvmsg takes 0.56, of the 3 us that to send and receive one cost.
- */
+   Nothing is queued here: datagrams that no reader takes stay in the kernel,
+   and a datagram that the kernel refuses still belongs to the sender. Datagrams
+   are received one by one, so that a callback may pause, close or wait with the
+   next datagram still in the kernel. recvmmsg(2) is not used: measured, it
+   takes 0.53 us for each of 32 datagrams where recvmsg takes 0.56, out of the 3
+   us that sending and receiving a datagram costs. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,10 +23,10 @@ enum { MOST_BURST = 32 };
 typedef struct tl_datagram {
     tl_id reader;      /* handle of the wait, {0} for none; may have ended */
     tl_agenda writers; /* handles of theirs; may have ended */
-    uint64_t turn;     /* of the loop, when it was last taken from */
+    uint64_t turn;     /* the loop's turn of the last receive */
     int32_t taken;     /* in that turn */
     int32_t family;
-    int32_t error; /* to be told, or 0 */
+    int32_t error; /* to be reported, or 0 */
     double length; /* of the datagram that was too long, for -EMSGSIZE */
     bool flowing;
     bool connected;
@@ -52,7 +52,7 @@ static bool wants_data(const tl_loop *loop, const tl_handle *handle,
     return tl__waits(loop, s->reader);
 }
 
-/* Forget the writers that wait no more. */
+/* Forget the writers whose waits are over. */
 static bool wants_room(const tl_loop *loop, tl_datagram *s)
 {
     size_t kept = 0;
@@ -70,8 +70,8 @@ static void wake_writers(tl_loop *loop, tl_datagram *s)
     s->writers.count = 0;
 }
 
-/* The poller does not take it: told to whoever waits. A flowing socket is
-   paused by it, and may be resumed. */
+/* The poller refuses the socket: report that to the waiting handles. A flowing
+   socket is paused by this, and may be resumed. */
 static void fail(tl_loop *loop, tl_id id, tl_handle *handle, tl_datagram *s,
                  int error)
 {
@@ -85,8 +85,8 @@ static void fail(tl_loop *loop, tl_id id, tl_handle *handle, tl_datagram *s,
     tl__set_active(loop, handle, false);
 }
 
-/* Enter the poller for what is waited for now; the reading side is left there
-   until it is reported to nobody, as for connections. */
+/* Enter the poller for the readiness that is awaited now; the reading side
+   stays there until an event finds no reader, as for connections. */
 static void update(tl_loop *loop, tl_id id, tl_handle *handle, tl_datagram *s,
                    int kept)
 {
@@ -123,7 +123,7 @@ int tl_datagram_await_room(tl_loop *loop, uint32_t slot, uint32_t generation,
     if (s == NULL)
         return -EBADF;
     if (s->family == TL_UNIX && !s->connected)
-        return -EOPNOTSUPP; /* what is full is the other's queue */
+        return -EOPNOTSUPP; /* the full queue is the other socket's */
     (void)wants_room(loop, s);
     int error = tl__agenda_reserve(&s->writers, 1);
     if (error)
@@ -205,7 +205,7 @@ int tl_datagram_start(tl_loop *loop, tl_id *id, int fd, int flowing)
     return 0;
 }
 
-/* An address as the socket takes it: room is for one of another form. */
+/* An address in the form that the socket takes: room is for a converted one. */
 static int suit(const tl_datagram *s, const tl_address **address,
                 tl_address *room)
 {
@@ -330,8 +330,8 @@ static void name_sender(const tl_address *address, char *text, tl_view *from)
     *from = (tl_view){text, (double)length};
 }
 
-/* Receive one, into TL_SCRATCH_BYTES and TL_ADDRESS_TEXT: 1, or a negative
-   errno. */
+/* Receive a datagram, into TL_SCRATCH_BYTES and TL_ADDRESS_TEXT: 1, or a
+   negative errno. */
 static int receive_to(tl_loop *loop, const tl_handle *handle, char *bytes,
                       char *text, tl_view *data, tl_view *from)
 {
@@ -363,7 +363,8 @@ static int take_error(tl_datagram *s, tl_view *data)
     return error;
 }
 
-/* A reader that never has to wait would keep all others from their turn. */
+/* A reader that never has to wait would keep all other handles from their
+   turn. */
 static bool had_its_turn(const tl_loop *loop, tl_datagram *s)
 {
     if (s->turn != loop->turns) {
@@ -448,7 +449,7 @@ int tl__datagram_next(tl_loop *loop, tl_id id, tl_view views[2], int *status)
     return *status == 1 ? TL_TELL_DATA : TL_TELL_ERROR;
 }
 
-/* As for listeners: one while they come one by one. */
+/* As for listeners: one datagram at a time while they come one by one. */
 static uint32_t next_burst(int taken, int most)
 {
     if (taken < most)

@@ -122,8 +122,8 @@ int tl__listener_accept(tl_loop *loop, tl_id listener, tl_id *id)
     return error;
 }
 
-/* One while connections come one by one: to ask for more would be a call to
-   the kernel for nothing. An edge is told once, so all must be taken. */
+/* One while connections come one by one: a second accept would be a wasted call
+   to the kernel. An edge is reported once, so all must be taken. */
 int tl__listener_burst(const tl_loop *loop, tl_id listener)
 {
     tl_handle *handle = find(loop, listener);

@@ -1,7 +1,8 @@
 /* Connections, receiving: from the transport to readers and callbacks.
 
-   What was just received lies in the loop's scratch; only what nobody took
-   is copied to the connection's own buffer, so an idle one has none. */
+   The bytes just received lie in the loop's scratch; only the bytes that no
+   reader took are copied to the connection's own buffer, so an idle connection
+   has no buffer. */
 #include <errno.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@ enum {
     MOST_READS = 16          /* in a turn, by a reader that never waits */
 };
 
-/* The transport's answer to a receive: note what it means. */
+/* The transport's answer to a receive: record its meaning. */
 static ssize_t note_received(tl_loop *loop, tl_stream *s, ssize_t answer,
                              size_t room)
 {
@@ -23,7 +24,7 @@ static ssize_t note_received(tl_loop *loop, tl_stream *s, ssize_t answer,
     if (got > 0) {
         s->received += (uint64_t)got;
         loop->traffic.received += (uint64_t)got;
-        /* less than fits: there is no more, epoll(7), question 9 */
+        /* fewer bytes than fit: there are no more, epoll(7), question 9 */
         if ((size_t)got < room && !(s->state & TL_IS_HUNG) &&
             !(s->traits & TL_VAGUE))
             s->state |= TL_IS_DRAINED;
@@ -40,8 +41,8 @@ static ssize_t note_received(tl_loop *loop, tl_stream *s, ssize_t answer,
     return got;
 }
 
-/* Whether a reader may ask the kernel again without waiting: one that a fast
-   peer feeds would never let the others have their turn. */
+/* Whether a reader may ask the kernel again without waiting: a reader that a
+   fast peer feeds would never let other handles have their turn. */
 static bool may_read(const tl_loop *loop, tl_stream *s)
 {
     if (s->turn != (uint32_t)loop->turns)
@@ -56,8 +57,8 @@ static ssize_t receive(const tl_handle *handle, const tl_stream *s, char *bytes,
     return s->transport->read(tl__stream_end_of(handle, s), bytes, room);
 }
 
-/* How many bytes a receive for a reader should have room for, when `held` are
-   buffered: for whatever comes, as much as is usual at once. */
+/* The room in bytes that a receive for a reader should have when `held` are
+   buffered; for a reader that takes any bytes, the usual amount at most. */
 static size_t room_for(const tl_want *want, size_t held)
 {
     if (want->kind != TL_WANT_SOME)
@@ -65,7 +66,7 @@ static size_t room_for(const tl_want *want, size_t held)
     return want->count < TL_LARGE_BYTES ? want->count : TL_LARGE_BYTES;
 }
 
-/* Receive once, behind what is buffered already. */
+/* Receive once, behind the bytes already buffered. */
 static ssize_t receive_behind(tl_loop *loop, const tl_handle *handle,
                               tl_stream *s, size_t missing)
 {
@@ -107,14 +108,14 @@ static bool find_buffered(tl_stream *s, tl_want *want, tl_view *view)
     return true;
 }
 
-/* Why what is wanted cannot come any more, or 0. */
+/* Why the requested data cannot come any more, or 0. */
 static int verdict(const tl_stream *s, const tl_want *want)
 {
     size_t held = tl_buffer_length(&s->in);
     if (s->receive_error)
         return s->receive_error;
-    /* a send that failed has used up the kernel's error: what looks like an
-       orderly end, or like silence, is none */
+    /* a failed send has used up the kernel's error: an apparent orderly end, or
+       silence, is neither */
     if (s->state & TL_IS_LOSSY && s->state & (TL_IS_ENDED | TL_IS_DRAINED))
         return s->send_error;
     if (s->state & (TL_IS_ENDED | TL_IS_DEAF))
@@ -242,8 +243,8 @@ double tl_stream_take_into(tl_loop *loop, uint32_t slot, uint32_t generation,
     return got == 0 ? TL_EOF : (double)got;
 }
 
-/* Look for what is wanted in the scratch; keep what is left of it. 1 when it
-   is there, 0 when not, -ENOMEM. */
+/* Look for the requested data in the scratch; keep the rest of the bytes. 1 if
+   it is there, 0 if not, -ENOMEM. */
 static int serve_scratch(tl_loop *loop, tl_stream *s, size_t got, tl_view *view)
 {
     tl_part part = {0, 0};
@@ -259,8 +260,8 @@ static int serve_scratch(tl_loop *loop, tl_stream *s, size_t got, tl_view *view)
     return found;
 }
 
-/* The wanted part of what is buffered. A long one is left to the task, to make
-   a string of: if memory lacks for that, the task sees the error. */
+/* The requested part of the buffered bytes. Making a string of a long part is
+   left to the task: if memory runs out, the task sees the error. */
 static int serve_buffered(tl_stream *s, tl_view *view)
 {
     tl_part part;
@@ -295,8 +296,8 @@ static int serve_once(tl_loop *loop, tl_handle *handle, tl_stream *s,
     return got == -ENOMEM ? -ENOMEM : 0;
 }
 
-/* Something came, though not all: the wait's time, if it has one, counts from
-   now, as LuaSocket's "b" timeouts do. */
+/* Bytes came, though not all: the wait's timeout, if there is one, starts anew,
+   as LuaSocket's "b" timeouts do. */
 static void restart_time(tl_loop *loop, tl_id reader)
 {
     const tl_handle *wait =
@@ -337,7 +338,7 @@ static void note_end(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
         tl__stream_tell(loop, id, handle, s, TL_TELL_EOF);
 }
 
-/* Take one thing off what is to be told. */
+/* Take one item off the pending reports. */
 static bool take_tell(tl_stream *s, int what)
 {
     bool told = s->tell >> what & 1;
@@ -385,6 +386,7 @@ int tl__stream_next(tl_loop *loop, tl_id id, int *reads, tl_view *view,
         return TL_TELL_EOF;
     if (take_tell(s, TL_TELL_DRAIN))
         return TL_TELL_DRAIN;
-    /* a failed send ends it after what has come, on another turn maybe */
+    /* a failed send ends the connection after all received data, perhaps on
+       another turn */
     return any ? 0 : tell_end(loop, id, handle, s, status);
 }

@@ -23,7 +23,7 @@ static bool satisfied(const tl_stream *s, int what)
     }
 }
 
-/* The queue has become shorter. False when the connection ended by it. */
+/* The queue has become shorter. False if the connection ended by this. */
 static bool note_sent(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
 {
     if (s->state & TL_IS_HIGH && tl_buffer_length(&s->out) <= s->low) {
@@ -52,7 +52,8 @@ static bool note_sent(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
     return true;
 }
 
-/* Bytes in front of the transport: those queued, and more that are not yet. */
+/* Bytes in front of the transport: queued bytes, and more that are not queued
+   yet. */
 typedef struct load {
     const char *more;
     size_t more_length;
@@ -73,8 +74,8 @@ static ssize_t write_load(const tl_handle *handle, const tl_stream *s,
     return s->transport->writev(end, parts, 2);
 }
 
-/* Offer everything to the transport once. The number of bytes it took of what
-   is not queued, or a negative errno. */
+/* Offer everything to the transport once. Returns the number of unqueued bytes
+   that the transport took, or a negative errno. */
 static ssize_t offer(tl_loop *loop, tl_id id, const tl_handle *handle,
                      tl_stream *s, load extra)
 {
@@ -91,7 +92,7 @@ static ssize_t offer(tl_loop *loop, tl_id id, const tl_handle *handle,
     /* less than all: the socket's buffer is full, send(2) on streams */
     if ((size_t)taken < queued + extra.more_length) {
         s->state |= TL_IS_BLOCKED;
-        if (s->traits & TL_VAGUE) /* or it is not: ask again */
+        if (s->traits & TL_VAGUE) /* or there may be more room: ask again */
             tl__stream_ready(loop, id, TL_WRITE);
     }
     return taken - (ssize_t)of_queue;
@@ -110,7 +111,8 @@ bool tl__stream_send_queue(tl_loop *loop, tl_id id, tl_handle *handle,
     return note_sent(loop, id, handle, s);
 }
 
-/* Much at once: past the queue, without copying what the kernel takes. */
+/* Much data at once: past the queue, without copying the bytes that the kernel
+   takes. */
 static int send_much(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
                      load extra)
 {
@@ -128,7 +130,8 @@ static int send_much(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
     }
     (void)tl_buffer_append(&s->out, &loop->pool, extra.more + taken,
                            extra.more_length - (size_t)taken);
-    (void)note_sent(loop, id, handle, s); /* not closing: it lives on */
+    (void)note_sent(loop, id, handle, s); /* the connection is not closing, so
+                                             it lives on */
     tl__stream_update(loop, id, handle, s);
     return 0;
 }
@@ -220,7 +223,8 @@ int tl_stream_drain(tl_loop *loop, uint32_t slot, uint32_t generation,
         }
         s->state &= ~(uint32_t)TL_IS_BLOCKED;
         uint64_t unsent = loop->traffic.unsent;
-        if (!tl__stream_send_queue(loop, id, handle, s)) /* it was closing */
+        if (!tl__stream_send_queue(loop, id, handle, s)) /* the connection was
+                                                            closing */
             return loop->traffic.unsent == unsent ? 0 : -EPIPE;
     }
     tl__stream_update(loop, id, handle, s);
@@ -270,7 +274,8 @@ int tl_stream_await_sent(tl_loop *loop, uint32_t slot, uint32_t generation,
         return -EBUSY;
     s->writer_awaits = (uint8_t)what;
     s->writer = (tl_id){waiter_slot, waiter_generation};
-    /* what was gathered is offered now: it may be all there is to wait for */
+    /* the gathered bytes are offered now: there may be nothing else to wait
+       for */
     if (!(s->state & (TL_IS_BLOCKED | TL_IS_CONNECTING)))
         (void)tl__stream_send_queue(loop, id, handle, s);
     tl__stream_update(loop, id, handle, s);
@@ -279,7 +284,7 @@ int tl_stream_await_sent(tl_loop *loop, uint32_t slot, uint32_t generation,
 
 /* --- what ends once the queue is empty ----------------------------------- */
 
-/* What there is to be shut down, or why that cannot be. */
+/* The direction to be shut down, or the error that prevents that. */
 static int direction_of(const tl_stream *s, int how)
 {
     if (s->options & TL_STREAM_SEND_ONLY)
@@ -369,7 +374,7 @@ void tl__stream_drop(tl_loop *loop, tl_id id, tl_handle *handle)
     handle->flags &= (uint8_t)~TL_FLAG_BUSY; /* its callback goes no further */
     tl__set_active(loop, handle, false);
     if (s->state & TL_IS_CLOSING && s->state & TL_IS_CLOSED)
-        tl__stream_free(loop, id, s); /* only that was to be told */
+        tl__stream_free(loop, id, s); /* no other report was pending */
     else if (s->options & TL_STREAM_SHARED)
         tl__stream_update(loop, id, handle, s);
     else

@@ -10,7 +10,7 @@
 #include "net/stream.h"
 
 #ifdef __GLIBC__
-/* What stdio has read ahead and nobody took. */
+/* The number of bytes that stdio has read ahead and no reader took. */
 static size_t read_ahead(FILE *file)
 {
     return (size_t)(file->_IO_read_end - file->_IO_read_ptr);
@@ -23,8 +23,8 @@ static size_t read_ahead(FILE *file)
 }
 #endif
 
-/* Take over what io.read left in its buffer. In a file fflush(3) goes back by
-   that, for whoever shares it. */
+/* Take over the bytes that io.read left in its buffer. In a file, fflush(3)
+   moves the offset back by that number, for other users of the file. */
 static int take_over(tl_loop *loop, tl_stream *s)
 {
     /* cppcheck-suppress fflushOnInputStream; fflush(3) says what it does */
@@ -38,7 +38,7 @@ static int take_over(tl_loop *loop, tl_stream *s)
     return error;
 }
 
-/* Have a stream ask first where its description blocks. */
+/* Make a stream poll first if its description blocks. */
 static void mark_lent(tl_loop *loop, const tl_borrowed *b)
 {
     tl_handle *handle;
@@ -74,7 +74,8 @@ int tl_standard_open(tl_loop *loop, tl_id *id, int number, int options)
     return atomic_load(&b->flags) >= 0;
 }
 
-/* What is queued: all of it, or in a host what the kernel takes at once. */
+/* Send the queue: all of it, or in a host the part that the kernel takes at
+   once. */
 static int empty(tl_loop *loop, tl_id id)
 {
     tl_handle *handle;
@@ -107,7 +108,7 @@ void tl_standard_lend(tl_loop *loop)
 int tl_standard_end(tl_loop *loop)
 {
     int lost = 0;
-    if (tl_poller_forked(&loop->poller)) /* the parent sends what it queued */
+    if (tl_poller_forked(&loop->poller)) /* the parent sends the queued bytes */
         return 0;
     for (int i = 0; i < TL_BORROWED_COUNT && loop->borrowed != NULL; i++) {
         const tl_borrowed *b = &loop->borrowed[i];

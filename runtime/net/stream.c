@@ -179,7 +179,8 @@ int tl_stream_peer(tl_loop *loop, uint32_t slot, uint32_t generation,
 
 static void finish(tl_loop *loop)
 {
-    if (!tl_poller_forked(&loop->poller)) /* the parent sends what it queued */
+    if (!tl_poller_forked(&loop->poller)) /* the parent sends the queued
+                                             bytes */
         tl__streams_flush(loop);
     (void)tl_standard_end(loop);
 }

@@ -1,10 +1,10 @@
-/* A connection: an end of a transport, what it received, what it has to send,
-   and who waits for it. What Lua calls is in timerlua_abi.h; this is what the
-   dispatcher does with it.
+/* A connection: an end of a transport, the bytes received, the bytes to send,
+   and the waiting tasks. The functions that Lua calls are in timerlua_abi.h;
+   these are the functions for the dispatcher.
 
    Readiness is only needed where a call to the kernel said "again", so a
-   connection enters the poller when it first has to wait, and leaves it only
-   when it is reported for what nobody wants. */
+   connection enters the poller when it first has to wait, and leaves the poller
+   only when it is reported for an event that is not wanted. */
 #ifndef TL_STREAM_H
 #define TL_STREAM_H
 
@@ -13,56 +13,60 @@
 #include "loop/waiter.h"
 #include "net/transport.h"
 
-/* Bits of tl_stream.state: what has become of it. What it was told to be is in
-   tl_stream.options. */
+/* Bits of tl_stream.state: the connection's present condition. Its settings are
+   in tl_stream.options. */
 enum {
     TL_IS_PAUSED = 1,
     TL_IS_CONNECTING = 2,
     TL_IS_DRAINED = 4,   /* the last receive left nothing in the transport */
-    TL_IS_HUNG = 8,      /* it has told of an end, receive up to it */
+    TL_IS_HUNG = 8,      /* the transport has reported an end; receive up to
+                            it */
     TL_IS_ENDED = 16,    /* received up to the peer's end of its direction */
-    TL_IS_BLOCKED = 32,  /* the transport took no more */
+    TL_IS_BLOCKED = 32,  /* the transport accepted no more */
     TL_IS_SHUTTING = 64, /* sending ends when the queue is empty */
     TL_IS_SHUT = 128,    /* sending has ended */
     TL_IS_CLOSING = 256, /* to be closed when the queue is empty */
-    TL_IS_DIRTY = 512,   /* on the loop's agenda of what to send */
+    TL_IS_DIRTY = 512,   /* on the loop's agenda of data to send */
     TL_IS_HIGH = 1024,   /* above the high-water mark since the last drain */
     TL_IS_DEAF = 2048,   /* receiving was shut down here */
     TL_IS_LOSSY = 4096,  /* bytes that were taken could not be sent */
-    TL_IS_CLOSED = 8192  /* its transport is */
+    TL_IS_CLOSED = 8192  /* its transport is closed */
 };
 
 typedef struct tl_stream {
     tl_buffer in, out;
-    tl_want want; /* of the reader */
+    tl_want want; /* the reader's request */
     tl_id reader; /* handle of the wait, {0} for none; may have ended */
     tl_id writer;
     uint32_t options; /* TL_STREAM_... */
     uint32_t state;   /* TL_IS_... */
     const tl_transport *transport;
     void *self;      /* the transport's; its descriptor is the handle's */
-    uint32_t traits; /* of the transport, and what was found out since */
-    uint8_t told;    /* by it: TL_READ and others, not acted on yet */
-    uint8_t crossed; /* TL_READ: reading waits until it is ready for writing;
-                        TL_WRITE: sending, or the handshake, for reading */
+    uint32_t traits; /* the transport's, and those found out since */
+    uint8_t told;    /* reported by the transport: TL_READ and others, not acted
+                        on yet */
+    uint8_t crossed; /* TL_READ: reading waits until the end is ready for
+                        writing; TL_WRITE: sending, or the handshake, waits for
+                        reading */
     uint8_t tell;    /* bits 1 << TL_TELL_... */
     uint8_t writer_awaits;
-    bool in_total; /* the reader's time runs on while bytes come */
+    bool in_total; /* the reader's timeout runs on while bytes come */
     int16_t send_error, receive_error;
     uint32_t high, low;
     size_t limit, receive_limit;
-    uint32_t turn, turn_reads; /* how often it was read from in a turn */
+    uint32_t turn, turn_reads; /* the number of reads from it in a turn */
     uint64_t received, sent;
     uint8_t peer_length;
-    uint8_t peer[28]; /* of IPv4 or IPv6, where it came from */
+    uint8_t peer[28]; /* for IPv4 or IPv6, the peer's address */
 } tl_stream;
 
 extern const struct tl_kind tl__stream_kind;
 
 /* --- stream.c ----------------------------------------------------------- */
 
-/* A connection's record and its handle, for an end of a transport that becomes
-   its own. -ENOMEM, TL_LIMIT: the end is still the caller's. */
+/* A connection's record and its handle, for an end of a transport that the
+   connection takes over. -ENOMEM, TL_LIMIT: the end still belongs to the
+   caller. */
 int tl__stream_open(tl_loop *loop, tl_id *id, const tl_transport *transport,
                     tl_end end, int options, tl_handle **handle);
 static inline tl_end tl__stream_end_of(const tl_handle *handle,
@@ -70,29 +74,31 @@ static inline tl_end tl__stream_end_of(const tl_handle *handle,
 {
     return (tl_end){s->self, handle->at.watch.fd};
 }
-/* Its transport is closed, and there is nobody to be told: the handle ends. */
+/* The transport is closed, and nothing is left to report: the handle ends. */
 void tl__stream_free(tl_loop *loop, tl_id id, tl_stream *s);
-/* The connection of a handle; NULL when it has ended or is something else. */
+/* The connection of a handle; NULL if the handle has ended or is of another
+   kind. */
 tl_stream *tl__stream_find(const tl_loop *loop, tl_id id, tl_handle **handle);
-/* Something is to be told to the callbacks of a flowing connection. */
+/* There is something to report to the callbacks of a flowing connection. */
 void tl__stream_tell(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
                      int what);
 
 /* --- closing.c ---------------------------------------------------------- */
 
-/* What is queued will not be sent. */
+/* The queued bytes will not be sent. */
 void tl__stream_drop_queue(tl_loop *loop, tl_stream *s);
-/* A direction is over: have the transport end it. 0, -EAGAIN, or why not. */
+/* A direction is over: make the transport end it. 0, -EAGAIN, or the error. */
 int tl__stream_end_sending(tl_loop *loop, tl_id id, tl_handle *handle,
                            tl_stream *s);
 void tl__stream_end_receiving(tl_loop *loop, tl_id id, tl_handle *handle,
                               tl_stream *s);
-/* The transport is closed now; the handle ends, or ends once that is told. */
+/* The transport is closed now; the handle ends, or ends once that is
+   reported. */
 void tl__stream_end(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s);
-/* Sending has failed for good. False when the connection ended by it. */
+/* Sending has failed for good. False if this ended the connection. */
 bool tl__stream_fail_sending(tl_loop *loop, tl_id id, tl_handle *handle,
                              tl_stream *s, int error);
-/* Both directions have. */
+/* Both directions have failed. */
 void tl__stream_fail(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
                      int error);
 /* At the end of the loop. */
@@ -100,72 +106,73 @@ void tl__stream_dispose(tl_loop *loop, tl_handle *handle);
 
 /* --- waiting.c ---------------------------------------------------------- */
 
-/* Whether somebody wants what has come. */
+/* Whether arriving data is wanted. */
 bool tl__stream_wants_data(const tl_loop *loop, const tl_handle *handle,
                            const tl_stream *s);
-/* For a transport that tells of readiness itself: from the next turn on, the
-   end is ready for what was not possible before; of TL_READ, TL_WRITE,
-   TL_ERROR, TL_HANGUP. To be called after each "not now" and short write, and
-   whenever bytes come, as epoll(7) reports edges; once too often is harmless.
-   With the end of the peer's direction comes TL_HANGUP, or a short read before
-   it is taken for all. Fine from within the transport's functions, and if the
-   handle has ended. */
+/* For a transport that reports readiness itself: from the next turn on, the end
+   is ready for operations that were not possible before; a combination of
+   TL_READ, TL_WRITE, TL_ERROR, TL_HANGUP. To be called after each "not now" and
+   short write, and whenever bytes arrive, as epoll(7) reports edges; an extra
+   call is harmless. TL_HANGUP accompanies the end of the peer's direction;
+   otherwise a short read before that end is taken to mean that there is no
+   more. Fine from within the transport's functions, and if the handle has
+   ended. */
 void tl__stream_ready(tl_loop *loop, tl_id id, int ready);
 /* A transport's answer to a call in one direction, TL_READ or TL_WRITE, with
-   every "not now" as -EAGAIN; what it waits for is noted. */
+   every "not now" as -EAGAIN; the readiness to wait for is noted. */
 ssize_t tl__stream_answer(tl_stream *s, int direction, ssize_t answer);
-/* Enter the poller for what is waited for now. */
+/* Enter the poller for the readiness that is awaited now. */
 void tl__stream_update(tl_loop *loop, tl_id id, tl_handle *handle,
                        tl_stream *s);
-/* After an event was handled: what was left undone is looked at again, and the
-   poller reports no more what was unwanted. */
+/* After an event was handled: unfinished work is looked at again, and the
+   poller no longer reports unwanted events. */
 void tl__stream_settle(tl_loop *loop, tl_id id, int ready, bool unwanted);
 /* Back into a new poller. */
 void tl__stream_renew(tl_loop *loop, tl_id id, tl_handle *handle);
-/* Whether a reader may take bytes: 0, or why not. s may be NULL. */
+/* Whether a reader may take bytes: 0, or the error. s may be NULL. */
 int tl__stream_readable(tl_loop *loop, tl_id id, const tl_stream *s);
-/* The handle of the waiting reader; slot 0 when nobody waits. */
+/* The handle of the waiting reader; slot 0 if there is none. */
 tl_id tl__stream_reader(const tl_loop *loop, tl_id id);
 
 /* --- sending.c ---------------------------------------------------------- */
 
-/* Send what is queued. False when the connection ended by it. */
+/* Send the queued bytes. False if this ended the connection. */
 bool tl__stream_send_queue(tl_loop *loop, tl_id id, tl_handle *handle,
                            tl_stream *s);
-/* Send what the callbacks queued since the last call. */
+/* Send the bytes that callbacks have queued since the last call. */
 void tl__streams_flush(tl_loop *loop);
-/* Tell nothing more, send what is queued and close; but a standard stream
+/* Report nothing more, send the queued bytes and close; but a standard stream
    stays open. */
 void tl__stream_drop(tl_loop *loop, tl_id id, tl_handle *handle);
 
 /* --- receiving.c -------------------------------------------------------- */
 
-/* What is to be told next: TL_TELL_..., 0 for nothing. For TL_TELL_DATA
-   *view is what was received; for TL_TELL_ERROR and TL_TELL_CLOSE *status is
-   why. With TL_TELL_CLOSE the handle has ended. reads bounds how often the
-   kernel is asked for data. */
+/* The next report: TL_TELL_..., 0 for none. For TL_TELL_DATA, *view is the
+   received data; for TL_TELL_ERROR and TL_TELL_CLOSE, *status is the reason.
+   With TL_TELL_CLOSE the handle has ended. reads bounds how often the kernel is
+   asked for data. */
 int tl__stream_next(tl_loop *loop, tl_id id, int *reads, tl_view *view,
                     int *status);
 
-/* Receive for the waiting reader. 1: *view is what it wants, used up; TL_WOKEN:
-   it is to be woken without; 0: not yet. *reader is taken off the
-   connection. */
+/* Receive for the waiting reader. 1: *view is the requested data, consumed;
+   TL_WOKEN: the reader is to be woken without data; 0: not yet. *reader is
+   removed from the connection. */
 enum { TL_WOKEN = 2 };
 int tl__stream_serve(tl_loop *loop, tl_id id, int *reads, tl_view *view,
                      tl_id *reader);
 
 /* --- connecting.c ------------------------------------------------------- */
 
-/* Begin a connection on any transport. shakes: its handshake comes first, once
-   the end is ready. After an error the end is still the caller's. -ENOMEM,
-   TL_LIMIT. */
+/* Begin a connection on any transport. shakes: the transport's handshake comes
+   first, once the end is ready. After an error the end still belongs to the
+   caller. -ENOMEM, TL_LIMIT. */
 int tl__stream_begin(tl_loop *loop, tl_id *id, const tl_transport *transport,
                      tl_end end, int options, bool shakes);
 /* An accepted connection; options as for tl_stream_start. */
 int tl__stream_accepted(tl_loop *loop, tl_id *id, int fd, int options,
                         const tl_address *peer);
-/* Do what readiness allows but reading: go on with the handshake, send. False
-   when the connection ended by it. */
+/* Do everything that readiness allows except reading: continue the handshake,
+   send. False if this ended the connection. */
 bool tl__stream_progress(tl_loop *loop, tl_id id, tl_handle *handle,
                          tl_stream *s, int ready);
 

@@ -22,7 +22,7 @@ static int close_descriptor(tl_end end, int how)
 
 /* --- sockets ------------------------------------------------------------ */
 
-/* It is writable, so connect(2) is over. */
+/* The socket is writable, so connect(2) is over. */
 static int socket_handshake(tl_end end)
 {
     return tl_socket_error(end.fd);
@@ -128,7 +128,7 @@ static ssize_t lent_file_write(tl_end end, const void *bytes, size_t count)
     return tl_file_write_lent(end.fd, &part, false);
 }
 
-/* The first part is more than a call may give, or the next call goes on. */
+/* The first part exceeds the limit of a call, or the next call continues. */
 static ssize_t lent_file_writev(tl_end end, const struct iovec *parts,
                                 int count)
 {

@@ -1,7 +1,7 @@
-/* Transports: what a connection reads from and writes to. One is five functions
-   and what is to be known of it, and all that a connection knows of it. Those
-   for descriptors are here: sockets, pipes and files. docs/design.md says how
-   to add one. */
+/* Transports: the channels that connections read from and write to. A transport
+   is five functions and its traits, and a connection knows nothing else of it.
+   The transports for descriptors are here: sockets, pipes and files.
+   docs/design.md says how to add one. */
 #ifndef TL_TRANSPORT_H
 #define TL_TRANSPORT_H
 
@@ -10,16 +10,16 @@
 
 #include "abi.h"
 
-/* What the functions are given, by value. */
+/* The argument of the functions, by value. */
 typedef struct tl_end {
     void *self; /* the transport's own; NULL where the descriptor is all */
-    int fd;     /* for the poller to watch; -1: the transport itself tells of
+    int fd;     /* for the poller to watch; -1: the transport itself reports
                    readiness, by tl__stream_ready */
 } tl_end;
 
-/* Answers that are no count and no errno. -EAGAIN, "not now", is normal; the
-   call is made again when its own direction is ready. A transport that has to
-   write before it can read, or the reverse, says so instead, as TLS does in
+/* Answers that are neither a count nor an errno. -EAGAIN, "not now", is normal;
+   the call is made again when its own direction is ready. A transport that has
+   to write before it can read, or the reverse, says so instead, as TLS does in
    SSL_get_error(3); a handshake, which has no direction, always does. */
 enum { TL_WANTS_READ = -4224, TL_WANTS_WRITE = -4225 };
 
@@ -28,50 +28,56 @@ enum { TL_WANTS_READ = -4224, TL_WANTS_WRITE = -4225 };
 enum {
     TL_END_SENDING = 0,
     TL_END_RECEIVING = 1,
-    TL_CLOSE = 2,      /* in good order */
-    TL_CLOSE_HERE = 3, /* others have it too: the peer is to notice nothing */
-    TL_CLOSE_RESET = 4 /* bytes are lost: the peer is not to take this for an
+    TL_CLOSE = 2,      /* an orderly close */
+    TL_CLOSE_HERE = 3, /* other processes have the end too: the peer must notice
+                          nothing */
+    TL_CLOSE_RESET = 4 /* bytes are lost: the peer must not take this for an
                           orderly end */
 };
 
-/* What is to be known of it, as bits. */
+/* The traits of a transport, as bits. */
 enum {
     TL_HALVES = 1,     /* each direction can end by itself */
     TL_RESETS = 2,     /* closed with bytes unread, it resets the connection */
-    TL_PIECEWISE = 4,  /* it may give less than there is, as a terminal gives
-                          a line at a time, and the poller reports the rest */
-    TL_VAGUE = 8,      /* the same, and the poller does not: a short read or
-                          write never means that there is no more */
-    TL_REFUSABLE = 16, /* epoll(7) may refuse to watch it, as it does a regular
-                          file; then it is */
+    TL_PIECEWISE = 4,  /* a read may return less than there is, as a terminal
+                          returns a line at a time, and the poller reports the
+                          rest */
+    TL_VAGUE = 8,      /* the same, but the poller does not report the rest: a
+                          short read or write never means that there is no
+                          more */
+    TL_REFUSABLE = 16, /* epoll(7) may refuse to watch the descriptor, as it
+                          refuses a regular file; then it is ... */
     TL_ALWAYS_READY = 32
 };
 
-/* No function blocks, raises SIGPIPE, or calls back into the connection but by
-   tl__stream_ready. An errno but EAGAIN is for good. */
+/* No function blocks, raises SIGPIPE, or calls back into the connection except
+   by tl__stream_ready. An errno other than EAGAIN is permanent. */
 typedef struct tl_transport {
     uint32_t traits;
-    /* Called when the end is ready, until it returns something else than
-       TL_WANTS_...: 0, and bytes may go, or why the connection failed. Only
-       for connections that begin with it. */
+    /* Called when the end is ready, until the result is not TL_WANTS_...: 0,
+       and bytes may flow, or the error of the connection. Only for connections
+       that begin with a handshake. */
     int (*handshake)(tl_end end);
-    /* How many bytes came, at most room, which is not 0; 0 is the end. */
+    /* Returns the number of bytes received, at most room, which is not 0; 0 is
+       the end. */
     ssize_t (*read)(tl_end end, void *bytes, size_t room);
-    /* How many of the bytes were taken; they are the caller's, and after "not
-       now" may be others, or elsewhere, the next time. count is not 0. */
+    /* Returns the number of bytes accepted. The bytes belong to the caller and,
+       after "not now", may be others, or elsewhere, the next time. count is not
+       0. */
     ssize_t (*write)(tl_end end, const void *bytes, size_t count);
     /* The same for at most two parts, none of them empty. */
     ssize_t (*writev)(tl_end end, const struct iovec *parts, int count);
     /* 0, or why a direction could not be ended; TL_END_SENDING may say "not
-       now". Otherwise self and fd are given up by it, whatever it returns. */
+       now". All other ways of closing give up self and fd, whatever the
+       result. */
     int (*close)(tl_end end, int how);
 } tl_transport;
 
 /* For a descriptor that TL_STREAM_... describe: a socket, or with
-   TL_STREAM_FILE what read(2) and writev(2) are for. */
+   TL_STREAM_FILE a descriptor for read(2) and writev(2). */
 const tl_transport *tl__transport_for(int options);
-/* The same for a file whose description blocks, for others who share it: asked
-   first before each call, and given little. */
+/* The same for a file whose description blocks, because other processes share
+   it: polled before each call, and written to in small amounts. */
 const tl_transport *tl__transport_lent(const tl_transport *transport);
 
 #endif

@@ -1,5 +1,5 @@
-/* Connections, waiting: what the poller is to report, and whose wait a
-   connection ends. */
+/* Connections, waiting: the events that the poller must report, and the waits
+   that a connection ends. */
 #include <errno.h>
 
 #include "loop/descriptor.h"
@@ -30,9 +30,9 @@ static int awaited(const tl_stream *s, bool reads)
     return (reads ? reading : 0) | (wants_room(s) ? sending : 0);
 }
 
-/* What the poller is to report: never less than is waited for, and in the
-   level-triggered mode the reading side more, since to take it out and in for
-   each wait would be two calls to the kernel. */
+/* The interest for the poller: never less than the awaited readiness, and in
+   the level-triggered mode the reading side as well, since removing and adding
+   that side for each wait would be two calls to the kernel. */
 static int interest_of(const tl_handle *handle, const tl_stream *s, bool reads)
 {
     int now = (int)handle->at.watch.interest, wanted = awaited(s, reads);
@@ -61,7 +61,8 @@ ssize_t tl__stream_answer(tl_stream *s, int direction, ssize_t answer)
                                                                : answer;
 }
 
-/* What is always ready goes on with the next turn, after all others. */
+/* A descriptor that is always ready continues on the next turn, after all
+   others. */
 static void go_on(tl_loop *loop, tl_id id, const tl_stream *s, bool reads)
 {
     int wanted = awaited(s, reads);
@@ -78,7 +79,7 @@ void tl__stream_update(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
     tl__set_active(loop, handle,
                    (reads && s->options & TL_STREAM_FLOWING) || wants_room(s) ||
                        s->tell != 0 || s->state & TL_IS_CLOSING);
-    if (handle->at.watch.fd < 0) /* the transport itself tells of it */
+    if (handle->at.watch.fd < 0) /* the transport itself reports readiness */
         return;
     if (s->traits & TL_ALWAYS_READY)
         return go_on(loop, id, s, reads);
@@ -92,7 +93,7 @@ void tl__stream_update(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
     }
 }
 
-/* Whether only changes are reported, not what is left undone. */
+/* Whether only changes are reported, not unfinished work. */
 static bool knows_edges(const tl_handle *handle, const tl_stream *s)
 {
     return s->options & TL_STREAM_EDGE || handle->at.watch.fd < 0 ||
@@ -114,7 +115,8 @@ void tl__stream_settle(tl_loop *loop, tl_id id, int ready, bool unwanted)
         return;
     bool reads = tl__stream_wants_data(loop, handle, s);
     bool edges = knows_edges(handle, s);
-    /* nor does the poller know of what a vague transport has taken already */
+    /* nor does the poller know of bytes that a vague transport has already
+       taken */
     if ((edges || s->traits & TL_VAGUE) && reads && !(s->state & TL_IS_DRAINED))
         tl__post(loop, id, handle);
     if (!edges && unwanted && ready & (TL_READ | TL_ERROR | TL_HANGUP))
@@ -195,7 +197,8 @@ int tl_stream_await(tl_loop *loop, uint32_t slot, uint32_t generation, int kind,
         (void)tl_handle_ref(loop, waiter_slot, waiter_generation, 0);
     tl__set_active(loop, wait, true);
     if (!(s->state & (TL_IS_DRAINED | TL_IS_CONNECTING)))
-        tl__post(loop, id, handle); /* it has had its turn: see may_read */
+        tl__post(loop, id, handle); /* the reader has had its turn: see
+                                       may_read */
     tl__stream_update(loop, id, handle, s);
     return s->receive_error;
 }

@@ -1,7 +1,8 @@
-/* Handles: see handles.h. Every page has its own free list, and pages with
-   free records are listed, most recently freed first, so taking and giving
-   are O(1). A page all free is given back unless it is the only open one:
-   that spare keeps a program around a page boundary from thrashing. */
+/* Handles: see handles.h. Every page has its own free list, and pages with free
+   records are listed, most recently freed first, so taking and giving back are
+   O(1). A page whose records are all free is given back unless it is the only
+   open page: that spare keeps a program around a page boundary from
+   thrashing. */
 #include "store/handles.h"
 
 #include <errno.h>
@@ -47,7 +48,8 @@ static void open_remove(tl_handles *handles, uint32_t p)
         handles->pages[page->open_next].open_prev = page->open_prev;
 }
 
-/* A page number without memory: the first one given back, else a new one. */
+/* A page number without memory: the first that was given back, otherwise a new
+   one. */
 static int vacant_page(tl_handles *handles, uint32_t *p)
 {
     if (handles->resident < handles->page_count) {

@@ -1,6 +1,6 @@
 /* Handles: fixed-size records in a paged table, addressed by slot and guarded
-   by a generation, so that a name kept too long finds nothing rather than
-   somebody else's record. Pages do not move; an empty one is given back.
+   by a generation, so that an id kept too long finds nothing rather than
+   another handle's record. Pages do not move; an empty page is given back.
 
    Pure: no system call but malloc, knows no clock. */
 #ifndef TL_HANDLES_H
@@ -16,8 +16,8 @@ enum { TL_PAGE_SIZE = 1 << TL_PAGE_BITS };
 /* Room in tables by kind; those of timerlua_abi.h are TL_KINDS. */
 enum { TL_KINDS_MOST = 16 };
 
-/* Where a timed handle is. TL_HELD: it came due while its callback was not
-   over. From TL_IN_WHEEL on, a bucket of the wheel. */
+/* The position of a timed handle. TL_HELD: it came due while its callback was
+   not over. From TL_IN_WHEEL on, a bucket of the wheel. */
 enum {
     TL_NOWHERE = 0,
     TL_IN_FRONT = 1,
@@ -26,16 +26,16 @@ enum {
     TL_IN_WHEEL = 4
 };
 
-/* What a handle with a descriptor has there instead, as bits. */
+/* The corresponding bits of a handle with a descriptor. */
 enum { TL_IN_POLLER = 1, TL_POSTED = 2 };
 
-/* Bits of tl_handle.flags; the lowest two hold the clock, and 4 is free: what
-   only timers that run more than once have is in their repetition. */
+/* Bits of tl_handle.flags; the lowest two hold the clock, and 4 is free: data
+   that only repeated timers have is in their repetition. */
 enum {
     TL_CLOCK_MASK = 3,
     TL_FLAG_UNREF = TL_UNREF,
     TL_FLAG_BUSY = 16,     /* its callback has begun and is not over */
-    TL_FLAG_PAUSED = 32,   /* deadline_ns holds what was left */
+    TL_FLAG_PAUSED = 32,   /* deadline_ns holds the time that was left */
     TL_FLAG_ACTIVE = 64,   /* counted: queued or watching */
     TL_FLAG_REPEATED = 128 /* repetition is in use, not interval_ns */
 };
@@ -50,20 +50,22 @@ typedef struct tl_handle {
         } watch;
         uint32_t next_free;
     } at;
-    union {                           /* what its kind needs */
+    union {                           /* the data that its kind needs */
         int64_t interval_ns;          /* timed, without TL_FLAG_REPEATED */
-        tl_repetition *repetition;    /* timed, with it; owned */
+        tl_repetition *repetition;    /* timed, with TL_FLAG_REPEATED; owned */
         struct tl_stream *stream;     /* TL_STREAM; its start and end own it */
         struct tl_datagram *datagram; /* TL_DATAGRAM, in the same way */
         tl_id waiter;                 /* TL_READINESS; may have ended */
-        uint32_t stream_options;      /* TL_LISTENER: of what it accepts */
+        uint32_t stream_options;      /* TL_LISTENER: options of the connections
+                                         it accepts */
     };
     uint32_t generation;
     union {
         uint32_t order;  /* of arming: breaks ties between equal deadlines */
-        uint32_t wanted; /* TL_WATCH: the interest, while the poller's may be
-                            less: nothing is told while its callback waits */
-        uint32_t burst; /* TL_LISTENER, TL_DATAGRAM: how many to take at once */
+        uint32_t wanted; /* TL_WATCH: the interest; the poller's may be less,
+                            because nothing is reported while the callback
+                            waits */
+        uint32_t burst; /* TL_LISTENER, TL_DATAGRAM: the most to take at once */
     };
     float late_s; /* of the latest run */
     uint16_t where;
@@ -83,10 +85,10 @@ typedef struct tl_page {
     bool worn; /* a record's generations are used up: never given back */
 } tl_page;
 
-/* What is counted and limited together. */
+/* Groups of handles that are counted and limited together. */
 enum {
     TL_GROUP_TIMERS = 0,
-    TL_GROUP_TASKS = 1, /* those that wait or are to begin */
+    TL_GROUP_TASKS = 1, /* tasks waiting or about to begin */
     TL_GROUP_DESCRIPTORS = 2,
     TL_GROUPS = 3
 };
@@ -95,15 +97,15 @@ typedef struct tl_handles {
     tl_page *pages;
     uint32_t page_count;
     uint32_t page_capacity;
-    uint32_t open; /* head of the list, TL_NO_PAGE when all are full */
+    uint32_t open; /* head of the list; TL_NO_PAGE if all pages are full */
     uint32_t live;
     uint32_t resident;          /* pages with memory */
     uint32_t vacant_from;       /* no page below this is without memory */
-    uint32_t given_back;        /* pages given back so far; tells owners of side
+    uint32_t given_back;        /* pages given back so far; shows owners of side
                                    tables when to look */
-    uint32_t counts[TL_GROUPS]; /* live ones */
+    uint32_t counts[TL_GROUPS]; /* live handles */
     uint32_t limits[TL_GROUPS]; /* UINT32_MAX for none */
-    uint8_t groups[TL_KINDS_MOST]; /* by kind: what it is counted in */
+    uint8_t groups[TL_KINDS_MOST]; /* by kind: the group that counts it */
 } tl_handles;
 
 #define TL_NO_PAGE UINT32_MAX
@@ -112,18 +114,19 @@ typedef struct tl_handles {
 void tl_handles_init(tl_handles *handles, const uint8_t groups[TL_KINDS_MOST]);
 void tl_handles_free(tl_handles *handles);
 
-/* Take a record of this kind, zeroed but for its generation. -ENOMEM;
-   TL_LIMIT: as many of its group are live as may be. */
+/* Take a record of this kind, zeroed except for its generation. -ENOMEM;
+   TL_LIMIT: the group has as many live handles as are allowed. */
 int tl_handles_open(tl_handles *handles, int kind, tl_id *id);
-/* Give it back; its generation will not be seen again at this slot. */
+/* Give the record back; its generation will not be seen again at this slot. */
 void tl_handles_close(tl_handles *handles, uint32_t slot);
 
 /* The record, or NULL when the pair has ended or never was. */
 tl_handle *tl_handles_find(const tl_handles *handles, uint32_t slot,
                            uint32_t generation);
 
-/* Whether it waits for a descriptor, not for an instant: one comparison, since
-   it is asked for each event. The numbers of kinds are in that order. */
+/* Whether the handle waits for a descriptor, not for an instant: one
+   comparison, since every event needs the answer. The numbers of kinds are in
+   that order. */
 static inline bool tl__has_descriptor(const tl_handle *handle)
 {
     return handle->kind >= TL_WATCH;
@@ -136,12 +139,12 @@ static inline tl_handle *tl_handles_at(const tl_handles *handles, uint32_t slot)
                 .records[slot & (TL_PAGE_SIZE - 1)];
 }
 
-/* The same, NULL when the page was given back: for names that may be stale. */
+/* The same, but NULL if the page was given back: for ids that may be stale. */
 tl_handle *tl_handles_peek(const tl_handles *handles, uint32_t slot);
 /* The first live slot at or after slot, 0 at the end. */
 uint32_t tl_handles_walk(const tl_handles *handles, uint32_t slot);
 size_t tl_handles_bytes(const tl_handles *handles);
-/* Recompute every count; aborts when one is wrong. For tests. */
+/* Recompute every count; aborts if one is wrong. For tests. */
 void tl_handles_check(const tl_handles *handles);
 
 #endif

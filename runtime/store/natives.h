@@ -1,6 +1,6 @@
-/* Natives: the C functions that handles call instead of Lua's, in pages that
-   mirror the handles' own. A function counts for one use of a slot only. Pure:
-   no system call but malloc. */
+/* Natives: the C functions that handles call instead of Lua functions, in pages
+   that mirror the handles' own. A function is valid for one use of a slot only.
+   Pure: no system call but malloc. */
 #ifndef TL_NATIVES_H
 #define TL_NATIVES_H
 
@@ -13,8 +13,8 @@ typedef struct tl_native {
         tl_watch_function *watch;
     } function;
     void *argument;
-    uint32_t generation; /* 0 when there is none */
-    int fd;              /* of a watch */
+    uint32_t generation; /* 0 if there is none */
+    int fd;              /* for a watch */
 } tl_native;
 
 typedef struct tl_native_page tl_native_page;
@@ -22,18 +22,18 @@ typedef struct tl_native_page tl_native_page;
 typedef struct tl_natives {
     tl_native_page **pages;
     uint32_t page_count;
-    tl_native_page *spare; /* one that became empty, for a program around a
+    tl_native_page *spare; /* a page that became empty, for a program around a
                               page's boundary */
     size_t bytes;
 } tl_natives;
 
 void tl_natives_free(tl_natives *natives);
-/* Room for the function of a handle, to be filled in; NULL for want of memory.
-   Forget what is there of a handle that ended in another way. */
+/* Room for the function of a handle, to be filled in; NULL if memory runs out.
+   The function of an earlier handle that ended in another way is forgotten. */
 tl_native *tl_natives_add(tl_natives *natives, tl_id id);
-/* NULL when this handle has none. */
+/* NULL if this handle has no function. */
 tl_native *tl_natives_find(const tl_natives *natives, tl_id id);
-/* Fine if it has none. */
+/* Fine if the handle has no function. */
 void tl_natives_remove(tl_natives *natives, tl_id id);
 
 #endif

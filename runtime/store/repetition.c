@@ -5,8 +5,8 @@
 
 #include "check.h"
 
-/* Tick k is due at start + k * period, however late this one is seen. The
-   lateness of any two int64 fits in 64 bits without a sign. */
+/* Tick k is due at start + k * period, however late this tick is noticed. The
+   difference of any two int64 fits in 64 bits without a sign. */
 static bool after_period(tl_repetition *repetition, int64_t due_ns,
                          int64_t now_ns, tl_tick *next)
 {

@@ -1,11 +1,11 @@
 /* The timers of one clock: see timers.h.
 
-   A queued handle's where names its place: the front, or a bucket. An entry
-   there counts only if the handle says so; for the front, whose entries carry
-   a copy of the deadline, the order of arming must match too. An entry that
-   outlived its handle's stay may match again after the handle came back: then
-   two entries name one place, the first to be read moves the handle and the
-   second no longer matches. */
+   The field where of a queued handle names its place: the front, or a bucket.
+   An entry there counts only if the handle says so; for the front, whose
+   entries carry a copy of the deadline, the order of arming must match too. An
+   entry that outlived its handle's stay may match again after the handle came
+   back: then two entries name one place, the first to be read moves the handle,
+   and the second no longer matches. */
 #include "store/timers.h"
 
 #include <errno.h>
@@ -46,7 +46,7 @@ static bool is_here(const tl_timers *timers, const tl_handle *handle, int where)
            (handle->flags & TL_CLOCK_MASK) == timers->clock;
 }
 
-/* Of any handle, also of those whose where means something else. */
+/* For any handle, even one whose field where means something else. */
 static bool is_queued_here(const tl_timers *timers, const tl_handle *handle)
 {
     return !tl__has_descriptor(handle) && is_queued(handle) &&
@@ -98,7 +98,7 @@ static int place(tl_timers *timers, uint32_t slot, tl_handle *handle)
         handle->where = (uint16_t)(TL_IN_WHEEL + bucket);
         return 0;
     }
-    /* No bucket, or no memory for one: the front takes any deadline. */
+    /* No bucket, or no memory for a chunk: the front takes any deadline. */
     int error = tl_heap_reserve(&timers->front, 1 + TL_TIMERS_HEADROOM);
     if (error)
         return error;
@@ -114,8 +114,8 @@ static void sweep(tl_timers *timers)
     tl_heap_trim(&timers->front);
 }
 
-/* Sweeping costs the number of entries and removes at least half of them, so
-   it is O(1) for each cancel or early re-arm that made one stale. */
+/* Sweeping costs the number of entries and removes at least half of them, so it
+   is O(1) for each cancel or early re-arm that made an entry stale. */
 static void sweep_if_worth(tl_timers *timers)
 {
     size_t entries = timers->wheel.entries + timers->front.count;
@@ -192,8 +192,8 @@ void tl_timers_put_back(tl_timers *timers, uint32_t slot)
 void tl_timers_again(tl_timers *timers, uint32_t slot, int64_t deadline_ns)
 {
     tl_handle *handle = tl_handles_at(timers->handles, slot);
-    /* It fails only when the order is worn out, once in four billion armings,
-       and there is no memory either: ties are then in no order. */
+    /* This fails only when the order is worn out, once in four billion armings,
+       and memory has run out too: ties are then in no order. */
     if (set_deadline(timers, handle, deadline_ns) != 0)
         handle->at.deadline_ns = deadline_ns;
     tl_timers_put_back(timers, slot);
@@ -240,7 +240,7 @@ void tl_timers_remove(tl_timers *timers, uint32_t slot)
     sweep_if_worth(timers);
 }
 
-/* Place the handles of one chunk anew: those due by front_ns in the front.
+/* Place the handles of one chunk anew: handles due by front_ns go to the front.
    The next chunk's handles are fetched from memory meanwhile. */
 static void redistribute_chunk(tl_timers *timers, const tl_chunk *chunk,
                                int where, int64_t front_ns)
@@ -265,8 +265,8 @@ static void redistribute_chunk(tl_timers *timers, const tl_chunk *chunk,
 }
 
 /* Empty the first bucket: as a whole into the front, or spread over finer
-   buckets. Handles re-armed to later go on to where they belong. -ENOMEM
-   leaves it as it was. */
+   buckets. Handles re-armed to a later deadline move on to their buckets.
+   -ENOMEM leaves the bucket unchanged. */
 static int empty_bucket(tl_timers *timers, int bucket, bool whole)
 {
     size_t count = tl_wheel_count(&timers->wheel, bucket);
@@ -295,8 +295,9 @@ static void clean_front(tl_timers *timers)
 }
 
 /* Bring buckets to the front until the wheel has nothing before limit_ns nor
-   before the front's first. A big bucket is spread over finer ones, which may
-   put the base ahead of time: what is armed before it goes to the front. */
+   before the front's first entry. A big bucket is spread over finer ones, which
+   may put the base ahead of time: a timer armed before the base goes to the
+   front. */
 static void settle(tl_timers *timers, int64_t limit_ns)
 {
     for (;;) {
@@ -348,7 +349,8 @@ size_t tl_timers_expire(tl_timers *timers, int64_t now_ns, uint32_t *slots,
 {
     size_t count = 0;
     for (; count < most; count++) {
-        /* One bucket at a time: the front stays small however much is due. */
+        /* One bucket at a time: the front stays small however many timers are
+           due. */
         settle(timers, INT64_MIN);
         if (timers->front.count == 0 ||
             timers->front.entries[0].deadline_ns > now_ns)

@@ -1,14 +1,14 @@
-/* The timers of one clock: an ordered store that is told the time and makes
-   no system call.
+/* The timers of one clock: an ordered store that is told the time and makes no
+   system call.
 
    Far deadlines lie in a wheel, unordered; those that may be next are in a
    heap, in exact order. Arming, re-arming and cancelling are O(1); ordering is
-   paid once, when a deadline comes near, within the few that are near. A
-   re-arm to later leaves the wheel's entry where it is: it moves when it is
-   reached. A cancel leaves it too; when stale entries outnumber live ones
-   they are swept out.
+   paid for once, when a deadline comes near, among the few that are near. A
+   re-arm to a later deadline leaves the wheel's entry in place: the entry moves
+   when it is reached. A cancel leaves its entry too; when stale entries
+   outnumber live ones, they are swept out.
 
-   Equal deadlines come out in the order they were armed. */
+   Equal deadlines come out in the order in which they were armed. */
 #ifndef TL_TIMERS_H
 #define TL_TIMERS_H
 
@@ -35,17 +35,18 @@ typedef struct tl_timers {
 void tl_timers_init(tl_timers *timers, tl_handles *handles, int clock);
 void tl_timers_free(tl_timers *timers);
 
-/* Queue a handle that is nowhere, for deadline_ns. -ENOMEM leaves it out. */
+/* Queue a handle that is not queued, for deadline_ns. -ENOMEM leaves the handle
+   out. */
 int tl_timers_add(tl_timers *timers, uint32_t slot, int64_t deadline_ns);
-/* Queue a handle that may be queued already: the new deadline alone counts.
-   -ENOMEM leaves the old one in force. */
+/* Queue a handle that may already be queued: only the new deadline applies.
+   -ENOMEM leaves the old deadline in force. */
 int tl_timers_move(tl_timers *timers, uint32_t slot, int64_t deadline_ns);
 /* Queue a handle that has just expired; cannot fail. */
 void tl_timers_again(tl_timers *timers, uint32_t slot, int64_t deadline_ns);
-/* Queue a handle that has just expired as it was: the clock was stepped back
-   before its deadline. Cannot fail. */
+/* Queue a handle that has just expired with its former setting: the clock was
+   stepped back before its deadline. Cannot fail. */
 void tl_timers_put_back(tl_timers *timers, uint32_t slot);
-/* Time begins anew at now_ns, maybe earlier; nothing may be queued. */
+/* Time begins anew at now_ns, perhaps earlier; nothing may be queued. */
 void tl_timers_rebase(tl_timers *timers, int64_t now_ns);
 /* Take a handle out (fine if it is not queued). */
 void tl_timers_remove(tl_timers *timers, uint32_t slot);
@@ -56,13 +57,13 @@ bool tl_timers_next(tl_timers *timers, int64_t *deadline_ns);
    wake-up can serve all of them; false when nothing is queued. */
 bool tl_timers_last_within(tl_timers *timers, int64_t slack_ns,
                            int64_t *deadline_ns);
-/* Take out the handles that are due at now_ns, in order, at most this many,
-   and return how many. They are TL_IN_BATCH then. */
+/* Take out the handles that are due at now_ns, in order, at most this many, and
+   return their number. Their place is then TL_IN_BATCH. */
 size_t tl_timers_expire(tl_timers *timers, int64_t now_ns, uint32_t *slots,
                         size_t most);
 
 size_t tl_timers_bytes(const tl_timers *timers);
-/* Recompute everything slowly; aborts when anything is wrong. For tests. */
+/* Recompute everything slowly; aborts if anything is wrong. For tests. */
 void tl_timers_check(tl_timers *timers);
 
 #endif

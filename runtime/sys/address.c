@@ -1,6 +1,6 @@
 /* Addresses of sockets as texts, and texts as the kernel's sockaddr. Looks up
-   no names: what is no number is handed on as a name. One system call only:
-   if_nametoindex(3), for the interface of an IPv6 address. */
+   no names: a host that is not numeric is passed on as a name. One system call
+   only: if_nametoindex(3), for the interface of an IPv6 address. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
@@ -102,14 +102,15 @@ static bool begins_with(part text, const char *prefix)
            memcmp(text.start, prefix, strlen(prefix)) == 0;
 }
 
-/* Where byte stands last; the length when it is nowhere. */
+/* The position of the last byte of this value; the length if there is none. */
 static size_t find_last(part text, char byte)
 {
     const char *found = memrchr(text.start, byte, text.length);
     return found ? (size_t)(found - text.start) : text.length;
 }
 
-/* As a C string in room; false when it is too long or has a zero inside. */
+/* Copy as a C string into room; false if the text is too long or contains a
+   zero. */
 static bool to_string(part text, char *room, size_t size)
 {
     if (text.length >= size || memchr(text.start, 0, text.length))
@@ -143,7 +144,7 @@ static bool all(part text, bool (*is)(char c))
     return text.length > 0;
 }
 
-/* The number that digits make; -1 when it is more than most. */
+/* The number that the digits give; -1 if it exceeds most. */
 static int64_t decimal(part digits, int64_t most)
 {
     int64_t number = 0;
@@ -213,7 +214,7 @@ int tl_address_numeric(const char *host, size_t length, int port,
 }
 
 /* Whether a resolver would take the label for a number: then "1.2.3" or
-   "0x7f.1" would mean an address that nobody sees in it. */
+   "0x7f.1" would mean an address that no reader sees in it. */
 static bool is_number(part label)
 {
     if (begins_with(label, "0x") || begins_with(label, "0X"))
@@ -241,7 +242,7 @@ static int check_name(part name)
     }
 }
 
-/* "::1" or "::1:80" or "fe80::1%lo:80": the brackets are what is missing. */
+/* "::1" or "::1:80" or "fe80::1%lo:80": only the brackets are missing. */
 static bool is_bare_inet6(part text)
 {
     tl_address ignored;
@@ -284,7 +285,7 @@ static int read_host_port(part text, tl_endpoint *endpoint)
         return -EINVAL;
     part host = {text.start, colon};
     part port = part_from(text, colon + 1);
-    /* a zero is no port for now: what is wrong with the host is told first */
+    /* port 0 for now: an error in the host is reported first */
     bool wrong = !all(port, is_digit) || port.length > 5;
     int64_t number = wrong ? -1 : decimal(port, UINT16_MAX);
     endpoint->port = number < 0 ? 0 : (int32_t)number;
@@ -392,9 +393,9 @@ static char *write_number(char *to, unsigned number)
     return to + 1;
 }
 
-/* By hand, since a server does it for each datagram: measured, inet_ntop and
-   snprintf take 115 ns for an address and its port, this 17. Returns the
-   end. */
+/* By hand, since a server does this for each datagram: measured, inet_ntop and
+   snprintf take 115 ns for an address and its port, this function 17. Returns
+   the end. */
 static char *write_inet(const tl_address *address, char *text)
 {
     struct sockaddr_in in;

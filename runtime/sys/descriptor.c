@@ -1,4 +1,4 @@
-/* Descriptors of whatever kind: see timerlua_abi.h and descriptor.h. */
+/* Descriptors of any kind: see timerlua_abi.h and descriptor.h. */
 #include "sys/descriptor.h"
 
 #include <errno.h>

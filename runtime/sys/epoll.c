@@ -25,8 +25,8 @@ int tl_epoll_control(int set, int operation, int fd, uint32_t events)
     return epoll_ctl(set, operation, fd, &event) ? -errno : 0;
 }
 
-/* For kernels before 5.11, and containers that refuse calls they do not know
-   (EPERM): whole milliseconds, and late rather than early. */
+/* For kernels before 5.11, and containers that refuse unknown calls (EPERM):
+   whole milliseconds, and late rather than early. */
 static int wait_ms(int set, struct epoll_event *events, int most,
                    int64_t timeout_ns)
 {

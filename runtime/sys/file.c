@@ -1,4 +1,4 @@
-/* Descriptors that are no sockets: see file.h. */
+/* Descriptors that are not sockets: see file.h. */
 #include "sys/file.h"
 
 #include <errno.h>
@@ -46,8 +46,8 @@ ssize_t tl_file_write(int fd, const struct iovec *parts, int count)
     return taken < 0 ? -errno : taken;
 }
 
-/* The signal that a write has raised is pending for this thread, since it is
-   blocked meanwhile: it is taken away before it could be delivered. One that
+/* A signal raised by a write is pending for this thread, because the signal is
+   blocked meanwhile: it is taken away before it can be delivered. A signal that
    was pending before is not ours, and a second one changes nothing. */
 ssize_t tl_file_write_quietly(int fd, const struct iovec *parts, int count)
 {

@@ -1,6 +1,6 @@
 /* Process groups as /proc has them: see timerlua_abi.h. kill(2) cannot tell
-   whether anybody is left of a group whose leader has ended and was not reaped,
-   since what has ended counts for it. */
+   whether a process of a group still runs after its leader has ended unreaped,
+   since ended processes count for kill(2). */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

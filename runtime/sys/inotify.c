@@ -1,5 +1,5 @@
-/* inotify(7), as Lua calls it: see timerlua_abi.h. What is watched for whom is
-   Lua's business; names and paths pass through here untouched. */
+/* inotify(7), as Lua calls it: see timerlua_abi.h. Lua keeps track of the
+   watches and their owners; names and paths pass through here untouched. */
 #include <sys/inotify.h>
 
 #include <errno.h>

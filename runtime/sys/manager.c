@@ -1,5 +1,5 @@
-/* What a service manager wants of a daemon, without its library: messages in
-   the protocol of sd_notify(3). See timerlua_abi.h. */
+/* The messages that a service manager expects of a daemon, without the
+   manager's library: the protocol of sd_notify(3). See timerlua_abi.h. */
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>

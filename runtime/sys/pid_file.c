@@ -1,8 +1,8 @@
-/* The file that says which process a daemon is: see timerlua_abi.h.
+/* The file that names the process of a daemon: see timerlua_abi.h.
 
    A file is written under another name, locked, and only then given its name,
-   so nobody sees it empty or without its owner's lock. A lock that can be had
-   means that the owner is gone, whatever number is in the file. */
+   so no reader sees an empty file or one without its owner's lock. If the lock
+   can be taken, the owner is gone, whatever number is in the file. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -21,7 +21,7 @@ struct tl_pid_file {
     int fd;      /* open while the lock is to be held */
     pid_t owner; /* forked children have a copy of this */
     char *path;
-    char *draft; /* its name before it has that one */
+    char *draft; /* the file's name until it gets its final one */
 };
 
 static int lock(int fd)
@@ -51,7 +51,7 @@ static int32_t read_number(int fd)
     return (int32_t)strtol(text, NULL, 10);
 }
 
-/* Whether the open file is the one that has this name. */
+/* Whether the open file is the one with this name. */
 static bool is_at(int fd, const char *path)
 {
     struct stat open_one, named;
@@ -69,8 +69,8 @@ static int make_draft(tl_pid_file *file)
     return error ? error : write_number(file->fd);
 }
 
-/* Whether this is what a process like us has left: a number, or nothing at all.
-   Anything else is somebody's, and named by mistake. */
+/* Whether a process like ours has left this file: it holds a number, or nothing
+   at all. Any other file has an owner, and was named by mistake. */
 static bool is_ours(int fd)
 {
     char text[NUMBER_BYTES];
@@ -86,8 +86,8 @@ static bool is_ours(int fd)
     return digits + blank == (size_t)length;
 }
 
-/* Replace what has the name now, unless its owner lives: then -EEXIST. -EAGAIN:
-   it is another file by now. */
+/* Replace the file that has the name now, unless its owner lives: then -EEXIST.
+   -EAGAIN: the name is another file's by now. */
 static int replace(const tl_pid_file *file, int32_t *holder)
 {
     int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);

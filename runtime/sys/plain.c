@@ -1,5 +1,5 @@
-/* Sockets that scripts open themselves, for timerlua.socket: the system calls
-   as they are, but that none blocks and none raises SIGPIPE. Declared in
+/* Sockets that scripts open themselves, for timerlua.socket: the plain system
+   calls, except that none blocks and none raises SIGPIPE. Declared in
    timerlua_abi.h. */
 #include <errno.h>
 #include <netinet/in.h>

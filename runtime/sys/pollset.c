@@ -1,6 +1,6 @@
-/* poll(2) within a time, for all that wait for descriptors without the loop,
-   and for scripts: timerlua.select. Where a task is to wait, the same
-   descriptors go into an epoll set, which the loop can watch. */
+/* poll(2) with a timeout, for all waits for descriptors without the loop, and
+   for scripts: timerlua.select. When a task is to wait, the same descriptors go
+   into an epoll set, which the loop can watch. */
 #include <errno.h>
 #include <poll.h>
 #include <stddef.h>
@@ -33,7 +33,7 @@ int tl_poll_wait(tl_poll_fd *fds, int count, int64_t *timeout_ns)
     return result;
 }
 
-/* What a descriptor that is there twice is watched for; the caller looks. */
+/* The interest of a descriptor that is listed twice; the caller looks. */
 enum { ANYTHING = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDBAND | EPOLLWRBAND };
 
 static int add(int set, const tl_poll_fd *one)
@@ -48,8 +48,8 @@ static int add(int set, const tl_poll_fd *one)
     return epoll_ctl(set, EPOLL_CTL_MOD, one->fd, &event) ? -errno : 0;
 }
 
-/* Edge-triggered, so that what poll(2) was asked about and did not find, such
-   as a hang-up that select(2) is not interested in, is reported once. */
+/* Edge-triggered, so that a condition that does not end the wait, such as a
+   hang-up that select(2) is not interested in, is reported once. */
 int tl_poll_gather(const tl_poll_fd *fds, int count, int set)
 {
     for (int i = 0; i < count; i++) {

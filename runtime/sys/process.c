@@ -1,10 +1,10 @@
 /* Child processes as the kernel has them: started, signalled, reaped. Every
    function is in timerlua_abi.h; none knows the loop.
 
-   A child begins in our memory, while we are suspended (vfork(2) by the means
-   of clone(2), which also gives the pidfd). Until it runs its program it makes
-   system calls only, on a stack of its own, and leaves a note of what failed.
- */
+   A child begins in our memory, while we are suspended (vfork(2) by means of
+   clone(2), which also gives the pidfd). Until the child runs its program, it
+   makes only system calls, on a stack of its own, and records which step
+   failed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -24,7 +24,7 @@
 
 enum { STACK_BYTES = 32768, FIRST_FREE = 3, MOST_POLLED = 1024 };
 
-/* What a child is to do, and what became of it. */
+/* The orders for a child, and their outcome. */
 typedef struct {
     const tl_spawn *spawn;
     int parent;     /* our process */
@@ -35,7 +35,7 @@ typedef struct {
 
 /* --- in the child ------------------------------------------------------- */
 
-/* A handler of ours must not run here. What is ignored stays ignored, but not
+/* A handler of ours must not run here. Ignored signals stay ignored, except
    SIGPIPE, which programs expect to end them. */
 static void default_signals(void)
 {
@@ -50,8 +50,8 @@ static void default_signals(void)
     }
 }
 
-/* Descriptors that are to become others are first taken out of the way of
-   dup2, which would close what another still comes from. */
+/* Descriptors that are to become others are first moved out of the way of dup2,
+   which would close the source of another one. */
 static bool gather(plan *p)
 {
     for (int i = 0; i < 3; i++) {
@@ -99,8 +99,8 @@ static bool arrange_stdio(plan *p)
             !set_blocking(i, true))
             return false;
     }
-    /* what a library or io.open left open to children; older kernels do not
-       know the call, and then that stays so */
+    /* descriptors that a library or io.open left open to children; older
+       kernels do not know the call, and then they stay open */
     (void)syscall(SYS_close_range, FIRST_FREE, ~0U, 4 /* _CLOEXEC */);
     return true;
 }
@@ -117,8 +117,8 @@ static bool set_limits(plan *p)
     return true;
 }
 
-/* By system calls of our own: those of libc would have all threads of this
-   process change, which are the parent's. */
+/* By system calls of our own: libc's functions would change all threads of this
+   process, which are the parent's. */
 static bool set_identity(plan *p)
 {
     const tl_spawn *s = p->spawn;
@@ -155,7 +155,7 @@ static bool set_attributes(plan *p)
     return set_identity(p);
 }
 
-/* After the change of identity, which undoes it. */
+/* After the change of identity, which resets this setting. */
 static bool follow(plan *p)
 {
     if (!(p->spawn->options & TL_SPAWN_FOLLOWS))
@@ -174,14 +174,16 @@ static void execute(const plan *p, const char *file)
     (void)execve(file, (char *const *)s->argv, (char *const *)env);
 }
 
-/* A folder that lacks the program, or is none, does not end the search. */
+/* A folder that lacks the program, or is not a folder, does not end the
+   search. */
 static bool search_goes_on(int code)
 {
     return code == ENOENT || code == ENOTDIR || code == EACCES ||
            code == ESTALE || code == ENODEV || code == ETIMEDOUT;
 }
 
-/* As execvp(3), but for what is no program: it is not given to a shell. */
+/* Like execvp(3), except that a file that is not a program is not given to a
+   shell. */
 static void search(plan *p)
 {
     const char *name = p->spawn->argv[0], *folder = p->spawn->path;
@@ -195,7 +197,7 @@ static void search(plan *p)
             errno = ENAMETOOLONG;
         } else {
             memcpy(p->file, folder, prefix);
-            if (prefix > 0) /* an empty one is the working directory */
+            if (prefix > 0) /* an empty prefix is the working directory */
                 p->file[prefix++] = '/';
             memcpy(p->file + prefix, name, length + 1);
             execute(p, p->file);
@@ -259,8 +261,8 @@ static void undo(const plan *p, const tl_spawned *spawned)
 int tl_process_spawn(const tl_spawn *spawn, tl_spawned *spawned)
 {
     plan p = {.spawn = spawn, .step = TL_STEP_CLONE, .parent = getpid()};
-    /* a signal's handler must run in one of the two only; libc's function
-       would leave out the signals that it uses itself */
+    /* a signal's handler must run in one of the two processes only; libc's
+       function would leave out the signals that libc itself uses */
     uint64_t all = UINT64_MAX, before = 0;
     (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
     int error = start(&p, spawned);
@@ -331,14 +333,16 @@ int tl_process_kill(int pid, int pidfd, int number, int group)
     errno = ENOSYS;
     if (!group)
         result = syscall(SYS_pidfd_send_signal, pidfd, number, NULL, 0);
-    /* a sandbox may not know it; until it is reaped, its number is its own */
+    /* a sandbox may not know the call; until the child is reaped, its number
+       stays reserved */
     if (result != 0 && errno == ENOSYS)
         result = kill(group ? -pid : pid, number);
     return result == 0 ? 0 : -errno;
 }
 
-/* Wait for the first of up to MOST_POLLED; those that have ended become -1.
-   Whether any is left to wait for: none where the kernel lacks memory. */
+/* Wait for the first of up to MOST_POLLED children; the pidfds of ended ones
+   become -1. Returns whether any child is left to wait for: none if the kernel
+   lacks memory. */
 static bool await_first(int32_t *pidfds, uint32_t count, int64_t *timeout_ns)
 {
     tl_poll_fd polled[MOST_POLLED];
@@ -358,7 +362,8 @@ static bool await_first(int32_t *pidfds, uint32_t count, int64_t *timeout_ns)
 
 static void await_some(int32_t *pidfds, uint32_t count, int64_t *timeout_ns)
 {
-    int64_t at_once_ns = 0; /* so that none is missed when the time is over */
+    int64_t at_once_ns = 0; /* so that no child is missed when the time is
+                               over */
     bool left = await_first(pidfds, count, &at_once_ns);
     while (left && *timeout_ns > 0)
         left = await_first(pidfds, count, timeout_ns);

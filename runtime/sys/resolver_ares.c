@@ -1,7 +1,8 @@
-/* The resolver on c-ares(3): its callbacks become a queue of lookups that are
-   over and a list of descriptors to watch. Knows nothing of the loop.
+/* The resolver on c-ares(3): its callbacks become a queue of finished lookups
+   and a list of descriptors to watch. Knows nothing of the loop.
 
-   ares_library_init is not called: it does nothing on Linux but count. */
+   ares_library_init is not called: on Linux the function only counts its
+   calls. */
 #include <ares.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -25,10 +26,10 @@ struct tl_resolver {
     double batch_start_s;
 };
 
-/* A burst of questions overflows the name server's socket or ours, and what
-   is lost comes after 2 s at the earliest. So at most so many wait for their
-   answers, and as many more after a time, in case none come. Measured with
-   dnsmasq on loopback: 300 at once took 6 s, now 25 ms. */
+/* A burst of questions overflows the name server's socket or ours, and lost
+   answers are retried after 2 s at the earliest. So at most BATCH questions
+   wait for their answers, and as many more after a time, in case no answers
+   come. Measured with dnsmasq on loopback: 300 at once took 6 s, now 25 ms. */
 enum { BATCH = 64 };
 static const double batch_s = 0.1;
 
@@ -47,8 +48,8 @@ enum {
 
 /* --- descriptors -------------------------------------------------------- */
 
-/* Later versions close a descriptor in the call that opened it, where sending
-   fails: what it was to be watched for is over before it was told. */
+/* Later versions close a descriptor in the call that opened it, if sending
+   fails: its watch is over before it was reported. */
 static void withdraw(tl_resolver *r, ares_socket_t fd)
 {
     for (size_t i = r->change_count; i-- > r->change_taken;) {
@@ -106,8 +107,8 @@ static int to_errno(int status)
     }
 }
 
-/* The number that an option in the environment has, at most so many; 0 when it
-   is not there. */
+/* The number of an option in the environment, at most the given maximum; 0 if
+   the option is absent. */
 static int res_option(const char *name, long most)
 {
     const char *text = getenv("RES_OPTIONS");
@@ -133,7 +134,7 @@ static int set_patience(struct ares_options *options)
 }
 
 /* Later versions take LOCALDOMAIN for one domain. The names are in text, whose
-   blanks become ends. */
+   blanks become terminating zeros. */
 static int set_domains(struct ares_options *options, char *text, char **domains)
 {
     char *rest;
@@ -186,7 +187,7 @@ tl_resolver *tl_resolver_open(const char *servers, int32_t *error)
 
 void tl_resolver_close(tl_resolver *r)
 {
-    ares_destroy(r->channel); /* ends what runs, by finish */
+    ares_destroy(r->channel); /* ends pending lookups, through finish */
     tl_lookups_free(&r->waiting);
     tl_lookups_free(&r->over);
     tl_lookup_free(r->told);
@@ -297,7 +298,8 @@ int tl_resolver_start(tl_resolver *r, const char *name, size_t length,
     return 0;
 }
 
-/* c-ares cannot end one query alone: it goes on unheard. */
+/* c-ares cannot end one query alone: the query goes on, and its result is
+   dropped. */
 void tl_resolver_cancel(tl_resolver *r, uint32_t ticket)
 {
     for (tl_lookup *l = r->running.first; l != NULL; l = l->next)

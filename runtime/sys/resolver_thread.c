@@ -1,6 +1,6 @@
-/* The resolver without c-ares: getaddrinfo(3) in one helper thread, which
-   takes lookups from a queue and puts them in another when they are over. A
-   pipe tells of the first one there. Knows nothing of the loop. */
+/* The resolver without c-ares: getaddrinfo(3) in one helper thread, which takes
+   lookups from a queue and puts finished lookups in another. A pipe reports the
+   first finished lookup there. Knows nothing of the loop. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,14 +21,14 @@ struct tl_resolver {
     tl_lookup *running;
     bool closing;
     pthread_t thread;
-    int pipe[2];     /* a byte in it while over is not empty */
+    int pipe[2];     /* contains a byte while over is not empty */
     bool watched;    /* the change for the pipe was taken */
     tl_lookup *told; /* the last that was handed out */
 };
 
 /* --- the thread --------------------------------------------------------- */
 
-/* glibc tells timeouts, refusals and failures of servers apart by errno. */
+/* glibc distinguishes timeouts, refusals and failures of servers by errno. */
 static int again_status(int error)
 {
     if (error == ETIMEDOUT)
@@ -90,7 +90,7 @@ static void put_over(tl_resolver *r, tl_lookup *lookup)
     bool first = r->over.first == NULL;
     if (lookup->cancelled) {
         tl_lookup_free(lookup);
-        first = true; /* to tell that the thread is free again */
+        first = true; /* to report that the thread is free again */
     } else {
         tl_lookups_put(&r->over, lookup);
     }
@@ -138,7 +138,7 @@ static void *run(void *arg)
     serve(r);
     tl_lookup *left = r->running;
     (void)pthread_mutex_unlock(&r->lock);
-    if (left != NULL) { /* closed meanwhile: nobody waits for the thread */
+    if (left != NULL) { /* closed meanwhile: no caller waits for the thread */
         tl_lookup_free(left);
         release(r);
     }
@@ -180,8 +180,9 @@ tl_resolver *tl_resolver_open(const char *servers, int32_t *error)
     return r;
 }
 
-/* A thread in getaddrinfo outlives the Lua state, so the library it runs in
-   must stay, too. In the program, where nothing is found, it does anyway. */
+/* A thread in getaddrinfo outlives the Lua state, so the library that contains
+   its code must stay, too. In the program, where no library is found, the code
+   stays anyway. */
 static void pin_library(void)
 {
     Dl_info info;

@@ -37,8 +37,8 @@ static int get_int(int fd, int level, int name)
     return getsockopt(fd, level, name, &value, &size) ? -errno : value;
 }
 
-/* An IPv4 address that came by a socket of IPv6, ::ffff:1.2.3.4, as what it
-   is. */
+/* An IPv4 address received through an IPv6 socket, ::ffff:1.2.3.4, in its plain
+   form. */
 static void unmap(tl_address *address)
 {
     struct sockaddr_in6 in6;
@@ -117,7 +117,7 @@ int tl_socket_connect(int fd, const tl_address *address)
     const struct sockaddr *name = (const void *)address->bytes;
     if (connect(fd, name, address->length) == 0)
         return 0;
-    /* interrupted, it goes on by itself: connect(2) */
+    /* interrupted, connect goes on by itself: connect(2) */
     return errno == EINTR ? -EINPROGRESS : -errno;
 }
 
@@ -216,7 +216,7 @@ int tl_socket_disconnect(int fd)
         return 0;
     if (after.sin6_port != 0 || before.sin6_port == 0)
         return 0;
-    /* a port of the kernel's choice is given up by that: take it again */
+    /* this gives up a port that the kernel chose: take it again */
     after.sin6_port = before.sin6_port;
     return bind(fd, (void *)&after, size) ? -errno : 0;
 }
@@ -304,7 +304,8 @@ int tl_socket_set(int fd, int option, int value)
         return -EINVAL;
     int error = set_int(fd, at.level, at.name, value);
     place too = place_of(option, false);
-    if (error == 0 && v6 && too.level == IPPROTO_IP) /* what goes out as IPv4 */
+    if (error == 0 && v6 && too.level == IPPROTO_IP) /* for packets that leave
+                                                        as IPv4 */
         (void)set_int(fd, too.level, too.name, value);
     return error;
 }

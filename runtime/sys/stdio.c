@@ -1,4 +1,4 @@
-/* C streams, which Lua's io files are: see timerlua_abi.h. */
+/* C streams, on which Lua's io files are built: see timerlua_abi.h. */
 #include <stdio.h>
 
 #include "abi.h"

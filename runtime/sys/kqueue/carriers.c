@@ -25,7 +25,7 @@ static int enable(tl_kqueue *queue, tl_knote *knote, bool on)
     return error;
 }
 
-/* It leaves the set first: a forked child may have a duplicate. */
+/* The carrier leaves the set first: a forked child may have a duplicate. */
 static void close_carrier(tl_kqueue *queue, tl_knote *knote)
 {
     if (knote->carrier < 0)
@@ -63,7 +63,7 @@ static int check_timer(uint32_t fflags, double data)
     return unit_ns(fflags) == 0 || data < 0 ? -EINVAL : 0;
 }
 
-/* A period of 0 is one of 1; a single wait of 0 is over at once, but timerfd
+/* A period of 0 becomes 1; a single wait of 0 is over at once, but timerfd
    would take 0 for "never". */
 static int set_timer(tl_knote *knote)
 {
@@ -110,7 +110,7 @@ static int look_timer(tl_kqueue *queue, tl_knote *knote, uint32_t ready,
     if (read(knote->carrier, &expirations, sizeof expirations) !=
         (ssize_t)sizeof expirations)
         expirations = 0;
-    /* one that is set to an instant stays over, as BSD's does */
+    /* a timer set to an instant stays expired, as BSD's does */
     bool stays = knote->fflags & TL_KQ_ABSTIME && !(knote->flags & TL_KQ_CLEAR);
     if (stays) {
         knote->count += (int64_t)expirations;
@@ -151,7 +151,7 @@ static int count_signals(int fd)
     return count;
 }
 
-/* A signal that is blocked already is taken by somebody else, by tl.signal or
+/* A signal that is already blocked is taken by other code, by tl.signal or
    another queue: each signal could go to one of the two only. */
 static int attach_signal(tl_kqueue *queue, tl_knote *knote)
 {
@@ -178,8 +178,8 @@ static int modify_nothing(tl_kqueue *queue, tl_knote *knote)
     return 0;
 }
 
-/* What has come until now came to the queue: unblocked, it would come again,
-   and end the process maybe. */
+/* Signals that have come until now belonged to the queue: unblocked, they would
+   come again, and perhaps end the process. */
 static void detach_signal(tl_kqueue *queue, tl_knote *knote)
 {
     if (knote->carrier >= 0)
@@ -210,7 +210,7 @@ const tl_knote_filter tl__kqueue_signal = {
 
 /* --- processes ---------------------------------------------------------- */
 
-/* no enum: those are ints */
+/* not an enum: enum constants are ints */
 #define NOTE_EXIT UINT32_C(0x80000000)
 
 static int attach_process(tl_kqueue *queue, tl_knote *knote)
@@ -225,8 +225,8 @@ static int attach_process(tl_kqueue *queue, tl_knote *knote)
     return 0;
 }
 
-/* In the form of wait(2), for a child that has not been waited for; it stays
-   to be waited for. */
+/* In the form of wait(2), for a child that has not been reaped and is not
+   reaped here. */
 static int wait_status(const tl_knote *knote)
 {
     siginfo_t info = {0};

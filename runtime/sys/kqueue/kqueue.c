@@ -1,6 +1,6 @@
-/* BSD's kqueue on what Linux has: see kqueue.h. Here are the queue, its
-   knotes and changes; taking.c collects the events, and what a filter
-   does is in ready.c, vnode.c and carriers.c. */
+/* BSD's kqueue on Linux: see kqueue.h. This file has the queue, its knotes and
+   changes; taking.c collects the events, and the filters are in ready.c,
+   vnode.c and carriers.c. */
 #include "sys/kqueue/kqueue.h"
 
 #include <errno.h>
@@ -247,7 +247,7 @@ int tl__kqueue_enable(tl_kqueue *queue, tl_knote *knote, bool on)
 {
     knote->disabled = !on;
     int error = knote->does->enable(queue, knote, on);
-    /* a look at what is active is due */
+    /* the active are due for a look */
     return error == 0 && on && knote->active ? tl__kqueue_ring(queue, true)
                                              : error;
 }

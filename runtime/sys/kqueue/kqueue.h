@@ -23,19 +23,21 @@ enum { TL_KQUEUE_SETS = 2, TL_KQUEUE_WATCH_BUCKETS = 64 };
 typedef struct tl_knote tl_knote;
 
 typedef struct tl_knote_filter {
-    uint32_t fflags; /* those it understands */
+    uint32_t fflags; /* the notes that the filter understands */
     bool by_descriptor;
-    /* Whether these can be, before anything changes; NULL: always. */
+    /* Whether these ident and data are valid, before anything changes; NULL:
+       always. */
     int (*check)(uint32_t fflags, double data);
-    /* Open its carrier. */
+    /* Open the knote's carrier. */
     int (*attach)(tl_kqueue *queue, tl_knote *knote);
-    /* It was added again; 0 or a negative errno, which ends it. */
+    /* The knote was added again; 0 or a negative errno, which ends the
+       knote. */
     int (*modify)(tl_kqueue *queue, tl_knote *knote);
-    /* Have it reported, or not. -ENOENT: its descriptor was closed. */
+    /* Enable or disable reports. -ENOENT: the knote's descriptor was closed. */
     int (*enable)(tl_kqueue *queue, tl_knote *knote, bool on);
     void (*detach)(tl_kqueue *queue, tl_knote *knote);
-    /* Whether there is something to tell: 1 with data, fflags and EOF. For
-       READ and WRITE, ready is what epoll said. */
+    /* Whether there is news: 1 with data, fflags and EOF. For READ and WRITE,
+       ready is what epoll reported. */
     int (*look)(tl_kqueue *queue, tl_knote *knote, uint32_t ready,
                 tl_kevent *event);
 } tl_knote_filter;
@@ -44,25 +46,25 @@ struct tl_knote {
     const tl_knote_filter *does;
     tl_knote *next;           /* in its bucket */
     tl_knote *before, *after; /* while active */
-    tl_knote *beside;         /* those with a watch in the same bucket */
+    tl_knote *beside;         /* knotes with a watch in the same bucket */
     int64_t ident;
-    int64_t data; /* as given */
+    int64_t data; /* as given by the caller */
     uint32_t fflags;
-    uint32_t flags; /* of ONESHOT, CLEAR, DISPATCH, EOF */
+    uint32_t flags; /* a combination of ONESHOT, CLEAR, DISPATCH, EOF */
     int32_t filter;
     uint32_t serial; /* of its place in a set */
-    uint32_t round;  /* in which it was reported last */
+    uint32_t round;  /* the round of the last report */
     bool disabled, active;
     bool in_set;
-    bool plain;      /* READ, WRITE: epoll does not take it */
-    bool told;       /* plain with CLEAR: at this size */
-    bool owns_block; /* SIGNAL: unblock it in the end */
+    bool plain;      /* READ, WRITE: epoll refuses the descriptor */
+    bool told;       /* plain with CLEAR: reported at this size */
+    bool owns_block; /* SIGNAL: unblock the signal in the end */
     int carrier;     /* a descriptor of its own, or -1 */
     int watch;       /* of inotify, or -1 */
-    int error;       /* READ, WRITE: the socket's, once taken */
-    uint32_t seen;   /* VNODE: what has happened */
-    int64_t count;   /* TIMER: expirations that stay */
-    struct stat was; /* of its descriptor; VNODE: when last looked at */
+    int error;       /* READ, WRITE: the socket's error, once taken */
+    uint32_t seen;   /* VNODE: the changes that have happened */
+    int64_t count;   /* TIMER: expirations that were read */
+    struct stat was; /* of the knote's descriptor; VNODE: at the last look */
 };
 
 struct tl_kqueue {
@@ -72,12 +74,13 @@ struct tl_kqueue {
     int inotify;
     bool ringing;
     bool active_first;
-    bool closing; /* nothing need leave a set, which may be a forked child's */
+    bool closing; /* no descriptor need leave a set, which may be a forked
+                     child's */
     uint32_t serial, round, turn;
     tl_knote **buckets;
     uint32_t bucket_count, count;
     tl_knote *first, *last; /* the active */
-    tl_knote *ended;        /* until tl_kqueue_ended has told of them */
+    tl_knote *ended;        /* until tl_kqueue_ended has reported them */
     uint32_t swept;
     tl_knote *watches[TL_KQUEUE_WATCH_BUCKETS];
 };
@@ -89,35 +92,34 @@ extern const tl_knote_filter tl__kqueue_process;
 extern const tl_knote_filter tl__kqueue_signal;
 extern const tl_knote_filter tl__kqueue_timer;
 
-/* Put a descriptor of the queue's own into its set; what is told is the
-   address. */
+/* Add a descriptor of the queue's own to its set; events carry the address. */
 int tl__kqueue_join(tl_kqueue *queue, int fd, void *what);
 void tl__kqueue_leave(tl_kqueue *queue, int fd);
-/* Into the list of the active, or out of it. */
+/* Put a knote into the list of the active, or remove it. */
 int tl__kqueue_activate(tl_kqueue *queue, tl_knote *knote);
 void tl__kqueue_deactivate(tl_kqueue *queue, tl_knote *knote);
-/* One that is active goes behind the others. */
+/* Move an active knote behind the others. */
 void tl__kqueue_put_last(tl_kqueue *queue, tl_knote *knote);
-/* Have the queue readable for the active, or not. */
+/* Make the queue readable for the active, or stop that. */
 int tl__kqueue_ring(tl_kqueue *queue, bool on);
 int tl__kqueue_enable(tl_kqueue *queue, tl_knote *knote, bool on);
 tl_knote *tl__kqueue_find(const tl_kqueue *queue, int64_t ident, int filter);
-/* End a knote, in whatever state. */
+/* End a knote in any state. */
 void tl__kqueue_end(tl_kqueue *queue, tl_knote *knote);
 
-/* Its descriptor's inode from now on, through the queue's inotify. */
+/* Watch the inode of the knote's descriptor through the queue's inotify. */
 int tl__kqueue_watch(tl_kqueue *queue, tl_knote *knote);
 void tl__kqueue_unwatch(tl_kqueue *queue, tl_knote *knote);
-/* Take what inotify has to tell to the knotes it is for. */
+/* Pass the events of inotify to the knotes that they concern. */
 void tl__kqueue_hear(tl_kqueue *queue);
 
-/* Make a set anew, because it reports what cannot be taken out of it: a
-   descriptor that was closed while a duplicate of it lives, epoll(7). False
-   without descriptors or memory; the old one stays. */
+/* Replace a set that reports a descriptor which cannot be taken out: it was
+   closed while a duplicate of it lives, epoll(7). False if descriptors or
+   memory run out; then the old set stays. */
 bool tl__kqueue_renew_set(tl_kqueue *queue, int filter);
 
-/* Whether its descriptor is still the one that it was made for: BSD forgets a
-   knote when its descriptor is closed. */
+/* Whether the knote's descriptor is still the one for which it was made: BSD
+   forgets a knote when its descriptor is closed. */
 bool tl__kqueue_is_open(const tl_knote *knote, struct stat *now);
 
 static inline int *tl__kqueue_set(tl_kqueue *queue, int filter)

@@ -1,5 +1,6 @@
-/* READ and WRITE of a kqueue: see kqueue.h. Their epoll sets, and for what
-   epoll(7) refuses (files, which are always ready), a look at the file. */
+/* READ and WRITE of a kqueue: see kqueue.h. Their epoll sets and, for
+   descriptors that epoll(7) refuses (files, which are always ready), a look at
+   the file. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
@@ -16,7 +17,7 @@ static uint32_t interest_of(const tl_knote *knote)
 {
     bool reads = knote->filter == TL_KQ_READ;
     /* With a low-water mark, readiness has to be judged: each change comes
-       once, and what was reported is asked for anew. */
+       once, and reported conditions are checked anew. */
     bool by_change = knote->flags & TL_KQ_CLEAR || knote->fflags & TL_KQ_LOWAT;
     return (reads ? (uint32_t)EPOLLIN | EPOLLRDHUP : (uint32_t)EPOLLOUT) |
            (by_change ? (uint32_t)EPOLLET : 0);
@@ -71,7 +72,7 @@ bool tl__kqueue_renew_set(tl_kqueue *queue, int filter)
                 (!tl__kqueue_is_open(knote, &now) ||
                  control(queue, knote, EPOLL_CTL_ADD) != 0)) {
                 knote->in_set = false;
-                tl__kqueue_end(queue, knote); /* it was closed */
+                tl__kqueue_end(queue, knote); /* the descriptor was closed */
             }
         }
     }
@@ -83,8 +84,8 @@ static int attach(tl_kqueue *queue, tl_knote *knote)
     return open_set(queue, knote->filter);
 }
 
-/* It is a file, or something else that epoll does not take because it is
-   always ready. A reader at the end of a file waits for inotify. */
+/* A file, or another descriptor that epoll refuses because it is always ready.
+   A reader at the end of a file waits for inotify. */
 static int enable_plain(tl_kqueue *queue, tl_knote *knote)
 {
     int error = 0;
@@ -145,8 +146,8 @@ static int option(int fd, int level, int name)
     return getsockopt(fd, level, name, &value, &size) == 0 ? value : 0;
 }
 
-/* Connections that wait to be accepted: tcp(7) tells, of Unix sockets nobody
-   does. */
+/* Connections that wait to be accepted: tcp(7) gives the number; there is no
+   way to get it for Unix sockets. */
 static int backlog(int fd)
 {
     struct tcp_info info = {0};
@@ -160,8 +161,8 @@ static int backlog(int fd)
     return (int)info.tcpi_unacked;
 }
 
-/* Linux gives the error of a socket once, so it is kept for later reports, and
-   for those of the other filter. */
+/* Linux returns the error of a socket once, so the error is kept for later
+   reports, and for those of the other filter. */
 static void tell_end(tl_kqueue *queue, tl_knote *knote, tl_kevent *event)
 {
     int other = knote->filter == TL_KQ_READ ? TL_KQ_WRITE : TL_KQ_READ;
@@ -179,7 +180,7 @@ static int look_at_file(tl_knote *knote, tl_kevent *event)
 {
     struct stat now;
     if (!tl__kqueue_is_open(knote, &now)) {
-        event->ended = 1; /* it was closed */
+        event->ended = 1; /* the descriptor was closed */
         return 0;
     }
     bool reads = knote->filter == TL_KQ_READ && S_ISREG(now.st_mode);
@@ -261,8 +262,8 @@ const tl_knote_filter tl__kqueue_read = {
     .look = look_read,
 };
 
-/* Room comes without a sign until a write has failed for the want of it, so
-   there is no low-water mark. */
+/* Room is reported only after a write has failed for lack of room, so there is
+   no low-water mark. */
 const tl_knote_filter tl__kqueue_write = {
     .by_descriptor = true,
     .attach = attach,

@@ -1,6 +1,6 @@
-/* What a kqueue has to tell: see kqueue.h. First it is told what inotify heard;
-   then come the active and the carriers, in turns, so that neither starves the
-   other where few events are asked for. */
+/* The events of a kqueue: see kqueue.h. First come the events that inotify
+   reports; then the active and the carriers in turns, so that neither starves
+   the other when few events are asked for. */
 #include <sys/epoll.h>
 
 #include "sys/kqueue/kqueue.h"
@@ -21,7 +21,7 @@ static tl_kevent *place_in(list *taken, const tl_knote *knote)
     return event;
 }
 
-/* The event is what the knote has to tell. */
+/* Fill in the event from the knote. */
 static void report(tl_kqueue *queue, tl_knote *knote, tl_kevent *event,
                    list *taken)
 {
@@ -97,7 +97,7 @@ static void take_set(tl_kqueue *queue, int filter, list *taken)
     while (take_set_once(queue, filter, taken)) {
         bool renewed = tl__kqueue_renew_set(queue, filter);
         if (!renewed || taken->count > 0)
-            return; /* what was taken would come a second time */
+            return; /* signals already taken would come a second time */
     }
 }
 
@@ -127,8 +127,8 @@ static void take_carriers(tl_kqueue *queue, list *taken)
     }
 }
 
-/* Linux does not say when a descriptor is closed, so each take looks at those
-   of one bucket. */
+/* Linux does not say when a descriptor is closed, so each take looks at the
+   descriptors of one bucket. */
 static void sweep(tl_kqueue *queue)
 {
     uint32_t at = queue->swept++ & (queue->bucket_count - 1);

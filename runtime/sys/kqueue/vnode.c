@@ -1,6 +1,7 @@
 /* VNODE of a kqueue: see kqueue.h. inotify(7) watches the inode behind a
-   descriptor; what it leaves open, fstat(2) decides: an unlink and a link are
-   both a change of attributes to it, and growth is a change like any other. */
+   descriptor, and fstat(2) settles what inotify leaves open: inotify reports an
+   unlink and a link both as a change of attributes, and growth as a change like
+   any other. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -127,7 +128,8 @@ static uint32_t notes_of(const struct inotify_event *event,
     return notes;
 }
 
-/* With its last name a file loses its watches, also while it is open. */
+/* When a file loses its last name, it loses its watches, even while it is
+   open. */
 static void watch_again(tl_kqueue *queue, tl_knote *knote)
 {
     tl__kqueue_unwatch(queue, knote);
@@ -207,11 +209,11 @@ static int enable(tl_kqueue *queue, tl_knote *knote, bool on)
     (void)queue;
     (void)knote;
     (void)on;
-    return 0; /* what happens meanwhile is kept */
+    return 0; /* changes that happen meanwhile are kept */
 }
 
-/* What is not asked for is not kept either: it would tell of the past when it
-   is asked for later. */
+/* Changes that are not asked for are not kept either: they would report the
+   past when they are asked for later. */
 static int look(tl_kqueue *queue, tl_knote *knote, uint32_t ready,
                 tl_kevent *event)
 {
