@@ -1,5 +1,5 @@
 -- timerlua.select: waiting for descriptors by hand, with the names and the
--- behaviour of Python's select module. This file only puts the parts together.
+-- behavior of Python's select module. This file only puts the parts together.
 local devpoll = require "timerlua.byhand.select_devpoll"
 local epoll = require "timerlua.byhand.select_epoll"
 local kevent = require "timerlua.byhand.select_kevent"

@@ -199,8 +199,7 @@ static int settle(tl_runtime *rt, lua_State *L, frame *f)
     if (f->status == 0)
         outcome = take_results(rt, rt->d->idle, 1, f);
     int status = tl__settle_for_host(rt->d, L, f->status);
-    if (rt->loop->dirty.count > 0)
-        tl__streams_flush(rt->loop);
+    tl__streams_flush(rt->loop);
     if (status == LUA_YIELD)
         return tl__runtime_fail(rt, -EINPROGRESS, "%s waits", f->function);
     return status == 0 ? outcome : failed(rt, L, status);

@@ -51,7 +51,7 @@ void tl_handle_close(tl_loop *loop, uint32_t slot, uint32_t generation)
     tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
     if (handle == NULL)
         return;
-    if (!tl__has_descriptor(handle)) /* as their rows say, but at less cost */
+    if (!tl__has_descriptor(handle)) /* as their rows say: loop.c checks it */
         end(loop, slot, handle);
     else
         tl__kind_of(loop, handle)
@@ -89,7 +89,7 @@ int tl_handle_done(tl_loop *loop, uint32_t slot, uint32_t generation)
     tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
     if (handle == NULL)
         return 0;
-    if (!tl__has_descriptor(handle)) /* as their rows say, but at less cost */
+    if (!tl__has_descriptor(handle)) /* as their rows say: loop.c checks it */
         return timed_done(loop, slot, handle);
     return tl__kind_of(loop, handle)
         ->done(loop, (tl_id){slot, generation}, handle);

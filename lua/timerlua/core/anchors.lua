@@ -13,7 +13,7 @@ local PAGE_MASK = PAGE_SIZE - 1
 
 local MOST_ARGUMENTS = 4000 -- what a coroutine's stack surely takes
 
-local anchors = {}
+local anchors = { MOST_ARGUMENTS = MOST_ARGUMENTS }
 
 local function add_page(slot)
   local page = new_table(2 * PAGE_SIZE, 0)

@@ -1,7 +1,7 @@
 -- The word that was probably meant: for messages about unknown names.
 local nearest = {}
 
--- Insertions, deletions, replacements and swaps of neighbours that make one
+-- Insertions, deletions, replacements and swaps of neighbors that make one
 -- text of the other (optimal string alignment).
 local function distance(a, b)
   local rows = { [0] = {} }

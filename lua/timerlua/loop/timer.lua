@@ -310,7 +310,9 @@ local function check_options(options)
   check.options("timer", options, OPTIONS, "options")
   local forms = (options.after ~= nil and 1 or 0) + (options.every ~= nil and 1 or 0)
     + (options.at ~= nil and 1 or 0)
-  if forms ~= 1 then misuse.got("timer", "one of after, every and at must be given", forms) end
+  if forms ~= 1 then
+    misuse.got("timer", "exactly one of after, every and at must be given", forms)
+  end
   if options.args ~= nil and type(options.args) ~= "table" then
     misuse.got("timer", "args must be a table", options.args)
   end
@@ -332,13 +334,11 @@ local function clock_of(options)
   return clock
 end
 
-local MOST_ARGS = 1000 -- what a coroutine's stack surely takes
-
 local function args_of(options)
   local args = options.args or {}
   local n = args.n or #args
-  if not check.is_whole(n, 0, MOST_ARGS) then
-    misuse.got("timer", ("args must be a list of at most %d"):format(MOST_ARGS), n)
+  if not check.is_whole(n, 0, anchors.MOST_ARGUMENTS) then
+    misuse.got("timer", ("args must be a list of at most %d"):format(anchors.MOST_ARGUMENTS), n)
   end
   return args, 1, n
 end

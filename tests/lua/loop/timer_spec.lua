@@ -82,9 +82,9 @@ describe("a wrong argument", function()
       "timer: an option must be one of after, args, at, clock, every, first, fn, limit, "
         .. 'name, got "evry"; did you mean "every"?' },
     { "timer without a time", function() tl.timer { fn = nothing } end,
-      "timer: one of after, every and at must be given, got 0" },
+      "timer: exactly one of after, every and at must be given, got 0" },
     { "timer with two times", function() tl.timer { after = 1, every = 1, fn = nothing } end,
-      "timer: one of after, every and at must be given, got 2" },
+      "timer: exactly one of after, every and at must be given, got 2" },
     { "timer every zero", function() tl.timer { every = 0, fn = nothing } end,
       "timer: every must be more than 0, got 0" },
     { "timer after less than 0", function() tl.timer { after = -1, fn = nothing } end,
