@@ -165,8 +165,8 @@ typedef struct tl_endpoint {
 /* The longest delay in seconds: int64 nanoseconds, 292 years. */
 double tl_max_seconds(void);
 /* The smallest number of nanoseconds that, read back as a double, is not less
-   than seconds; 0.3 gives 300000000, 1e-10 gives 1. Requires 0 <= seconds <=
-   tl_max_seconds. */
+   than seconds; 0.3 gives 300000000, 1e-10 gives 1. Below 0 and NaN give 0,
+   more than tl_max_seconds gives INT64_MAX. */
 int64_t tl_seconds_to_ns(double seconds);
 /* "250ms", "1h30m", "1.5s": numbers with units w d h m s ms us ns, largest
    first, each at most once. -EINVAL, -ERANGE. */

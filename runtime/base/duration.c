@@ -36,7 +36,11 @@ double tl_max_seconds(void)
 
 int64_t tl_seconds_to_ns(double seconds)
 {
+    if (!(seconds > 0)) /* NaN, too */
+        return 0;
     if (seconds >= COARSE_SECONDS) {
+        if (seconds > tl_max_seconds())
+            return INT64_MAX;
         /* exact: the fraction has at most 29 bits, 1e9 has 21 that count */
         int64_t whole = (int64_t)seconds;
         double fraction_ns = (seconds - (double)whole) * 1e9;

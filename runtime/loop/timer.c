@@ -64,9 +64,11 @@ static int start(tl_loop *loop, tl_id *id, int kind, int64_t deadline_ns,
     return error;
 }
 
+/* A delay below 0 is none, whoever asks for it. */
 static int64_t from_now(tl_loop *loop, int clock, int64_t delay_ns)
 {
-    return tl_deadline(tl_clock_read(&loop->clock, clock), delay_ns);
+    return tl_deadline(tl_clock_read(&loop->clock, clock),
+                       delay_ns > 0 ? delay_ns : 0);
 }
 
 int tl_timer_after(tl_loop *loop, tl_id *id, double delay_s)
@@ -215,7 +217,8 @@ int tl__timer_recur(tl_loop *loop, tl_id id, const tl_recurrence *recurrence,
 int tl_timer_cancel(tl_loop *loop, uint32_t slot, uint32_t generation)
 {
     tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
-    if (handle == NULL)
+    if (handle == NULL ||
+        (handle->kind != TL_TIMER && handle->kind != TL_WATCH))
         return 0;
     bool waited = handle->flags & (TL_FLAG_ACTIVE | TL_FLAG_PAUSED);
     tl__leave_queue(loop, slot, handle);

@@ -43,9 +43,10 @@ end
 local function who(source)
   if source == nil or (source.kind == "task" and source.is_main) then return "" end
   local kind, name, site = source.kind, source.name, source.site
-  return "error in " .. (kind or "callback")
-    .. (name and " " .. misuse.show(name) or "")
-    .. (site and " (" .. site .. ")" or "") .. ": "
+  -- a script may have put anything there
+  return "error in " .. (type(kind) == "string" and kind or "callback")
+    .. (type(name) == "string" and " " .. misuse.show(name) or "")
+    .. (type(site) == "string" and " (" .. site .. ")" or "") .. ": "
 end
 
 -- A traceback without the frames of timerlua itself.

@@ -13,6 +13,8 @@ local RULE = " must be a descriptor, an io file or have fileno()"
 --- @alias timerlua.Descriptor integer|file*|table|userdata the number of a file descriptor, a file
 ---   of the io library, or an object with a method fileno()
 
+local getmetatable_of = debug.getmetatable -- a host may take it from scripts
+
 local fileno = {}
 
 --- Whether it is a number that a descriptor can have.
@@ -23,7 +25,7 @@ end
 local is_number = fileno.is_number
 
 local function can_call(value)
-  local meta = debug.getmetatable(value)
+  local meta = getmetatable_of(value)
   return type(value) == "function" or (type(meta) == "table" and meta.__call ~= nil)
 end
 

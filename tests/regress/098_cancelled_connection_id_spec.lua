@@ -1,0 +1,15 @@
+-- The id of a connection or of a datagram socket could be cancelled as a timer's,
+-- which freed the handle and lost the descriptor.
+local support = require "tests.support"
+
+describe("the id of what is no timer", function()
+  it("cannot be cancelled", function()
+    support.says("false\tfalse\nhello\n", [[
+      local a, b = tl.socketpair()
+      local u = tl.udp("127.0.0.1:0")
+      print(a.id:cancel(), u.id:cancel())
+      b:send("hello")
+      print(a:receive(5))
+      a:close() b:close() u:close()]], { timeout = 10 })
+  end)
+end)
