@@ -133,7 +133,7 @@ format format-check:
 	  runtime/*.h runtime/*/*.[ch] runtime/*/*/*.[ch] tests/c/*/*.[ch] tests/embed/*.c \
 	  tests/faults/*.c tests/support/*.c bench/*.c scripts/embed/*.[ch]
 
-# A page that is not complete is not put in the place of the one before.
+# An incomplete page never replaces the page before it.
 .PHONY: reference
 reference:
 	@mkdir -p $(BUILD)

@@ -16,7 +16,7 @@ Every public function, method and field, made from the comments of the modules b
 - A wrong argument raises an error at the caller's line that names the function, the
   rule and the value. This holds everywhere and is repeated only where there is more to
   say.
-- The fields of a table of options may be left out, but for those that are "needed".
+- The fields of a table of options may be left out, except those that are "needed".
 - "Since" is the first release that has the function.
 ]]
 

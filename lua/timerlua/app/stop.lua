@@ -72,7 +72,7 @@ local function take_reason(number)
   begin(signame.name(number))
 end
 
--- Report tasks that wait for what can never come.
+-- Report tasks whose waits can never end.
 local function report_stuck()
   local tasks = {} -- handlers may start others meanwhile
   for t in task.each() do tasks[#tasks + 1] = t end

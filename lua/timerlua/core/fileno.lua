@@ -45,7 +45,7 @@ function fileno.check_own(where, fd)
   end
 end
 
---- The number of a descriptor, nil for what is none.
+--- The number of a descriptor, nil for any other value.
 function fileno.find(value)
   local fd = is_number(value) and value or ask(value)
   return is_number(fd) and fd or nil

@@ -76,7 +76,7 @@ end
 --- @param delay timerlua.Duration 0 runs on the next turn of the loop
 --- @param callback fun(timer: timerlua.Timer, ...) may wait
 --- @param ... any passed to `callback` after the timer
---- @return timerlua.Timer? timer nil when memory is lacking
+--- @return timerlua.Timer? timer nil without memory
 --- @return string? message
 --- @return string? code "ENOMEM"; "ELIMIT" in a host that limits handles
 function timer.after(delay, callback, ...)
@@ -98,7 +98,7 @@ end
 --- @param period timerlua.Duration more than 0
 --- @param callback fun(timer: timerlua.Timer, ...) may wait
 --- @param ... any passed to `callback` after the timer
---- @return timerlua.Timer? timer nil when memory is lacking
+--- @return timerlua.Timer? timer nil without memory
 --- @return string? message
 --- @return string? code "ENOMEM"; "ELIMIT" in a host that limits handles
 function timer.every(period, callback, ...)
@@ -112,7 +112,7 @@ end
 --- @param when timerlua.Instant
 --- @param callback fun(timer: timerlua.Timer, ...) may wait
 --- @param ... any passed to `callback` after the timer
---- @return timerlua.Timer? timer nil when memory is lacking
+--- @return timerlua.Timer? timer nil without memory
 --- @return string? message
 --- @return string? code "ENOMEM"; "ELIMIT" in a host that limits handles
 function timer.at(when, callback, ...)
@@ -374,11 +374,11 @@ end
 --- @field name? string for reports and lists
 --- @field clock? "monotonic"|"realtime"|"boottime" default "monotonic"; with `at`
 ---   always "realtime"
---- @field limit? integer >= 1: cancelled as so many callbacks have begun
+--- @field limit? integer >= 1: the timer is cancelled when this many runs have begun
 
 --- Make a timer from a table: the full form of `after`, `every` and `at`.
 --- @param options timerlua.TimerOptions
---- @return timerlua.Timer? timer nil when memory is lacking
+--- @return timerlua.Timer? timer nil without memory
 --- @return string? message
 --- @return string? code "ENOMEM"; "ELIMIT" in a host that limits handles
 function timer.timer(options)

@@ -65,7 +65,7 @@ function address.name(endpoint, text)
 end
 
 --- "127.0.0.1:80", "[::1]:80", "unix:/path"; "unix:" for a socket without a
---- name, nil for what is no address.
+--- name, nil where the text is no address.
 --- @param socket_address ffi.cdata* tl_address
 --- @return string?
 function address.text(socket_address)

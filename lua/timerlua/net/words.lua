@@ -14,7 +14,7 @@ function words.of(status)
   return to_string(C.tl_error_text(status)):lower(), to_string(C.tl_error_name(status))
 end
 
--- LuaSocket's words for what its callers look out for, and ours.
+-- LuaSocket's words for the statuses that its callers compare, and ours.
 local OF_ALL_SOCKETS = {
   [errno.EBADF] = { "closed", "EBADF" },
   [errno.EBUSY] = { "busy", "EBUSY" },

@@ -251,7 +251,7 @@ local function is_connection(value)
 end
 
 -- Our own standard streams stay ours: the child shares the descriptor. Its
--- number; nil for what is none of them.
+-- number; nil for any other value.
 local function standard_number(value, own)
   if value == nil or value == "inherit" then return own end
   if type(value) == "string" then return nil end

@@ -8,7 +8,7 @@ local MOST_LINKS, PATH_ROOM = 40, C.TL_PATH_ROOM -- path_resolution(7)
 
 local file_links = {}
 
--- What a link names; nil for what is none or not there.
+-- The target of a link; nil where there is no link.
 local function target_of(path)
   local text = ffi.new("char[?]", PATH_ROOM)
   local length = C.tl_link_target(path, text, PATH_ROOM)

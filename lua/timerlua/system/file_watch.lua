@@ -352,11 +352,11 @@ local function failed(path, status, message, code)
   return nil, ("on_file %s: %s"):format(path, message), code
 end
 
---- Call `fn` when the file of a path is created, modified, moved or deleted; inotify(7). The
---- file may not be there yet, be replaced and come again, as may its directories. Of
---- a directory, the same for its entries. One event is told after the other. Events:
----   "create": it came, or another came in its place
----   "modify": its contents changed; several in a row may be told as one
+--- Call `fn` when the file of a path is created, modified, moved or deleted; inotify(7).
+--- Neither the file nor its directories need exist yet, and all of them may be replaced. For
+--- a directory, events of its entries are told. The calls follow one another. Events:
+---   "create": the file was created, or another file took its place
+---   "modify": the contents changed; several changes may be told as one
 ---   "move": and the new path, if its directory is watched
 ---   "delete": it was removed
 ---   "overflow": the kernel had to drop events

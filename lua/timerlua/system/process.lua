@@ -445,7 +445,7 @@ function process.adopt(self, limit)
   return nil, code == "ELIMIT" and LIMIT or NO_MEMORY
 end
 
--- What of them has not ended, of groups too.
+-- The processes and groups that have not ended.
 local function sweep(list)
   local left = {}
   for _, self in ipairs(list) do

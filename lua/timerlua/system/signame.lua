@@ -47,7 +47,7 @@ local function refuse(where, what, value, text)
     meant and (', such as %q'):format(meant) or ', such as "TERM" or "RTMIN+1"'), value)
 end
 
---- The number of a signal; raises for what is none, naming the nearest name.
+--- The number of a signal; an unknown name raises an error that names the nearest one.
 --- @param where string the public function, for errors
 --- @param what string the parameter
 --- @param value string|number "TERM", "SIGTERM", in any case; "RTMIN+3", "RTMAX-1"; 15

@@ -1,6 +1,6 @@
--- The object that a connection is: its class, the words for what befalls it,
--- its settings and questions. What it receives, sends and how it ends is in the
--- files beside this one, each of which adds its methods to the class.
+-- The object of a connection: its class, the words for its events, its settings
+-- and its state. Receiving, sending and ending are in the files beside this one,
+-- each of which adds its methods to the class.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local address = require "timerlua.net.address"

@@ -1,6 +1,6 @@
--- The object that a datagram socket is: its class, the words for what befalls
--- it, its settings, questions and groups, and its end. What it receives and
--- sends is in the files beside this one, which add their methods to the class.
+-- The object of a datagram socket: its class, the words for its events, its
+-- settings, state and groups, and its end. Receiving and sending are in the files
+-- beside this one, which add their methods to the class.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local address = require "timerlua.net.address"
