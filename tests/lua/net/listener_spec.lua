@@ -611,9 +611,10 @@ for _, edge in ipairs { false, true } do
     it("that waits while it is closed is told close after that", function()
       run(function()
         local conn
+        local go = tl.channel(1)
         local listener = listen { data = function(c)
           conn = c
-          tl.sleep(0.01)
+          go:receive()
           log[#log + 1] = "data over"
         end }
         local client = assert(tl.connect(listener:sock()))
@@ -623,6 +624,7 @@ for _, edge in ipairs { false, true } do
         conn:abort()
         turns(5)
         assert.same({ "open" }, log)
+        go:send(true)
         client:close()
         assert.same({ "open", "data over", "close nil" }, finish(listener))
       end)
