@@ -10,8 +10,8 @@
 #include "lua/hosted.h"
 #include "lua/protected.h"
 #include "embed/runtime.h"
-#include "net/stream.h"
 #include "embed/values.h"
+#include "loop/agenda.h"
 
 enum { MOST_VALUES = 64 };
 
@@ -199,7 +199,7 @@ static int settle(tl_runtime *rt, lua_State *L, frame *f)
     if (f->status == 0)
         outcome = take_results(rt, rt->d->idle, 1, f);
     int status = tl__settle_for_host(rt->d, L, f->status);
-    tl__streams_flush(rt->loop);
+    tl__after_callback(rt->loop);
     if (status == LUA_YIELD)
         return tl__runtime_fail(rt, -EINPROGRESS, "%s waits", f->function);
     return status == 0 ? outcome : failed(rt, L, status);
@@ -267,7 +267,8 @@ static bool call_shortly(tl_runtime *rt, frame *f)
     (void)push_arguments(co, f);
     f->entered = true;
     f->status = tl__enter_for_host(rt->d, (int)f->argument_count);
-    if (f->status != 0 || rt->loop->shared.adopted || rt->loop->dirty.count > 0)
+    if (f->status != 0 || rt->loop->shared.adopted ||
+        rt->loop->deferred.count > 0)
         return false;
     f->outcome = take_results(rt, co, 1, f);
     lua_settop(co, 0);

@@ -12,7 +12,7 @@
 #include "lua/protected.h"
 #include "lua/hosted.h"
 #include "embed/runtime.h"
-#include "net/stream.h"
+#include "loop/agenda.h"
 
 typedef struct frame {
     const char *code;
@@ -67,7 +67,7 @@ int tl__body_load(lua_State *L)
     tl_id id = {(uint32_t)lua_tonumber(L, -2), (uint32_t)lua_tonumber(L, -1)};
     lua_settop(L, TL_ANCHORS_INDEX);
     tl__dispatch_begin(rt->d, L, id, TL_TASK);
-    tl__streams_flush(rt->loop);
+    tl__after_callback(rt->loop);
     if (rt->d->collect)
         tl__collect_after(rt->d, L);
     if (rt->d->raised > 0)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loop/agenda.h"
 #include "loop/kinds.h"
 #include "loop/wakeup.h"
 
@@ -97,34 +98,4 @@ int tl_descriptor_taken(tl_loop *loop, int fd)
     return handle != NULL && handle->kind != TL_FREE &&
            tl__kind_of(loop, handle)->owns_descriptor &&
            handle->at.watch.fd == fd;
-}
-
-int tl__agenda_reserve(tl_agenda *agenda, size_t live)
-{
-    size_t needed = agenda->count + live + 1;
-    if (needed <= agenda->capacity)
-        return 0;
-    size_t capacity = needed < 32 ? 32 : 2 * needed;
-    tl_id *ids = realloc(agenda->ids, capacity * sizeof *ids);
-    if (ids == NULL)
-        return -ENOMEM;
-    agenda->ids = ids;
-    agenda->capacity = capacity;
-    return 0;
-}
-
-int tl__scratch_reserve(tl_loop *loop)
-{
-    if (loop->scratch == NULL)
-        loop->scratch = malloc(TL_SCRATCH_BYTES);
-    return loop->scratch != NULL ? 0 : -ENOMEM;
-}
-
-void tl__post(tl_loop *loop, tl_id id, tl_handle *handle)
-{
-    if (handle->where & TL_POSTED)
-        return;
-    handle->where |= TL_POSTED;
-    tl__agenda_add(&loop->posted, id);
-    tl__wakeup_work(loop);
 }

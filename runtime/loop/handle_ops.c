@@ -3,6 +3,7 @@
 
 #include "loop/descriptor.h"
 #include "loop/handle_ops.h"
+#include "loop/agenda.h"
 #include "loop/kinds.h"
 #include "loop/wakeup.h"
 

@@ -19,6 +19,8 @@ typedef struct tl_kind {
     void (*finish)(tl_loop *loop);
     /* The loop closes: release what the handle owns besides its record. */
     void (*dispose)(tl_loop *loop, tl_handle *handle);
+    /* All handles are gone: release what they shared. NULL for nothing. */
+    void (*close)(tl_loop *loop);
     /* End the handle, and report nothing more about it. */
     void (*drop)(tl_loop *loop, tl_id id, tl_handle *handle);
     /* The handle's callback waits: do not run it again until it is over. */
@@ -30,6 +32,9 @@ typedef struct tl_kind {
 
     /* The handle was posted: whether that gives an event, with *ready. */
     bool (*posted)(tl_loop *loop, tl_id id, tl_handle *handle, int *ready);
+    /* The callback that deferred the handle is over. NULL if the kind never
+       defers one: agenda.h. */
+    void (*deferred)(tl_loop *loop, tl_id id, tl_handle *handle);
     /* The poller is new and does not have the handle's descriptor yet. */
     void (*renew)(tl_loop *loop, tl_id id, tl_handle *handle);
 } tl_kind;

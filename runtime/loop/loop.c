@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "loop/agenda.h"
 #include "loop/descriptor.h"
 #include "loop/handle_ops.h"
 #include "loop/jumps.h"
@@ -91,13 +92,11 @@ void tl_loop_close(tl_loop *loop)
         tl__kind_of(loop, handle)->dispose(loop, handle);
         tl_handles_close(&loop->handles, slot);
     }
-    tl_buffer_pool_free(&loop->pool);
-    free(loop->borrowed);
-    free(loop->posted.ids);
-    free(loop->dirty.ids);
+    for (int kind = 0; kind < TL_KINDS_MOST; kind++)
+        if (loop->kinds[kind] != NULL && loop->kinds[kind]->close != NULL)
+            loop->kinds[kind]->close(loop);
+    tl__agendas_free(loop);
     free(loop->takers);
-    free(loop->scratch);
-    free(loop->taken);
     for (int c = 0; c < TL_CLOCKS; c++)
         tl_timers_free(&loop->timers[c]);
     tl_handles_free(&loop->handles);

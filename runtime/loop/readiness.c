@@ -1,5 +1,6 @@
 /* Descriptors that tasks wait for: see readiness.h. */
 #include "loop/readiness.h"
+#include "loop/agenda.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -17,7 +18,7 @@ static tl_handle *find(const tl_loop *loop, tl_id id)
 
 int tl_readiness_open(tl_loop *loop, tl_id *id, int fd)
 {
-    int error = tl__agenda_reserve(&loop->posted, loop->handles.live);
+    int error = tl__agendas_reserve(loop);
     if (error == 0)
         error = tl_handles_open(&loop->handles, TL_READINESS, id);
     if (error)

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 
-#include "base/buffer.h"
 #include "base/clock.h"
 #include "store/handles.h"
 #include "base/histogram.h"
@@ -28,9 +27,7 @@ typedef struct tl_event {
     int ready; /* of a watched descriptor */
 } tl_event;
 
-/* Handles that need work soon; some may have ended. Each live handle stands in
-   the agenda at most once, so the room reserved at their start suffices. */
-typedef struct tl_agenda {
+typedef struct tl_agenda { /* agenda.h */
     tl_id *ids;
     size_t count, capacity;
 } tl_agenda;
@@ -65,28 +62,20 @@ struct tl_loop {
     bool signalled; /* the descriptor was made readable for that host */
     bool hosted;    /* descriptors 0 to 2 are another program's, and its end
                        must not be waited for */
+    bool lent;      /* a child has some of these descriptors: their descriptions
+                       stay blocking */
     int64_t wall_offset_ns; /* wall minus monotonic, at the last look */
     double jump_s;          /* steps of the wall clock not reported yet */
     size_t active;          /* handles that keep the loop running */
     size_t watches;         /* descriptors in the poller */
-    tl_agenda posted;       /* sockets to be looked at on the next turn */
-    tl_agenda dirty; /* connections with bytes to send after the callback */
-    size_t streams;
-    size_t socket_bytes;          /* memory of sockets besides their handles */
-    struct tl_borrowed *borrowed; /* standard streams; NULL until one is used */
-    bool lent; /* a child has some of these streams: their descriptions stay
-                  blocking */
-    tl_buffer_pool pool;
+    tl_agenda posted;       /* handles to be looked at on the next turn */
+    tl_agenda deferred;     /* those with work to do after the callback */
+    struct tl_net *net;     /* net/net.h; NULL until the first socket */
+    size_t owned_bytes;     /* memory of handles besides their records */
+    tl_traffic traffic;     /* of their descriptors */
     uint32_t *takers; /* by descriptor: the slot of the socket that took it
                          last, which may have ended */
     uint32_t taker_count;
-    char *scratch;              /* the bytes just received; TL_SCRATCH_BYTES */
-    char from[TL_ADDRESS_TEXT]; /* the source of a datagram there */
-    /* the same for receives by Lua itself: a finalizer may receive while the
-       scratch is being made a string */
-    char *taken;
-    char taken_from[TL_ADDRESS_TEXT];
-    tl_traffic traffic;
     uint32_t pages_trimmed;
     tl_event batch[TL_BATCH_MOST];
     size_t batch_count;

@@ -4,7 +4,7 @@
 void tl_loop_stats_get(tl_loop *loop, tl_loop_stats *stats)
 {
     size_t bytes =
-        sizeof *loop + tl_handles_bytes(&loop->handles) + loop->socket_bytes;
+        sizeof *loop + tl_handles_bytes(&loop->handles) + loop->owned_bytes;
     for (int c = 0; c < TL_CLOCKS; c++)
         bytes += tl_timers_bytes(&loop->timers[c]);
     tl_poller_counts counts = tl_poller_counted(&loop->poller);

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <math.h>
 
-#include "loop/descriptor.h"
 #include "loop/handle_ops.h"
 #include "loop/wakeup.h"
 

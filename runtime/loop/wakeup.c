@@ -57,7 +57,7 @@ int tl_loop_due(tl_loop *loop)
 /* Whether there is work that no descriptor or timerfd will report. */
 static bool has_leftovers(tl_loop *loop)
 {
-    if (loop->posted.count > 0 || loop->dirty.count > 0 ||
+    if (loop->posted.count > 0 || loop->deferred.count > 0 ||
         loop->shared.stopped || loop->jump_s != 0 ||
         atomic_load(&loop->wake_reason) != 0)
         return true;

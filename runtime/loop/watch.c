@@ -1,6 +1,7 @@
 /* Watched descriptors: see timerlua_abi.h. */
 #include <errno.h>
 
+#include "loop/agenda.h"
 #include "loop/descriptor.h"
 #include "loop/handle_ops.h"
 #include "loop/kinds.h"
@@ -18,7 +19,7 @@ static int enter(tl_loop *loop, tl_id id, tl_handle *handle, int interest)
 
 int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest)
 {
-    int error = tl__agenda_reserve(&loop->posted, loop->handles.live);
+    int error = tl__agendas_reserve(loop);
     if (error == 0)
         error = tl_handles_open(&loop->handles, TL_WATCH, id);
     if (error)

@@ -1,5 +1,6 @@
 /* Delivery: see deliver.h. */
 #include "lua/deliver.h"
+#include "loop/agenda.h"
 
 #include <errno.h>
 
@@ -94,8 +95,7 @@ static void tell_all(tl_dispatcher *d, lua_State *L, tl_id id, int reads)
     int what, status = 0;
     while ((what = tl__stream_next(d->loop, id, &reads, &view, &status)) != 0) {
         tell(d, L, id, what, &view, status);
-        if (d->loop->dirty.count > 0)
-            tl__streams_flush(d->loop);
+        tl__after_callback(d->loop);
         if (d->loop->shared.interrupt || d->loop->shared.stopped)
             return;
     }
@@ -176,7 +176,7 @@ static void tell_accepted(tl_dispatcher *d, lua_State *L, tl_id listener,
     lua_xmove(L, d->idle, 4);
     tl__call(d, L, listener, TL_LISTENER, top + 1, 3);
     lua_settop(L, top);
-    tl__streams_flush(d->loop);
+    tl__after_callback(d->loop);
 }
 
 void tl__deliver_listener(tl_dispatcher *d, lua_State *L, const tl_event *event)
@@ -222,8 +222,7 @@ static void tell_datagram(tl_dispatcher *d, lua_State *L, tl_id id, int what,
     lua_xmove(L, d->idle, 4);
     tl__call(d, L, id, TL_DATAGRAM, top + 1, 3);
     lua_settop(L, top);
-    if (d->loop->dirty.count > 0)
-        tl__streams_flush(d->loop);
+    tl__after_callback(d->loop);
 }
 
 static int serve_datagram(tl_dispatcher *d, lua_State *L, tl_id id,

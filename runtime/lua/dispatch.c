@@ -1,5 +1,6 @@
 /* The dispatcher: see dispatch.h. */
 #include "lua/dispatch.h"
+#include "loop/agenda.h"
 
 #include <errno.h>
 #include <lauxlib.h>
@@ -14,7 +15,6 @@
 #include "loop/jumps.h"
 #include "loop/loop.h"
 #include "loop/posts.h"
-#include "net/stream.h"
 
 enum { WARM_EVENTS = 16 };
 
@@ -98,8 +98,7 @@ static bool run_batch(tl_dispatcher *d, lua_State *L)
             time_event(d, L, &event, handle->kind);
         else
             run_event(d, L, &event, handle->kind);
-        if (d->loop->dirty.count > 0)
-            tl__streams_flush(d->loop);
+        tl__after_callback(d->loop);
         if (d->collect)
             tl__collect_after(d, L);
         if (d->raised > 0)
@@ -142,7 +141,7 @@ static bool go_between(tl_dispatcher *d, lua_State *L)
     if (d->raised > 0)
         tl__tell_raised(d, L);
     reclaim_pages(d, L);
-    tl__streams_flush(d->loop); /* of handlers, and from outside the run */
+    tl__after_callback(d->loop); /* of handlers, and from outside the run */
     return !d->loop->shared.interrupt && !d->loop->shared.stopped;
 }
 
@@ -218,7 +217,7 @@ int tl_dispatch_step(lua_State *L)
             tl_clock_kernel_ns(TL_MONOTONIC) >= d->step_ends_ns)
             break;
     }
-    tl__streams_flush(d->loop);
+    tl__after_callback(d->loop);
     lua_pushboolean(L, is_done(d, L));
     return 1;
 }

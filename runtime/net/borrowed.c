@@ -10,6 +10,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "net/net.h"
+
 /* Of devices.txt in the kernel's documentation. */
 enum { MAJOR_MEMORY = 1, MAJOR_TERMINAL = 5, MINOR_MULTIPLEXER = 2 };
 enum { MINOR_NULL = 3, MINOR_ZERO = 5, MINOR_FULL = 7 };
@@ -96,27 +98,18 @@ static void keep_terminal(tl_borrowed *b, int fd)
         atomic_store(&b->has_terminal, true);
 }
 
-static int make_borrowed(tl_loop *loop)
+void tl__borrowed_init(tl_borrowed *borrowed)
 {
-    if (loop->borrowed != NULL)
-        return 0;
-    tl_borrowed *all = calloc(TL_BORROWED_COUNT, sizeof *all);
-    if (all == NULL)
-        return -ENOMEM;
-    for (int i = 0; i < TL_BORROWED_COUNT; i++) {
-        atomic_store(&all[i].fd, -1);
-        atomic_store(&all[i].flags, -1);
-    }
-    loop->borrowed = all;
-    return 0;
+    atomic_store(&borrowed->fd, -1);
+    atomic_store(&borrowed->flags, -1);
 }
 
 int tl__borrow(tl_loop *loop, int number, int *fd, int *options)
 {
-    int error = make_borrowed(loop);
+    int error = tl__net_open(loop);
     if (error)
         return error;
-    tl_borrowed *b = &loop->borrowed[number];
+    tl_borrowed *b = &loop->net->borrowed[number];
     if (atomic_load(&b->fd) >= 0)
         return -EEXIST;
     *fd = open_own(b, number, options, loop->lent);
@@ -169,17 +162,17 @@ static void restore(tl_borrowed *b)
 
 void tl_standard_restore(tl_loop *loop)
 {
-    if (loop->borrowed == NULL || tl_poller_forked(&loop->poller))
+    if (loop->net == NULL || tl_poller_forked(&loop->poller))
         return;
     int saved = errno;
     for (int i = 0; i < TL_BORROWED_COUNT; i++)
-        restore(&loop->borrowed[i]);
+        restore(&loop->net->borrowed[i]);
     errno = saved;
 }
 
 void tl__borrowed_undo(tl_loop *loop, int number)
 {
-    tl_borrowed *b = &loop->borrowed[number];
+    tl_borrowed *b = &loop->net->borrowed[number];
     int fd = atomic_load(&b->fd);
     restore(b);
     atomic_store(&b->fd, -1);
@@ -200,8 +193,8 @@ static void seal(int number)
 
 void tl__borrowed_close(tl_loop *loop, tl_id id)
 {
-    for (int i = 0; i < TL_BORROWED_COUNT && loop->borrowed != NULL; i++) {
-        tl_borrowed *b = &loop->borrowed[i];
+    for (int i = 0; i < TL_BORROWED_COUNT && loop->net != NULL; i++) {
+        tl_borrowed *b = &loop->net->borrowed[i];
         if (atomic_load(&b->fd) < 0 || b->id.slot != id.slot ||
             b->id.generation != id.generation)
             continue;

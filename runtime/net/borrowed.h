@@ -24,6 +24,7 @@ typedef struct tl_borrowed {
     struct termios terminal; /* to be restored if it has changed */
 } tl_borrowed;
 
+void tl__borrowed_init(tl_borrowed *borrowed);
 /* A descriptor of our own for number 0, 1 or 2, and TL_STREAM_... for it. 0 or
    a negative errno: -EBADF if the number is closed or not open for its
    direction, -EEXIST if it is already borrowed, -EMFILE, -ENOMEM. */

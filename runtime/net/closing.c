@@ -6,6 +6,7 @@
 #include "loop/descriptor.h"
 #include "loop/handle_ops.h"
 #include "net/borrowed.h"
+#include "net/net.h"
 #include "net/stream.h"
 
 enum { MOST_DISCARDS = 64 };
@@ -13,7 +14,7 @@ enum { MOST_DISCARDS = 64 };
 void tl__stream_drop_queue(tl_loop *loop, tl_stream *s)
 {
     loop->traffic.unsent += tl_buffer_length(&s->out);
-    tl_buffer_clear(&s->out, &loop->pool);
+    tl_buffer_clear(&s->out, &loop->net->pool);
     s->state &= ~(uint32_t)TL_IS_BLOCKED;
 }
 
@@ -62,7 +63,7 @@ static void close_all(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
     bool lossy = reset || s->state & TL_IS_LOSSY;
     give_up(loop, id, handle, s, lossy ? TL_CLOSE_RESET : TL_CLOSE);
     tl__stream_drop_queue(loop, s);
-    tl_buffer_clear(&s->in, &loop->pool);
+    tl_buffer_clear(&s->in, &loop->net->pool);
     tl__wake_waiter(loop, &s->reader);
     tl__wake_waiter(loop, &s->writer);
 }
@@ -184,9 +185,8 @@ void tl__stream_dispose(tl_loop *loop, tl_handle *handle)
     tl_stream *s = handle->stream;
     if (!(s->state & TL_IS_CLOSED))
         (void)s->transport->close(tl__stream_end_of(handle, s), TL_CLOSE_HERE);
-    tl_buffer_clear(&s->in, &loop->pool);
-    tl_buffer_clear(&s->out, &loop->pool);
+    tl_buffer_clear(&s->in, &loop->net->pool);
+    tl_buffer_clear(&s->out, &loop->net->pool);
     free(s);
-    loop->streams--;
-    loop->socket_bytes -= sizeof *s;
+    loop->owned_bytes -= sizeof *s;
 }

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "loop/descriptor.h"
 #include "net/stream.h"
 #include "sys/socket.h"
 

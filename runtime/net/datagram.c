@@ -14,8 +14,10 @@
 #include "loop/handle_ops.h"
 #include "loop/kinds.h"
 #include "net/datagram.h"
+#include "loop/agenda.h"
 #include "sys/socket.h"
 #include "loop/waiter.h"
+#include "net/net.h"
 
 /* Taken before others get their turn. */
 enum { MOST_BURST = 32 };
@@ -169,16 +171,11 @@ int tl_datagram_pause(tl_loop *loop, uint32_t slot, uint32_t generation, int on)
 
 /* --- life --------------------------------------------------------------- */
 
-static int reserve(tl_loop *loop)
-{
-    int error = tl__scratch_reserve(loop);
-    return error ? error
-                 : tl__agenda_reserve(&loop->posted, loop->handles.live);
-}
-
 int tl_datagram_start(tl_loop *loop, tl_id *id, int fd, int flowing)
 {
-    int error = reserve(loop);
+    int error = tl__net_open(loop);
+    if (error == 0)
+        error = tl__agendas_reserve(loop);
     if (error)
         return error;
     tl_datagram *s = calloc(1, sizeof *s);
@@ -200,7 +197,7 @@ int tl_datagram_start(tl_loop *loop, tl_id *id, int fd, int flowing)
     handle->at.watch.interest = 0;
     handle->datagram = s;
     handle->burst = 1;
-    loop->socket_bytes += sizeof *s;
+    loop->owned_bytes += sizeof *s;
     update(loop, *id, handle, s, 0);
     return 0;
 }
@@ -253,7 +250,7 @@ static void dispose(tl_loop *loop, tl_handle *handle)
     tl_descriptor_close(handle->at.watch.fd);
     free(s->writers.ids);
     free(s);
-    loop->socket_bytes -= sizeof *s;
+    loop->owned_bytes -= sizeof *s;
 }
 
 int tl_datagram_close(tl_loop *loop, uint32_t slot, uint32_t generation)
@@ -293,6 +290,7 @@ const tl_kind tl__datagram_kind = {
     .drop = drop,
     .hold = tl__kind_hold,
     .done = tl__descriptor_done,
+    .close = tl__net_close,
     .posted = tl__kind_posted,
     .renew = renew,
 };
@@ -352,7 +350,8 @@ static int receive_to(tl_loop *loop, const tl_handle *handle, char *bytes,
 static int receive(tl_loop *loop, const tl_handle *handle, tl_view *data,
                    tl_view *from)
 {
-    return receive_to(loop, handle, loop->scratch, loop->from, data, from);
+    return receive_to(loop, handle, loop->net->scratch, loop->net->from, data,
+                      from);
 }
 
 static int take_error(tl_datagram *s, tl_view *data)
@@ -387,9 +386,10 @@ int tl_datagram_take(tl_loop *loop, uint32_t slot, uint32_t generation,
         return take_error(s, data);
     if (had_its_turn(loop, s))
         return -EAGAIN;
-    if (loop->taken == NULL && (loop->taken = malloc(TL_SCRATCH_BYTES)) == NULL)
+    tl_net *net = loop->net;
+    if (net->taken == NULL && (net->taken = malloc(TL_SCRATCH_BYTES)) == NULL)
         return -ENOMEM;
-    return receive_to(loop, handle, loop->taken, loop->taken_from, data, from);
+    return receive_to(loop, handle, net->taken, net->taken_from, data, from);
 }
 
 tl_id tl__datagram_reader(const tl_loop *loop, tl_id id)

@@ -5,6 +5,7 @@
 #include "loop/handle_ops.h"
 #include "loop/kinds.h"
 #include "net/listener.h"
+#include "loop/agenda.h"
 #include "sys/socket.h"
 #include "net/stream.h"
 
@@ -31,7 +32,7 @@ static int listen_again(tl_loop *loop, tl_id id, tl_handle *handle)
 
 int tl_listener_start(tl_loop *loop, tl_id *id, int fd, int stream_options)
 {
-    int error = tl__agenda_reserve(&loop->posted, loop->handles.live);
+    int error = tl__agendas_reserve(loop);
     if (error == 0)
         error = tl_handles_open(&loop->handles, TL_LISTENER, id);
     if (error)

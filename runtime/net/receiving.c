@@ -1,13 +1,13 @@
 /* Connections, receiving: from the transport to readers and callbacks.
 
-   The bytes just received lie in the loop's scratch; only the bytes that no
+   The bytes just received lie in the sockets' scratch; only the bytes that no
    reader took are copied to the connection's own buffer, so an idle connection
    has no buffer. */
 #include <errno.h>
 #include <string.h>
 
-#include "loop/descriptor.h"
 #include "loop/handle_ops.h"
+#include "net/net.h"
 #include "net/stream.h"
 
 enum {
@@ -71,7 +71,7 @@ static ssize_t receive_behind(tl_loop *loop, const tl_handle *handle,
                               tl_stream *s, size_t missing)
 {
     size_t wish = missing < MOST_RESERVED ? missing : MOST_RESERVED;
-    int error = tl_buffer_reserve(&s->in, &loop->pool, wish);
+    int error = tl_buffer_reserve(&s->in, &loop->net->pool, wish);
     if (error)
         return error;
     size_t room = tl_buffer_room(&s->in);
@@ -85,7 +85,7 @@ static ssize_t receive_behind(tl_loop *loop, const tl_handle *handle,
 static ssize_t receive_scratch(tl_loop *loop, const tl_handle *handle,
                                tl_stream *s)
 {
-    ssize_t got = receive(handle, s, loop->scratch, TL_SCRATCH_BYTES);
+    ssize_t got = receive(handle, s, loop->net->scratch, TL_SCRATCH_BYTES);
     return note_received(loop, s, got, TL_SCRATCH_BYTES);
 }
 
@@ -137,7 +137,7 @@ static int take_rest(tl_stream *s, tl_view *view)
 /* Memory that was consumed stays readable until here. */
 static void tidy(tl_loop *loop, tl_stream *s)
 {
-    tl_buffer_release(&s->in, &loop->pool);
+    tl_buffer_release(&s->in, &loop->net->pool);
 }
 
 int tl_stream_take(tl_loop *loop, uint32_t slot, uint32_t generation, int kind,
@@ -248,11 +248,12 @@ double tl_stream_take_into(tl_loop *loop, uint32_t slot, uint32_t generation,
 static int serve_scratch(tl_loop *loop, tl_stream *s, size_t got, tl_view *view)
 {
     tl_part part = {0, 0};
-    bool found = tl_framing_find(&s->want, loop->scratch, got, &part);
+    bool found = tl_framing_find(&s->want, loop->net->scratch, got, &part);
     if (found)
-        show(view, loop->scratch, part.length);
-    int error = tl_buffer_append(
-        &s->in, &loop->pool, loop->scratch + part.advance, got - part.advance);
+        show(view, loop->net->scratch, part.length);
+    int error =
+        tl_buffer_append(&s->in, &loop->net->pool,
+                         loop->net->scratch + part.advance, got - part.advance);
     if (error) {
         s->receive_error = (int16_t)error; /* bytes are lost: the end */
         return found && part.advance == got ? 1 : error;
@@ -376,7 +377,7 @@ int tl__stream_next(tl_loop *loop, tl_id id, int *reads, tl_view *view,
     if (any && (*reads)-- > 0) {
         ssize_t got = receive_scratch(loop, handle, s);
         if (got > 0) {
-            show(view, loop->scratch, (size_t)got);
+            show(view, loop->net->scratch, (size_t)got);
             return TL_TELL_DATA;
         }
         note_end(loop, id, handle, s);

@@ -1,10 +1,11 @@
 /* Connections, sending: the queue, its marks, and its way to the transport. */
 #include <errno.h>
 
-#include "loop/descriptor.h"
+#include "loop/agenda.h"
 #include "sys/descriptor.h"
 #include "loop/handle_ops.h"
 #include "loop/wakeup.h"
+#include "net/net.h"
 #include "net/stream.h"
 
 /* Gathered bytes that leave without waiting for the callback's end. */
@@ -34,7 +35,7 @@ static bool note_sent(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
         tl__wake_waiter(loop, &s->writer);
     if (tl_buffer_length(&s->out) > 0)
         return true;
-    tl_buffer_release(&s->out, &loop->pool);
+    tl_buffer_release(&s->out, &loop->net->pool);
     if (s->state & TL_IS_CLOSING) {
         tl__stream_end(loop, id, handle, s);
         return false;
@@ -117,7 +118,7 @@ static int send_much(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
                      load extra)
 {
     /* room for the rest first, so that nothing can get lost in the middle */
-    int error = tl_buffer_reserve(&s->out, &loop->pool, extra.more_length);
+    int error = tl_buffer_reserve(&s->out, &loop->net->pool, extra.more_length);
     if (error)
         return error;
     ssize_t taken = offer(loop, id, handle, s, extra);
@@ -128,7 +129,7 @@ static int send_much(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
         (void)tl__stream_fail_sending(loop, id, handle, s, (int)taken);
         return s->send_error;
     }
-    (void)tl_buffer_append(&s->out, &loop->pool, extra.more + taken,
+    (void)tl_buffer_append(&s->out, &loop->net->pool, extra.more + taken,
                            extra.more_length - (size_t)taken);
     (void)note_sent(loop, id, handle, s); /* the connection is not closing, so
                                              it lives on */
@@ -160,8 +161,7 @@ static void mark_dirty(tl_loop *loop, tl_id id, tl_stream *s)
     if (s->state & (TL_IS_DIRTY | TL_IS_BLOCKED | TL_IS_CONNECTING))
         return;
     s->state |= TL_IS_DIRTY;
-    tl__agenda_add(&loop->dirty, id);
-    tl__wakeup_work(loop);
+    tl__defer(loop, id);
 }
 
 int tl_stream_send(tl_loop *loop, uint32_t slot, uint32_t generation,
@@ -177,7 +177,7 @@ int tl_stream_send(tl_loop *loop, uint32_t slot, uint32_t generation,
     bool now = queued >= GATHER_BYTES &&
                !(s->state & (TL_IS_BLOCKED | TL_IS_CONNECTING));
     error = now ? send_much(loop, id, handle, s, (load){bytes, count})
-                : tl_buffer_append(&s->out, &loop->pool, bytes, count);
+                : tl_buffer_append(&s->out, &loop->net->pool, bytes, count);
     if (error)
         return error;
     if (!now)
@@ -231,23 +231,16 @@ int tl_stream_drain(tl_loop *loop, uint32_t slot, uint32_t generation,
     return s->send_error;
 }
 
-void tl__streams_flush(tl_loop *loop)
+void tl__stream_deferred(tl_loop *loop, tl_id id, tl_handle *handle)
 {
-    for (size_t i = 0; i < loop->dirty.count; i++) {
-        tl_id id = loop->dirty.ids[i];
-        tl_handle *handle;
-        tl_stream *s = tl__stream_find(loop, id, &handle);
-        if (s == NULL)
-            continue;
-        s->state &= ~(uint32_t)TL_IS_DIRTY;
-        if (s->state & (TL_IS_BLOCKED | TL_IS_CONNECTING) ||
-            tl_buffer_length(&s->out) == 0)
-            continue;
-        if (tl__stream_send_queue(loop, id, handle, s) &&
-            (s->state & TL_IS_BLOCKED))
-            tl__stream_update(loop, id, handle, s);
-    }
-    loop->dirty.count = 0;
+    tl_stream *s = handle->stream;
+    s->state &= ~(uint32_t)TL_IS_DIRTY;
+    if (s->state & (TL_IS_BLOCKED | TL_IS_CONNECTING) ||
+        tl_buffer_length(&s->out) == 0 || tl_poller_forked(&loop->poller))
+        return;
+    if (tl__stream_send_queue(loop, id, handle, s) &&
+        (s->state & TL_IS_BLOCKED))
+        tl__stream_update(loop, id, handle, s);
 }
 
 int tl_stream_sent(tl_loop *loop, uint32_t slot, uint32_t generation, int what)
@@ -316,7 +309,7 @@ int tl_stream_shutdown(tl_loop *loop, uint32_t slot, uint32_t generation,
         return -EALREADY;
     if (receiving) {
         s->state |= TL_IS_DEAF;
-        tl_buffer_clear(&s->in, &loop->pool);
+        tl_buffer_clear(&s->in, &loop->net->pool);
         tl__stream_end_receiving(loop, id, handle, s);
         tl__wake_waiter(loop, &s->reader);
     }
@@ -337,7 +330,7 @@ int tl_stream_close(tl_loop *loop, uint32_t slot, uint32_t generation)
     if (s == NULL || s->state & TL_IS_CLOSING)
         return 0;
     s->state |= TL_IS_CLOSING;
-    tl_buffer_clear(&s->in, &loop->pool);
+    tl_buffer_clear(&s->in, &loop->net->pool);
     tl__wake_waiter(loop, &s->reader);
     tl__wake_waiter(loop, &s->writer);
     if (s->state & TL_IS_CONNECTING || s->send_error)

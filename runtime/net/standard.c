@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "net/borrowed.h"
 #include "base/buffer.h"
+#include "net/net.h"
 #include "net/stream.h"
 
 #ifdef __GLIBC__
@@ -32,7 +32,7 @@ static int take_over(tl_loop *loop, tl_stream *s)
     size_t count = read_ahead(stdin);
     if (count == 0)
         return 0;
-    int error = tl_buffer_reserve(&s->in, &loop->pool, count);
+    int error = tl_buffer_reserve(&s->in, &loop->net->pool, count);
     if (error == 0)
         s->in.end += fread(s->in.memory + s->in.end, 1, count, stdin);
     return error;
@@ -60,7 +60,7 @@ int tl_standard_open(tl_loop *loop, tl_id *id, int number, int options)
         tl__borrowed_undo(loop, number);
         return error;
     }
-    tl_borrowed *b = &loop->borrowed[number];
+    tl_borrowed *b = &loop->net->borrowed[number];
     b->id = *id;
     tl_handle *handle;
     if (loop->lent)
@@ -94,14 +94,14 @@ void tl_standard_lend(tl_loop *loop)
     if (tl_poller_forked(&loop->poller))
         return;
     loop->lent = true;
-    for (int i = 0; i < TL_BORROWED_COUNT && loop->borrowed != NULL; i++) {
-        int flags = atomic_exchange(&loop->borrowed[i].flags, -1);
+    for (int i = 0; i < TL_BORROWED_COUNT && loop->net != NULL; i++) {
+        int flags = atomic_exchange(&loop->net->borrowed[i].flags, -1);
         if (flags < 0)
             continue;
-        (void)fcntl(atomic_load(&loop->borrowed[i].fd), F_SETFL, flags);
+        (void)fcntl(atomic_load(&loop->net->borrowed[i].fd), F_SETFL, flags);
         for (int k = 0; k < TL_BORROWED_COUNT; k++)
-            if (atomic_load(&loop->borrowed[k].fd) >= 0)
-                mark_lent(loop, &loop->borrowed[k]);
+            if (atomic_load(&loop->net->borrowed[k].fd) >= 0)
+                mark_lent(loop, &loop->net->borrowed[k]);
     }
 }
 
@@ -110,8 +110,8 @@ int tl_standard_end(tl_loop *loop)
     int lost = 0;
     if (tl_poller_forked(&loop->poller)) /* the parent sends the queued bytes */
         return 0;
-    for (int i = 0; i < TL_BORROWED_COUNT && loop->borrowed != NULL; i++) {
-        const tl_borrowed *b = &loop->borrowed[i];
+    for (int i = 0; i < TL_BORROWED_COUNT && loop->net != NULL; i++) {
+        const tl_borrowed *b = &loop->net->borrowed[i];
         if (i == STDIN_FILENO || atomic_load(&b->fd) < 0)
             continue;
         int status = empty(loop, b->id);

@@ -7,6 +7,7 @@
      receiving.c   from the transport to readers and callbacks
      connecting.c  begins it */
 #include "net/stream.h"
+#include "loop/agenda.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include "loop/descriptor.h"
 #include "loop/handle_ops.h"
 #include "loop/kinds.h"
+#include "net/net.h"
 #include "sys/socket.h"
 
 enum {
@@ -43,20 +45,12 @@ static tl_stream *new_stream(const tl_transport *transport, void *self,
     return s;
 }
 
-static int reserve(tl_loop *loop)
-{
-    int error = tl__scratch_reserve(loop);
-    if (error == 0)
-        error = tl__agenda_reserve(&loop->dirty, loop->streams);
-    if (error)
-        return error;
-    return tl__agenda_reserve(&loop->posted, loop->handles.live);
-}
-
 int tl__stream_open(tl_loop *loop, tl_id *id, const tl_transport *transport,
                     tl_end end, int options, tl_handle **handle)
 {
-    int error = reserve(loop);
+    int error = tl__net_open(loop);
+    if (error == 0)
+        error = tl__agendas_reserve(loop);
     if (error)
         return error;
     tl_stream *s = new_stream(transport, end.self, options);
@@ -74,16 +68,14 @@ int tl__stream_open(tl_loop *loop, tl_id *id, const tl_transport *transport,
     (*handle)->at.watch.fd = end.fd;
     (*handle)->at.watch.interest = 0;
     (*handle)->stream = s;
-    loop->streams++;
-    loop->socket_bytes += sizeof *s;
+    loop->owned_bytes += sizeof *s;
     return 0;
 }
 
 void tl__stream_free(tl_loop *loop, tl_id id, tl_stream *s)
 {
     free(s);
-    loop->streams--;
-    loop->socket_bytes -= sizeof *s;
+    loop->owned_bytes -= sizeof *s;
     tl_handles_close(&loop->handles, id.slot);
 }
 
@@ -181,7 +173,7 @@ static void finish(tl_loop *loop)
 {
     if (!tl_poller_forked(&loop->poller)) /* the parent sends the queued
                                              bytes */
-        tl__streams_flush(loop);
+        tl__after_callback(loop);
     (void)tl_standard_end(loop);
 }
 
@@ -195,6 +187,8 @@ const tl_kind tl__stream_kind = {
     .drop = tl__stream_drop,
     .hold = tl__kind_hold,
     .done = tl__descriptor_done,
+    .close = tl__net_close,
     .posted = tl__kind_posted,
+    .deferred = tl__stream_deferred,
     .renew = tl__stream_renew,
 };

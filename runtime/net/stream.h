@@ -8,6 +8,7 @@
 #ifndef TL_STREAM_H
 #define TL_STREAM_H
 
+#include "base/buffer.h"
 #include "base/framing.h"
 #include "loop/state.h"
 #include "loop/waiter.h"
@@ -26,7 +27,7 @@ enum {
     TL_IS_SHUTTING = 64, /* sending ends when the queue is empty */
     TL_IS_SHUT = 128,    /* sending has ended */
     TL_IS_CLOSING = 256, /* to be closed when the queue is empty */
-    TL_IS_DIRTY = 512,   /* on the loop's agenda of data to send */
+    TL_IS_DIRTY = 512,   /* deferred: bytes to send after the callback */
     TL_IS_HIGH = 1024,   /* above the high-water mark since the last drain */
     TL_IS_DEAF = 2048,   /* receiving was shut down here */
     TL_IS_LOSSY = 4096,  /* bytes that were taken could not be sent */
@@ -139,8 +140,8 @@ tl_id tl__stream_reader(const tl_loop *loop, tl_id id);
 /* Send the queued bytes. False if this ended the connection. */
 bool tl__stream_send_queue(tl_loop *loop, tl_id id, tl_handle *handle,
                            tl_stream *s);
-/* Send the bytes that callbacks have queued since the last call. */
-void tl__streams_flush(tl_loop *loop);
+/* Send the bytes that the callback has queued. */
+void tl__stream_deferred(tl_loop *loop, tl_id id, tl_handle *handle);
 /* Report nothing more, send the queued bytes and close; but a standard stream
    stays open. */
 void tl__stream_drop(tl_loop *loop, tl_id id, tl_handle *handle);

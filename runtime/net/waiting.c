@@ -2,8 +2,10 @@
    that a connection ends. */
 #include <errno.h>
 
+#include "loop/agenda.h"
 #include "loop/descriptor.h"
 #include "loop/handle_ops.h"
+#include "net/net.h"
 #include "net/stream.h"
 
 bool tl__stream_wants_data(const tl_loop *loop, const tl_handle *handle,
@@ -182,7 +184,7 @@ int tl_stream_await(tl_loop *loop, uint32_t slot, uint32_t generation, int kind,
     int error = tl__stream_readable(loop, id, s);
     if (error)
         return error;
-    tl_buffer_release(&s->in, &loop->pool);
+    tl_buffer_release(&s->in, &loop->net->pool);
     s->in_total = !!(kind & TL_WANT_IN_TOTAL);
     kind &= ~TL_WANT_IN_TOTAL;
     s->want = (tl_want){.kind = kind, .count = (size_t)count};

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "loop/agenda.h"
 #include "loop/descriptor.h"
 #include "loop/handle_ops.h"
 #include "loop/kinds.h"
@@ -23,7 +24,7 @@ static tl_loop *loop;
 
 static int bell_open(tl_id *id, int fd)
 {
-    int error = tl__agenda_reserve(&loop->posted, loop->handles.live);
+    int error = tl__agendas_reserve(loop);
     if (error == 0)
         error = tl_handles_open(&loop->handles, BELL, id);
     if (error)

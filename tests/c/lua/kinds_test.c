@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "loop/agenda.h"
 #include "loop/descriptor.h"
 #include "loop/handle_ops.h"
 #include "loop/loop.h"
@@ -116,7 +117,7 @@ static void test_delivery(void)
     d->loop = tl_loop_open(kinds);
     d->deliveries = deliveries;
     d->bare = true; /* the Lua modules are not loaded */
-    TL_CHECK(d->loop != NULL && tl__agenda_reserve(&d->loop->posted, 1) == 0 &&
+    TL_CHECK(d->loop != NULL && tl__agendas_reserve(d->loop) == 0 &&
                  tl_handle_open(d->loop, &id, BELL) == 0,
              "no bell");
     tl_handle *handle = tl_handles_at(&d->loop->handles, id.slot);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "loop/agenda.h"
 #include "loop/kinds.h"
 #include "loop/loop.h"
 #include "net/stream.h"
@@ -159,7 +160,7 @@ static void turn(end *ends)
     tl_id timer;
     tl_event event;
     TL_CHECK(tl_timer_after(loop, &timer, 0) == 0, "memory");
-    tl__streams_flush(loop);
+    tl__after_callback(loop);
     TL_CHECK(tl_loop_collect(loop) == TL_COLLECTED, "collecting fails");
     while (tl_loop_begin(loop, &event) != NULL) {
         bool known = false;

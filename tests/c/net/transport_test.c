@@ -20,6 +20,7 @@
 #include "loop/kinds.h"
 #include "loop/loop.h"
 #include "memory.h"
+#include "loop/agenda.h"
 
 enum { MOST = 150000, LIMIT = 300000, STEPS = 150, MOST_TURNS = 200000 };
 
@@ -359,7 +360,7 @@ static void turn(side *sides)
     TL_CHECK(tl_timer_after(loop, &timer, 0) == 0, "memory");
     memory_carry(&sides[0].end);
     memory_carry(&sides[1].end);
-    tl__streams_flush(loop);
+    tl__after_callback(loop);
     check(sides);
     TL_CHECK(tl_loop_collect(loop) == TL_COLLECTED, "collecting fails");
     while (tl_loop_begin(loop, &event) != NULL) {
