@@ -1,8 +1,8 @@
 /* Kinds: the behavior of each kind of handle, one row a kind. A row stands in
    the file of the kind's functions, in loop/ or above it, and the opener of a
    loop gives it the table of all rows, by their numbers in timerlua_abi.h: so
-   the loop knows none of the kinds that are above it. What the script is told
-   about an event of each kind is beside that table: lua/kinds.h. */
+   the loop knows none of the kinds that are above it. How the events of each
+   kind run the script is in that table, too: lua/deliver.c. */
 #ifndef TL_KINDS_H
 #define TL_KINDS_H
 

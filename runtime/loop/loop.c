@@ -43,7 +43,7 @@ tl_loop *tl_loop_open_on(const tl_kind *const *kinds, const tl_poller *poller)
     tl_loop *loop = calloc(1, sizeof *loop);
     if (loop == NULL)
         return NULL;
-    loop->kinds = kinds;
+    memcpy(loop->kinds, kinds, sizeof loop->kinds);
     loop->poller = *poller;
     tl__signals_init(loop);
     tl_clock_init(&loop->clock);
