@@ -41,7 +41,7 @@ static void reclaim_pages(tl_dispatcher *d, lua_State *L)
 static void run_event(tl_dispatcher *d, lua_State *L, const tl_event *event,
                       int kind)
 {
-    if (d->natives.page_count > 0 && tl__hosted_event(d, event, kind))
+    if (d->natives.page_count > 0 && tl__hosted_event(d, event))
         return;
     d->kinds[kind].deliver(d, L, event);
     lua_settop(L, TL_ANCHORS_INDEX);
