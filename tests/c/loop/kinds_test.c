@@ -85,6 +85,7 @@ static const tl_kind bell_kind = {
     .done = tl__descriptor_done,
     .posted = is_posted,
     .renew = renew,
+    .give_way = tl__never_gives_way,
 };
 
 static const tl_kind *const kinds[TL_KINDS_MOST] = {

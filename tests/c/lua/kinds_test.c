@@ -29,21 +29,21 @@ static bool is_text(const char *text)
 
 static void check_row(int kind, const tl_kind *row)
 {
-    bool has_descriptor = kind >= TL_WATCH;
+    bool has_descriptor = row->group == TL_GROUP_DESCRIPTORS;
     TL_CHECK(row != NULL, "a kind without a row");
     TL_CHECK(is_text(row->name) && is_text(row->noun), "a kind without a name");
     for (int other = 1; other < kind; other++)
         TL_CHECK(strcmp(tl__kinds[other].row->name, row->name) != 0,
                  "two kinds of one name");
-    TL_CHECK((row->group == TL_GROUP_DESCRIPTORS) == has_descriptor &&
-                 row->group < TL_GROUPS,
-             "a kind in a group of others");
+    TL_CHECK(row->group < TL_GROUPS, "a kind in no group");
     TL_CHECK(row->finish && row->dispose && row->drop && row->hold && row->done,
              "a row with a gap");
     TL_CHECK((row->posted != NULL) == has_descriptor &&
-                 (row->renew != NULL) == has_descriptor,
+                 (row->renew != NULL) == has_descriptor &&
+                 (row->give_way != NULL) == has_descriptor,
              "a row that lacks what a descriptor needs, or has it for none");
     TL_CHECK(!row->owns_descriptor || has_descriptor, "it has none to own");
+    TL_CHECK(!row->records_lateness || !has_descriptor, "it has no deadline");
     TL_CHECK(tl__kinds[kind].deliver != NULL, "a kind without a delivery");
 }
 
@@ -90,6 +90,7 @@ static const tl_kind bell_kind = {
     .done = tl__descriptor_done,
     .posted = tl__kind_posted,
     .renew = tl__post,
+    .give_way = tl__never_gives_way,
 };
 
 static const tl_kind *const rows[TL_KINDS_MOST] = {[BELL] = &bell_kind};
