@@ -31,7 +31,7 @@ static tl_handle *holder(const tl_loop *loop, uint32_t slot, int fd)
 static void bereave(tl_loop *loop, uint32_t slot, int fd)
 {
     tl_handle *handle = holder(loop, slot, fd);
-    if (handle == NULL || handle->kind != TL_WATCH)
+    if (handle == NULL || tl__kind_of(loop, handle)->owns_descriptor)
         return;
     leave(loop, handle);
     tl__post(loop, (tl_id){slot, handle->generation}, handle);
