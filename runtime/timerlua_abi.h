@@ -43,8 +43,8 @@ enum {
 /* The kinds of handles. TL_TIMER runs a callback; TL_SLEEP resumes a suspended
    task; TL_TASK starts a task; TL_WATCH reports a file descriptor. TL_STREAM is
    a connection, TL_LISTENER accepts connections, and TL_DATAGRAM is a datagram
-   socket; TL_READINESS is a descriptor of the script's that a task waits for.
-   Kinds from TL_WATCH on have a descriptor. */
+   socket; TL_READINESS is a descriptor of the script's that a task waits
+   for. */
 enum { TL_FREE = 0, TL_TIMER = 1, TL_SLEEP = 2, TL_TASK = 3, TL_WATCH = 4 };
 enum { TL_STREAM = 5, TL_LISTENER = 6, TL_DATAGRAM = 7, TL_READINESS = 8 };
 enum { TL_KINDS = 9 };

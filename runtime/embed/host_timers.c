@@ -28,6 +28,22 @@ static int failed(tl_runtime *rt, int error, const char *what)
     return tl__runtime_fail(rt, error, "%s: %s", what, tl_error_text(error));
 }
 
+static void run_timer(tl_runtime *rt, tl_id id, const tl_native *native,
+                      int ready)
+{
+    (void)ready;
+    native->function.timer(rt, tl_id_pack(id), native->argument);
+    if (tl_handle_done(rt->loop, id.slot, id.generation) != 0)
+        tl_natives_remove(&rt->d->natives, id);
+}
+
+static void run_watch(tl_runtime *rt, tl_id id, const tl_native *native,
+                      int ready)
+{
+    native->function.watch(rt, tl_id_pack(id), native->fd, ready,
+                           native->argument);
+}
+
 static int start_timer(tl_runtime *rt, int64_t delay_ns, int options,
                        tl_timer_function *function, void *argument,
                        uint64_t *name)
@@ -41,6 +57,7 @@ static int start_timer(tl_runtime *rt, int64_t delay_ns, int options,
     }
     if (error)
         return failed(rt, error, "timer");
+    native->run = run_timer;
     native->function.timer = function;
     rt->told_done = false;
     return 0;
@@ -87,6 +104,7 @@ int tl_watch(tl_runtime *runtime, int fd, int interest,
     }
     if (error)
         return failed(runtime, error, "tl_watch");
+    native->run = run_watch;
     native->function.watch = function;
     native->fd = fd;
     runtime->told_done = false;

@@ -16,13 +16,22 @@ static void leave(tl_loop *loop, tl_handle *handle)
     loop->watches--;
 }
 
-/* The number was closed while a watch had it, and now belongs to another
-   handle: the watch learns on the next turn that its descriptor is gone. */
-static void bereave(tl_loop *loop, uint32_t slot, int fd)
+/* The handle in this slot if it has the descriptor in the poller. */
+static tl_handle *holder(const tl_loop *loop, uint32_t slot, int fd)
 {
     tl_handle *handle = tl_handles_at(&loop->handles, slot);
-    if (handle->kind != TL_WATCH || !(handle->where & TL_IN_POLLER) ||
-        handle->at.watch.fd != fd)
+    bool holds = tl__has_descriptor(&loop->handles, handle) &&
+                 handle->where & TL_IN_POLLER && handle->at.watch.fd == fd;
+    return holds ? handle : NULL;
+}
+
+/* The number was closed while the handle in this slot had it, and now belongs
+   to another handle: the former learns on the next turn that its descriptor is
+   gone. */
+static void bereave(tl_loop *loop, uint32_t slot, int fd)
+{
+    tl_handle *handle = holder(loop, slot, fd);
+    if (handle == NULL || tl__kind_of(loop, handle)->owns_descriptor)
         return;
     leave(loop, handle);
     tl__post(loop, (tl_id){slot, handle->generation}, handle);
@@ -62,6 +71,16 @@ int tl__descriptor_interest(tl_loop *loop, tl_id id, tl_handle *handle,
     handle->where |= TL_IN_POLLER;
     handle->at.watch.interest = (uint32_t)interest;
     return 0;
+}
+
+bool tl__descriptor_vacate(tl_loop *loop, int fd)
+{
+    uint32_t slot = tl_poller_owner(&loop->poller, fd);
+    tl_handle *handle = slot != 0 ? holder(loop, slot, fd) : NULL;
+    if (handle == NULL)
+        return false;
+    tl_id id = {slot, handle->generation};
+    return tl__kind_of(loop, handle)->give_way(loop, id, handle);
 }
 
 void tl__descriptor_forget(tl_loop *loop, tl_id id, tl_handle *handle)

@@ -12,6 +12,10 @@ int tl__descriptor_interest(tl_loop *loop, tl_id id, tl_handle *handle,
 /* The descriptor is about to be closed. */
 void tl__descriptor_forget(tl_loop *loop, tl_id id, tl_handle *handle);
 
+/* Ask the handle that has this descriptor in the poller to leave it to another
+   handle. True if the handle has left. */
+bool tl__descriptor_vacate(tl_loop *loop, int fd);
+
 /* A connection, listener or datagram socket has this descriptor from now on.
    -ENOMEM. Nothing needs to be done when the socket gives the descriptor up. */
 int tl__descriptor_take(tl_loop *loop, int fd, uint32_t slot);

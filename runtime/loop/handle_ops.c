@@ -20,7 +20,7 @@ void tl__set_active(tl_loop *loop, tl_handle *handle, bool active)
 
 void tl__leave_queue(tl_loop *loop, uint32_t slot, tl_handle *handle)
 {
-    if (tl__has_descriptor(handle)) {
+    if (tl__has_descriptor(&loop->handles, handle)) {
         tl_id id = {slot, handle->generation};
         (void)tl__descriptor_interest(loop, id, handle, 0);
     } else {
@@ -52,7 +52,8 @@ void tl_handle_close(tl_loop *loop, uint32_t slot, uint32_t generation)
     tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
     if (handle == NULL)
         return;
-    if (!tl__has_descriptor(handle)) /* as their rows say: loop.c checks it */
+    if (!tl__has_descriptor(&loop->handles,
+                            handle)) /* as their rows say: loop.c checks it */
         end(loop, slot, handle);
     else
         tl__kind_of(loop, handle)
@@ -90,7 +91,8 @@ int tl_handle_done(tl_loop *loop, uint32_t slot, uint32_t generation)
     tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
     if (handle == NULL)
         return 0;
-    if (!tl__has_descriptor(handle)) /* as their rows say: loop.c checks it */
+    if (!tl__has_descriptor(&loop->handles,
+                            handle)) /* as their rows say: loop.c checks it */
         return timed_done(loop, slot, handle);
     return tl__kind_of(loop, handle)
         ->done(loop, (tl_id){slot, generation}, handle);
@@ -139,7 +141,7 @@ int tl_handle_info_get(tl_loop *loop, uint32_t slot, uint32_t generation,
         .paused = !!(handle->flags & TL_FLAG_PAUSED),
         .referenced = !(handle->flags & TL_FLAG_UNREF),
     };
-    if (tl__has_descriptor(handle)) {
+    if (tl__has_descriptor(&loop->handles, handle)) {
         info->fd = handle->at.watch.fd;
         return 0;
     }

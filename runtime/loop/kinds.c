@@ -1,42 +1,5 @@
-/* Kinds: see kinds.h. The rows of handles that wait for an instant are here;
-   these handles differ only in the code that they run, which is known in
-   lua/. */
+/* Kinds: see kinds.h. */
 #include "loop/kinds.h"
-
-#include "loop/handle_ops.h"
-
-const tl_kind tl__timer_kind = {
-    .name = "timer",
-    .noun = "timer",
-    .group = TL_GROUP_TIMERS,
-    .finish = tl__nothing_to_finish,
-    .dispose = tl__nothing_to_dispose,
-    .drop = tl__handle_end,
-    .hold = tl__nothing_to_hold,
-    .done = tl__timed_done,
-};
-
-const tl_kind tl__sleep_kind = {
-    .name = "sleep",
-    .noun = "task",
-    .group = TL_GROUP_TASKS,
-    .finish = tl__nothing_to_finish,
-    .dispose = tl__nothing_to_dispose,
-    .drop = tl__handle_end,
-    .hold = tl__nothing_to_hold,
-    .done = tl__timed_done,
-};
-
-const tl_kind tl__task_kind = {
-    .name = "task",
-    .noun = "task",
-    .group = TL_GROUP_TASKS,
-    .finish = tl__nothing_to_finish,
-    .dispose = tl__nothing_to_dispose,
-    .drop = tl__handle_end,
-    .hold = tl__nothing_to_hold,
-    .done = tl__timed_done,
-};
 
 const char *tl_kind_name(tl_loop *loop, int kind)
 {
@@ -76,4 +39,12 @@ bool tl__kind_posted(tl_loop *loop, tl_id id, tl_handle *handle, int *ready)
     (void)handle;
     *ready = 0;
     return true;
+}
+
+bool tl__never_gives_way(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    (void)loop;
+    (void)id;
+    (void)handle;
+    return false;
 }

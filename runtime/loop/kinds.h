@@ -1,8 +1,8 @@
 /* Kinds: the behavior of each kind of handle, one row a kind. A row stands in
    the file of the kind's functions, in loop/ or above it, and the opener of a
    loop gives it the table of all rows, by their numbers in timerlua_abi.h: so
-   the loop knows none of the kinds that are above it. What the script is told
-   about an event of each kind is beside that table: lua/kinds.h. */
+   the loop knows none of the kinds that are above it. How the events of each
+   kind run the script is in that table, too: lua/deliver.c. */
 #ifndef TL_KINDS_H
 #define TL_KINDS_H
 
@@ -12,7 +12,9 @@ typedef struct tl_kind {
     const char *name; /* as in the field `kind` of its object in Lua */
     const char *noun; /* the same in a sentence: "a UDP socket" */
     uint8_t group;    /* TL_GROUP_...: the group that counts and limits it */
-    bool owns_descriptor; /* so no other code closes it, and no watch has it */
+    bool owns_descriptor;  /* so no other code closes it, and no watch has it */
+    bool is_cancellable;   /* by tl_timer_cancel, even in its own callback */
+    bool records_lateness; /* in the statistics of the loop */
 
     /* The loop is about to close: complete pending duties while all handles are
        still there. Once for each kind. */
@@ -37,6 +39,9 @@ typedef struct tl_kind {
     void (*deferred)(tl_loop *loop, tl_id id, tl_handle *handle);
     /* The poller is new and does not have the handle's descriptor yet. */
     void (*renew)(tl_loop *loop, tl_id id, tl_handle *handle);
+    /* A watch is to have the handle's descriptor in the poller. True if the
+       handle has left the poller for it. */
+    bool (*give_way)(tl_loop *loop, tl_id id, tl_handle *handle);
 } tl_kind;
 
 extern const tl_kind tl__timer_kind;
@@ -62,5 +67,6 @@ void tl__nothing_to_hold(tl_loop *loop, tl_id id, tl_handle *handle);
 void tl__kind_hold(tl_loop *loop, tl_id id, tl_handle *handle);
 /* Every post gives an event. */
 bool tl__kind_posted(tl_loop *loop, tl_id id, tl_handle *handle, int *ready);
+bool tl__never_gives_way(tl_loop *loop, tl_id id, tl_handle *handle);
 
 #endif

@@ -30,9 +30,10 @@ static void init_handles(tl_loop *loop)
         const tl_kind *kind = loop->kinds[number];
         if (kind == NULL)
             continue;
-        TL_CHECK(number >= TL_WATCH || (kind->drop == tl__handle_end &&
-                                        kind->done == tl__timed_done),
-                 "a kind without a descriptor that ends in a way of its own");
+        TL_CHECK(
+            kind->group == TL_GROUP_DESCRIPTORS ||
+                (kind->drop == tl__handle_end && kind->done == tl__timed_done),
+            "a kind without a descriptor that ends in a way of its own");
         groups[number] = kind->group;
     }
     tl_handles_init(&loop->handles, groups);
@@ -43,7 +44,7 @@ tl_loop *tl_loop_open_on(const tl_kind *const *kinds, const tl_poller *poller)
     tl_loop *loop = calloc(1, sizeof *loop);
     if (loop == NULL)
         return NULL;
-    loop->kinds = kinds;
+    memcpy(loop->kinds, kinds, sizeof loop->kinds);
     loop->poller = *poller;
     tl__signals_init(loop);
     tl_clock_init(&loop->clock);
@@ -166,7 +167,8 @@ static int renew_poller(tl_loop *loop)
          error == 0 &&
          (slot = tl_handles_walk(&loop->handles, slot + 1)) != 0;) {
         tl_handle *handle = tl_handles_at(&loop->handles, slot);
-        if (!tl__has_descriptor(handle) || !(handle->where & TL_IN_POLLER))
+        if (!tl__has_descriptor(&loop->handles, handle) ||
+            !(handle->where & TL_IN_POLLER))
             continue;
         tl_id id = {slot, handle->generation};
         tl__descriptor_forget(loop, id, handle);
@@ -335,7 +337,7 @@ tl_handle *tl_loop_begin(tl_loop *loop, tl_event *event)
                                             event->id.generation);
         if (handle == NULL)
             continue;
-        if (tl__has_descriptor(handle))
+        if (tl__has_descriptor(&loop->handles, handle))
             return handle;
         if (handle->where == TL_IN_BATCH &&
             tl__timer_begin(loop, event->id.slot, handle))

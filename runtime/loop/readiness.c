@@ -80,6 +80,14 @@ tl_id tl__readiness_take(tl_loop *loop, tl_id id)
     return waiter;
 }
 
+/* The task that waits is resumed, and waits alongside the watch. */
+static bool give_way(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    (void)tl__descriptor_interest(loop, id, handle, 0);
+    tl__wake_waiter(loop, &handle->waiter);
+    return true;
+}
+
 const tl_kind tl__readiness_kind = {
     .name = "readiness",
     .noun = "descriptor",
@@ -91,6 +99,7 @@ const tl_kind tl__readiness_kind = {
     .done = tl__descriptor_done,
     .posted = tl__kind_posted,
     .renew = tl__post, /* the task that waits has to look for itself */
+    .give_way = give_way,
 };
 
 /* --- without a loop ----------------------------------------------------- */

@@ -48,7 +48,7 @@ typedef struct tl_signals {
 
 struct tl_loop {
     tl_shared shared;
-    const struct tl_kind *const *kinds; /* by number, kinds.h */
+    const struct tl_kind *kinds[TL_KINDS_MOST]; /* by number, kinds.h */
     tl_handles handles;
     tl_timers timers[TL_CLOCKS];
     tl_clock clock;

@@ -6,7 +6,20 @@
 #include <math.h>
 
 #include "loop/handle_ops.h"
+#include "loop/kinds.h"
 #include "loop/wakeup.h"
+
+static bool is_timer(const tl_loop *loop, const tl_handle *handle)
+{
+    return tl__group_of(&loop->handles, handle) == TL_GROUP_TIMERS;
+}
+
+static tl_handle *find_timer(const tl_loop *loop, uint32_t slot,
+                             uint32_t generation)
+{
+    tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
+    return handle != NULL && is_timer(loop, handle) ? handle : NULL;
+}
 
 static int queue_until(tl_loop *loop, uint32_t slot, tl_handle *handle,
                        int64_t deadline_ns)
@@ -16,7 +29,7 @@ static int queue_until(tl_loop *loop, uint32_t slot, tl_handle *handle,
         return error;
     handle->flags &= (uint8_t)~TL_FLAG_PAUSED;
     tl__set_active(loop, handle, true);
-    loop->armed += handle->kind == TL_TIMER;
+    loop->armed += is_timer(loop, handle);
     if (loop->away)
         tl__wakeup_deadline(loop, handle->flags & TL_CLOCK_MASK, deadline_ns);
     return 0;
@@ -147,7 +160,7 @@ static int rearm(tl_loop *loop, uint32_t slot, uint32_t generation,
                  int64_t monotonic_ns, int64_t delay_ns)
 {
     tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
-    if (handle == NULL || tl__has_descriptor(handle))
+    if (handle == NULL || tl__has_descriptor(&loop->handles, handle))
         return -ESTALE;
     int clock = handle->flags & TL_CLOCK_MASK;
     int64_t now_ns = clock == TL_MONOTONIC ? monotonic_ns
@@ -177,7 +190,7 @@ int tl_timer_rearm_at(tl_loop *loop, uint32_t slot, uint32_t generation,
                       int64_t deadline_ns)
 {
     tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
-    if (handle == NULL || tl__has_descriptor(handle))
+    if (handle == NULL || tl__has_descriptor(&loop->handles, handle))
         return -ESTALE;
     int clock = handle->flags & TL_CLOCK_MASK;
     int64_t now_ns = tl_clock_read(&loop->clock, clock);
@@ -187,8 +200,8 @@ int tl_timer_rearm_at(tl_loop *loop, uint32_t slot, uint32_t generation,
 int tl_timer_period(tl_loop *loop, uint32_t slot, uint32_t generation,
                     int64_t period_ns)
 {
-    tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
-    if (handle == NULL || handle->kind != TL_TIMER)
+    tl_handle *handle = find_timer(loop, slot, generation);
+    if (handle == NULL)
         return -ESTALE;
     if (period_ns <= 0) {
         if (recurs(handle))
@@ -204,8 +217,8 @@ int tl_timer_period(tl_loop *loop, uint32_t slot, uint32_t generation,
 int tl__timer_recur(tl_loop *loop, tl_id id, const tl_recurrence *recurrence,
                     void *state)
 {
-    tl_handle *handle = tl_handles_find(&loop->handles, id.slot, id.generation);
-    if (handle == NULL || handle->kind != TL_TIMER)
+    tl_handle *handle = find_timer(loop, id.slot, id.generation);
+    if (handle == NULL)
         return -ESTALE;
     int error = repeats(handle);
     if (error == 0)
@@ -216,13 +229,12 @@ int tl__timer_recur(tl_loop *loop, tl_id id, const tl_recurrence *recurrence,
 int tl_timer_cancel(tl_loop *loop, uint32_t slot, uint32_t generation)
 {
     tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
-    if (handle == NULL ||
-        (handle->kind != TL_TIMER && handle->kind != TL_WATCH))
+    if (handle == NULL || !tl__kind_of(loop, handle)->is_cancellable)
         return 0;
     bool waited = handle->flags & (TL_FLAG_ACTIVE | TL_FLAG_PAUSED);
     tl__leave_queue(loop, slot, handle);
     handle->flags &= (uint8_t)~TL_FLAG_PAUSED;
-    loop->cancelled += waited && handle->kind == TL_TIMER;
+    loop->cancelled += waited && is_timer(loop, handle);
     if (handle->flags & TL_FLAG_BUSY)
         return waited ? TL_CANCELLED : 0;
     tl_handles_close(&loop->handles, slot);
@@ -232,7 +244,7 @@ int tl_timer_cancel(tl_loop *loop, uint32_t slot, uint32_t generation)
 double tl_timer_deadline(tl_loop *loop, uint32_t slot, uint32_t generation)
 {
     tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
-    if (handle == NULL || tl__has_descriptor(handle) ||
+    if (handle == NULL || tl__has_descriptor(&loop->handles, handle) ||
         !(handle->flags & TL_FLAG_ACTIVE))
         return NAN;
     return tl__seconds(handle->at.deadline_ns);
@@ -240,8 +252,8 @@ double tl_timer_deadline(tl_loop *loop, uint32_t slot, uint32_t generation)
 
 int tl_timer_pause(tl_loop *loop, uint32_t slot, uint32_t generation)
 {
-    tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
-    if (handle == NULL || handle->kind != TL_TIMER)
+    tl_handle *handle = find_timer(loop, slot, generation);
+    if (handle == NULL)
         return -ESTALE;
     if (!(handle->flags & TL_FLAG_ACTIVE))
         return 0;
@@ -259,8 +271,8 @@ int tl_timer_pause(tl_loop *loop, uint32_t slot, uint32_t generation)
 
 int tl_timer_resume(tl_loop *loop, uint32_t slot, uint32_t generation)
 {
-    tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
-    if (handle == NULL || handle->kind != TL_TIMER)
+    tl_handle *handle = find_timer(loop, slot, generation);
+    if (handle == NULL)
         return -ESTALE;
     if (!(handle->flags & TL_FLAG_PAUSED))
         return 0;
@@ -318,8 +330,49 @@ bool tl__timer_begin(tl_loop *loop, uint32_t slot, tl_handle *handle)
     int64_t late_ns = now_ns - due_ns;
     handle->late_s = (float)tl__seconds(late_ns);
     handle->flags |= TL_FLAG_BUSY;
-    loop->fired += handle->kind == TL_TIMER;
-    if (handle->kind != TL_TASK)
+    loop->fired += is_timer(loop, handle);
+    if (tl__kind_of(loop, handle)->records_lateness)
         tl_histogram_record(&loop->lateness, late_ns);
     return true;
 }
+
+/* --- kinds that wait for an instant --------------------------------------- */
+
+/* How these kinds differ is known in lua/, but for their places in the loop's
+   statistics: the start of a task has no deadline that it could be late for. */
+
+const tl_kind tl__timer_kind = {
+    .name = "timer",
+    .noun = "timer",
+    .group = TL_GROUP_TIMERS,
+    .is_cancellable = true,
+    .records_lateness = true,
+    .finish = tl__nothing_to_finish,
+    .dispose = tl__nothing_to_dispose,
+    .drop = tl__handle_end,
+    .hold = tl__nothing_to_hold,
+    .done = tl__timed_done,
+};
+
+const tl_kind tl__sleep_kind = {
+    .name = "sleep",
+    .noun = "task",
+    .group = TL_GROUP_TASKS,
+    .records_lateness = true,
+    .finish = tl__nothing_to_finish,
+    .dispose = tl__nothing_to_dispose,
+    .drop = tl__handle_end,
+    .hold = tl__nothing_to_hold,
+    .done = tl__timed_done,
+};
+
+const tl_kind tl__task_kind = {
+    .name = "task",
+    .noun = "task",
+    .group = TL_GROUP_TASKS,
+    .finish = tl__nothing_to_finish,
+    .dispose = tl__nothing_to_dispose,
+    .drop = tl__handle_end,
+    .hold = tl__nothing_to_hold,
+    .done = tl__timed_done,
+};

@@ -7,10 +7,6 @@
 
 /* Whether the wait with this handle still lasts. */
 bool tl__waits(const tl_loop *loop, tl_id waiter);
-/* Whether a place for waits has this descriptor in the poller. If so, the
-   descriptor leaves the poller; the waiting task is resumed, and waits
-   alongside the newcomer. */
-bool tl__give_way(tl_loop *loop, int fd);
 /* Wake the waiter, if there is one, and forget it. */
 void tl__wake_waiter(tl_loop *loop, tl_id *waiter);
 

@@ -5,14 +5,13 @@
 #include "loop/descriptor.h"
 #include "loop/handle_ops.h"
 #include "loop/kinds.h"
-#include "loop/waiter.h"
 #include "sys/descriptor.h"
 
 /* A place where tasks wait for the same descriptor gives way. */
 static int enter(tl_loop *loop, tl_id id, tl_handle *handle, int interest)
 {
     int error = tl__descriptor_interest(loop, id, handle, interest);
-    if (error == -EEXIST && tl__give_way(loop, handle->at.watch.fd))
+    if (error == -EEXIST && tl__descriptor_vacate(loop, handle->at.watch.fd))
         error = tl__descriptor_interest(loop, id, handle, interest);
     return error;
 }
@@ -69,6 +68,7 @@ const tl_kind tl__watch_kind = {
     .name = "watch",
     .noun = "watch",
     .group = TL_GROUP_DESCRIPTORS,
+    .is_cancellable = true,
     .finish = tl__nothing_to_finish,
     .dispose = tl__nothing_to_dispose, /* the descriptor is the script's */
     .drop = tl__handle_end,
@@ -76,6 +76,7 @@ const tl_kind tl__watch_kind = {
     .done = done,
     .posted = posted,
     .renew = tl__post,
+    .give_way = tl__never_gives_way,
 };
 
 void tl_watch_close(tl_loop *loop, uint32_t slot, uint32_t generation)

@@ -200,9 +200,9 @@ static int push_bound(lua_State *L, lua_State *co, int obj)
     return nargs;
 }
 
-/* Push onto co the function at the top of L, and its arguments. */
-static int push_call(lua_State *L, lua_State *co, int obj)
+int tl__push_target(tl_dispatcher *d, lua_State *L, int obj)
 {
+    lua_State *co = d->idle;
     if (lua_istable(L, -1))
         return push_bound(L, co, obj);
     lua_pushvalue(L, -1);
@@ -210,18 +210,6 @@ static int push_call(lua_State *L, lua_State *co, int obj)
         lua_pushvalue(L, obj);
     lua_xmove(L, co, 1 + (obj != 0));
     return obj != 0;
-}
-
-/* A watch's callback gets the readiness after the watch. */
-static int insert_ready(tl_dispatcher *d, lua_State *L, lua_State *co,
-                        int nargs, int ready)
-{
-    lua_rawgeti(L, LUA_REGISTRYINDEX, d->ready_ref);
-    lua_rawgeti(L, -1, ready);
-    lua_xmove(L, co, 1);
-    lua_insert(co, -nargs);
-    lua_pop(L, 1);
-    return nargs + 1;
 }
 
 /* The callback of a handle waits: what its kind does until the callback is
@@ -233,35 +221,33 @@ static void hold(tl_loop *loop, tl_id id)
         tl__kind_of(loop, handle)->hold(loop, id, handle);
 }
 
-void tl__call(tl_dispatcher *d, lua_State *L, tl_id id, int kind, int obj,
-              int nargs)
+/* Run what the idle coroutine holds. Returns whether the callback is over; Lua
+   says when a task is over, and when a callback that has become one is. */
+static inline bool run(tl_dispatcher *d, lua_State *L, tl_id id, int obj,
+                       int nargs, bool is_task)
 {
     lua_State *co = d->idle;
-    tl__coroutine_begin(d, id, kind == TL_TASK);
+    tl__coroutine_begin(d, id, is_task);
     int status = tl__coroutine_enter(d, co, nargs);
     bool waits = status == LUA_YIELD && tl__coroutine_waits(d, co);
-    bool adopted = d->loop->shared.adopted; /* then Lua says when the callback
-                                               is over */
+    bool adopted = d->loop->shared.adopted;
     if (waits)
         hold(d->loop, id);
     if (status == 0 && !adopted)
         lua_settop(co, 0);
     else
         settle_started(d, L, obj, status);
-    if (!waits && !adopted && kind == TL_TIMER &&
-        tl_handle_done(d->loop, id.slot, id.generation))
-        tl__forget_anchor(L, id.slot);
+    return !waits && !adopted;
 }
 
-/* Start a callback: L has its object, and on top of it the target to run. */
-void tl__start(tl_dispatcher *d, lua_State *L, const tl_event *event, int kind)
+bool tl__call(tl_dispatcher *d, lua_State *L, tl_id id, int obj, int nargs)
 {
-    int obj = lua_gettop(L) - 1;
-    bool has_object = kind == TL_TIMER || kind == TL_WATCH;
-    int nargs = push_call(L, d->idle, has_object ? obj : 0);
-    if (kind == TL_WATCH)
-        nargs = insert_ready(d, L, d->idle, nargs, event->ready);
-    tl__call(d, L, event->id, kind, obj, nargs);
+    return run(d, L, id, obj, nargs, false);
+}
+
+void tl__call_task(tl_dispatcher *d, lua_State *L, tl_id id, int obj, int nargs)
+{
+    (void)run(d, L, id, obj, nargs, true);
 }
 
 /* Resume a waiting coroutine, at the top of L, with the nargs values already on
@@ -298,7 +284,8 @@ void tl__resume(tl_dispatcher *d, lua_State *L, const tl_event *event)
     lua_State *co = lua_tothread(L, -1);
     int nargs = 0;
     if (co == NULL && is_function(L)) {
-        tl__start(d, L, event, TL_SLEEP);
+        nargs = tl__push_target(d, L, 0);
+        (void)tl__call(d, L, event->id, obj, nargs);
         return;
     }
     if (co == NULL && !lua_istable(L, -1))
@@ -335,7 +322,7 @@ void tl__wake_with(tl_dispatcher *d, lua_State *L, tl_id waiter,
         lua_xmove(L, co, 1);
     }
     if (co == d->idle)
-        tl__call(d, L, waiter, TL_SLEEP, top + 1, count);
+        (void)tl__call(d, L, waiter, top + 1, count);
     else if (lua_status(co) == LUA_YIELD)
         go_on(d, L, waiter, top + 1, count);
     lua_settop(L, top);

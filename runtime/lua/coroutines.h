@@ -4,12 +4,17 @@
 
 #include "lua/state.h"
 
-/* Start a callback: L has its object, and on top of it the target to run. */
-void tl__start(tl_dispatcher *d, lua_State *L, const tl_event *event, int kind);
+/* Push onto the idle coroutine the target at the top of L, perhaps bound, with
+   the object at index obj as its first argument (0: none). Returns the number
+   of arguments. */
+int tl__push_target(tl_dispatcher *d, lua_State *L, int obj);
 /* Run the function that the idle coroutine holds with nargs arguments, as a
-   callback of this handle; obj is the index of its object in L. */
-void tl__call(tl_dispatcher *d, lua_State *L, tl_id id, int kind, int obj,
-              int nargs);
+   callback of this handle; obj is the index of its object in L. False if the
+   callback is not over: it waits, or has become a task. */
+bool tl__call(tl_dispatcher *d, lua_State *L, tl_id id, int obj, int nargs);
+/* The same for a task: Lua says when it is over. */
+void tl__call_task(tl_dispatcher *d, lua_State *L, tl_id id, int obj,
+                   int nargs);
 /* Resume a wait: its target is on top of L, perhaps bound; its object below. */
 void tl__resume(tl_dispatcher *d, lua_State *L, const tl_event *event);
 /* Resume the waiter with count strings, perhaps none; its handle ends. */

@@ -39,25 +39,43 @@ static bool push_and_end(tl_dispatcher *d, lua_State *L, tl_id id)
     return true;
 }
 
-void tl__deliver_timer(tl_dispatcher *d, lua_State *L, const tl_event *event)
+static void deliver_timer(tl_dispatcher *d, lua_State *L, const tl_event *event)
 {
-    if (push_or_end(d, L, event->id))
-        tl__start(d, L, event, TL_TIMER);
+    tl_id id = event->id;
+    if (!push_or_end(d, L, id))
+        return;
+    int obj = lua_gettop(L) - 1;
+    int nargs = tl__push_target(d, L, obj);
+    if (tl__call(d, L, id, obj, nargs) &&
+        tl_handle_done(d->loop, id.slot, id.generation))
+        tl__forget_anchor(L, id.slot);
 }
 
-void tl__deliver_watch(tl_dispatcher *d, lua_State *L, const tl_event *event)
+/* A watch's callback gets the readiness after the watch. */
+static void deliver_watch(tl_dispatcher *d, lua_State *L, const tl_event *event)
 {
-    if (push_or_end(d, L, event->id))
-        tl__start(d, L, event, TL_WATCH);
+    if (!push_or_end(d, L, event->id))
+        return;
+    int obj = lua_gettop(L) - 1;
+    int nargs = tl__push_target(d, L, obj);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, d->ready_ref);
+    lua_rawgeti(L, -1, event->ready);
+    lua_xmove(L, d->idle, 1);
+    lua_insert(d->idle, -nargs);
+    lua_pop(L, 1);
+    (void)tl__call(d, L, event->id, obj, nargs + 1);
 }
 
-void tl__deliver_task(tl_dispatcher *d, lua_State *L, const tl_event *event)
+static void deliver_task(tl_dispatcher *d, lua_State *L, const tl_event *event)
 {
-    if (push_and_end(d, L, event->id))
-        tl__start(d, L, event, TL_TASK);
+    if (!push_and_end(d, L, event->id))
+        return;
+    int obj = lua_gettop(L) - 1;
+    int nargs = tl__push_target(d, L, 0);
+    tl__call_task(d, L, event->id, obj, nargs);
 }
 
-void tl__deliver_sleep(tl_dispatcher *d, lua_State *L, const tl_event *event)
+static void deliver_sleep(tl_dispatcher *d, lua_State *L, const tl_event *event)
 {
     if (push_and_end(d, L, event->id))
         tl__resume(d, L, event);
@@ -84,7 +102,7 @@ static void tell(tl_dispatcher *d, lua_State *L, tl_id id, int what,
         else if (what == TL_TELL_ERROR || what == TL_TELL_CLOSE)
             lua_pushinteger(L, status), nargs++;
         lua_xmove(L, d->idle, nargs + 1);
-        tl__call(d, L, id, TL_STREAM, top + 1, nargs);
+        (void)tl__call(d, L, id, top + 1, nargs);
     }
     lua_settop(L, top);
 }
@@ -130,7 +148,8 @@ static void run_stream(tl_dispatcher *d, lua_State *L, tl_id id, int ready)
     tl__stream_settle(d->loop, id, ready, !wanted);
 }
 
-void tl__deliver_stream(tl_dispatcher *d, lua_State *L, const tl_event *event)
+static void deliver_stream(tl_dispatcher *d, lua_State *L,
+                           const tl_event *event)
 {
     run_stream(d, L, event->id, event->ready);
 }
@@ -174,12 +193,13 @@ static void tell_accepted(tl_dispatcher *d, lua_State *L, tl_id listener,
         lua_pushinteger(L, status);
     }
     lua_xmove(L, d->idle, 4);
-    tl__call(d, L, listener, TL_LISTENER, top + 1, 3);
+    (void)tl__call(d, L, listener, top + 1, 3);
     lua_settop(L, top);
     tl__after_callback(d->loop);
 }
 
-void tl__deliver_listener(tl_dispatcher *d, lua_State *L, const tl_event *event)
+static void deliver_listener(tl_dispatcher *d, lua_State *L,
+                             const tl_event *event)
 {
     tl_id listener = event->id;
     int most = tl__listener_burst(d->loop, listener), accepted = 0;
@@ -220,7 +240,7 @@ static void tell_datagram(tl_dispatcher *d, lua_State *L, tl_id id, int what,
         lua_pushnumber(L, views[0].length);
     }
     lua_xmove(L, d->idle, 4);
-    tl__call(d, L, id, TL_DATAGRAM, top + 1, 3);
+    (void)tl__call(d, L, id, top + 1, 3);
     lua_settop(L, top);
     tl__after_callback(d->loop);
 }
@@ -237,7 +257,8 @@ static int serve_datagram(tl_dispatcher *d, lua_State *L, tl_id id,
     return what != 0;
 }
 
-void tl__deliver_datagram(tl_dispatcher *d, lua_State *L, const tl_event *event)
+static void deliver_datagram(tl_dispatcher *d, lua_State *L,
+                             const tl_event *event)
 {
     tl_id id = event->id;
     int most = tl__datagram_begin(d->loop, id, event->ready), taken = 0;
@@ -260,10 +281,23 @@ void tl__deliver_datagram(tl_dispatcher *d, lua_State *L, const tl_event *event)
 
 /* --- the script's own descriptors --------------------------------------- */
 
-void tl__deliver_readiness(tl_dispatcher *d, lua_State *L,
-                           const tl_event *event)
+static void deliver_readiness(tl_dispatcher *d, lua_State *L,
+                              const tl_event *event)
 {
     tl_id waiter = tl__readiness_take(d->loop, event->id);
     if (waiter.slot != 0 && tl__takes_values(L, waiter))
         tl__wake_with(d, L, waiter, NULL, 0);
 }
+
+/* --- all kinds ------------------------------------------------------------ */
+
+const tl_kind_entry tl__kinds[TL_KINDS_MOST] = {
+    [TL_TIMER] = {&tl__timer_kind, deliver_timer},
+    [TL_SLEEP] = {&tl__sleep_kind, deliver_sleep},
+    [TL_TASK] = {&tl__task_kind, deliver_task},
+    [TL_WATCH] = {&tl__watch_kind, deliver_watch},
+    [TL_STREAM] = {&tl__stream_kind, deliver_stream},
+    [TL_LISTENER] = {&tl__listener_kind, deliver_listener},
+    [TL_DATAGRAM] = {&tl__datagram_kind, deliver_datagram},
+    [TL_READINESS] = {&tl__readiness_kind, deliver_readiness},
+};

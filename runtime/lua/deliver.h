@@ -1,17 +1,17 @@
-/* Delivery: how the events of each kind of handle run the script. Listed in
-   kinds.c. */
+/* Delivery: how the events of each kind of handle run the script, and the table
+   of all kinds. */
 #ifndef TL_DELIVER_H
 #define TL_DELIVER_H
 
-#include "lua/kinds.h"
+#include "loop/kinds.h"
+#include "lua/state.h"
 
-tl_delivery tl__deliver_timer;
-tl_delivery tl__deliver_sleep;
-tl_delivery tl__deliver_task;
-tl_delivery tl__deliver_watch;
-tl_delivery tl__deliver_stream;
-tl_delivery tl__deliver_listener;
-tl_delivery tl__deliver_datagram;
-tl_delivery tl__deliver_readiness;
+struct tl_kind_entry {
+    const tl_kind *row;   /* what the loop does with handles of the kind */
+    tl_delivery *deliver; /* how their events run the script */
+};
+
+/* By the kinds' numbers in timerlua_abi.h. */
+extern const tl_kind_entry tl__kinds[TL_KINDS_MOST];
 
 #endif

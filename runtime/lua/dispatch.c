@@ -41,12 +41,9 @@ static void reclaim_pages(tl_dispatcher *d, lua_State *L)
 static void run_event(tl_dispatcher *d, lua_State *L, const tl_event *event,
                       int kind)
 {
-    if (d->natives.page_count > 0 && tl__hosted_event(d, event, kind))
+    if (d->natives.page_count > 0 && tl__hosted_event(d, event))
         return;
-    if (kind == TL_TIMER) /* as its row says, but at less cost */
-        tl__deliver_timer(d, L, event);
-    else
-        d->deliveries[kind](d, L, event);
+    d->kinds[kind].deliver(d, L, event);
     lua_settop(L, TL_ANCHORS_INDEX);
 }
 

@@ -4,31 +4,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/id.h"
-#include "check.h"
 #include "loop/kinds.h"
 #include "loop/posts.h"
 #include "lua/anchors.h"
 #include "lua/hooks.h"
 #include "lua/protected.h"
 
-bool tl__hosted_event(tl_dispatcher *d, const tl_event *event, int kind)
+bool tl__hosted_event(tl_dispatcher *d, const tl_event *event)
 {
-    tl_id id = event->id;
-    tl_native *found = tl_natives_find(&d->natives, id);
+    tl_native *found = tl_natives_find(&d->natives, event->id);
     if (found == NULL)
         return false;
     tl_native native = *found; /* the handle may be cancelled, and its page
                                   given back */
-    if (kind == TL_WATCH) {
-        native.function.watch(d->runtime, tl_id_pack(id), native.fd,
-                              event->ready, native.argument);
-        return true;
-    }
-    TL_CHECK(kind == TL_TIMER, "a C function of neither a timer nor a watch");
-    native.function.timer(d->runtime, tl_id_pack(id), native.argument);
-    if (tl_handle_done(d->loop, id.slot, id.generation) != 0)
-        tl_natives_remove(&d->natives, id);
+    native.run(d->runtime, event->id, &native, event->ready);
     return true;
 }
 

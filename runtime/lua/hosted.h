@@ -7,7 +7,7 @@
 #include "lua/state.h"
 
 /* Run an event whose handle has a C function; false if there is none. */
-bool tl__hosted_event(tl_dispatcher *d, const tl_event *event, int kind);
+bool tl__hosted_event(tl_dispatcher *d, const tl_event *event);
 /* Run the calls and events posted until now. */
 void tl__hosted_posts(tl_dispatcher *d, lua_State *L);
 /* An event that began at an instant of tl_clock_kernel_ns is over: report it to

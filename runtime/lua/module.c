@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "abi_text.h" /* generated: timerlua_abi.h as a string */
+#include "lua/deliver.h"
 #include "lua/dispatch.h"
 #include "lua/hooks.h"
-#include "lua/kinds.h"
 #include "lua/protected.h"
 #include "loop/loop.h"
 
@@ -117,6 +117,14 @@ static void push_ready_texts(lua_State *L)
     }
 }
 
+static tl_loop *open_loop(void)
+{
+    const tl_kind *rows[TL_KINDS_MOST];
+    for (int kind = 0; kind < TL_KINDS_MOST; kind++)
+        rows[kind] = tl__kinds[kind].row;
+    return tl_loop_open(rows);
+}
+
 static tl_dispatcher *new_dispatcher(lua_State *L)
 {
     tl_dispatcher *d = lua_newuserdata(L, sizeof *d);
@@ -125,8 +133,8 @@ static tl_dispatcher *new_dispatcher(lua_State *L)
     lua_pushcfunction(L, collect);
     lua_setfield(L, -2, "__gc");
     lua_setmetatable(L, -2);
-    d->deliveries = tl__deliveries;
-    d->loop = tl_loop_open(tl__kinds);
+    d->kinds = tl__kinds;
+    d->loop = open_loop();
     if (d->loop == NULL)
         luaL_error(L, "timerlua: opening the loop: %s (%s)",
                    tl_error_text(errno), tl_error_name(errno));

@@ -20,13 +20,14 @@ enum {
 };
 
 typedef struct tl_dispatcher tl_dispatcher;
+typedef struct tl_kind_entry tl_kind_entry;
 
 /* Handle an event; L has the anchors at TL_ANCHORS_INDEX. */
 typedef void tl_delivery(tl_dispatcher *d, lua_State *L, const tl_event *event);
 
 struct tl_dispatcher {
     tl_loop *loop;
-    tl_delivery *const *deliveries; /* by kind, kinds.h */
+    const tl_kind_entry *kinds; /* by number, deliver.h */
     lua_State *idle;    /* the coroutine for the next callback, anchored */
     lua_State *current; /* the coroutine resumed last, NULL between callbacks */
     int idle_ref;

@@ -293,6 +293,7 @@ const tl_kind tl__datagram_kind = {
     .close = tl__net_close,
     .posted = tl__kind_posted,
     .renew = renew,
+    .give_way = tl__never_gives_way,
 };
 
 /* --- sending ------------------------------------------------------------ */

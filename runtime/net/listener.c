@@ -104,6 +104,7 @@ const tl_kind tl__listener_kind = {
     .done = tl__descriptor_done,
     .posted = tl__kind_posted,
     .renew = renew,
+    .give_way = tl__never_gives_way,
 };
 
 int tl__listener_accept(tl_loop *loop, tl_id listener, tl_id *id)

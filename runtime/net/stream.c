@@ -191,4 +191,5 @@ const tl_kind tl__stream_kind = {
     .posted = tl__kind_posted,
     .deferred = tl__stream_deferred,
     .renew = tl__stream_renew,
+    .give_way = tl__never_gives_way,
 };

@@ -88,8 +88,8 @@ typedef struct tl_page {
 /* Groups of handles that are counted and limited together. */
 enum {
     TL_GROUP_TIMERS = 0,
-    TL_GROUP_TASKS = 1, /* tasks waiting or about to begin */
-    TL_GROUP_DESCRIPTORS = 2,
+    TL_GROUP_TASKS = 1,       /* tasks waiting or about to begin */
+    TL_GROUP_DESCRIPTORS = 2, /* all handles with a descriptor, and no others */
     TL_GROUPS = 3
 };
 
@@ -124,12 +124,19 @@ void tl_handles_close(tl_handles *handles, uint32_t slot);
 tl_handle *tl_handles_find(const tl_handles *handles, uint32_t slot,
                            uint32_t generation);
 
-/* Whether the handle waits for a descriptor, not for an instant: one
-   comparison, since every event needs the answer. The numbers of kinds are in
-   that order. */
-static inline bool tl__has_descriptor(const tl_handle *handle)
+/* The group that counts the handle. */
+static inline int tl__group_of(const tl_handles *handles,
+                               const tl_handle *handle)
 {
-    return handle->kind >= TL_WATCH;
+    return handles->groups[handle->kind];
+}
+
+/* Whether the handle waits for a descriptor, not for an instant. Every event
+   needs the answer. */
+static inline bool tl__has_descriptor(const tl_handles *handles,
+                                      const tl_handle *handle)
+{
+    return tl__group_of(handles, handle) == TL_GROUP_DESCRIPTORS;
 }
 
 /* The record of a slot whose page is known to be resident. */

@@ -8,6 +8,9 @@
 #include "timerlua.h"
 
 typedef struct tl_native {
+    /* Run the function for an event of the handle; native is a copy. */
+    void (*run)(tl_runtime *runtime, tl_id id, const struct tl_native *native,
+                int ready);
     union {
         tl_timer_function *timer;
         tl_watch_function *watch;

@@ -49,7 +49,7 @@ static bool is_here(const tl_timers *timers, const tl_handle *handle, int where)
 /* For any handle, even one whose field where means something else. */
 static bool is_queued_here(const tl_timers *timers, const tl_handle *handle)
 {
-    return !tl__has_descriptor(handle) && is_queued(handle) &&
+    return !tl__has_descriptor(timers->handles, handle) && is_queued(handle) &&
            is_here(timers, handle, handle->where);
 }
 

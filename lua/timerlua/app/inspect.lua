@@ -31,9 +31,9 @@ local function file_watch_row(w)
     exists = w.exists, active = true }
 end
 
-local function process_row(p, info)
+local function process_row(p, active)
   return { kind = "process", handle = p, name = p.name, site = p.site, pid = p.pid,
-    active = info.active ~= 0 }
+    active = active }
 end
 
 local function task_row(t)
@@ -58,14 +58,16 @@ local function signal_row(s)
   return { kind = "signal", handle = s, name = s.name, site = s.site, active = true }
 end
 
--- The row of a handle whose callback has its object: what `make` makes of it,
--- unless other things use such handles for what they are.
+-- By kind of object: those that wait by a handle of another kind.
+local GUESTS = { process = process_row }
+
+-- The row of a handle whose callback has its object, which `make` makes unless
+-- the object is a guest.
 local function anchored(make)
   return function(slot, info)
     local _, object = anchors.get(slot)
     if object == nil or signal.owns(object) then return nil end -- has a row of its own
-    if object.kind == "process" then return process_row(object, info) end
-    return make(object, info.active ~= 0)
+    return (GUESTS[object.kind] or make)(object, info.active ~= 0)
   end
 end
 
@@ -75,19 +77,14 @@ local function stream_row(slot, info)
   return object and connection_row(object, info.active ~= 0)
 end
 
--- What a task waits by: the task has a row, with what it waits for.
-local function no_row() end
-
--- By kind of handle, all of them.
+-- By kind of handle; a kind that is missing gives no row. The handles that tasks
+-- wait by are missing: the task has a row, with what it waits for.
 local ROWS = {
   [C.TL_TIMER] = anchored(timer_row),
-  [C.TL_SLEEP] = no_row,
-  [C.TL_TASK] = no_row,
   [C.TL_WATCH] = anchored(watch_row),
   [C.TL_STREAM] = stream_row,
   [C.TL_LISTENER] = anchored(listener_row),
   [C.TL_DATAGRAM] = udp.row,
-  [C.TL_READINESS] = no_row,
 }
 
 --- @class timerlua.Row a live handle
@@ -129,7 +126,8 @@ function inspect.handles()
     local generation = C.tl_handle_walk(loop, slot)
     if slot[0] == 0 then break end
     C.tl_handle_info_get(loop, slot[0], generation, info)
-    rows[#rows + 1] = ROWS[info.kind](slot[0], info)
+    local make = ROWS[info.kind]
+    rows[#rows + 1] = make and make(slot[0], info)
     slot[0] = slot[0] + 1
   end
   for s in signal.each() do rows[#rows + 1] = signal_row(s) end

@@ -6,6 +6,7 @@ local core = require "timerlua.core.ffi"
 local callable = require "timerlua.core.callable"
 local check = require "timerlua.core.check"
 local connection = require "timerlua.net.connection.making"
+local object = require "timerlua.net.connection.object"
 local duration = require "timerlua.core.duration"
 local ending = require "timerlua.net.connection.ending"
 local errno = require "timerlua.core.errno"
@@ -247,7 +248,7 @@ local function give_connection(where, spawn, i, conn, stdio)
 end
 
 local function is_connection(value)
-  return type(value) == "table" and value.kind == "connection" and value.fileno ~= nil
+  return getmetatable(value) == object.Connection
 end
 
 -- Our own standard streams stay ours: the child shares the descriptor. Its

@@ -18,6 +18,7 @@
 enum { BELL = TL_KINDS };
 
 static int finished, disposed, dropped, posted, renewed;
+static bool is_polite; /* whether a bell gives way */
 static tl_loop *loop;
 
 /* --- the kind ----------------------------------------------------------- */
@@ -73,6 +74,13 @@ static void renew(tl_loop *its_loop, tl_id id, tl_handle *handle)
              "it does not enter the new poller");
 }
 
+static bool give_way(tl_loop *its_loop, tl_id id, tl_handle *handle)
+{
+    if (is_polite)
+        (void)tl__descriptor_interest(its_loop, id, handle, 0);
+    return is_polite;
+}
+
 static const tl_kind bell_kind = {
     .name = "bell",
     .noun = "bell of a test",
@@ -85,6 +93,7 @@ static const tl_kind bell_kind = {
     .done = tl__descriptor_done,
     .posted = is_posted,
     .renew = renew,
+    .give_way = give_way,
 };
 
 static const tl_kind *const kinds[TL_KINDS_MOST] = {
@@ -184,6 +193,31 @@ static void test_renewal(tl_id bell, const int ends[2])
     (void)close(others[1]);
 }
 
+/* A watch of the bell's descriptor: refused, unless the bell gives way. */
+static void test_watch(tl_id bell, const int ends[2])
+{
+    tl_id watch;
+    tl_event event;
+    TL_CHECK(tl_watch_start(loop, &watch, ends[0], TL_READ) == -EEXIST,
+             "a watch takes the descriptor");
+    is_polite = true;
+    TL_CHECK(tl_watch_start(loop, &watch, ends[0], TL_READ) == 0,
+             "the bell does not give way");
+    ring(ends);
+    TL_CHECK(tl_loop_collect(loop) == TL_COLLECTED &&
+                 tl_loop_begin(loop, &event) != NULL &&
+                 event.id.slot == watch.slot &&
+                 tl_loop_begin(loop, &event) == NULL,
+             "the watch is not told, or the bell is, too");
+    hush(ends);
+    TL_CHECK(tl_timer_cancel(loop, bell.slot, bell.generation) == 0 &&
+                 tl_handles_find(&loop->handles, bell.slot, bell.generation),
+             "a bell is cancelled like a timer");
+    TL_CHECK(tl_timer_cancel(loop, watch.slot, watch.generation) ==
+                 (TL_CANCELLED | TL_ENDED),
+             "a watch is not cancelled");
+}
+
 static void open_one(tl_id *bell, int ends[2])
 {
     TL_CHECK(pipe(ends) == 0 && bell_open(bell, ends[0]) == 0, "no bell");
@@ -203,6 +237,7 @@ int main(int argc, char **argv)
     test_count(bells[0], ends[0][0]);
     test_events(bells[0], ends[0]);
     test_renewal(bells[0], ends[0]);
+    test_watch(bells[0], ends[0]);
     open_one(&bells[1], ends[1]);
     tl_handle_close(loop, bells[1].slot, bells[1].generation);
     TL_CHECK(dropped == 1 && loop->handles.live == 1, "it has not ended");

@@ -15,7 +15,7 @@
 #include "lua/dispatch.h"
 #include "lua/anchors.h"
 #include "lua/coroutines.h"
-#include "lua/kinds.h"
+#include "lua/deliver.h"
 #include "lua/module.h"
 
 enum { BELL = TL_KINDS };
@@ -29,31 +29,32 @@ static bool is_text(const char *text)
 
 static void check_row(int kind, const tl_kind *row)
 {
-    bool has_descriptor = kind >= TL_WATCH;
+    bool has_descriptor = row->group == TL_GROUP_DESCRIPTORS;
     TL_CHECK(row != NULL, "a kind without a row");
     TL_CHECK(is_text(row->name) && is_text(row->noun), "a kind without a name");
     for (int other = 1; other < kind; other++)
-        TL_CHECK(strcmp(tl__kinds[other]->name, row->name) != 0,
+        TL_CHECK(strcmp(tl__kinds[other].row->name, row->name) != 0,
                  "two kinds of one name");
-    TL_CHECK((row->group == TL_GROUP_DESCRIPTORS) == has_descriptor &&
-                 row->group < TL_GROUPS,
-             "a kind in a group of others");
+    TL_CHECK(row->group < TL_GROUPS, "a kind in no group");
     TL_CHECK(row->finish && row->dispose && row->drop && row->hold && row->done,
              "a row with a gap");
     TL_CHECK((row->posted != NULL) == has_descriptor &&
-                 (row->renew != NULL) == has_descriptor,
+                 (row->renew != NULL) == has_descriptor &&
+                 (row->give_way != NULL) == has_descriptor,
              "a row that lacks what a descriptor needs, or has it for none");
     TL_CHECK(!row->owns_descriptor || has_descriptor, "it has none to own");
-    TL_CHECK(tl__deliveries[kind] != NULL, "a kind without a delivery");
+    TL_CHECK(!row->records_lateness || !has_descriptor, "it has no deadline");
+    TL_CHECK(tl__kinds[kind].deliver != NULL, "a kind without a delivery");
 }
 
 static void test_rows(void)
 {
     for (int kind = 0; kind < TL_KINDS_MOST; kind++)
         if (kind != TL_FREE && kind < TL_KINDS)
-            check_row(kind, tl__kinds[kind]);
+            check_row(kind, tl__kinds[kind].row);
         else
-            TL_CHECK(tl__kinds[kind] == NULL && tl__deliveries[kind] == NULL,
+            TL_CHECK(tl__kinds[kind].row == NULL &&
+                         tl__kinds[kind].deliver == NULL,
                      "a row without a kind");
 }
 
@@ -69,7 +70,7 @@ static void deliver(tl_dispatcher *d, lua_State *L, const tl_event *event)
     lua_pushvalue(L, top);
     lua_pushinteger(L, ++delivered);
     lua_xmove(L, d->idle, 2);
-    tl__call(d, L, event->id, BELL, top - 1, 1);
+    (void)tl__call(d, L, event->id, top - 1, 1);
     tl_handle *handle = tl_handles_find(&d->loop->handles, event->id.slot,
                                         event->id.generation);
     if (delivered < 3)
@@ -89,10 +90,13 @@ static const tl_kind bell_kind = {
     .done = tl__descriptor_done,
     .posted = tl__kind_posted,
     .renew = tl__post,
+    .give_way = tl__never_gives_way,
 };
 
-static const tl_kind *const kinds[TL_KINDS_MOST] = {[BELL] = &bell_kind};
-static tl_delivery *const deliveries[TL_KINDS_MOST] = {[BELL] = deliver};
+static const tl_kind *const rows[TL_KINDS_MOST] = {[BELL] = &bell_kind};
+static const tl_kind_entry kinds[TL_KINDS_MOST] = {
+    [BELL] = {&bell_kind, deliver},
+};
 
 /* Anchor a function that adds its arguments to the global `sum`. */
 static void anchor(tl_dispatcher *d, lua_State *L, tl_id id)
@@ -114,8 +118,8 @@ static void test_delivery(void)
     luaL_openlibs(L);
     tl_dispatcher *d = tl_module_open(L);
     tl_loop_close(d->loop);
-    d->loop = tl_loop_open(kinds);
-    d->deliveries = deliveries;
+    d->loop = tl_loop_open(rows);
+    d->kinds = kinds;
     d->bare = true; /* the Lua modules are not loaded */
     TL_CHECK(d->loop != NULL && tl__agendas_reserve(d->loop) == 0 &&
                  tl_handle_open(d->loop, &id, BELL) == 0,

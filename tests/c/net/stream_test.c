@@ -27,6 +27,7 @@ typedef struct {
 
 static uint64_t state;
 static const tl_kind *const needed[TL_KINDS_MOST] = {
+    [TL_TIMER] = &tl__timer_kind,
     [TL_SLEEP] = &tl__sleep_kind,
     [TL_STREAM] = &tl__stream_kind,
 };
