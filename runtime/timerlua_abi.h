@@ -182,6 +182,11 @@ int tl_error_status(const char *name);
 
 /* === sys/ =============================================================== */
 
+/* --- constants of the system's headers ---------------------------------- */
+
+/* The value of a name such as "SO_REUSEADDR"; -EINVAL for an unknown name. */
+int64_t tl_system_constant(const char *name);
+
 /* --- addresses ---------------------------------------------------------- */
 
 /* "127.0.0.1:80", "[::1]:80", "[fe80::1%lo]:80", "localhost:80", ":80",
@@ -284,9 +289,6 @@ void tl_socket_unlink(const tl_address *address, const tl_file *file);
 
 /* --- plain sockets ------------------------------------------------------ */
 
-/* The value in the system's headers of a name such as "SO_REUSEADDR"; -EINVAL
-   for an unknown name. */
-int tl_plain_constant(const char *name);
 /* Returns the descriptor of a new socket, non-blocking and close-on-exec. */
 int tl_plain_open(int family, int type, int protocol);
 int tl_plain_pair(int family, int type, int protocol, int32_t *pair);

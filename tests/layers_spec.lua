@@ -93,10 +93,11 @@ describe("the folders of runtime/", function()
     end
   end)
 
-  -- The poller, and what hands the kernel's own descriptors to scripts.
+  -- The poller, and what hands the kernel's own descriptors and numbers to scripts.
   local DESCRIPTORS = {
     ["loop/poller_epoll.c"] = "epoll timerfd eventfd signalfd",
     ["sys/timerfd.c"] = "timerfd",
+    ["sys/constants.c"] = "epoll timerfd",
     ["sys/epoll.c"] = "epoll",
     ["sys/pollset.c"] = "epoll",
     ["sys/kqueue/kqueue.c"] = "epoll eventfd",
