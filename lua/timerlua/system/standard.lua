@@ -8,7 +8,7 @@ local errors = require "timerlua.core.errors"
 local C, loop = core.C, core.loop
 local NUMBERS = { stdin = 0, stdout = 1, stderr = 2 }
 local FILES = { stdin = io.stdin, stdout = io.stdout, stderr = io.stderr }
-local BAD_FD = errno.EBADF
+local BAD_FD, STAYS_NONBLOCKING = errno.EBADF, core.C.TL_STAYS_NONBLOCKING
 
 local standard = {}
 
@@ -39,7 +39,7 @@ local function open(self, name)
   connection.equip(conn, id.slot, id.generation, settings, true)
   connection.standard[NUMBERS[name]] = conn
   if tell_opened then tell_opened(FILES[name], conn) end
-  if status == 1 then open_others(self) end
+  if status == STAYS_NONBLOCKING then open_others(self) end
   return conn
 end
 
