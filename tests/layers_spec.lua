@@ -311,7 +311,7 @@ describe("the folders of lua/timerlua/", function()
     for line, what in pairs {
       ["function wait.adopt(co)"] = "wait.adopt",
       ["  wait.ended = self"] = "wait.ended",
-      ["core.core.hooks.output = tell"] = "core.core.hooks.output",
+      ["core.dispatcher.hooks.output = tell"] = "core.dispatcher.hooks.output",
       ["wait[name] = 5"] = "wait.[name]",
       ['require "timerlua.system.process".adopt = refuse()'] = "system.process.adopt",
       ['require("timerlua.task.wait").on_cut, x = f, g'] = "task.wait.on_cut",

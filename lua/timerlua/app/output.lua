@@ -141,7 +141,7 @@ function output.guard()
   replace_functions()
   standard.on_open(route)
   core.hook("output", tell_lost_output)
-  core.core.guard_output()
+  core.dispatcher.guard_output()
 end
 
 return output

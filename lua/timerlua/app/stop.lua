@@ -15,7 +15,7 @@ local wait = require "timerlua.task.wait"
 
 local shared = core.shared
 local MOST_STATUS, REASON_STOP = 255, core.C.TL_REASON_STOP
-local dispatcher = core.core
+local dispatcher = core.dispatcher
 
 local stop = {
   bound = 5, -- seconds that the stop handlers may take in all
