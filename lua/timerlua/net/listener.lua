@@ -9,10 +9,10 @@ local check = require "timerlua.core.check"
 local connection = require "timerlua.net.connection.making"
 local endpoints = require "timerlua.net.endpoints"
 local errors = require "timerlua.core.errors"
-local handle = require "timerlua.net.handle"
 local headers = require "timerlua.core.headers"
 local kinds = require "timerlua.core.kinds"
 local options = require "timerlua.net.options"
+local settings = require "timerlua.net.settings"
 local socket_file = require "timerlua.net.socket_file"
 local task = require "timerlua.task.task"
 local timer = require "timerlua.loop.timer"
@@ -153,14 +153,14 @@ end
 --- @return timerlua.Listener listener itself
 function Listener:unref()
   check_self(self, "unref")
-  return handle.refer(self, C.tl_handle_ref, 0)
+  return settings.refer(self, C.tl_handle_ref, 0)
 end
 
 --- Keep the loop running while this listens, which is the default.
 --- @return timerlua.Listener listener itself
 function Listener:ref()
   check_self(self, "ref")
-  return handle.refer(self, C.tl_handle_ref, 1)
+  return settings.refer(self, C.tl_handle_ref, 1)
 end
 
 --- The address it listens on, such as "127.0.0.1:4711".
