@@ -324,9 +324,6 @@ int tl_plain_get(int fd, int level, int name, char *bytes, uint32_t room);
    -ENFILE. */
 int tl_file_pipe(int32_t *fds);
 int tl_socket_pair(int32_t *fds);
-/* Make a descriptor non-blocking and close-on-exec. -EBADF: the descriptor is
-   closed, or not open for the requested direction. */
-int tl_file_inherit(int fd, int reads, int writes);
 
 int tl_file_is_terminal(int fd);
 
