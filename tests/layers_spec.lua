@@ -219,8 +219,10 @@ local LUA_ORDER = { "core", "task", "loop", "net", "system", "byhand", "app" }
 local function required_by(path)
   local code = support.read(path):gsub("%-%-[^\n]*", "")
   local used, bound = {}, {}
-  for name in code:gmatch("require%s*%(?%s*[\"']timerlua([%w_.]*)[\"']") do
-    used[#used + 1] = name:sub(2)
+  for _, verb in ipairs { "require", "later%.load" } do
+    for name in code:gmatch(verb .. "%s*%(?%s*[\"']timerlua([%w_.]*)[\"']") do
+      used[#used + 1] = name:sub(2)
+    end
   end
   local binding = "local ([%w_]+) = require%s*%(?%s*[\"']timerlua([%w_.]*)[\"']"
   for variable, name in code:gmatch(binding) do

@@ -1,12 +1,12 @@
 -- The program: timerlua [options] script.lua [args...].
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
+local closing = require "timerlua.core.closing"
 local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local tl = require "timerlua"
 local misuse = require "timerlua.core.misuse"
 local output = require "timerlua.app.output"
-local process = require "timerlua.system.process"
 local reload = require "timerlua.system.reload"
 local stop = require "timerlua.app.stop"
 local task = require "timerlua.task.task"
@@ -171,11 +171,11 @@ end
 -- Every end takes the children along: the script's own, and for what ends the
 -- process at once, the kernel does it.
 local function guard_children()
-  process.follow()
+  closing.own_process()
   local plain_exit = os.exit
   os.exit = function(code, ...) -- luacheck: ignore 122
     check_exit(code)
-    process.end_all()
+    closing.run "exit"
     return plain_exit(code, ...)
   end
 end
@@ -277,7 +277,7 @@ function program.main(...)
   main.name, main.is_main = "main", true
   main.fn = chunk or options.steps[#options.steps].chunk -- for its site
   local exit_status, signal = stop.run()
-  process.end_all()
+  closing.run "exit"
   -- an exit by os.exit, or by an error in here, removes it, too
   if pid_file then core.C.tl_pid_file_remove(pid_file) end
   return exit_status, signal

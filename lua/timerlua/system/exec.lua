@@ -5,6 +5,7 @@ local new_table = require "table.new"
 local core = require "timerlua.core.ffi"
 local callable = require "timerlua.core.callable"
 local check = require "timerlua.core.check"
+local closing = require "timerlua.core.closing"
 local connection = require "timerlua.net.connection.making"
 local object = require "timerlua.net.connection.object"
 local duration = require "timerlua.core.duration"
@@ -188,7 +189,7 @@ local function attributes(where, opts, spawn)
   if options.flag(where, opts, "detached", false) then
     if pgroup ~= nil then misuse.raise(where, "options detached and pgroup exclude each other") end
     flags = flags + SESSION
-  elseif process.is_followed() then
+  elseif closing.owns_process() then
     flags = flags + FOLLOWS
   end
   local nice = whole(where, opts, "nice", -20, 19)

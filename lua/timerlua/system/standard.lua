@@ -2,8 +2,8 @@
 -- asked for.
 local core = require "timerlua.core.ffi"
 local errno = require "timerlua.core.errno"
-local connection = require "timerlua.net.connection.making"
 local errors = require "timerlua.core.errors"
+local later = require "timerlua.core.later"
 
 local C, loop = core.C, core.loop
 local NUMBERS = { stdin = 0, stdout = 1, stderr = 2 }
@@ -14,8 +14,6 @@ local standard = {}
 
 local tell_opened -- see standard.on_open
 
-local settings = connection.settings("standard", {})
-
 -- A description that could only be used by making it non-blocking is often
 -- that of the others too, a terminal's: stdio would lose what it writes there.
 local function open_others(self)
@@ -25,6 +23,8 @@ local function open_others(self)
 end
 
 local function open(self, name)
+  local connection = later.load "timerlua.net.connection.making"
+  local settings = connection.settings("standard", {})
   local conn = connection.pending(settings)
   conn.name = name
   rawset(self, name, conn)
