@@ -6,6 +6,7 @@ local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local tl = require "timerlua"
 local misuse = require "timerlua.core.misuse"
+local nearest = require "timerlua.core.nearest"
 local output = require "timerlua.app.output"
 local reload = require "timerlua.system.reload"
 local stop = require "timerlua.app.stop"
@@ -63,6 +64,16 @@ local WITH_VALUE = { slack = "slack", ["reload-on"] = "reload_on", ["pid-file"] 
 
 local VALUED = { ["-e"] = "code", ["-l"] = "a module" }
 
+local LONG = { "--on-error", "--virtual-time", "--slack", "--reload-on", "--pid-file",
+  "--version", "--help" }
+
+local function unknown(flag)
+  local word = flag:match("^[^=]*")
+  local meant = nearest.of(word, LONG)
+  local hint = meant and meant ~= word and ("; did you mean %s?"):format(meant) or ""
+  return ("unknown option '%s'%s"):format(flag, hint)
+end
+
 local function set_flag(options, flag)
   local name, value = flag:match("^%-%-(%l[%l-]*)=(.*)$")
   if flag == "--virtual-time" then
@@ -77,7 +88,7 @@ local function set_flag(options, flag)
     return nil, "--on-error must be log or stop, got '"
       .. (flag:match("=(.*)$") or "") .. "'"
   else
-    return nil, "unknown option '" .. flag .. "'"
+    return nil, unknown(flag)
   end
   return true
 end
