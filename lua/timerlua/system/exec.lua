@@ -351,8 +351,8 @@ local function strings(list)
   return array
 end
 
-local function failure(self, status, step, opts, names)
-  local subject = "exec " .. self.argv[1]
+local function failure(where, self, status, step, opts, names)
+  local subject = where .. " " .. self.argv[1]
   local name = STEPS[step]
   if step >= STEP_LIMIT and step < STEP_CWD then name = "limit " .. names[step - STEP_LIMIT + 1] end
   if name then subject = subject .. ": " .. name end
@@ -416,7 +416,7 @@ local function start(where, self, opts, limit)
   local spawn, spawned = order.spawn, order.spawned
   share_streams(opts)
   local stdio, status, which = prepare_streams(where, opts, spawn)
-  if not stdio then return failure(self, status, which, opts) end
+  if not stdio then return failure(where, self, status, which, opts) end
   spawn.options = spawn.options + stdio.blocking
   status, spawned.step = process.room(), NO_STEP
   if status == 0 then status = C.tl_process_spawn(spawn, spawned) end
@@ -424,7 +424,7 @@ local function start(where, self, opts, limit)
   spare = order
   if status ~= 0 then
     undo(stdio)
-    return failure(self, status, spawned.step, opts, order.names)
+    return failure(where, self, status, spawned.step, opts, order.names)
   end
   self.pid, self.pidfd = spawned.pid, spawned.pidfd
   if stdio ~= INHERITED then
@@ -436,7 +436,7 @@ local function start(where, self, opts, limit)
   adopted, status = process.adopt(self, limit)
   if not adopted then
     for _, conn in pairs(stdio.ours) do conn:close() end
-    return failure(self, status, NO_STEP, opts)
+    return failure(where, self, status, NO_STEP, opts)
   end
   if not opts.detached then wait.own(self) end
   return self
