@@ -81,13 +81,13 @@ need-build:
 # Everything that is compiled waits for the packages to be there.
 $(OBJECTS) $(BUILD)/abi_text.h $(BUILD)/lua_modules.h: | need-build
 
-$(BUILD)/abi_text.h: runtime/lua/embed.lua runtime/timerlua_abi.h
+$(BUILD)/abi_text.h: runtime/lua/bundle.lua runtime/timerlua_abi.h
 	@mkdir -p $(@D)
-	$(Q)$(LUAJIT) runtime/lua/embed.lua abi runtime/timerlua_abi.h > $@
+	$(Q)$(LUAJIT) runtime/lua/bundle.lua abi runtime/timerlua_abi.h > $@
 
-$(BUILD)/lua_modules.h: runtime/lua/embed.lua $(MODULES)
+$(BUILD)/lua_modules.h: runtime/lua/bundle.lua $(MODULES)
 	@mkdir -p $(@D)
-	$(Q)$(LUAJIT) runtime/lua/embed.lua modules $(MODULES) > $@
+	$(Q)$(LUAJIT) runtime/lua/bundle.lua modules $(MODULES) > $@
 
 $(BUILD)/obj/lua/module.o: $(BUILD)/abi_text.h
 $(BUILD)/obj/lua/bundle.o: $(BUILD)/lua_modules.h

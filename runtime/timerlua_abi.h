@@ -182,6 +182,11 @@ int tl_error_status(const char *name);
 
 /* === sys/ =============================================================== */
 
+/* --- constants of the system's headers ---------------------------------- */
+
+/* The value of a name such as "SO_REUSEADDR"; -EINVAL for an unknown name. */
+int64_t tl_system_constant(const char *name);
+
 /* --- addresses ---------------------------------------------------------- */
 
 /* "127.0.0.1:80", "[::1]:80", "[fe80::1%lo]:80", "localhost:80", ":80",
@@ -284,9 +289,6 @@ void tl_socket_unlink(const tl_address *address, const tl_file *file);
 
 /* --- plain sockets ------------------------------------------------------ */
 
-/* The value in the system's headers of a name such as "SO_REUSEADDR"; -EINVAL
-   for an unknown name. */
-int tl_plain_constant(const char *name);
 /* Returns the descriptor of a new socket, non-blocking and close-on-exec. */
 int tl_plain_open(int family, int type, int protocol);
 int tl_plain_pair(int family, int type, int protocol, int32_t *pair);
@@ -322,9 +324,6 @@ int tl_plain_get(int fd, int level, int name, char *bytes, uint32_t room);
    -ENFILE. */
 int tl_file_pipe(int32_t *fds);
 int tl_socket_pair(int32_t *fds);
-/* Make a descriptor non-blocking and close-on-exec. -EBADF: the descriptor is
-   closed, or not open for the requested direction. */
-int tl_file_inherit(int fd, int reads, int writes);
 
 int tl_file_is_terminal(int fd);
 
@@ -954,6 +953,10 @@ enum { TL_WANT_AFRESH = 32 };
    empty queue, or a completed connection. */
 enum { TL_AWAIT_ROOM = 0, TL_AWAIT_SENT = 1, TL_AWAIT_CONNECTED = 2 };
 
+/* Good results other than 0: the data is there, the queue is above its
+   high-water mark, the connection is made. */
+enum { TL_TAKEN = 1, TL_ABOVE_HIGH = 1, TL_CONNECTED = 1 };
+
 /* Reports to the callbacks of a flowing connection; the numbers are the
    callbacks' positions in the table that is anchored for the connection. */
 enum {
@@ -992,17 +995,16 @@ int tl_stream_start(tl_loop *loop, tl_id *id, int fd, int options);
    still belongs to the caller. */
 int tl_stream_connect(tl_loop *loop, tl_id *id, int fd, int options,
                       const tl_address *address);
-/* 1 when connected, 0 while connecting, otherwise the error of the
-   connection. */
+/* TL_CONNECTED, 0 while connecting, otherwise the error of the connection. */
 int tl_stream_connected(tl_loop *loop, uint32_t slot, uint32_t generation);
 /* Marks of the queue, in bytes: above high a writer waits until low; a write
    that would exceed limit is refused. receive_limit: the longest line. */
 int tl_stream_limits(tl_loop *loop, uint32_t slot, uint32_t generation,
                      double high, double low, double limit,
                      double receive_limit);
-/* Return and consume the requested data: 1 and *view, valid until the next call
-   for this connection. -EAGAIN: the data has not arrived yet. TL_EOF or an
-   errno: the data will never arrive. -EBUSY: another reader waits.
+/* Return and consume the requested data: TL_TAKEN and *view, valid until the
+   next call for this connection. -EAGAIN: the data has not arrived yet. TL_EOF
+   or an errno: the data will never arrive. -EBUSY: another reader waits.
    TL_LINE_TOO_LONG. */
 int tl_stream_take(tl_loop *loop, uint32_t slot, uint32_t generation, int want,
                    double count, tl_view *view);
@@ -1024,9 +1026,9 @@ double tl_stream_take_into(tl_loop *loop, uint32_t slot, uint32_t generation,
 int tl_stream_await(tl_loop *loop, uint32_t slot, uint32_t generation, int want,
                     double count, uint32_t waiter_slot,
                     uint32_t waiter_generation);
-/* Queue a copy of the bytes. Returns 1 if the queue is now above its high-water
-   mark. TL_QUEUE_FULL: no bytes were taken. -EBUSY: another writer waits for
-   room. -EPIPE, -ECONNRESET ... */
+/* Queue a copy of the bytes. Returns 0, or TL_ABOVE_HIGH if the queue is now
+   above its high-water mark. TL_QUEUE_FULL: no bytes were taken. -EBUSY:
+   another writer waits for room. -EPIPE, -ECONNRESET ... */
 int tl_stream_send(tl_loop *loop, uint32_t slot, uint32_t generation,
                    const char *bytes, size_t count);
 /* Give the kernel the bytes that it accepts now. Returns 0, or -EAGAIN if bytes
@@ -1107,12 +1109,12 @@ int tl_datagram_bind(tl_loop *loop, uint32_t slot, uint32_t generation,
    again. */
 int tl_datagram_connect(tl_loop *loop, uint32_t slot, uint32_t generation,
                         const tl_address *address);
-/* Returns 1, a datagram, and the text of its source address, both valid until
-   the next call for any socket. -EAGAIN: there is no datagram, or so many were
-   taken at once that other handles must get their turn. -EMSGSIZE: the datagram
-   was longer than 65536 bytes and is lost; data->length is its length. -EBUSY:
-   another reader waits, or a callback takes the datagrams. -ECONNREFUSED and
-   others: the error of an earlier send. */
+/* Returns TL_TAKEN, a datagram, and the text of its source address, both valid
+   until the next call for any socket. -EAGAIN: there is no datagram, or so many
+   were taken at once that other handles must get their turn. -EMSGSIZE: the
+   datagram was longer than 65536 bytes and is lost; data->length is its length.
+   -EBUSY: another reader waits, or a callback takes the datagrams.
+   -ECONNREFUSED and others: the error of an earlier send. */
 int tl_datagram_take(tl_loop *loop, uint32_t slot, uint32_t generation,
                      tl_view *data, tl_view *from);
 /* After -EAGAIN: resume the waiting handle with the datagram and its source as
@@ -1141,12 +1143,13 @@ int tl_datagram_close(tl_loop *loop, uint32_t slot, uint32_t generation);
 
 /* --- standard streams --------------------------------------------------- */
 
-/* Connect descriptor 0, 1 or 2, in its direction only, each once. Returns 1 if
-   the description, which other processes share, stays non-blocking until the
-   end, because there is no other way. -EBADF: the descriptor is closed, or not
-   open for its direction. -EEXIST, -EMFILE, -ENOMEM, -ECHILD. Data that stdio
-   has read ahead is taken over. The descriptor itself stays open until the
-   connection is closed; in a host, also after that. */
+enum { TL_STAYS_NONBLOCKING = 1 };
+/* Connect descriptor 0, 1 or 2, in its direction only, each once. Returns
+   TL_STAYS_NONBLOCKING if the description, which other processes share, does so
+   until the end, because there is no other way. -EBADF: the descriptor is
+   closed, or not open for its direction. -EEXIST, -EMFILE, -ENOMEM, -ECHILD.
+   Data that stdio has read ahead is taken over. The descriptor itself stays
+   open until the connection is closed; in a host, also after that. */
 int tl_standard_open(tl_loop *loop, tl_id *id, int number, int options);
 /* Call before a child shares some of the standard streams: O_NONBLOCK is
    removed from their descriptions, where it was set, for good. From then on

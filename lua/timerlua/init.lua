@@ -2,30 +2,16 @@
 local channel = require "timerlua.task.channel"
 local clock = require "timerlua.loop.clock"
 local events = require "timerlua.core.events"
+local later = require "timerlua.core.later"
 local notify = require "timerlua.system.notify"
 local reload = require "timerlua.system.reload"
 local scope = require "timerlua.task.scope"
 local semaphore = require "timerlua.task.semaphore"
-local signal = require "timerlua.system.signal"
 local standard = require "timerlua.system.standard"
 local stop = require "timerlua.app.stop"
 local task = require "timerlua.task.task"
 local timeout = require "timerlua.task.timeout"
 local timer = require "timerlua.loop.timer"
-local watch = require "timerlua.loop.watch"
-
-local PREFIX, require = "timerlua.", require
-
--- Load one of our modules, which require others: scripts may have put another
--- function in the place of require by then.
-local function load_later(name)
-  local theirs = rawget(_G, "require")
-  rawset(_G, "require", require)
-  local ok, module = pcall(require, PREFIX .. name)
-  rawset(_G, "require", theirs)
-  if not ok then error(module, 0) end
-  return module
-end
 
 --- @class timerlua
 --- @since 0.1
@@ -58,8 +44,6 @@ local tl = {
   channel = channel.channel,
   semaphore = semaphore.semaphore,
 
-  watch = watch.watch,
-  signal = signal.signal,
   notify = notify.notify,
   reload = reload.reload,
 
@@ -78,7 +62,7 @@ local tl = {
   ---   failed
   --- @return timerlua.Result? partial the output until then, after "EMSGSIZE" or a pipe's failure
   run = function(argv, opts)
-    if argv ~= nil then return load_later("system.collect").run(argv, opts) end
+    if argv ~= nil then return later.load("timerlua.system.collect").run(argv, opts) end
     if task.current() then return task.wait_idle() end
     return stop.run()
   end,
@@ -86,24 +70,25 @@ local tl = {
 }
 
 -- What not every script needs, and the module that has it: loaded when it is asked
--- for, which makes a start a fifth shorter.
+-- for, which makes a start shorter.
 local LATER = {
-  on_file = "system.file_watch", listen = "net.listener", connect = "net.connect",
-  udp = "net.udp.making", pipe = "system.pipe", socketpair = "system.pipe", exec = "system.exec",
+  watch = "loop.watch", signal = "system.signal", on_file = "system.file_watch",
+  listen = "net.listener", connect = "net.connect", udp = "net.udp.making",
+  pipe = "system.pipe", socketpair = "system.pipe", exec = "system.exec",
   resolve = "net.resolver", handles = "app.inspect", stats = "app.inspect",
 }
 
 local function get(self, name)
   local module = LATER[name]
   if not module then return standard.get(self, name) end -- tl.stdin and its kin
-  local value = load_later(module)[name]
+  local value = later.load("timerlua." .. module)[name]
   rawset(self, name, value)
   return value
 end
 
 local function load_all()
   for name in pairs(LATER) do get(tl, name) end
-  load_later "system.collect"
+  later.load "timerlua.system.collect"
 end
 
 setmetatable(tl, { __index = get, load_all = load_all })

@@ -2,6 +2,7 @@
 -- behavior of Python's select module. This file only puts the parts together.
 local devpoll = require "timerlua.byhand.select_devpoll"
 local epoll = require "timerlua.byhand.select_epoll"
+local headers = require "timerlua.core.headers"
 local kevent = require "timerlua.byhand.select_kevent"
 local kqueue = require "timerlua.byhand.select_kqueue"
 local poll = require "timerlua.byhand.select_poll"
@@ -13,7 +14,7 @@ local lists = require "timerlua.byhand.select_select"
 local module = {
   -- The most bytes that a pipe which is ready for writing takes at once,
   -- without blocking; pipe(7).
-  PIPE_BUF = 4096,
+  PIPE_BUF = headers.PIPE_BUF,
 
   select = lists.select,
 

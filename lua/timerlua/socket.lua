@@ -10,6 +10,7 @@ local endpoints = require "timerlua.net.endpoints"
 local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local fair = require "timerlua.task.fair"
+local headers = require "timerlua.core.headers"
 local misuse = require "timerlua.core.misuse"
 local readiness = require "timerlua.byhand.readiness"
 local resolver = require "timerlua.net.resolver"
@@ -51,7 +52,7 @@ for name in ([[AF_UNIX AF_INET AF_INET6 SOCK_STREAM SOCK_DGRAM SOCK_SEQPACKET
   TCP_MAXSEG TCP_NODELAY TCP_QUICKACK TCP_SYNCNT TCP_USER_TIMEOUT IP_TOS IP_TTL
   IPV6_UNICAST_HOPS IPV6_V6ONLY MSG_MORE MSG_OOB MSG_PEEK SHUT_RD SHUT_WR SHUT_RDWR
   SOMAXCONN]]):gmatch("%S+") do
-  socket[name] = C.tl_plain_constant(name)
+  socket[name] = headers[name]
 end
 
 local AF_UNIX, AF_INET, AF_INET6 = socket.AF_UNIX, socket.AF_INET, socket.AF_INET6

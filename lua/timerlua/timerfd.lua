@@ -9,6 +9,7 @@ local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local fair = require "timerlua.task.fair"
 local fileno = require "timerlua.core.fileno"
+local headers = require "timerlua.core.headers"
 local misuse = require "timerlua.core.misuse"
 local readiness = require "timerlua.byhand.readiness"
 local rethrow = require "timerlua.task.rethrow"
@@ -23,16 +24,16 @@ local EAGAIN = errno.EAGAIN
 --- @since 0.1
 local timerfd = {
   -- clock_gettime(2)
-  CLOCK_REALTIME = 0,
-  CLOCK_MONOTONIC = 1,
-  CLOCK_BOOTTIME = 7,
-  CLOCK_REALTIME_ALARM = 8,
-  CLOCK_BOOTTIME_ALARM = 9,
+  CLOCK_REALTIME = headers.CLOCK_REALTIME,
+  CLOCK_MONOTONIC = headers.CLOCK_MONOTONIC,
+  CLOCK_BOOTTIME = headers.CLOCK_BOOTTIME,
+  CLOCK_REALTIME_ALARM = headers.CLOCK_REALTIME_ALARM,
+  CLOCK_BOOTTIME_ALARM = headers.CLOCK_BOOTTIME_ALARM,
   -- timerfd_create(2)
-  TFD_NONBLOCK = 2048,
-  TFD_CLOEXEC = 524288,
-  TFD_TIMER_ABSTIME = 1,
-  TFD_TIMER_CANCEL_ON_SET = 2,
+  TFD_NONBLOCK = headers.TFD_NONBLOCK,
+  TFD_CLOEXEC = headers.TFD_CLOEXEC,
+  TFD_TIMER_ABSTIME = headers.TFD_TIMER_ABSTIME,
+  TFD_TIMER_CANCEL_ON_SET = headers.TFD_TIMER_CANCEL_ON_SET,
 }
 
 local CLOCKS = {}

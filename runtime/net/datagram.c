@@ -345,7 +345,7 @@ static int receive_to(tl_loop *loop, const tl_handle *handle, char *bytes,
     if (got > TL_SCRATCH_BYTES)
         return -EMSGSIZE;
     name_sender(&address, text, from);
-    return 1;
+    return TL_TAKEN;
 }
 
 static int receive(tl_loop *loop, const tl_handle *handle, tl_view *data,

@@ -131,7 +131,7 @@ static int take_rest(tl_stream *s, tl_view *view)
     size_t held = tl_buffer_length(&s->in);
     show(view, tl_buffer_bytes(&s->in), held);
     tl_buffer_consume(&s->in, held);
-    return 1;
+    return TL_TAKEN;
 }
 
 /* Memory that was consumed stays readable until here. */
@@ -156,7 +156,7 @@ int tl_stream_take(tl_loop *loop, uint32_t slot, uint32_t generation, int kind,
     tidy(loop, s);
     for (;;) {
         if (find_buffered(s, &want, view))
-            return 1;
+            return TL_TAKEN;
         int over = verdict(s, &want);
         /* nothing at all is no success, in LuaSocket neither */
         if (over == TL_EOF && kind == TL_WANT_ALL &&

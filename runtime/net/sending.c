@@ -185,7 +185,7 @@ int tl_stream_send(tl_loop *loop, uint32_t slot, uint32_t generation,
     if (tl_buffer_length(&s->out) <= s->high)
         return 0;
     s->state |= TL_IS_HIGH;
-    return 1;
+    return TL_ABOVE_HIGH;
 }
 
 int tl_stream_flush(tl_loop *loop, uint32_t slot, uint32_t generation)

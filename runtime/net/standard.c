@@ -71,7 +71,7 @@ int tl_standard_open(tl_loop *loop, tl_id *id, int number, int options)
         (void)tl_stream_abort(loop, id->slot, id->generation, 0);
         return error;
     }
-    return atomic_load(&b->flags) >= 0;
+    return atomic_load(&b->flags) >= 0 ? TL_STAYS_NONBLOCKING : 0;
 }
 
 /* Send the queue: all of it, or in a host the part that the kernel takes at

@@ -124,7 +124,7 @@ int tl_stream_connected(tl_loop *loop, uint32_t slot, uint32_t generation)
         return -EBADF;
     if (s->send_error)
         return s->send_error;
-    return !(s->state & TL_IS_CONNECTING);
+    return s->state & TL_IS_CONNECTING ? 0 : TL_CONNECTED;
 }
 
 int tl_stream_info_get(tl_loop *loop, uint32_t slot, uint32_t generation,

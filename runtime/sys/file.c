@@ -99,18 +99,3 @@ int tl_file_pipe(int32_t *fds)
 {
     return pipe2(fds, O_CLOEXEC | O_NONBLOCK) ? -errno : 0;
 }
-
-int tl_file_inherit(int fd, int reads, int writes)
-{
-    int flags = fcntl(fd, F_GETFL);
-    if (flags < 0)
-        return -errno;
-    int mode = flags & O_ACCMODE;
-    if (flags & O_PATH || (reads && mode == O_WRONLY) ||
-        (writes && mode == O_RDONLY))
-        return -EBADF;
-    if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
-        fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
-        return -errno;
-    return 0;
-}

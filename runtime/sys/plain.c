@@ -2,48 +2,9 @@
    calls, except that none blocks and none raises SIGPIPE. Declared in
    timerlua_abi.h. */
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "abi.h"
-
-/* Their numbers differ between processors, so Lua asks for them by name. */
-#define NAMED(name)                                                            \
-    {                                                                          \
-#name, name                                                            \
-    }
-static const struct {
-    const char *name;
-    int value;
-} constants[] = {
-    NAMED(AF_UNIX),          NAMED(AF_INET),           NAMED(AF_INET6),
-    NAMED(SOCK_STREAM),      NAMED(SOCK_DGRAM),        NAMED(SOCK_SEQPACKET),
-    NAMED(SOL_SOCKET),       NAMED(SO_ACCEPTCONN),     NAMED(SO_BROADCAST),
-    NAMED(SO_DOMAIN),        NAMED(SO_ERROR),          NAMED(SO_KEEPALIVE),
-    NAMED(SO_LINGER),        NAMED(SO_OOBINLINE),      NAMED(SO_PRIORITY),
-    NAMED(SO_PROTOCOL),      NAMED(SO_RCVBUF),         NAMED(SO_RCVLOWAT),
-    NAMED(SO_REUSEADDR),     NAMED(SO_REUSEPORT),      NAMED(SO_SNDBUF),
-    NAMED(SO_TYPE),          NAMED(IPPROTO_IP),        NAMED(IPPROTO_IPV6),
-    NAMED(IPPROTO_TCP),      NAMED(IPPROTO_UDP),       NAMED(TCP_CORK),
-    NAMED(TCP_DEFER_ACCEPT), NAMED(TCP_FASTOPEN),      NAMED(TCP_KEEPCNT),
-    NAMED(TCP_KEEPIDLE),     NAMED(TCP_KEEPINTVL),     NAMED(TCP_LINGER2),
-    NAMED(TCP_MAXSEG),       NAMED(TCP_NODELAY),       NAMED(TCP_QUICKACK),
-    NAMED(TCP_SYNCNT),       NAMED(TCP_USER_TIMEOUT),  NAMED(IP_TOS),
-    NAMED(IP_TTL),           NAMED(IPV6_UNICAST_HOPS), NAMED(IPV6_V6ONLY),
-    NAMED(MSG_MORE),         NAMED(MSG_OOB),           NAMED(MSG_PEEK),
-    NAMED(SHUT_RD),          NAMED(SHUT_WR),           NAMED(SHUT_RDWR),
-    NAMED(SOMAXCONN),
-};
-
-int tl_plain_constant(const char *name)
-{
-    for (size_t i = 0; i < sizeof constants / sizeof constants[0]; i++)
-        if (strcmp(constants[i].name, name) == 0)
-            return constants[i].value;
-    return -EINVAL;
-}
 
 int tl_plain_open(int family, int type, int protocol)
 {

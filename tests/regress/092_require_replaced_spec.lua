@@ -7,9 +7,10 @@ describe("a script that replaces require", function()
     local r = support.run [[
       local tl = require "timerlua"
       function require(name) error("no " .. name) end
-      print(type(tl.udp), type(tl.exec), type(tl.stats().turns))]]
+      print(type(tl.udp), type(tl.exec), type(tl.stats().turns))
+      print(type(tl.watch), type(tl.signal), tl.stderr.kind)]]
     assert.equal("", r.err)
-    assert.equal("function\tfunction\tnumber\n", r.out)
+    assert.equal("function\tfunction\tnumber\nfunction\tfunction\tconnection\n", r.out)
     assert.equal(0, r.code)
   end)
 end)

@@ -10,7 +10,7 @@ local task = require "timerlua.task.task"
 local wait = require "timerlua.task.wait"
 require "timerlua" -- scripts find it loaded, also when they may not load files
 
-local dispatcher = core.core
+local dispatcher = core.dispatcher
 local TELL_OF_LOG = core.C.TL_TELL_OF_LOG
 
 local embedding = {

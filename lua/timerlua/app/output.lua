@@ -13,7 +13,7 @@ local methods = getmetatable(stdout).__index
 local plain = { print = print, write = io.write, flush = io.flush,
   method_write = methods.write, method_flush = methods.flush }
 
-local ABOVE_HIGH, BUSY, FULL = 1, errno.EBUSY, C.TL_QUEUE_FULL
+local ABOVE_HIGH, BUSY, FULL = C.TL_ABOVE_HIGH, errno.EBUSY, C.TL_QUEUE_FULL
 local CLOSED = errno.EBADF -- by the script, when all was sent
 local PIECE = 2 ^ 20 -- bytes
 local LOW = 64 * 1024
@@ -141,7 +141,7 @@ function output.guard()
   replace_functions()
   standard.on_open(route)
   core.hook("output", tell_lost_output)
-  core.core.guard_output()
+  core.dispatcher.guard_output()
 end
 
 return output

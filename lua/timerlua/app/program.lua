@@ -1,12 +1,13 @@
 -- The program: timerlua [options] script.lua [args...].
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
+local closing = require "timerlua.core.closing"
 local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local tl = require "timerlua"
 local misuse = require "timerlua.core.misuse"
+local nearest = require "timerlua.core.nearest"
 local output = require "timerlua.app.output"
-local process = require "timerlua.system.process"
 local reload = require "timerlua.system.reload"
 local stop = require "timerlua.app.stop"
 local task = require "timerlua.task.task"
@@ -63,6 +64,16 @@ local WITH_VALUE = { slack = "slack", ["reload-on"] = "reload_on", ["pid-file"] 
 
 local VALUED = { ["-e"] = "code", ["-l"] = "a module" }
 
+local LONG = { "--on-error", "--virtual-time", "--slack", "--reload-on", "--pid-file",
+  "--version", "--help" }
+
+local function unknown(flag)
+  local word = flag:match("^[^=]*")
+  local meant = nearest.of(word, LONG)
+  local hint = meant and meant ~= word and ("; did you mean %s?"):format(meant) or ""
+  return ("unknown option '%s'%s"):format(flag, hint)
+end
+
 local function set_flag(options, flag)
   local name, value = flag:match("^%-%-(%l[%l-]*)=(.*)$")
   if flag == "--virtual-time" then
@@ -77,7 +88,7 @@ local function set_flag(options, flag)
     return nil, "--on-error must be log or stop, got '"
       .. (flag:match("=(.*)$") or "") .. "'"
   else
-    return nil, "unknown option '" .. flag .. "'"
+    return nil, unknown(flag)
   end
   return true
 end
@@ -171,11 +182,11 @@ end
 -- Every end takes the children along: the script's own, and for what ends the
 -- process at once, the kernel does it.
 local function guard_children()
-  process.follow()
+  closing.own_process()
   local plain_exit = os.exit
   os.exit = function(code, ...) -- luacheck: ignore 122
     check_exit(code)
-    process.end_all()
+    closing.run "exit"
     return plain_exit(code, ...)
   end
 end
@@ -277,7 +288,7 @@ function program.main(...)
   main.name, main.is_main = "main", true
   main.fn = chunk or options.steps[#options.steps].chunk -- for its site
   local exit_status, signal = stop.run()
-  process.end_all()
+  closing.run "exit"
   -- an exit by os.exit, or by an error in here, removes it, too
   if pid_file then core.C.tl_pid_file_remove(pid_file) end
   return exit_status, signal

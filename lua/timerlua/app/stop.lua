@@ -4,10 +4,10 @@ local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local anchors = require "timerlua.core.anchors"
 local check = require "timerlua.core.check"
+local closing = require "timerlua.core.closing"
 local errors = require "timerlua.core.errors"
 local events = require "timerlua.core.events"
 local notify = require "timerlua.system.notify"
-local signal = require "timerlua.system.signal"
 local signame = require "timerlua.system.signame"
 local task = require "timerlua.task.task"
 local timer = require "timerlua.loop.timer"
@@ -15,7 +15,7 @@ local wait = require "timerlua.task.wait"
 
 local shared = core.shared
 local MOST_STATUS, REASON_STOP = 255, core.C.TL_REASON_STOP
-local dispatcher = core.core
+local dispatcher = core.dispatcher
 
 local stop = {
   bound = 5, -- seconds that the stop handlers may take in all
@@ -86,7 +86,7 @@ end
 
 -- After an error that ends the script, nothing of it may run but its handlers.
 local function drop_everything()
-  signal.close() -- what the process did with them is on again
+  closing.run "error"
   local slot = ffi.new("uint32_t[1]", 1)
   while core.C.tl_handle_walk(core.loop, slot) ~= 0 do
     anchors.clear(slot[0])

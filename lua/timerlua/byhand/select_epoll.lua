@@ -4,6 +4,7 @@ local duration = require "timerlua.core.duration"
 local epoll_set = require "timerlua.byhand.epoll_set"
 local errors = require "timerlua.core.errors"
 local fileno = require "timerlua.core.fileno"
+local headers = require "timerlua.core.headers"
 local misuse = require "timerlua.core.misuse"
 
 local number_of = fileno.of
@@ -14,22 +15,22 @@ local MOST_EVER = 65536
 
 --- @class timerlua.select
 local constants = {
-  EPOLLIN = 0x001,
-  EPOLLPRI = 0x002,
-  EPOLLOUT = 0x004,
-  EPOLLERR = 0x008,
-  EPOLLHUP = 0x010,
-  EPOLLRDNORM = 0x040,
-  EPOLLRDBAND = 0x080,
-  EPOLLWRNORM = 0x100,
-  EPOLLWRBAND = 0x200,
-  EPOLLMSG = 0x400,
-  EPOLLRDHUP = 0x2000,
-  EPOLLEXCLUSIVE = 2 ^ 28,
-  EPOLLWAKEUP = 2 ^ 29,
-  EPOLLONESHOT = 2 ^ 30,
-  EPOLLET = 2 ^ 31,
-  EPOLL_CLOEXEC = 0x80000,
+  EPOLLIN = headers.EPOLLIN,
+  EPOLLPRI = headers.EPOLLPRI,
+  EPOLLOUT = headers.EPOLLOUT,
+  EPOLLERR = headers.EPOLLERR,
+  EPOLLHUP = headers.EPOLLHUP,
+  EPOLLRDNORM = headers.EPOLLRDNORM,
+  EPOLLRDBAND = headers.EPOLLRDBAND,
+  EPOLLWRNORM = headers.EPOLLWRNORM,
+  EPOLLWRBAND = headers.EPOLLWRBAND,
+  EPOLLMSG = headers.EPOLLMSG,
+  EPOLLRDHUP = headers.EPOLLRDHUP,
+  EPOLLEXCLUSIVE = headers.EPOLLEXCLUSIVE,
+  EPOLLWAKEUP = headers.EPOLLWAKEUP,
+  EPOLLONESHOT = headers.EPOLLONESHOT,
+  EPOLLET = headers.EPOLLET,
+  EPOLL_CLOEXEC = headers.EPOLL_CLOEXEC,
 }
 
 local EVERYTHING = constants.EPOLLIN + constants.EPOLLOUT + constants.EPOLLPRI

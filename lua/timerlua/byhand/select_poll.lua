@@ -5,6 +5,7 @@ local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local ffi = require "ffi"
 local fileno = require "timerlua.core.fileno"
+local headers = require "timerlua.core.headers"
 local misuse = require "timerlua.core.misuse"
 local poll_wait = require "timerlua.byhand.poll_wait"
 
@@ -16,18 +17,18 @@ local BYTES = ffi.sizeof("tl_poll_fd")
 
 --- @class timerlua.select
 local constants = {
-  POLLIN = 0x001,
-  POLLPRI = 0x002,
-  POLLOUT = 0x004,
-  POLLERR = 0x008,
-  POLLHUP = 0x010,
-  POLLNVAL = 0x020,
-  POLLRDNORM = 0x040,
-  POLLRDBAND = 0x080,
-  POLLWRNORM = 0x100,
-  POLLWRBAND = 0x200,
-  POLLMSG = 0x400,
-  POLLRDHUP = 0x2000,
+  POLLIN = headers.POLLIN,
+  POLLPRI = headers.POLLPRI,
+  POLLOUT = headers.POLLOUT,
+  POLLERR = headers.POLLERR,
+  POLLHUP = headers.POLLHUP,
+  POLLNVAL = headers.POLLNVAL,
+  POLLRDNORM = headers.POLLRDNORM,
+  POLLRDBAND = headers.POLLRDBAND,
+  POLLWRNORM = headers.POLLWRNORM,
+  POLLWRBAND = headers.POLLWRBAND,
+  POLLMSG = headers.POLLMSG,
+  POLLRDHUP = headers.POLLRDHUP,
 }
 
 local EVERYTHING = constants.POLLIN + constants.POLLPRI + constants.POLLOUT

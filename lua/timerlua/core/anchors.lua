@@ -5,7 +5,7 @@ local new_table = require "table.new"
 local core = require "timerlua.core.ffi"
 local misuse = require "timerlua.core.misuse"
 
-local pages = core.core.anchors
+local pages = core.dispatcher.anchors
 local band, rshift = bit.band, bit.rshift
 local PAGE_BITS = core.C.TL_PAGE_BITS
 local PAGE_SIZE = 2 ^ PAGE_BITS

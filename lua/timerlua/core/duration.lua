@@ -49,6 +49,12 @@ local function from_other(where, what, value, unit)
     :format(what, unit), value)
 end
 
+--- Whether a duration is a number of seconds that the core takes as it is; NaN is none.
+--- @return boolean
+function duration.is_seconds(value)
+  return type(value) == "number" and value >= 0 and value <= max_seconds
+end
+
 --- Any form of duration as int64 nanoseconds, rounded up; else an error that
 --- names `where` (the function) and `what` (the parameter).
 --- @param where string
@@ -70,7 +76,7 @@ end
 --- @return number|ffi.cdata* delay a number of seconds as it came, else int64
 ---   nanoseconds
 function duration.of(where, what, value)
-  if type(value) == "number" and value >= 0 and value <= max_seconds then return value end
+  if duration.is_seconds(value) then return value end
   return duration.to_ns(where, what, value)
 end
 

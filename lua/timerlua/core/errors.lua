@@ -5,7 +5,7 @@ local core = require "timerlua.core.ffi"
 local events = require "timerlua.core.events"
 local misuse = require "timerlua.core.misuse"
 
-local dispatcher, shared = core.core, core.shared
+local dispatcher, shared = core.dispatcher, core.shared
 local TELL_OF_ERROR = core.C.TL_TELL_OF_ERROR
 
 local errors = {}

@@ -16,7 +16,7 @@ Subscription.__index = Subscription
 
 local function tell_core()
   core.C.tl_loop_want_jumps(core.loop, #handlers.clock_jump > 0 and 1 or 0)
-  local host = core.core.host
+  local host = core.dispatcher.host
   if host and not host.keep_running then -- posts may come
     core.C.tl_loop_hold(core.loop, #handlers.post > 0 and 1 or 0)
   end

@@ -1,40 +1,40 @@
 -- The core as Lua sees it: declarations, the library, this state's loop. The
 -- only place that calls ffi.cdef.
 local ffi = require "ffi"
-local core = require "timerlua.core"
+local dispatcher = require "timerlua.core" -- and its loop, in C
 
 local ABI_VERSION = 1 -- what these Lua modules were written for
 
-if core.abi_version ~= ABI_VERSION then
+if dispatcher.abi_version ~= ABI_VERSION then
   error(("timerlua: the Lua modules speak ABI version %d, the core (%s) %s")
-    :format(ABI_VERSION, core.library or "in the program",
-      tostring(core.abi_version)), 0)
+    :format(ABI_VERSION, dispatcher.library or "in the program",
+      tostring(dispatcher.abi_version)), 0)
 end
 
-ffi.cdef(core.abi)
+ffi.cdef(dispatcher.abi)
 
 -- Functions by the addresses that the core gives, whatever it is part of: they
 -- need not be symbols that a dynamic linker finds. Measured, a call costs what
 -- one through ffi.load does, and 12 ns less when it is interpreted.
 local function find(self, name)
-  local type, address = core.symbol(name)
+  local type, address = dispatcher.symbol(name)
   local value = type and ffi.cast(type, address) or ffi.C[name] -- a constant
   rawset(self, name, value)
   return value
 end
 
-jit.off(find) -- once for each name; compiling is given up at core.symbol
+jit.off(find) -- once for each name; compiling is given up at dispatcher.symbol
 local C = setmetatable({}, { __index = find })
-local loop = ffi.cast("tl_loop *", core.loop)
+local loop = ffi.cast("tl_loop *", dispatcher.loop)
 
 -- Have the core call `fn` when something happens. Each hook has one function. A
 -- module takes its hooks last, since it may be loaded anew if its loading fails.
 --- @param name string as in runtime/lua/hooks.c
 local function hook(name, fn)
-  if core.hooks[name] ~= false then
+  if dispatcher.hooks[name] ~= false then
     error(("timerlua: there is no free hook %q"):format(name), 2)
   end
-  core.hooks[name] = fn
+  dispatcher.hooks[name] = fn
 end
 
 return {
@@ -42,7 +42,7 @@ return {
   hook = hook,
   loop = loop,
   shared = C.tl_loop_shared(loop),
-  core = core,
+  dispatcher = dispatcher,
   new_id = ffi.typeof("tl_id"),
   max_seconds = C.tl_max_seconds(),
 }

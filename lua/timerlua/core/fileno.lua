@@ -40,7 +40,7 @@ end
 --- Raise when a descriptor, which is about to be taken over or closed by its
 --- number, is a standard one of a host's, which would lose it.
 function fileno.check_own(where, fd)
-  if fd <= 2 and core.core.host then
+  if fd <= 2 and core.dispatcher.host then
     misuse.got(where, "descriptors 0 to 2 are the host program's own", fd)
   end
 end

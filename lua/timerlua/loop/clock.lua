@@ -1,6 +1,6 @@
 -- Time as the runtime sees it: readings, and virtual time for tests.
 local core = require "timerlua.core.ffi"
-local dispatcher = core.core
+local dispatcher = core.dispatcher
 local check = require "timerlua.core.check"
 local duration = require "timerlua.core.duration"
 local errors = require "timerlua.core.errors"

@@ -12,9 +12,9 @@ local kinds = require "timerlua.core.kinds"
 local misuse = require "timerlua.core.misuse"
 
 local C, loop, new_id = core.C, core.loop, core.new_id
-local max_seconds = core.max_seconds
 local set_anchor, clear_anchor, bind = anchors.set, anchors.clear, anchors.bind
 local to_ns, to_positive_ns = duration.to_ns, duration.to_positive_ns
+local is_seconds = duration.is_seconds
 local type, select, istype = type, select, ffi.istype
 
 local CLOCKS = { monotonic = C.TL_MONOTONIC, realtime = C.TL_REALTIME,
@@ -80,8 +80,7 @@ end
 --- @return string? message
 --- @return string? code "ENOMEM"; "ELIMIT" in a host that limits handles
 function timer.after(delay, callback, ...)
-  if type(delay) ~= "number" or not (delay >= 0 and delay <= max_seconds)
-    or type(callback) ~= "function" then
+  if not is_seconds(delay) or type(callback) ~= "function" then
     return after_any(delay, callback, ...)
   end
   if select("#", ...) > 0 then callback = bind(callback, ...) end
@@ -177,8 +176,7 @@ end
 --- cancelled. A timer at an instant raises without a delay.
 function methods.reset(t, delay, period)
   check_self(t, "reset")
-  if type(delay) ~= "number" or not (delay >= 0 and delay <= max_seconds)
-    or period ~= nil then
+  if not is_seconds(delay) or period ~= nil then
     return reset_any(t, delay, period)
   end
   local status = C.tl_timer_reset(loop, t.slot, t.generation, delay)

@@ -91,7 +91,7 @@ local function sift(race)
   for i = #race.attempts, 1, -1 do
     local each = race.attempts[i]
     local status = C.tl_stream_connected(loop, each.id.slot, each.id.generation)
-    if status == 1 then
+    if status == C.TL_CONNECTED then
       table.remove(race.attempts, i)
       return each
     elseif status < 0 then

@@ -9,15 +9,15 @@ local check = require "timerlua.core.check"
 local connection = require "timerlua.net.connection.making"
 local endpoints = require "timerlua.net.endpoints"
 local errors = require "timerlua.core.errors"
-local handle = require "timerlua.net.handle"
+local headers = require "timerlua.core.headers"
 local kinds = require "timerlua.core.kinds"
 local options = require "timerlua.net.options"
+local settings = require "timerlua.net.settings"
 local socket_file = require "timerlua.net.socket_file"
 local task = require "timerlua.task.task"
 local timer = require "timerlua.loop.timer"
 
 local C, loop = core.C, core.loop
-local SOMAXCONN = 4096  -- listen(2): since Linux 5.4; the kernel caps it
 local RETRY_AFTER = 0.1 -- seconds without accepting when resources are lacking
 local MOST_BACKLOG = 2 ^ 31 - 1
 
@@ -153,14 +153,14 @@ end
 --- @return timerlua.Listener listener itself
 function Listener:unref()
   check_self(self, "unref")
-  return handle.refer(self, C.tl_handle_ref, 0)
+  return settings.refer(self, C.tl_handle_ref, 0)
 end
 
 --- Keep the loop running while this listens, which is the default.
 --- @return timerlua.Listener listener itself
 function Listener:ref()
   check_self(self, "ref")
-  return handle.refer(self, C.tl_handle_ref, 1)
+  return settings.refer(self, C.tl_handle_ref, 1)
 end
 
 --- The address it listens on, such as "127.0.0.1:4711".
@@ -285,7 +285,7 @@ function listener.listen(addr, handler, opts)
   end
   if opts.error ~= nil then callable.check("listen", "option error", opts.error) end
   self.on_error = opts.error
-  self.backlog = math.min(whole("listen", opts, "backlog", 0) or SOMAXCONN, MOST_BACKLOG)
+  self.backlog = math.min(whole("listen", opts, "backlog", 0) or headers.SOMAXCONN, MOST_BACKLOG)
   self.count.limit = whole("listen", opts, "max_connections", 1)
   self.count.below_limit = below_limit
   self.settings = connection.settings("listen", opts)

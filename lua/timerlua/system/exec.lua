@@ -5,6 +5,7 @@ local new_table = require "table.new"
 local core = require "timerlua.core.ffi"
 local callable = require "timerlua.core.callable"
 local check = require "timerlua.core.check"
+local closing = require "timerlua.core.closing"
 local connection = require "timerlua.net.connection.making"
 local object = require "timerlua.net.connection.object"
 local duration = require "timerlua.core.duration"
@@ -188,7 +189,7 @@ local function attributes(where, opts, spawn)
   if options.flag(where, opts, "detached", false) then
     if pgroup ~= nil then misuse.raise(where, "options detached and pgroup exclude each other") end
     flags = flags + SESSION
-  elseif process.is_followed() then
+  elseif closing.owns_process() then
     flags = flags + FOLLOWS
   end
   local nice = whole(where, opts, "nice", -20, 19)
@@ -350,8 +351,8 @@ local function strings(list)
   return array
 end
 
-local function failure(self, status, step, opts, names)
-  local subject = "exec " .. self.argv[1]
+local function failure(where, self, status, step, opts, names)
+  local subject = where .. " " .. self.argv[1]
   local name = STEPS[step]
   if step >= STEP_LIMIT and step < STEP_CWD then name = "limit " .. names[step - STEP_LIMIT + 1] end
   if name then subject = subject .. ": " .. name end
@@ -415,7 +416,7 @@ local function start(where, self, opts, limit)
   local spawn, spawned = order.spawn, order.spawned
   share_streams(opts)
   local stdio, status, which = prepare_streams(where, opts, spawn)
-  if not stdio then return failure(self, status, which, opts) end
+  if not stdio then return failure(where, self, status, which, opts) end
   spawn.options = spawn.options + stdio.blocking
   status, spawned.step = process.room(), NO_STEP
   if status == 0 then status = C.tl_process_spawn(spawn, spawned) end
@@ -423,7 +424,7 @@ local function start(where, self, opts, limit)
   spare = order
   if status ~= 0 then
     undo(stdio)
-    return failure(self, status, spawned.step, opts, order.names)
+    return failure(where, self, status, spawned.step, opts, order.names)
   end
   self.pid, self.pidfd = spawned.pid, spawned.pidfd
   if stdio ~= INHERITED then
@@ -435,7 +436,7 @@ local function start(where, self, opts, limit)
   adopted, status = process.adopt(self, limit)
   if not adopted then
     for _, conn in pairs(stdio.ours) do conn:close() end
-    return failure(self, status, NO_STEP, opts)
+    return failure(where, self, status, NO_STEP, opts)
   end
   if not opts.detached then wait.own(self) end
   return self

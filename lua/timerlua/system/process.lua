@@ -11,6 +11,7 @@ local core = require "timerlua.core.ffi"
 local anchors = require "timerlua.core.anchors"
 local callable = require "timerlua.core.callable"
 local check = require "timerlua.core.check"
+local closing = require "timerlua.core.closing"
 local duration = require "timerlua.core.duration"
 local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
@@ -35,7 +36,6 @@ local ended = ffi.new("tl_process_exit")
 local id = core.new_id()
 
 local process = {}
-local follows = false -- see process.follow
 local own_id = C.tl_process_id() -- another in a forked child
 
 --- @class timerlua.Process
@@ -396,17 +396,6 @@ local function discard(self)
   C.tl_descriptor_close(self.pidfd)
 end
 
---- Have children get TERM when this thread has ended in whatever way: for a program
---- whose only loop it runs. A host's threads may come and go.
-function process.follow()
-  follows = true
-end
-
---- Whether children follow this thread.
-function process.is_followed()
-  return follows
-end
-
 --- Whether one more can be looked after, in a forked child or within the host's
 --- limit: a status. One that is not started does nothing, while another would
 --- have to be killed.
@@ -504,6 +493,7 @@ end
 -- A plain luajit and a host's runtime have no other end. What is detached, and
 -- what not even KILL has ended, is nobody's then. Kept by the module's table.
 local end_all = process.end_all
+closing.at("exit", end_all)
 
 process.sentinel = newproxy(true)
 getmetatable(process.sentinel).__gc = function()

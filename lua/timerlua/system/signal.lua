@@ -8,6 +8,7 @@ local core = require "timerlua.core.ffi"
 local anchors = require "timerlua.core.anchors"
 local callable = require "timerlua.core.callable"
 local check = require "timerlua.core.check"
+local closing = require "timerlua.core.closing"
 local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local misuse = require "timerlua.core.misuse"
@@ -356,5 +357,7 @@ end
 function signal.close()
   for self in signal.each() do self:cancel() end
 end
+
+closing.at("error", signal.close) -- what the process did with them is on again
 
 return signal

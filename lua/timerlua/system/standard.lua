@@ -2,19 +2,17 @@
 -- asked for.
 local core = require "timerlua.core.ffi"
 local errno = require "timerlua.core.errno"
-local connection = require "timerlua.net.connection.making"
 local errors = require "timerlua.core.errors"
+local later = require "timerlua.core.later"
 
 local C, loop = core.C, core.loop
 local NUMBERS = { stdin = 0, stdout = 1, stderr = 2 }
 local FILES = { stdin = io.stdin, stdout = io.stdout, stderr = io.stderr }
-local BAD_FD = errno.EBADF
+local BAD_FD, STAYS_NONBLOCKING = errno.EBADF, core.C.TL_STAYS_NONBLOCKING
 
 local standard = {}
 
 local tell_opened -- see standard.on_open
-
-local settings = connection.settings("standard", {})
 
 -- A description that could only be used by making it non-blocking is often
 -- that of the others too, a terminal's: stdio would lose what it writes there.
@@ -25,6 +23,8 @@ local function open_others(self)
 end
 
 local function open(self, name)
+  local connection = later.load "timerlua.net.connection.making"
+  local settings = connection.settings("standard", {})
   local conn = connection.pending(settings)
   conn.name = name
   rawset(self, name, conn)
@@ -39,7 +39,7 @@ local function open(self, name)
   connection.equip(conn, id.slot, id.generation, settings, true)
   connection.standard[NUMBERS[name]] = conn
   if tell_opened then tell_opened(FILES[name], conn) end
-  if status == 1 then open_others(self) end
+  if status == STAYS_NONBLOCKING then open_others(self) end
   return conn
 end
 

@@ -14,7 +14,7 @@ local misuse = require "timerlua.core.misuse"
 local owner = require "timerlua.core.owner"
 
 local C, loop, shared = core.C, core.loop, core.shared
-local dispatcher = core.core
+local dispatcher = core.dispatcher
 local running, yield = coroutine.running, coroutine.yield
 local is_yieldable = coroutine.isyieldable
 local WAIT = dispatcher.loop -- what a coroutine yields when it waits

@@ -23,6 +23,13 @@ describe("tl.run of a program", function()
     end)
   end)
 
+  it("names itself when the program cannot be started", function()
+    run(function()
+      assert.same({ nil, "run nosuch: no such file or directory", "ENOENT" },
+        { tl.run { "nosuch" } })
+    end)
+  end)
+
   it("gives input, whatever its size, while it reads output", function()
     run(function()
       local input = {}

@@ -83,7 +83,7 @@ describe("a program", function()
     run(function()
       assert.same({ nil, "exec nosuch: no such file or directory", "ENOENT" },
         { tl.exec { "nosuch" } })
-      assert.same({ nil, "exec /nosuch/program: no such file or directory", "ENOENT" },
+      assert.same({ nil, "run /nosuch/program: no such file or directory", "ENOENT" },
         { tl.run { "/nosuch/program" } })
       assert.same({ nil, "exec : no such file or directory", "ENOENT" }, { tl.exec { "" } })
     end)

@@ -3,19 +3,23 @@ local ffi = require "ffi"
 local sockets = require "tests.support.sockets"
 local support = require "tests.support"
 local tl = require "timerlua"
+local C = require "timerlua.core.ffi".C
 local connection = require "timerlua.net.connection.making"
 
 ffi.cdef [[
-int pipe(int fds[2]);
 int open(const char *path, int flags, ...);
-int close(int fd);
 ]]
 local O_RDONLY, O_WRONLY, O_RDWR = 0, 1, 2
 
-local function open(path, flags)
-  local fd = ffi.C.open(path, flags)
+local DIRECTION = { [O_RDONLY] = C.TL_STREAM_RECEIVE_ONLY, [O_WRONLY] = C.TL_STREAM_SEND_ONLY,
+  [O_RDWR] = 0 }
+
+-- The connection of a file.
+local function connect(path, mode, opts)
+  local fd = ffi.C.open(path, mode)
   assert.is_true(fd >= 0, path)
-  return fd
+  return assert(connection.of_descriptor(fd, C.TL_STREAM_FILE + DIRECTION[mode],
+    connection.settings("test", opts or {})))
 end
 
 describe("a pipe", function()
@@ -235,46 +239,6 @@ describe("a socket pair", function()
   end)
 end)
 
-describe("a connection of a descriptor", function()
-  it("takes a pipe over, and makes it non-blocking and close-on-exec", function()
-    sockets.run(function()
-      local fds = ffi.new("int[2]")
-      assert.equal(0, ffi.C.pipe(fds))
-      local reader = assert(connection.from_fd("test", fds[0], "r"))
-      local writer = assert(connection.from_fd("test", fds[1], "w"))
-      local flags = support.read("/proc/self/fdinfo/" .. fds[0]):match("flags:%s*(%d+)")
-      assert.equal("02004000", flags) -- O_CLOEXEC, O_NONBLOCK
-      writer:send("x\n")
-      assert.equal("x", reader:receive())
-      writer:close()
-      reader:close()
-      assert.equal(-1, ffi.C.close(fds[0]))
-      assert.equal(-1, ffi.C.close(fds[1]))
-    end)
-  end)
-
-  it("refuses one that is closed, not open for it, taken, or no stream", function()
-    sockets.run(function()
-      local function refusal(fd, direction)
-        local conn, message, code = connection.from_fd("test", fd, direction)
-        assert.is_nil(conn)
-        return message, code
-      end
-      local fd = open("/dev/null", O_RDONLY)
-      assert.same({ "test fd " .. fd .. ": bad file descriptor", "EBADF" },
-        { refusal(fd, "w") })
-      assert.equal("EBADF", select(2, refusal(fd, "rw")))
-      local conn = assert(connection.from_fd("test", fd, "r"))
-      assert.equal("EEXIST", select(2, refusal(fd, "r")))
-      conn:close()
-      assert.equal("EBADF", select(2, refusal(fd, "r")))
-      local udp = tl.udp("127.0.0.1:0")
-      assert.equal("EEXIST", select(2, refusal(udp:fileno(), "r")))
-      udp:close()
-    end)
-  end)
-end)
-
 describe("a connection of a regular file", function()
   local path
 
@@ -292,8 +256,7 @@ describe("a connection of a regular file", function()
             turns = turns + 1
             t:reset(0)
           end)
-          local conn = assert(connection.from_fd("test", open(path, O_RDONLY), "r",
-            { edge = edge }))
+          local conn = connect(path, O_RDONLY, { edge = edge })
           local got = {}
           while true do
             local bytes = conn:receive_some(4096)
@@ -316,7 +279,7 @@ describe("a connection of a regular file", function()
         turns = turns + 1
         t:reset(0)
       end)
-      local conn = assert(connection.from_fd("test", open(path, O_WRONLY), "w"))
+      local conn = connect(path, O_WRONLY)
       assert.equal(#text, conn:send(text))
       assert.is_true(conn:flush())
       ticker:cancel()
@@ -328,7 +291,7 @@ describe("a connection of a regular file", function()
 
   it("writes what is queued although it is closed at once", function()
     sockets.run(function()
-      local conn = assert(connection.from_fd("test", open(path, O_WRONLY), "w"))
+      local conn = connect(path, O_WRONLY)
       conn:send(("x"):rep(2 ^ 22))
       conn:close()
       sockets.till(function() return #support.read(path) == 2 ^ 22 end, "the rest")
@@ -338,7 +301,7 @@ describe("a connection of a regular file", function()
   it("knows no end of sending where it has two directions", function()
     sockets.run(function()
       support.write(path, "text")
-      local conn = assert(connection.from_fd("test", open(path, O_RDWR), "rw"))
+      local conn = connect(path, O_RDWR)
       local _, _, code = conn:shutdown("send")
       assert.equal("ENOTSOCK", code)
       assert.equal("text", conn:receive("*a"))
@@ -352,11 +315,11 @@ describe("a connection of a regular file", function()
 
   it("tells that a disk is full, and reads nothing from /dev/null", function()
     sockets.run(function()
-      local full = assert(connection.from_fd("test", open("/dev/full", O_WRONLY), "w"))
+      local full = connect("/dev/full", O_WRONLY)
       full:send("x")
       assert.same({ nil, "no space left on device", "ENOSPC" }, { full:flush() })
       full:close()
-      local null = assert(connection.from_fd("test", open("/dev/null", O_RDWR), "rw"))
+      local null = connect("/dev/null", O_RDWR)
       assert.equal(1000000, null:send(("x"):rep(1000000)))
       assert.is_true(null:flush())
       assert.equal("EOF", select(4, null:receive()))

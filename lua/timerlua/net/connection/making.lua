@@ -4,11 +4,8 @@ local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local anchors = require "timerlua.core.anchors"
 local callable = require "timerlua.core.callable"
-local check = require "timerlua.core.check"
 local ending = require "timerlua.net.connection.ending"
-local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
-local fileno = require "timerlua.core.fileno"
 local misuse = require "timerlua.core.misuse"
 local object = require "timerlua.net.connection.object"
 local options = require "timerlua.net.options"
@@ -31,8 +28,6 @@ local connection = {
   --- Those of descriptors 0 to 2, by number, once they are open.
   standard = {},
 }
-
-local OWN = check.names(connection.own_options)
 
 --- Check what of opts is ours, once for all connections that get it.
 --- @return table settings
@@ -98,23 +93,6 @@ function connection.of_pipe(fd, sends, settings)
   return connection.of_descriptor(fd, FILE + (sends and SEND_ONLY or RECEIVE_ONLY), settings)
 end
 
-local DIRECTIONS = { r = RECEIVE_ONLY, w = SEND_ONLY, rw = 0 }
-
--- Make it non-blocking: the flags that the core is to be given for it, or nil
--- and a status.
-local function inherit(fd, direction)
-  local listening = ffi.new("int[1]")
-  if C.tl_descriptor_taken(loop, fd) ~= 0 then return nil, errno.EEXIST end
-  local kind = C.tl_socket_inherit(fd, listening)
-  if kind == C.TL_SOCKET_STREAM and listening[0] == 0 then return DIRECTIONS[direction] end
-  if kind >= 0 then return nil, errno.EINVAL end
-  if kind ~= errno.ENOTSOCK then return nil, kind end
-  local reads, writes = direction ~= "w", direction ~= "r"
-  local status = C.tl_file_inherit(fd, reads and 1 or 0, writes and 1 or 0)
-  if status ~= 0 then return nil, status end
-  return DIRECTIONS[direction] + FILE
-end
-
 --- The connection of a descriptor of our own.
 --- @param flags integer TL_STREAM_...
 --- @param settings table of connection.settings
@@ -127,27 +105,6 @@ function connection.of_descriptor(fd, flags, settings)
   local self = connection.pending(settings)
   connection.equip(self, id.slot, id.generation, settings)
   return self
-end
-
---- Take over a descriptor: a socket, a pipe, a terminal, a file. It becomes
---- non-blocking and close-on-exec, and is closed with the connection.
---- @param where string the public function, for errors
---- @param fd integer
---- @param direction "r"|"w"|"rw" what the connection is for; verbs of the other
----   one answer "EBADF"
---- @param opts? table connection.own_options
---- @return timerlua.Connection? connection
---- @return string? message the descriptor is still the caller's then
---- @return string? code "EBADF" (closed, or not open for that), "EEXIST"
----   (another connection has it), "EINVAL" (no stream), "ENOMEM"
-function connection.from_fd(where, fd, direction, opts)
-  local settings = connection.settings(where, check.options(where, opts, OWN))
-  fileno.check_own(where, fd)
-  local flags, status = inherit(fd, direction)
-  local self
-  if flags then self, status = connection.of_descriptor(fd, flags, settings) end
-  if self then return self end
-  return errors.failed(("%s fd %d"):format(where, fd), status)
 end
 
 local function stand_in(fn, wrapper)

@@ -7,10 +7,10 @@ local address = require "timerlua.net.address"
 local callable = require "timerlua.core.callable"
 local check = require "timerlua.core.check"
 local errno = require "timerlua.core.errno"
-local handle = require "timerlua.net.handle"
 local kinds = require "timerlua.core.kinds"
 local misuse = require "timerlua.core.misuse"
 local options = require "timerlua.net.options"
+local settings = require "timerlua.net.settings"
 local words = require "timerlua.net.words"
 
 local C, loop = core.C, core.loop
@@ -78,7 +78,7 @@ function Connection:settimeout(limit, mode)
   if mode ~= nil and mode ~= "b" and mode ~= "t" then
     misuse.got("connection:settimeout", 'mode must be "b" or "t"', mode)
   end
-  self.timeout = handle.time_limit("connection:settimeout", limit)
+  self.timeout = settings.time_limit("connection:settimeout", limit)
   self.in_total = mode == "t"
   return 1
 end
@@ -87,30 +87,28 @@ end
 --- @return timerlua.Connection conn itself
 function Connection:pause()
   check_self(self, "pause")
-  C.tl_stream_pause(loop, self.slot, self.generation, 1)
-  return self
+  return settings.pause(self, C.tl_stream_pause, 1)
 end
 
 --- Go on reading after `pause`.
 --- @return timerlua.Connection conn itself
 function Connection:resume()
   check_self(self, "resume")
-  C.tl_stream_pause(loop, self.slot, self.generation, 0)
-  return self
+  return settings.pause(self, C.tl_stream_pause, 0)
 end
 
 --- Let the loop end although this is open.
 --- @return timerlua.Connection conn itself
 function Connection:unref()
   check_self(self, "unref")
-  return handle.refer(self, C.tl_stream_ref, 0)
+  return settings.refer(self, C.tl_stream_ref, 0)
 end
 
 --- Keep the loop running while this is open, which is the default.
 --- @return timerlua.Connection conn itself
 function Connection:ref()
   check_self(self, "ref")
-  return handle.refer(self, C.tl_stream_ref, 1)
+  return settings.refer(self, C.tl_stream_ref, 1)
 end
 
 --- Set an option of the socket.

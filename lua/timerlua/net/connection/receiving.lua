@@ -16,7 +16,7 @@ local view = ffi.new("tl_view")
 local MONOTONIC = C.TL_MONOTONIC
 local SOME, COUNT, LINE = C.TL_WANT_SOME, C.TL_WANT_COUNT, C.TL_WANT_LINE
 local ALL, MORE = C.TL_WANT_ALL, C.TL_WANT_MORE
-local IN_TOTAL, AFRESH = C.TL_WANT_IN_TOTAL, C.TL_WANT_AFRESH
+local IN_TOTAL, AFRESH, TAKEN = C.TL_WANT_IN_TOTAL, C.TL_WANT_AFRESH, C.TL_TAKEN
 local TIME_OVER, TOO_LONG = C.TL_TIME_OVER, C.TL_LINE_TOO_LONG
 local EAGAIN, EBUSY, EINTR = errno.EAGAIN, errno.EBUSY, errno.EINTR
 local LONGEST_STRING = 0x7fffff00 -- LJ_MAX_STR of LuaJIT
@@ -53,7 +53,7 @@ local function await(self, where, want, count, deadline)
     if type(data) == "string" then return data end
     -- the time may be over in the turn in which the bytes come
     status = take(self, want + AFRESH, count)
-    if status == 1 then return want == MORE or taken() end
+    if status == TAKEN then return want == MORE or taken() end
     if data == wait.loop_ended then return nil, EINTR end
     if status ~= EAGAIN then return nil, status end
     if self.timeout then return nil, TIME_OVER end
@@ -62,7 +62,7 @@ end
 
 local function obtain(self, where, want, count)
   local status = take(self, want, count)
-  if status == 1 then return taken() end
+  if status == TAKEN then return taken() end
   if status == EAGAIN then return await(self, where, want, count) end
   return nil, status
 end
@@ -147,7 +147,7 @@ end
 -- Wait until more than `held` bytes are buffered: true, or nil and a status.
 local function await_more(self, where, held, deadline)
   local status = take(self, MORE, held)
-  if status == 1 then return true end
+  if status == TAKEN then return true end
   if status ~= EAGAIN then return nil, status end
   local data
   data, status = await(self, where, MORE, held, deadline)

@@ -13,6 +13,7 @@ local known_status, words = object.known_status, object.words
 
 local MONOTONIC, TIME_OVER = C.TL_MONOTONIC, C.TL_TIME_OVER
 local ROOM, SENT = C.TL_AWAIT_ROOM, C.TL_AWAIT_SENT
+local ABOVE_HIGH = C.TL_ABOVE_HIGH
 local EAGAIN, EBUSY, EINTR = errno.EAGAIN, errno.EBUSY, errno.EINTR
 
 local sending = {}
@@ -51,7 +52,7 @@ end
 
 -- Above the high-water mark a task waits; callbacks look at queued and drain.
 local function after_send(self, status, index)
-  if status == 1 and not self.flowing then
+  if status == ABOVE_HIGH and not self.flowing then
     local ok
     ok, status = await(self, "connection:send", ROOM)
     -- another came first and waits now; these bytes are taken all the same

@@ -8,10 +8,10 @@ local anchors = require "timerlua.core.anchors"
 local callable = require "timerlua.core.callable"
 local check = require "timerlua.core.check"
 local errno = require "timerlua.core.errno"
-local handle = require "timerlua.net.handle"
 local kinds = require "timerlua.core.kinds"
 local misuse = require "timerlua.core.misuse"
 local options = require "timerlua.net.options"
+local settings = require "timerlua.net.settings"
 local socket_file = require "timerlua.net.socket_file"
 local task = require "timerlua.task.task"
 local words = require "timerlua.net.words"
@@ -80,7 +80,7 @@ end
 --- @return integer one 1, as LuaSocket
 function Udp:settimeout(limit)
   check_self(self, "settimeout")
-  self.timeout = handle.time_limit("udp:settimeout", limit)
+  self.timeout = settings.time_limit("udp:settimeout", limit)
   return 1
 end
 
@@ -113,30 +113,28 @@ end
 --- @return timerlua.Udp udp itself
 function Udp:pause()
   check_self(self, "pause")
-  C.tl_datagram_pause(loop, self.slot, self.generation, 1)
-  return self
+  return settings.pause(self, C.tl_datagram_pause, 1)
 end
 
 --- Go on calling the handler after `pause`.
 --- @return timerlua.Udp udp itself
 function Udp:resume()
   check_self(self, "resume")
-  C.tl_datagram_pause(loop, self.slot, self.generation, 0)
-  return self
+  return settings.pause(self, C.tl_datagram_pause, 0)
 end
 
 --- Let the loop end although this is open.
 --- @return timerlua.Udp udp itself
 function Udp:unref()
   check_self(self, "unref")
-  return handle.refer(self, C.tl_handle_ref, 0)
+  return settings.refer(self, C.tl_handle_ref, 0)
 end
 
 --- Keep the loop running for this socket: while it has a handler, or a task waits for it.
 --- @return timerlua.Udp udp itself
 function Udp:ref()
   check_self(self, "ref")
-  return handle.refer(self, C.tl_handle_ref, 1)
+  return settings.refer(self, C.tl_handle_ref, 1)
 end
 
 -- ---------------------------------------------------------------------------

@@ -12,7 +12,7 @@ local data_view, from_view = ffi.new("tl_view"), ffi.new("tl_view")
 
 local MONOTONIC, TIME_OVER = C.TL_MONOTONIC, C.TL_TIME_OVER
 local EAGAIN, EINTR, EMSGSIZE = errno.EAGAIN, errno.EINTR, errno.EMSGSIZE
-local MOST = C.TL_SCRATCH_BYTES
+local MOST, TAKEN = C.TL_SCRATCH_BYTES, C.TL_TAKEN
 
 local receiving = {}
 
@@ -54,7 +54,7 @@ local function await(self)
     local data, from = wait.suspend(waiter)
     if from then return data, from end
     status = take(self)
-    if status == 1 then return taken() end
+    if status == TAKEN then return taken() end
     if data == wait.loop_ended then return missed(EINTR) end
     if status ~= EAGAIN then return missed(status) end
     if deadline and C.tl_now(loop, MONOTONIC) >= deadline then return missed(TIME_OVER) end
@@ -72,7 +72,7 @@ end
 function Udp:receive()
   check_self(self, "receive")
   local status = take(self)
-  if status == 1 then return taken() end
+  if status == TAKEN then return taken() end
   if status == EAGAIN then return await(self) end
   return missed(status)
 end
