@@ -160,13 +160,21 @@ static int text_of(lua_State *L)
     return 1;
 }
 
+/* Whether an error value is the interruption of a cancelled task. */
+static bool is_cancelled(const tl_runtime *rt, lua_State *L, int index)
+{
+    if (!lua_getmetatable(L, index))
+        return false;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, rt->cancelled_ref);
+    bool is = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    return is;
+}
+
 /* The error value and a traceback are on top of L. */
 static int failed(tl_runtime *rt, lua_State *L, int status)
 {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, rt->cancelled_ref);
-    bool cancelled = lua_rawequal(L, -1, -3);
-    lua_pop(L, 1);
-    if (cancelled)
+    if (is_cancelled(rt, L, -2))
         return tl__runtime_fail(rt, -ECANCELED, "cancelled");
     const char *traceback = lua_tostring(L, -1);
     lua_pushcfunction(L, text_of);

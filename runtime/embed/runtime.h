@@ -36,7 +36,7 @@ struct tl_runtime {
     tl_memory memory;
     int bodies[TL_BODIES]; /* in the registry */
     int embedding_ref;     /* the module timerlua.embedding */
-    int cancelled_ref;     /* the error that ends a cancelled task */
+    int cancelled_ref;     /* the metatable of a cancelled task's error */
     char named[64];        /* the global of the last tl_call */
     int named_ref;         /* ... as a Lua string */
     int results_ref;       /* strings that tl_call returned */

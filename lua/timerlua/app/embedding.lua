@@ -7,15 +7,15 @@ local events = require "timerlua.core.events"
 local restrict = require "timerlua.app.restrict"
 local stop = require "timerlua.app.stop"
 local task = require "timerlua.task.task"
-local wait = require "timerlua.task.wait"
+local interruption = require "timerlua.task.interruption"
 require "timerlua" -- scripts find it loaded, also when they may not load files
 
 local dispatcher = core.dispatcher
 local TELL_OF_LOG = core.C.TL_TELL_OF_LOG
 
 local embedding = {
-  --- What ends a cancelled task, and one that called os.exit.
-  cancelled = wait.cancelled,
+  --- The metatable of errors that end a cancelled task, and one that called os.exit.
+  cancelled = interruption.cancelled,
 
   --- The run is over: its exit status, and begin anew.
   ended = stop.ended,
@@ -60,7 +60,7 @@ end
 local function exit(code)
   if code == nil or code == true then code = 0 elseif code == false then code = 1 end
   stop.stop(type(code) == "number" and code % 256 or 1)
-  error(wait.cancelled, 0)
+  error(interruption.of_task(), 0)
 end
 
 -- The locale is the whole process's: ask for it only.

@@ -1,9 +1,10 @@
 -- Passing errors on: for what calls a script's function, has to tidy up after
 -- it however it ends, and then raises its error as if nothing had been there:
 -- the error's own traceback is kept for the report.
+local interruption = require "timerlua.task.interruption"
 local wait = require "timerlua.task.wait"
 
-local tasks, CANCELLED = wait.tasks, wait.cancelled
+local tasks, is_cancelled = wait.tasks, interruption.is_cancelled
 local running = coroutine.running
 
 local rethrow = {}
@@ -18,7 +19,7 @@ local OURS = "^stack traceback:\n\t%[C%]: in function 'error'\n\t[^\n]*rethrow%.
 
 local function note(err)
   local self = tasks[running() or false]
-  if self == nil or err == CANCELLED then return err end
+  if self == nil or is_cancelled(err) then return err end
   local frame = debug.getinfo(3, "f") -- above this function and error itself
   if not (frame and frame.func == rethrow.raise) then
     self.origin = { err = err, traceback = debug.traceback("", 2):sub(2) }

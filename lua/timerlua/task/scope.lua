@@ -11,13 +11,15 @@ local check = require "timerlua.core.check"
 local errors = require "timerlua.core.errors"
 local misuse = require "timerlua.core.misuse"
 local owner = require "timerlua.core.owner"
+local interruption = require "timerlua.task.interruption"
 local rethrow = require "timerlua.task.rethrow"
+local shield = require "timerlua.task.shield"
 local task = require "timerlua.task.task"
 local time_bound = require "timerlua.task.time_bound"
 local wait = require "timerlua.task.wait"
 local waiters = require "timerlua.task.waiters"
 
-local CANCELLED = wait.cancelled
+local is_cancelled = interruption.is_cancelled
 
 local scope = {}
 
@@ -28,7 +30,7 @@ Scope.__index = Scope
 
 function Scope.__tostring(self)
   return ("timerlua.Scope: %s, %d tasks"):format(
-    self.over and "over" or self.cancelled and "cancelled" or "open", self.count)
+    self.finished and "over" or self.cancelled and "cancelled" or "open", self.count)
 end
 
 local check_self = check.self_of(Scope, "scope", "a scope")
@@ -51,7 +53,7 @@ end
 
 local function break_off(self)
   self.cancelled = true
-  if not self.body_over then time_bound.expire(self) end
+  if not self.body_over then time_bound.expire(self, interruption.of_scope(self.fn)) end
   owner.break_off(self)
   cancel_children(self)
 end
@@ -59,7 +61,7 @@ end
 -- An error to raise in the end, if it is the first. What comes after it, or
 -- after the scope's task was itself cancelled, is reported.
 local function fail(self, err, traceback, source)
-  if self.failure or self.interrupted or self.over then
+  if self.failure or self.interrupted or self.finished then
     return errors.report(err, traceback, source)
   end
   self.failure = { err = err, traceback = traceback, source = source }
@@ -69,13 +71,13 @@ end
 -- The task that runs the scope is cancelled or out of time.
 local function interrupt(self, err)
   local failure = self.failure
-  if err == CANCELLED then
+  if is_cancelled(err) then
     self.interrupted = err
     if failure then
       self.failure = nil
       errors.report(failure.err, failure.traceback, failure.source)
     end
-  elseif not failure and self.interrupted ~= CANCELLED then
+  elseif not failure and not self.interrupted then
     self.interrupted = err
   end
   break_off(self)
@@ -93,7 +95,7 @@ end
 function Scope:spawn(fn, ...)
   check_self(self, "spawn")
   callable.check("scope:spawn", "fn", fn)
-  if self.over then
+  if self.finished then
     misuse.raise("scope:spawn", "the scope is over")
   elseif self.cancelled then
     local _, refusal = pcall(misuse.raise, "scope:spawn", "the scope is being cancelled")
@@ -111,7 +113,7 @@ end
 --- @return boolean cancelled false when the scope is over
 function Scope:cancel()
   check_self(self, "cancel")
-  if self.over then return false end
+  if self.finished then return false end
   break_off(self)
   return true
 end
@@ -143,21 +145,25 @@ end
 
 -- Until no child is left, whatever happens to the task that waits here.
 local function drain(self)
-  local waiter = self.waiter
-  local shielded = waiter.shielded
+  local waiter, guard = self.waiter, nil
   while self.count > 0 do
     local ok, err = pcall(wait_for_children, self)
     if ok and err == wait.loop_ended then
-      waiter.shielded = shielded
+      if guard then time_bound.leave(guard) end
       break_off(self)
       misuse.raise("scope", "the loop ended before its tasks did")
     elseif not ok then
       interrupt(self, err)
-      waiter.shielded = true -- limits have been heard; being cancelled has not
+      guard = guard or shield.raise(waiter)
     end
   end
-  waiter.shielded = shielded
-  self.over = true
+  self.finished = true
+  if not guard then return end
+  time_bound.leave(guard)
+  -- an interruption from further out may have come meanwhile
+  if waiter.expired and waiter.expired ~= self.interrupted then
+    interrupt(self, waiter.expired)
+  end
 end
 
 --- The body's task ended without coming back to it.
@@ -172,8 +178,8 @@ end
 
 local function body_failed(self, err)
   local waiter, failure = self.waiter, self.failure
-  if err == self then return end -- it was broken off
-  if err == CANCELLED or (err ~= nil and err == waiter.expired) then
+  if err ~= nil and err == self.over then return end -- it was broken off
+  if is_cancelled(err) or (err ~= nil and err == waiter.expired) then
     return interrupt(self, err)
   end
   if failure and (rawequal(err, failure.err) or rawequal(err, self.refusal)) then return end
@@ -184,8 +190,7 @@ end
 local function conclude(self, ok, ...)
   local interrupted, failure = self.interrupted, self.failure
   if interrupted then
-    -- one further out may have run out meanwhile
-    rethrow.raise(interrupted == CANCELLED and CANCELLED or self.waiter.expired)
+    rethrow.raise(self.waiter.expired or interrupted)
   elseif failure then
     rethrow.adopt(self.waiter, failure.err, failure.traceback)
     rethrow.raise(failure.err)
@@ -215,7 +220,7 @@ end
 function scope.scope(fn, ...)
   callable.check("scope", "fn", fn)
   local waiter = wait.able("scope")
-  local self = setmetatable({ children = {}, count = 0, spawned = 0,
+  local self = setmetatable({ fn = fn, children = {}, count = 0, spawned = 0,
     ending = waiters.new() }, Scope)
   time_bound.enter(self, waiter)
   return finish(self, rethrow.call(fn, self, ...))

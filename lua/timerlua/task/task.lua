@@ -10,13 +10,16 @@ local duration = require "timerlua.core.duration"
 local errors = require "timerlua.core.errors"
 local misuse = require "timerlua.core.misuse"
 local owner = require "timerlua.core.owner"
+local interruption = require "timerlua.task.interruption"
 local rethrow = require "timerlua.task.rethrow"
+local shield = require "timerlua.task.shield"
+local time_bound = require "timerlua.task.time_bound"
 local wait = require "timerlua.task.wait"
 local waiters = require "timerlua.task.waiters"
 
 local C, loop, shared, new_id = core.C, core.loop, core.shared, core.new_id
 local running = coroutine.running
-local tasks, CANCELLED = wait.tasks, wait.cancelled
+local tasks, is_cancelled = wait.tasks, interruption.is_cancelled
 local KIND_TASK = C.TL_TASK
 
 local adopted_info = ffi.new("tl_handle_info")
@@ -194,6 +197,14 @@ end
 -- let others have their turn.
 local LATE_IN_A_TURN = 100
 
+-- Once its grace is over, a deferred function is interrupted.
+local function call_deferred(self, call)
+  local ok, err = pcall(errors.guard_but, wait.is_interrupt, self, call_bound, call)
+  if ok then return end
+  errors.report("a deferred function was cut short, as its grace is over: " .. tostring(err),
+    "", self.source or self)
+end
+
 local function run_deferred(self)
   local late = 0
   while self.deferred do
@@ -203,8 +214,13 @@ local function run_deferred(self)
       late = late + 1
       if late % LATE_IN_A_TURN == 0 then errors.guard(self, task.sleep, 0) end
     end
-    errors.guard(self, call_bound, entry.call)
+    call_deferred(self, entry.call)
   end
+end
+
+local function clean_up(self)
+  run_deferred(self)
+  if self.finally then errors.guard(self, self.finally, self.source) end
 end
 
 local function release_handle(self)
@@ -257,10 +273,8 @@ local function abandon_limits(self)
   end
 end
 
--- The error is a parameter of its own: a trace compiled by LuaJIT 2.1 was seen to
--- take (...) == CANCELLED for false.
 local function end_by(self, err, traceback)
-  if err == CANCELLED then
+  if is_cancelled(err) then
     self.status = "cancelled"
   else
     self.status = "failed"
@@ -271,8 +285,7 @@ end
 local function complete(self, ok, ...)
   self.ending = true
   if self.limit then abandon_limits(self) end
-  run_deferred(self)
-  if self.finally then errors.guard(self, self.finally, self.source) end
+  if self.deferred or self.finally then shield.run(self, clean_up, self) end
   live[self] = nil
   release_handle(self)
   if ok then
@@ -290,9 +303,9 @@ local function complete(self, ok, ...)
   if self.scope then self.scope:child_ended(self) end
 end
 
--- A callback that never became a task. CANCELLED: another task's, passed on.
+-- A callback that never became a task. An interruption is another task's, passed on.
 local function callback_failed(object, err, traceback)
-  if err ~= CANCELLED then errors.report(err, traceback, object) end
+  if not is_cancelled(err) then errors.report(err, traceback, object) end
 end
 
 -- Called by the dispatcher when a task ended or a callback failed, in a
@@ -360,21 +373,23 @@ function Task:join()
   return result_of(self)
 end
 
---- Have the task see an error where it waits: its pcalls and deferred
---- functions run. A task that has not begun never does.
---- @return boolean cancelled false when the task had ended
+--- End the task: an interruption is raised where the task waits, and in each of its
+--- further waits. Then its deferred functions run, shielded for 5 s. A task that has not
+--- begun never does.
+--- @return boolean cancelled false when the function of the task had ended; the deferred
+---   functions that still run then have 5 s left
 function Task:cancel()
   check_self(self, "cancel")
-  if ENDED[self.status] or self.ending then return false end
+  if ENDED[self.status] then return false end
   if self.status == "ready" then
     C.tl_handle_close(loop, self.id.slot, self.id.generation)
     anchors.clear(self.id.slot)
-    complete(self, false, CANCELLED)
-  elseif self.status == "waiting" then
-    wait.interrupt(self, CANCELLED, wait.by_cancel)
-  else
-    error(CANCELLED, 0) -- itself
+    complete(self, false, interruption.of_task(self))
+    return true
   end
+  time_bound.cancel(self, interruption.of_task(self))
+  if self.ending then return false end
+  if self.status == "running" and self.expired then error(self.expired, 0) end
   return true
 end
 

@@ -1,69 +1,34 @@
 -- Timeouts: a bound on how long a function may take, all its waits together.
-local core = require "timerlua.core.ffi"
-local anchors = require "timerlua.core.anchors"
 local callable = require "timerlua.core.callable"
 local duration = require "timerlua.core.duration"
-local errors = require "timerlua.core.errors"
 local owner = require "timerlua.core.owner"
+local interruption = require "timerlua.task.interruption"
 local rethrow = require "timerlua.task.rethrow"
 local time_bound = require "timerlua.task.time_bound"
 local wait = require "timerlua.task.wait"
 
-local C, loop = core.C, core.loop
-
 local timeout = {}
 
--- A limit; what is raised when it has run out.
+-- A limit.
 local Timeout = {}
 Timeout.__index = Timeout
 
-function Timeout.__tostring() return "timeout" end
-
 local function run_out(self)
-  self.id = nil
-  time_bound.expire(self)
+  time_bound.expire(self, interruption.of_timeout(self))
 end
 
--- A sleep for which, in place of a task, a function is run.
-local function start(self, delay)
-  local id = core.new_id()
-  local call = anchors.bind(run_out, self)
-  local status
-  if type(delay) == "number" then
-    status = C.tl_sleep_after(loop, id, delay)
-  else
-    status = C.tl_sleep_start(loop, id, delay)
-  end
-  if status ~= 0 then
-    local _, message = errors.failed("timeout", status)
-    error("timerlua." .. message, 0)
-  end
-  anchors.set(id.slot, call)
-  self.id = id
-end
-
--- Its task ended without leaving it; also the first part of leaving.
-function Timeout:abandon()
-  local id = self.id
-  if not id then return end -- it has run out
-  self.id = nil
-  C.tl_handle_close(loop, id.slot, id.generation)
-  anchors.clear(id.slot)
-end
-
-local function failed(self, err)
-  if err == self then return nil, "timeout", "ETIMEDOUT" end
-  rethrow.raise(err)
-end
+Timeout.abandon = time_bound.disarm
 
 local function finish(self, ok, ...)
-  self:abandon()
+  time_bound.disarm(self)
   local err = ...
-  if not ok and err == self then owner.break_off(self) end
+  local timed_out = not ok and self.over ~= nil and err == self.over
+  if timed_out then owner.break_off(self) end
   time_bound.leave(self)
   if self.owned then owner.pass(self, self.outer or self.waiter) end
   if ok then return ... end
-  return failed(self, ...)
+  if timed_out then return nil, "timeout", "ETIMEDOUT" end
+  rethrow.raise(err)
 end
 
 --- Call `fn(...)`, for at most `delay`: then an error is raised where
@@ -79,10 +44,10 @@ function timeout.timeout(delay, fn, ...)
   delay = duration.of("timeout", "delay", delay)
   callable.check("timeout", "fn", fn)
   local waiter = wait.here("timeout")
-  local self = setmetatable({}, Timeout)
-  if delay ~= 0 then start(self, delay) end
+  local self = setmetatable({ delay = delay, fn = fn }, Timeout)
+  if delay ~= 0 then time_bound.must_arm(self, delay, run_out, "timeout") end
   time_bound.enter(self, waiter)
-  if delay == 0 then time_bound.expire(self) end
+  if delay == 0 then run_out(self) end
   return finish(self, rethrow.call(fn, ...))
 end
 

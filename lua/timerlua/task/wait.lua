@@ -40,10 +40,6 @@ local wait = {
     __tostring = function() return "the loop ended" end,
   }),
 
-  --- What a cancelled task sees raised where it waits.
-  cancelled = setmetatable({}, {
-    __tostring = function() return "task cancelled" end,
-  }),
 }
 
 local tasks, LOOP_ENDED = wait.tasks, wait.loop_ended
@@ -59,10 +55,11 @@ local make_task, when_cut_short
 ---   list:remove(waiter) is called then
 --- @field woken integer? WOKEN, BY_LIMIT or BY_CANCEL from wake or interrupt
 ---   until it runs
---- @field expired table? the outermost limit that has run out around it
+--- @field expired timerlua.Interruption? raised in each wait, until the limit is left
+---   that has run out; none while a shield keeps it away: time_bound.lua
+--- @field cancelled timerlua.Interruption? of the whole task
 --- @field coroutine thread|function what its handle's anchor runs
---- @field limit table? the innermost limit around it
---- @field shielded boolean? limits do not interrupt it
+--- @field limit timerlua.Limit? the innermost limit around it
 local outside = { id = core.new_id(), status = "running", kind = "task", is_main = true }
 
 -- Anchored for the main chunk's waits in the place of a coroutine.
@@ -92,10 +89,8 @@ function wait.current(where)
     .. "the script can resume; use tl.spawn")
 end
 
---- Whether an error is what interrupts the task that runs: a limit around it that
---- has run out, or its being cancelled.
+--- Whether an error is the interruption of the task that runs.
 function wait.is_interrupt(err)
-  if err == wait.cancelled then return true end
   local self = tasks[running() or false] or outside
   return err ~= nil and err == self.expired
 end
@@ -166,6 +161,33 @@ local function raise_status(where, status)
   error("timerlua." .. message, 0)
 end
 
+-- Interruptions that were raised this often, and caught each time, are reported.
+local MOST_CAUGHT = 100
+-- From then on, the pause in seconds before each: the processor is for others, and
+-- virtual time goes on.
+local PAUSE = 0.01
+
+-- Raise the interruption of a waiter that goes on all the same. A turn passes before it
+-- is raised again, so that others run.
+local function interrupt_again(waiter, where)
+  local interruption = waiter.expired
+  local raised = interruption.raised or 0
+  interruption.raised = raised + 1
+  if raised == 0 then error(interruption, 0) end
+  if raised == MOST_CAUGHT then
+    errors.report(("%s; the task goes on: %d waits in a row have raised this, and each "
+      .. "error was caught"):format(tostring(interruption), raised), debug.traceback("", 2):sub(2),
+      waiter.source or waiter)
+  end
+  local id = waiter.id
+  local status = C.tl_sleep_after(loop, id, raised < MOST_CAUGHT and 0 or PAUSE)
+  if status ~= 0 then raise_status(where, status) end
+  anchors.set(id.slot, waiter.coroutine, waiter)
+  waiter.waiting_for = where
+  wait.suspend(waiter)
+  error(waiter.expired or interruption, 0)
+end
+
 --- Begin a wait of what runs here; suspend or abandon is to follow. Until then
 --- waiter.id, the wait's handle, can be given to whatever shall wake it.
 --- @param where string the public function, for errors and lists
@@ -179,7 +201,7 @@ end
 function wait.begin(where, delay)
   local waiter = tasks[running() or false] or wait.here(where)
   if waiter ~= outside and not is_yieldable() then check_yieldable(where) end
-  if waiter.expired and not waiter.shielded then error(waiter.expired, 0) end
+  if waiter.expired then interrupt_again(waiter, where) end
   local id = waiter.id
   local status
   if delay == nil then
@@ -300,7 +322,7 @@ end
 --- End a wait on the next turn by an error raised where it waits. A limit does
 --- not interrupt a wait that was woken; being cancelled does, and whoever woke
 --- it is told through waiter.list.
---- @param err any
+--- @param err timerlua.Interruption
 --- @param rank integer wait.by_limit or wait.by_cancel
 --- @return boolean interrupted
 function wait.interrupt(waiter, err, rank)
@@ -311,6 +333,7 @@ function wait.interrupt(waiter, err, rank)
   if not hasten(waiter, anchors.bind(waiter.coroutine, RAISE, err)) then return false end
   local list = waiter.list
   waiter.woken, waiter.list = rank, nil
+  err.raised = (err.raised or 0) + 1
   if list then list:remove(waiter) end
   return true
 end

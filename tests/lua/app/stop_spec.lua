@@ -348,7 +348,7 @@ describe('tl.on("error")', function()
     assert_ended(0, "waited\nafter\n", run_script [[
       tl.on("error", function() tl.sleep(0.001) print("waited") end)
       tl.after(0, error, "broken")
-      tl.sleep(0.01)
+      tl.sleep(0.3)
       print("after")]])
   end)
 

@@ -22,12 +22,13 @@ describe("tl.timeout", function()
   end)
 
   it("reaches each wait beneath it, also after a pcall", function()
-    assert_says({ "false timeout 1", "false timeout 1", "late 1", "true 3" }, [[
+    assert_says({ "false timeout of 1 s expired 1", "false timeout of 1 s expired 1",
+      "late 1", "true 3" }, [[
       say(tl.timeout(1, function()
         local ok, err = pcall(tl.sleep, 5)
-        say(ok, err, clock())
+        say(ok, tostring(err):match("^[^(]*[^ (]"), clock())
         ok, err = pcall(tl.sleep, 5)
-        say(ok, err, clock())
+        say(ok, tostring(err):match("^[^(]*[^ (]"), clock())
         return "late"
       end), clock())
       say(tl.sleep(2), clock())]])
@@ -154,11 +155,11 @@ describe("tl.timeout", function()
   end)
 
   it("gives way to being cancelled", function()
-    assert_says({ "caught task cancelled", "cancelled", "1" }, [[
+    assert_says({ "caught ECANCELED", "cancelled", "1" }, [[
       local t = tl.spawn(function()
         tl.timeout(1, function()
           local ok, err = pcall(tl.sleep, 5)
-          say("caught", err)
+          say("caught", err.code)
           error(err, 0)
         end)
         say("never")

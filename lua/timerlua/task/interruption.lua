@@ -1,0 +1,72 @@
+-- Interruptions: the errors that are raised where a task waits that was cancelled, or
+-- that has no time left. Each has a task, timeout or scope as its cause.
+local callable = require "timerlua.core.callable"
+local misuse = require "timerlua.core.misuse"
+
+local getmetatable = debug.getmetatable -- a host may take it from scripts
+
+local interruption = {}
+
+--- @class timerlua.Interruption
+--- @since 0.1
+--- @field code string "ECANCELED" or "ETIMEDOUT"
+local Cancelled, TimedOut = { code = "ECANCELED" }, { code = "ETIMEDOUT" }
+Cancelled.__index, TimedOut.__index = Cancelled, TimedOut
+
+local function describe(self)
+  return self.text(self.cause)
+end
+
+Cancelled.__tostring, TimedOut.__tostring = describe, describe
+
+local function describe_task(task)
+  if task == nil then return "task cancelled" end
+  local name = type(task.name) == "string" and ": " .. misuse.show(task.name) or ""
+  return ("task cancelled%s (%s)"):format(name, tostring(task.site))
+end
+
+local function describe_timeout(limit)
+  local delay = limit.delay
+  local seconds = type(delay) == "number" and delay or tonumber(delay) / 1e9
+  return ("timeout of %g s expired (%s)"):format(seconds, callable.site(limit.fn))
+end
+
+local function describe_scope(body)
+  return ("scope cancelled (%s)"):format(callable.site(body))
+end
+
+--- @param task timerlua.Task? nil: the task that runs
+function interruption.of_task(task)
+  return setmetatable({ text = describe_task, cause = task }, Cancelled)
+end
+
+--- @param limit table its fields delay and fn
+function interruption.of_timeout(limit)
+  return setmetatable({ text = describe_timeout, cause = limit }, TimedOut)
+end
+
+--- @param body function
+function interruption.of_scope(body)
+  return setmetatable({ text = describe_scope, cause = body }, Cancelled)
+end
+
+--- Whether an error that was caught is the interruption of a cancelled task or scope.
+--- Raise such an error again: the task is to end.
+--- @param err any
+--- @return boolean cancelled
+function interruption.is_cancelled(err)
+  return getmetatable(err) == Cancelled
+end
+
+--- Whether an error that was caught is the interruption of an expired `tl.timeout`. Raise
+--- such an error again: `tl.timeout` returns once the error reaches it.
+--- @param err any
+--- @return boolean expired
+function interruption.is_timeout(err)
+  return getmetatable(err) == TimedOut
+end
+
+--- The metatable of all interruptions by being cancelled.
+interruption.cancelled = Cancelled
+
+return interruption
