@@ -1,18 +1,18 @@
--- Limits: stretches of a task's run that can be broken off, by a timeout or
--- with a scope. They nest. One that runs out is itself raised where its task
--- waits, and in every further wait inside it, until it is left; of several,
--- the outermost.
+-- Limits: parts of a task's run that can be cut short, by a timeout or with a scope. Limits
+-- nest. A limit that has run out is itself raised as the error where its task waits, and in
+-- every further wait inside the limit, until the limit is left; if several have run out,
+-- the outermost is raised.
 local wait = require "timerlua.task.wait"
 
 local time_bound = {}
 
 --- @class timerlua.Limit
---- @field waiter timerlua.Waiter whose run it is
---- @field outer timerlua.Limit? the next one around it
+--- @field waiter timerlua.Waiter the waiter whose run is limited
+--- @field outer timerlua.Limit? the next limit around this one
 --- @field depth integer
---- @field abandon fun(self) tidies up when its task ended without leaving it
+--- @field abandon fun(self) tidies up when its task ended without leaving the limit
 
---- Have a limit begin here, for a waiter that runs.
+--- Begin a limit here, for a running waiter.
 function time_bound.enter(self, waiter)
   local outer = waiter.limit
   self.waiter, self.outer = waiter, outer
@@ -20,7 +20,7 @@ function time_bound.enter(self, waiter)
   waiter.limit = self
 end
 
---- It has run out.
+--- The limit has run out.
 function time_bound.expire(self)
   local waiter = self.waiter
   local expired = waiter.expired
@@ -29,7 +29,7 @@ function time_bound.expire(self)
   if not waiter.shielded then wait.interrupt(waiter, self, wait.by_limit) end
 end
 
---- It ends here, in the order of nesting.
+--- End the limit here, in the order of nesting.
 function time_bound.leave(self)
   local waiter = self.waiter
   waiter.limit = self.outer

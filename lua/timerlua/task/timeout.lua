@@ -1,4 +1,4 @@
--- Timeouts: a bound on how long a function may take, all its waits together.
+-- Timeouts: a bound on the time that a function may take, all its waits together.
 local core = require "timerlua.core.ffi"
 local anchors = require "timerlua.core.anchors"
 local callable = require "timerlua.core.callable"
@@ -13,7 +13,7 @@ local C, loop = core.C, core.loop
 
 local timeout = {}
 
--- A limit; what is raised when it has run out.
+-- A limit, which is also the error raised when the limit has run out.
 local Timeout = {}
 Timeout.__index = Timeout
 
@@ -24,7 +24,7 @@ local function run_out(self)
   time_bound.expire(self)
 end
 
--- A sleep for which, in place of a task, a function is run.
+-- A sleep that runs a function in place of a task.
 local function start(self, delay)
   local id = core.new_id()
   local call = anchors.bind(run_out, self)
@@ -42,7 +42,7 @@ local function start(self, delay)
   self.id = id
 end
 
--- Its task ended without leaving it; also the first part of leaving.
+-- The task ended without leaving the limit; also the first part of leaving.
 function Timeout:abandon()
   local id = self.id
   if not id then return end -- it has run out
@@ -66,14 +66,13 @@ local function finish(self, ok, ...)
   return failed(self, ...)
 end
 
---- Call `fn(...)`, for at most `delay`: then an error is raised where
---- it waits, and in each wait after that. Timeouts nest. A timeout that is over while
---- `fn` does not wait has an effect only if `fn` waits again.
+--- Call `fn(...)` for at most `delay`: after that, an error is raised where `fn` waits, and
+--- in each later wait. Timeouts nest. A timeout that runs out while `fn` does not wait
+--- takes effect only if `fn` waits again.
 --- @param delay timerlua.Duration 0 allows no wait
 --- @param fn function
 --- @param ... any passed to `fn`
---- @return any ... the results of `fn`; nil, "timeout", "ETIMEDOUT" when it was
----   stopped
+--- @return any ... the results of `fn`; nil, "timeout", "ETIMEDOUT" when `fn` was cut short
 --- Raises the error of `fn`.
 function timeout.timeout(delay, fn, ...)
   delay = duration.of("timeout", "delay", delay)
