@@ -85,11 +85,11 @@ static int on_errfin(lua_State *L)
     if (d->unkept++ < MOST_RAISED)
         tell_value(d, L);
     else if (d->unkept == MOST_RAISED + 1)
-        tell_closing(d, "there are more, which are not told");
+        tell_closing(d, "there are more, which are not reported");
     return 0;
 }
 
-/* Older LuaJIT has no such event, and does not mind. */
+/* Older LuaJIT has no such event, and ignores the request. */
 static void attach(tl_dispatcher *d, lua_State *L)
 {
     int top = lua_gettop(L);
@@ -133,7 +133,7 @@ void tl__protected_close(tl_dispatcher *d, lua_State *L)
     }
     lua_pop(L, 1);
     if (d->unkept > 0)
-        tell_closing(d, "there are more, which are not told");
+        tell_closing(d, "there are more, which are not reported");
     d->closing = true;
     d->unkept += (uint32_t)d->raised;
     d->raised = 0;

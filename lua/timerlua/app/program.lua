@@ -23,19 +23,19 @@ nothing is left to wait for.
   -e code             run this code (may be repeated; then a script, if given)
   -l module           require a module first (may be repeated)
   --on-error=log      report errors in callbacks and go on (the default)
-  --on-error=stop     end at the first one
-  --virtual-time      time jumps to the next deadline instead of being waited for
+  --on-error=stop     end at the first error
+  --virtual-time      the clock jumps to the next deadline instead of waiting
   --slack=DURATION    how late a timer may be so that one sleep serves several;
                       default 125us, 0s is exact
-  --reload-on=SIGNAL  run the tl.on("reload") handlers at this signal, as at HUP
-  --pid-file=PATH     hold a file with the process's number in it; when another
+  --reload-on=SIGNAL  run the tl.on("reload") handlers at this signal, such as HUP
+  --pid-file=PATH     hold a file with the process's number in it; if another
                       process holds it, end at once with status 1
   --version           print the version
   --help              print this
   --                  end of options
 
-Exit status: 0; 1 after an uncaught error; 2 for wrong usage; or what tl.stop(n)
-or os.exit(n) was given. SIGHUP, SIGINT and SIGTERM run the tl.on("stop") handlers,
+Exit status: 0; 1 after an uncaught error; 2 for wrong usage; or the n of
+tl.stop(n) or os.exit(n). SIGHUP, SIGINT and SIGTERM run the tl.on("stop") handlers,
 then the process ends by that signal; a second one ends it at once.
 ]==]
 
@@ -59,7 +59,7 @@ end
 -- ---------------------------------------------------------------------------
 -- options
 
--- Those with a value that is looked at later, by their names in options.
+-- Options whose values are examined later, by their names in the options table.
 local WITH_VALUE = { slack = "slack", ["reload-on"] = "reload_on", ["pid-file"] = "pid_file" }
 
 local VALUED = { ["-e"] = "code", ["-l"] = "a module" }
@@ -126,7 +126,7 @@ end
 -- ---------------------------------------------------------------------------
 -- loading
 
--- arg as lua(1) sets it: the script is arg[0], what is before it negative.
+-- arg as lua(1) sets it: the script is arg[0], earlier words have negative indices.
 local function set_arg(argv, script_index)
   local arg = {}
   for i = 0, #argv do arg[i - script_index] = argv[i] end
@@ -179,8 +179,8 @@ local function check_exit(code)
   error(("bad argument #1 to 'exit' (number expected, got %s)"):format(kind), 3)
 end
 
--- Every end takes the children along: the script's own, and for what ends the
--- process at once, the kernel does it.
+-- Every way to end takes the children along: the script's own end does it here, and when
+-- the process ends at once, the kernel does it.
 local function guard_children()
   closing.own_process()
   local plain_exit = os.exit

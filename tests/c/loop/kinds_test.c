@@ -1,6 +1,7 @@
 /* A kind of handle that no file of the runtime knows, made here: a bell, which
-   has a pipe of its own and is told when somebody writes to it. The loop treats
-   it as its row says, and counts, names, holds and ends it like any other.
+   has its own pipe and is informed when that pipe is written to. The loop
+   treats the bell as its row says, and counts, names, holds and ends it like
+   any other.
    kinds_test SEED STEPS */
 #include <errno.h>
 #include <math.h>
@@ -102,9 +103,9 @@ static const tl_kind *const kinds[TL_KINDS_MOST] = {
     [BELL] = &bell_kind,
 };
 
-/* --- what the loop does with it ----------------------------------------- */
+/* --- the loop's treatment of it ------------------------------------------ */
 
-/* A turn that has this one event and no other, of a bell. */
+/* A turn that has this one event of a bell and no other event. */
 static tl_handle *expect_event(tl_id id, int ready)
 {
     tl_event event, other;
@@ -169,7 +170,7 @@ static void test_events(tl_id bell, const int ends[2])
 }
 
 /* A watch ends whose descriptor was closed while a duplicate of it lives: only
-   a new poller no longer reports it. */
+   a new poller stops the reports. */
 static void test_renewal(tl_id bell, const int ends[2])
 {
     int others[2];
@@ -185,7 +186,7 @@ static void test_renewal(tl_id bell, const int ends[2])
     TL_CHECK(tl_loop_collect(loop) == TL_COLLECTED &&
                  tl_loop_begin(loop, &event) == NULL,
              "an ended watch is told");
-    TL_CHECK(renewed == 1, "the bell was not told of the new poller");
+    TL_CHECK(renewed == 1, "the bell was not informed of the new poller");
     ring(ends);
     (void)expect_event(bell, TL_READ);
     hush(ends);
@@ -251,7 +252,7 @@ int main(int argc, char **argv)
     tl_loop_check(loop);
     tl_loop_close(loop);
     TL_CHECK(finished == 1 && disposed == 2 && dropped == 2,
-             "the end of the loop is not told, or to others");
+             "the end of the loop is not reported, or to others");
     for (int i = 0; i < 4; i++)
         (void)close(ends[i][1]);
     printf("ok: seed %s, %s steps\n", argv[1], argv[2]);
