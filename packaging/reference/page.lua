@@ -194,16 +194,43 @@ end
 -- ---------------------------------------------------------------------------
 -- members of sections
 
--- Entries whose names begin with a prefix, in their order.
+-- The order of an object's methods: making, reading, writing, then all others in the
+-- order of the files, in the place of "*", then ending.
+local ORDER = [[
+  create bind setsockname listen accept connect setpeername settime settime_ns
+  receive receive_some receive_until receive_into receivefrom recv recvfrom lines
+  values read
+  send sendto sendall flush
+  *
+  shutdown detach kill stop cancel close abort
+]]
+
+local ranks = {}
+for name in ORDER:gmatch "%S+" do
+  ranks[#ranks + 1] = name
+  ranks[name] = #ranks
+end
+
+local function rank_of(entry)
+  return ranks[entry.name:match "[%w_]+$"] or ranks["*"]
+end
+
+-- Put the entries whose names begin with a prefix.
 local function put_all(out, code, prefix)
-  local count = 0
-  for _, entry in ipairs(code.entries) do
+  local found, positions = {}, {}
+  for i, entry in ipairs(code.entries) do
     if entry.name:sub(1, #prefix) == prefix then
-      put_entry(out, code, entry.name)
-      count = count + 1
+      found[#found + 1] = entry
+      positions[entry] = i
     end
   end
-  return count
+  table.sort(found, function(a, b)
+    local first, second = rank_of(a), rank_of(b)
+    if first == second then return positions[a] < positions[b] end
+    return first < second
+  end)
+  for _, entry in ipairs(found) do put_entry(out, code, entry.name) end
+  return #found
 end
 
 local function put_constants(out, class)

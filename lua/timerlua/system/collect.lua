@@ -132,12 +132,6 @@ local function settings(opts)
   return copy
 end
 
---- @class timerlua.RunOptions: timerlua.ExecOptions stdout and stderr are "pipe" by default, and
----   stdin "null"
---- @since 0.1
---- @field input? string the program's standard input
---- @field limit? number bytes of output in all; default 64 MiB; beyond it the program is ended
-
 --- @class timerlua.RunOptions: timerlua.ExecOptions by default `stdout` and `stderr` are "pipe",
 ---   and `stdin` is "null"
 --- @since 0.1
