@@ -18,11 +18,11 @@ local timer = require "timerlua.loop.timer"
 --- @class timerlua
 --- @since 0.1
 --- @field _VERSION string the version, such as "0.1.0"
---- @field stdin timerlua.Connection standard input, made when the field is first read; a
----   wait for it does not block the loop. All its verbs answer "EBADF" if the descriptor is
----   closed. Raises for want of memory or descriptors
---- @field stdout timerlua.Connection standard output, as `tl.stdin`; what is queued when the
----   script ends is sent before the process ends
+--- @field stdin timerlua.Connection standard input, made when the field is first read;
+---   waiting for it does not block the loop. Its methods return "EBADF" if the descriptor
+---   is closed. Raises when memory or descriptors run out
+--- @field stdout timerlua.Connection standard output, as `tl.stdin`; output still queued
+---   when the script ends is sent before the process ends
 --- @field stderr timerlua.Connection standard error, as `tl.stdout`
 local tl = {
   _VERSION = require "timerlua.version",
@@ -54,18 +54,20 @@ local tl = {
 
   on = events.on,
   stop = stop.stop,
-  --- Start a program, give it `input`, and wait until it has ended; where the caller is
-  --- cancelled or out of time, the program is ended. Without arguments: run the loop to its
-  --- end, as the main chunk of a plain luajit has to; in a task, wait until nothing else is
-  --- left to wait for.
+  --- Start a program, give it `input`, and wait until it has ended. If the caller is
+  --- cancelled or runs out of time, the program is ended. Without arguments, run the loop
+  --- to its end, as the main chunk of a plain luajit has to; in a task, wait until nothing
+  --- else is left to wait for.
   --- @param argv? string[] as for tl.exec
   --- @param opts? timerlua.RunOptions
-  --- @return timerlua.Result|integer|nil result how the program ended, and its output; without
-  ---   arguments the exit status of the run, 0 to 255, or nothing in a task
-  --- @return string|integer|nil message why there is none; or the signal that ended the run
-  --- @return string? code as for tl.exec; "EMSGSIZE" beyond the limit; the code of a pipe that
-  ---   failed
-  --- @return timerlua.Result? partial the output until then, after "EMSGSIZE" or a pipe's failure
+  --- @return timerlua.Result|integer|nil result how the program ended, and its output;
+  ---   without arguments the exit status of the run, 0 to 255, or nothing in a task
+  --- @return string|integer|nil message why there is no result; or the signal that ended
+  ---   the run
+  --- @return string? code as for tl.exec; "EMSGSIZE" beyond the limit; the code of a pipe
+  ---   that failed
+  --- @return timerlua.Result? partial the output so far, after "EMSGSIZE" or the failure of
+  ---   a pipe
   run = function(argv, opts)
     if argv ~= nil then return later.load("timerlua.system.collect").run(argv, opts) end
     if task.current() then return task.wait_idle() end
@@ -98,7 +100,7 @@ end
 
 setmetatable(tl, { __index = get, load_all = load_all })
 
--- Only a module that is inside the program or library is there later, too.
+-- Only a module inside the program or library is still there later, too.
 if not package.preload["timerlua.net.udp.making"] then load_all() end
 
 return tl

@@ -12,11 +12,13 @@ local soft, hard = ffi.new("double[1]"), ffi.new("double[1]")
 --- @since 0.1
 local limits = {}
 
---- How many descriptors the process may have, RLIMIT_NOFILE; with an argument, change it.
---- @param wanted? integer the new limit, 0 to 2^53; where this is more than the
----   hard limit, that is raised too, if the process may
---- @return number? soft the limit in force; math.huge: none
---- @return number|string|nil hard how far it may be raised; or the message
+--- Return how many descriptors the process may have, RLIMIT_NOFILE; with an argument, first
+--- change that limit.
+--- @param wanted? integer the new limit, 0 to 2^53; a lower hard limit is raised too, if
+---   the process may do so
+--- @return number? soft the limit in force; math.huge for no limit
+--- @return number|string|nil hard the highest value that `soft` may be set to; or the
+---   message
 --- @return string? code "EPERM": more than the process may have
 function limits.nofile(wanted)
   if wanted ~= nil then

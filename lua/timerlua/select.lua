@@ -20,7 +20,7 @@ local module = {
 
   poll = poll.new,
 
-  -- called, and with a function of its own
+  -- can be called, and has a function of its own
   epoll = setmetatable({ fromfd = epoll.fromfd }, {
     __call = function(_, sizehint, flags) return epoll.new(sizehint, flags) end,
   }),

@@ -1,6 +1,6 @@
--- The names of the Python module timerstack: timer descriptors as plain
--- numbers, made and set by three functions. They are read and closed by
--- timerfd.read(fd) and timerfd.close(fd), as there by os.read and os.close.
+-- The names of the Python module timerstack: timer descriptors as plain numbers, made and
+-- set by three functions. timerfd.read(fd) and timerfd.close(fd) read and close them, as
+-- os.read and os.close do in Python.
 local timerfd = require "timerlua.timerfd"
 
 --- @class timerlua.timerstack Timer descriptors as plain numbers, with the names of the Python
@@ -14,12 +14,12 @@ local timerstack = {
   CLOCK_BOOTTIME_ALARM = timerfd.CLOCK_BOOTTIME_ALARM,
 }
 
---- Make a timer descriptor, stopped.
+--- Make a timer descriptor; the timer is stopped.
 --- @param clock integer CLOCK_REALTIME, CLOCK_MONOTONIC ...
---- @param flags integer|table|nil as timerfd.create takes them
+--- @param flags integer|table|nil as for timerfd.create
 --- @return integer? fd the caller's to close, by timerfd.close(fd)
 --- @return string? message
---- @return string? code as of timerfd.create
+--- @return string? code as for timerfd.create
 function timerstack.create(clock, flags)
   local timer, message, code = timerfd.create(clock, flags)
   if not timer then return nil, message, code end
@@ -30,7 +30,7 @@ end
 --- `settime(fd, 0, 5, 5)` every 5 s, `settime(fd, 0, 0, 0)` stops it.
 timerstack.settime = timerfd.settime
 
---- What is left and the interval, in seconds, as timerfd.gettime tells them.
+--- Return the time left and the interval, in seconds, as timerfd.gettime does.
 timerstack.gettime = timerfd.gettime
 
 return timerstack

@@ -1,5 +1,5 @@
--- select.select: select(2) as Python has it. It is done by poll(2), so there is
--- no highest descriptor; what counts as ready is what select(2) counts.
+-- select.select: select(2) as in Python. It uses poll(2), so there is no highest
+-- descriptor; readiness is as in select(2).
 local bit = require "bit"
 local duration = require "timerlua.core.duration"
 local errno = require "timerlua.core.errno"
@@ -15,7 +15,7 @@ local EBADF = errno.EBADF
 local POLL = poll.constants
 local WHERE = "select.select"
 
--- What the kernel's fs/select.c asks for, and takes as an answer.
+-- The events that the kernel's fs/select.c asks for, and those that it takes as an answer.
 local ERR, HUP, NVAL = POLL.POLLERR, POLL.POLLHUP, POLL.POLLNVAL
 local READ = POLL.POLLIN + POLL.POLLRDNORM + POLL.POLLRDBAND
 local WRITE = POLL.POLLOUT + POLL.POLLWRNORM + POLL.POLLWRBAND
@@ -33,8 +33,7 @@ local function number_in(name, i, object)
   return fileno.of(WHERE, ("%s[%d]"):format(name, i), object)
 end
 
--- The descriptors asked for, each once: with more entries than RLIMIT_NOFILE
--- poll(2) fails.
+-- Each requested descriptor once: with more entries than RLIMIT_NOFILE poll(2) fails.
 local function new_question()
   return { count = 0, fds = {}, events = {}, index = {} }
 end
@@ -51,8 +50,8 @@ local function ask_for(question, fd, events)
   return at
 end
 
--- The objects of a list, and where in the question each is. The list is read as
--- it is at each step: a script's fileno() may change it.
+-- The objects of a list, and the place of each in the request. The list is read afresh at
+-- each step, because a script's fileno() may change it.
 local function read_list(question, name, list, events)
   check_list(name, list)
   local objects, places, i = {}, {}, 1
@@ -73,7 +72,7 @@ local function array_of(question)
   return array
 end
 
--- Leave in revents what select(2) would take as an answer.
+-- Leave in revents what select(2) would report.
 local function judge(fds, count)
   local found = 0
   for i = 0, count - 1 do
@@ -110,12 +109,12 @@ local select = {}
 --- @param wlist timerlua.Descriptor[] for writing
 --- @param xlist timerlua.Descriptor[] for an exceptional condition: urgent data of a TCP socket,
 ---   poll(2), POLLPRI
---- @param timeout? timerlua.Duration 0: only look; nil: no end. Never over too early
---- @return table? r new lists of the caller's own objects, in the caller's order;
----   all three are empty when the time is over
+--- @param timeout? timerlua.Duration 0: only check; nil: no end. Never ends early
+--- @return table? r new lists of the caller's own objects, in the caller's order; all three
+---   are empty when the time is over
 --- @return table|string w or the message
---- @return table|string x or the code: "EBADF" (one is not open), "EMFILE" (in a task, a
----   wait needs a descriptor), "ENOMEM", "ENOSPC", "ELOOP", "EINVAL"
+--- @return table|string x or the code: "EBADF" (a descriptor is not open), "EMFILE" (in a
+---   task, a wait needs a descriptor), "ENOMEM", "ENOSPC", "ELOOP", "EINVAL"
 function select.select(rlist, wlist, xlist, timeout)
   local delay = timeout ~= nil and duration.of(WHERE, "timeout", timeout) or nil
   poll_wait.turn(WHERE)

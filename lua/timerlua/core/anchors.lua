@@ -1,5 +1,5 @@
--- What keeps callbacks and objects alive: pages of a Lua table that mirror the
--- core's pages of handles. The dispatcher reads them (runtime/lua/dispatch.c).
+-- Keeps callbacks and objects alive: pages of a Lua table that mirror the core's pages of
+-- handles. The dispatcher reads them (runtime/lua/dispatch.c).
 local bit = require "bit"
 local new_table = require "table.new"
 local core = require "timerlua.core.ffi"
@@ -11,7 +11,7 @@ local PAGE_BITS = core.C.TL_PAGE_BITS
 local PAGE_SIZE = 2 ^ PAGE_BITS
 local PAGE_MASK = PAGE_SIZE - 1
 
-local MOST_ARGUMENTS = 4000 -- what a coroutine's stack surely takes
+local MOST_ARGUMENTS = 4000 -- as many as a coroutine's stack surely holds
 
 local anchors = { MOST_ARGUMENTS = MOST_ARGUMENTS }
 
@@ -21,8 +21,8 @@ local function add_page(slot)
   return page
 end
 
---- Keep what a handle runs (a function, coroutine or bound call) and the
---- object its callback receives.
+--- Keep what a handle runs (a function, coroutine or bound call) and the object that its
+--- callback receives.
 function anchors.set(slot, what, object)
   local page = pages[rshift(slot, PAGE_BITS)] or add_page(slot)
   local i = 2 * band(slot, PAGE_MASK)
@@ -30,20 +30,20 @@ function anchors.set(slot, what, object)
   page[i + 2] = object
 end
 
---- Change what it runs, and keep the object.
+--- Change what the handle runs, and keep the object.
 function anchors.set_what(slot, what)
   pages[rshift(slot, PAGE_BITS)][2 * band(slot, PAGE_MASK) + 1] = what
 end
 
 function anchors.clear(slot)
   local page = pages[rshift(slot, PAGE_BITS)]
-  if not page then return end -- given back already
+  if not page then return end -- already released
   local i = 2 * band(slot, PAGE_MASK)
   page[i + 1] = nil
   page[i + 2] = nil
 end
 
---- What is kept: what to run, the object.
+--- The anchored values: what the handle runs, and the object.
 function anchors.get(slot)
   local page = pages[rshift(slot, PAGE_BITS)]
   if not page then return nil end
@@ -51,8 +51,8 @@ function anchors.get(slot)
   return page[i + 1], page[i + 2]
 end
 
---- A call with arguments, in the form the dispatcher unpacks. The fast path,
---- a plain function without arguments, needs none.
+--- A call with arguments, in the form that the dispatcher unpacks. The fast path, a plain
+--- function without arguments, does not need this form.
 function anchors.bind(what, ...)
   local n = select("#", ...)
   if n == 0 and type(what) == "function" then return what end

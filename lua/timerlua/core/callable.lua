@@ -1,7 +1,7 @@
--- Callbacks: what may be called, and where it was defined.
+-- Callbacks: what may be called, and where a callback was defined.
 local misuse = require "timerlua.core.misuse"
 
-local getmetatable_of = debug.getmetatable -- a host may take it from scripts
+local getmetatable_of = debug.getmetatable -- a host may remove it for scripts
 
 local callable = {}
 
@@ -22,23 +22,23 @@ function callable.plain(value)
   return callable.stand_in(function(...) return value(...) end, value)
 end
 
--- Functions of ours that stand in for a script's.
+-- Functions of ours that stand in for a script's functions.
 local originals = setmetatable({}, { __mode = "k" })
 
---- Have `wrapper` count as `fn` where sites are told.
+--- Have `wrapper` count as `fn` where sites are reported.
 function callable.stand_in(wrapper, fn)
   originals[wrapper] = fn
   return wrapper
 end
 
---- Where a function was defined, "file:line"; "file" for a script's main
---- chunk; for a callable object, where its __call was.
+--- Where a function was defined, "file:line"; "file" for a script's main chunk; for a
+--- callable object, where its __call was defined.
 --- @return string? site
 function callable.site(value)
   value = originals[value or false] or value
   if value == nil then return nil end
   if type(value) == "thread" then
-    return nil -- a task knows its own function
+    return nil -- a task has its own function
   end
   if type(value) ~= "function" then value = getmetatable_of(value).__call end
   local info = debug.getinfo(value, "S")

@@ -1,6 +1,6 @@
--- Checks of what scripts pass. Each raises at the line that called in, by
--- misuse.lua, and names the public function (`where`) and the parameter
--- (`what`); nothing is put together unless it raises.
+-- Checks of the arguments of scripts. Each check raises at the line that called into
+-- timerlua (misuse.lua) and names the public function (`where`) and the parameter (`what`);
+-- no message is built unless the check fails.
 local misuse = require "timerlua.core.misuse"
 local nearest = require "timerlua.core.nearest"
 
@@ -9,11 +9,11 @@ local check = {}
 -- ---------------------------------------------------------------------------
 -- objects
 
---- Raise: a method was called on something else than an object of its class.
+--- Raise: a method was called on a value that is not an object of its class.
 --- @param method string "send"
---- @param class string as errors name it: "channel"
---- @param object string what is expected: "a channel"
---- @param variable string what such an object is called in the message
+--- @param class string the class in messages: "channel"
+--- @param object string the expected object: "a channel"
+--- @param variable string the name of such an object in the message
 function check.wrong_self(value, method, class, object, variable)
   misuse.got(("%s:%s"):format(class, method), ("it must be called on %s, as %s:%s()")
     :format(object, variable, method), value)
@@ -21,9 +21,9 @@ end
 
 --- A check for the methods of a class, called with `self` and the method's name.
 --- @param metatable table of the class's objects
---- @param class string as errors name it: "channel"
+--- @param class string the class in messages: "channel"
 --- @param object string "a channel"
---- @param variable? string by default the class
+--- @param variable? string default: the class
 --- @return fun(self: any, method: string)
 function check.self_of(metatable, class, object, variable)
   return function(self, method)
@@ -36,8 +36,8 @@ end
 -- ---------------------------------------------------------------------------
 -- numbers
 
---- Whether it is a whole number in this range, which is inclusive; infinity and
---- NaN never are.
+--- Whether a value is a whole number in this range, ends included; infinity and NaN never
+--- are.
 --- @param least number
 --- @param most? number
 function check.is_whole(value, least, most)
@@ -52,7 +52,7 @@ local function refuse_number(where, what, noun, value, least, most)
   misuse.got(where, ("%s must be %s %s"):format(what, noun, range), value)
 end
 
---- Raise unless it is a whole number in this range, which is inclusive.
+--- Raise unless the value is a whole number in this range, ends included.
 --- @param most? number
 --- @return integer value
 function check.whole(where, what, value, least, most)
@@ -68,7 +68,7 @@ function check.integer(where, what, value, least, most)
   refuse_number(where, what, "an integer", value, least, most)
 end
 
---- Raise unless it is true or false.
+--- Raise unless the value is true or false.
 --- @return boolean value
 function check.boolean(where, what, value)
   if type(value) == "boolean" then return value end
@@ -78,7 +78,7 @@ end
 -- ---------------------------------------------------------------------------
 -- options
 
---- A set of names, for check.options: of lists of words.
+--- A set of names for check.options, from lists of words.
 --- @param ... string "after every at"
 --- @return table<string, true> known
 function check.names(...)
@@ -99,9 +99,9 @@ local function refuse_option(where, name, known)
     meant and ("; did you mean %q?"):format(meant) or ""))
 end
 
---- Raise unless it is nil or a table of options that are known.
---- @param known table<string, any> of check.names
---- @param what? string what the table is called, by default "opts"
+--- Raise unless the value is nil or a table of known options.
+--- @param known table<string, any> from check.names
+--- @param what? string the name of the table, default "opts"
 --- @return table options empty for nil
 function check.options(where, options, known, what)
   if options == nil then return {} end

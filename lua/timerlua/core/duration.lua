@@ -1,5 +1,5 @@
--- Durations at the surface: seconds as a number, a text such as "1h30m", or
--- nanoseconds as an int64 cdata. One conversion, here.
+-- Durations in scripts: seconds as a number, a text such as "1h30m", or nanoseconds as an
+-- int64 cdata. This file has the one conversion.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local errno = require "timerlua.core.errno"
@@ -27,7 +27,7 @@ local function parse(where, what, text, unit)
 end
 
 local function from_number(where, what, value)
-  -- NaN fails every comparison, so it is refused here too
+  -- NaN fails every comparison, so it is refused too
   if not (value >= 0) then -- luacheck: ignore 581
     misuse.got(where, what .. " must be a number >= 0", value)
   elseif value > max_seconds then
@@ -72,16 +72,15 @@ function duration.to_seconds(where, what, value)
   return tonumber(duration.to_ns(where, what, value)) / 1e9
 end
 
---- Any form of duration, checked, as the core takes it fastest.
---- @return number|ffi.cdata* delay a number of seconds as it came, else int64
----   nanoseconds
+--- Any form of duration, checked, in the form that the core takes fastest.
+--- @return number|ffi.cdata* delay a number of seconds as given, or int64 nanoseconds
 function duration.of(where, what, value)
   if duration.is_seconds(value) then return value end
   return duration.to_ns(where, what, value)
 end
 
---- The same where a number is milliseconds, as for Python's poll. So a text of
---- digits alone, which is seconds elsewhere, is refused.
+--- The same, but a number is in milliseconds, as for Python's poll. So a text of digits
+--- alone, which means seconds elsewhere, is refused.
 --- @param value number|string|ffi.cdata* milliseconds >= 0, a text, or nanoseconds
 --- @return number|ffi.cdata* delay seconds, or int64 nanoseconds
 function duration.of_ms(where, what, value)

@@ -1,6 +1,5 @@
--- The system's errors by their names, as functions of the core return them:
--- errno.EAGAIN is -EAGAIN. Numbers are the core's to know; they differ between
--- systems.
+-- The system's errors by name, as functions of the core return them: errno.EAGAIN is
+-- -EAGAIN. The numbers come from the core, because they differ between systems.
 local C = require "timerlua.core.ffi".C
 
 return setmetatable({}, {

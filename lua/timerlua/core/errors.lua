@@ -1,5 +1,5 @@
--- Errors that nobody caught: told to tl.on("error") handlers, else written to
--- standard error and counted for the exit status.
+-- Uncaught errors: passed to tl.on("error") handlers, or otherwise written to standard
+-- error and counted for the exit status.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local events = require "timerlua.core.events"
@@ -10,18 +10,18 @@ local TELL_OF_ERROR = core.C.TL_TELL_OF_ERROR
 
 local errors = {}
 
-local stops_at_first = false -- error that nobody caught
+local stops_at_first = false -- on an uncaught error
 local follow_ups = {} -- functions by the kind of an error's source
 
--- Kept, since a script may replace io.stderr.
+-- Kept, because a script may replace io.stderr.
 local stdout, stderr = io.stdout, io.stderr
-local getmetatable_of = debug.getmetatable -- a host may take it from scripts
+local getmetatable_of = debug.getmetatable -- a host may remove it for scripts
 
 -- A pattern for the names of timerlua's own files in tracebacks.
 local own_files = debug.getinfo(1, "S").short_src:gsub("core/errors%.lua$", "")
   :gsub("%p", "%%%0")
 
---- The world's failures as Lua returns them: nil, message, code.
+--- System failures as Lua returns them: nil, message, code.
 function errors.failed(subject, status)
   local C = core.C
   return nil, subject .. ": " .. ffi.string(C.tl_error_text(status)):lower(),
@@ -39,7 +39,7 @@ local function describe(err)
   return ("(error object is a %s value)"):format(kind)
 end
 
--- Whose error it is; the main chunk's message says so itself.
+-- The source of an error; the main chunk's message names it already.
 local function who(source)
   if source == nil or (source.kind == "task" and source.is_main) then return "" end
   local kind, name, site = source.kind, source.name, source.site
@@ -54,8 +54,8 @@ local function script_frames(traceback)
   return (traceback:gsub("\n\t" .. own_files .. "[^\n]*", ""))
 end
 
---- A report, without the line's end: to the host, if there is one, else to
---- standard error.
+--- Report a text without the line's end: to the host if there is one, otherwise to standard
+--- error.
 function errors.write(text)
   if dispatcher.tell then return dispatcher.tell(TELL_OF_ERROR, text) end
   stdout:flush()
@@ -83,7 +83,7 @@ local function count_and_write(err, traceback, source)
   errors.write(errors.text(err, traceback, source))
 end
 
--- True when every handler took the error, and there was one.
+-- True when there are handlers and each of them took the error.
 local function tell_handlers(err, traceback, source)
   local told, failed = false, false
   for handler in events.each("error") do
@@ -97,9 +97,9 @@ local function tell_handlers(err, traceback, source)
   return told and not failed
 end
 
---- An error that ended a callback or task.
+--- Handle an error that ended a callback or task.
 --- @param err any the error value
---- @param traceback string of the coroutine it ended
+--- @param traceback string of the coroutine that the error ended
 --- @param source table? the timer, task, watch or socket: kind, name, site
 function errors.report(err, traceback, source)
   if not tell_handlers(err, traceback, source) then
@@ -109,8 +109,8 @@ function errors.report(err, traceback, source)
   if follow_up then follow_up(source) end
 end
 
---- Have `fn(source)` called after each report of an error whose source is of
---- this kind. A kind has one such function.
+--- Have `fn(source)` called after each report of an error whose source is of this kind.
+--- Each kind has one such function.
 --- @param kind string "connection"
 function errors.follow_up(kind, fn)
   if follow_ups[kind] then
@@ -119,13 +119,13 @@ function errors.follow_up(kind, fn)
   follow_ups[kind] = fn
 end
 
---- End the loop at the first error that nobody catches.
+--- End the loop at the first uncaught error.
 function errors.stop_at_first()
   stops_at_first = true
 end
 
---- Call `fn(...)`; an error in it is reported as one of `source`, unless
---- `is_passed(err)`: then it is raised.
+--- Call `fn(...)`; report an error in it as an error of `source`, or raise the error if
+--- `is_passed(err)`.
 --- @param source table kind, name, site
 function errors.guard_but(is_passed, source, fn, ...)
   local ok, failure = xpcall(fn, with_traceback, ...)
@@ -134,21 +134,21 @@ function errors.guard_but(is_passed, source, fn, ...)
   errors.report(failure.err, failure.traceback, source)
 end
 
---- Call `fn(...)`; an error in it is reported as one of `source`.
+--- Call `fn(...)`; report an error in it as an error of `source`.
 --- @param source table kind, name, site
 function errors.guard(source, fn, ...)
   local ok, failure = xpcall(fn, with_traceback, ...)
   if not ok then errors.report(failure.err, failure.traceback, source) end
 end
 
---- Call every handler of an event, each guarded.
+--- Call every handler of an event, each protected.
 function errors.call_handlers(event, ...)
   for handler in events.each(event) do
     errors.guard({ kind = ('tl.on("%s") handler'):format(event) }, handler, ...)
   end
 end
 
--- A finalizer, a __gc, raised an error while nothing of the script ran.
+-- A finalizer (__gc) raised an error while no code of the script ran.
 core.hook("raised", function(err)
   errors.report(err, "", { kind = "finalizer" })
 end)

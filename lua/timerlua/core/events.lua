@@ -39,17 +39,17 @@ function Subscription:cancel()
   return false
 end
 
---- Call `fn` when the runtime has something to tell:
+--- Call `fn` when the runtime has something to report:
 ---   "error": fn(err, traceback, source), instead of a report on standard
 ---     error; the error then does not count for the exit status
 ---   "stop": fn(reason, code), once, before the program ends; `reason` is
 ---     "done", "stop", "error" or a signal's name such as "SIGTERM"
----   "clock_jump": fn(seconds), the wall clock was stepped by so much, or
----     the machine was asleep for so long
----   "reload": fn(reason), the configuration is to be read anew; `reason` is a
----     signal's name such as "SIGHUP", or the argument of tl.reload
----   "post": fn(name, bytes), a program that embeds the runtime has posted an
----     event, tl_post_event in timerlua.h; the loop goes on to wait for events
+---   "clock_jump": fn(seconds), the wall clock was stepped by `seconds`, or the machine was
+---     suspended for `seconds`
+---   "reload": fn(reason), the configuration is to be read again; `reason` is a signal's
+---     name such as "SIGHUP", or the argument of tl.reload
+---   "post": fn(name, bytes), a program that embeds the runtime has posted an event,
+---     tl_post_event in timerlua.h; the loop keeps waiting for events
 --- @param event "error"|"stop"|"clock_jump"|"reload"|"post"
 --- @param fn function called as above; may wait
 --- @return timerlua.Subscription subscription
@@ -64,7 +64,7 @@ function events.on(event, fn)
   return entry
 end
 
---- Iterate over the functions that listen now, also if some cancel meanwhile.
+--- Iterate over the functions that listen now, even if some cancel in between.
 function events.each(event)
   local list, i = {}, 0
   for k, entry in ipairs(handlers[event]) do list[k] = entry.fn end

@@ -1,9 +1,9 @@
--- The core as Lua sees it: declarations, the library, this state's loop. The
--- only place that calls ffi.cdef.
+-- The core as Lua sees it: declarations, the library, this state's loop. Only this file
+-- calls ffi.cdef.
 local ffi = require "ffi"
 local dispatcher = require "timerlua.core" -- and its loop, in C
 
-local ABI_VERSION = 1 -- what these Lua modules were written for
+local ABI_VERSION = 1 -- the version that these Lua modules were written for
 
 if dispatcher.abi_version ~= ABI_VERSION then
   error(("timerlua: the Lua modules speak ABI version %d, the core (%s) %s")
@@ -13,9 +13,9 @@ end
 
 ffi.cdef(dispatcher.abi)
 
--- Functions by the addresses that the core gives, whatever it is part of: they
--- need not be symbols that a dynamic linker finds. Measured, a call costs what
--- one through ffi.load does, and 12 ns less when it is interpreted.
+-- Functions by the addresses that the core gives, whether it is part of a program or of a
+-- library: they need not be symbols that a dynamic linker finds. Measured, such a call
+-- costs as much as a call through ffi.load, and 12 ns less when it is interpreted.
 local function find(self, name)
   local type, address = dispatcher.symbol(name)
   local value = type and ffi.cast(type, address) or ffi.C[name] -- a constant
@@ -27,8 +27,8 @@ jit.off(find) -- once for each name; compiling is given up at dispatcher.symbol
 local C = setmetatable({}, { __index = find })
 local loop = ffi.cast("tl_loop *", dispatcher.loop)
 
--- Have the core call `fn` when something happens. Each hook has one function. A
--- module takes its hooks last, since it may be loaded anew if its loading fails.
+-- Have the core call `fn` when something happens. Each hook has one function. A module sets
+-- its hooks last, because it may be loaded again if loading it fails.
 --- @param name string as in runtime/lua/hooks.c
 local function hook(name, fn)
   if dispatcher.hooks[name] ~= false then

@@ -1,5 +1,4 @@
--- The descriptors that scripts name: by number, by an io file, or by an object
--- with fileno().
+-- The descriptors that scripts pass: as a number, an io file, or an object with fileno().
 local core = require "timerlua.core.ffi"
 local check = require "timerlua.core.check"
 local misuse = require "timerlua.core.misuse"
@@ -10,14 +9,14 @@ local MOST = 2 ^ 31 - 1 -- an int of C
 local type_of_file = io.type
 local RULE = " must be a descriptor, an io file or have fileno()"
 
---- @alias timerlua.Descriptor integer|file*|table|userdata the number of a file descriptor, a file
----   of the io library, or an object with a method fileno()
+--- @alias timerlua.Descriptor integer|file*|table|userdata the number of a file descriptor,
+---   a file of the io library, or an object with a fileno() method
 
-local getmetatable_of = debug.getmetatable -- a host may take it from scripts
+local getmetatable_of = debug.getmetatable -- a host may remove it for scripts
 
 local fileno = {}
 
---- Whether it is a number that a descriptor can have.
+--- Whether a value is a number that a descriptor can have.
 function fileno.is_number(value)
   return is_whole(value, 0, MOST)
 end
@@ -37,8 +36,8 @@ local function ask(value)
   end
 end
 
---- Raise when a descriptor, which is about to be taken over or closed by its
---- number, is a standard one of a host's, which would lose it.
+--- Raise when a descriptor that is about to be taken over or closed by its number is a
+--- standard descriptor of a host, which would lose it.
 function fileno.check_own(where, fd)
   if fd <= 2 and core.dispatcher.host then
     misuse.got(where, "descriptors 0 to 2 are the host program's own", fd)
@@ -51,8 +50,8 @@ function fileno.find(value)
   return is_number(fd) and fd or nil
 end
 
---- The number of a descriptor; else an error that names `where` (the function)
---- and `what` (the parameter). What fileno() raises is raised.
+--- The number of a descriptor; otherwise raises an error that names `where` (the function)
+--- and `what` (the parameter). Errors of fileno() are passed on.
 --- @param where string
 --- @param what string
 --- @param value integer|file*|table|userdata

@@ -1,5 +1,5 @@
--- Instants of the wall clock: epoch seconds, os.date tables, ISO 8601 texts
--- (RFC 3339 and local time) to int64 nanoseconds since 1970.
+-- Instants of the wall clock: seconds since 1970, os.date tables and ISO 8601 texts (RFC
+-- 3339 and local time), converted to int64 nanoseconds since 1970.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local misuse = require "timerlua.core.misuse"
@@ -8,10 +8,10 @@ local int64 = ffi.typeof("int64_t")
 local BILLION = 1000000000LL
 local MOST_SECONDS = 9223372036
 
---- @alias timerlua.Instant number|string|table|ffi.cdata* an instant of the wall clock from 1970
----   to 2262: seconds since 1970; an ISO 8601 text such as "2030-01-31T09:30:00Z", local
----   time unless the text names a zone; a table as os.date("*t") gives; or int64
----   nanoseconds since 1970
+--- @alias timerlua.Instant number|string|table|ffi.cdata* an instant of the wall clock from
+---   1970 to 2262: seconds since 1970; an ISO 8601 text such as "2030-01-31T09:30:00Z",
+---   local time unless the text names a zone; a table as returned by os.date("*t"); or
+---   int64 nanoseconds since 1970
 
 local instant = {}
 
@@ -41,7 +41,7 @@ local function in_range(t)
     and t.hour <= 23 and t.min <= 59 and t.sec <= 60
 end
 
--- Seconds east of UTC of "Z", "+01:00", "-0530"; nil when local, false when
+-- The offset from UTC in seconds of "Z", "+01:00", "-0530"; nil for local time, false when
 -- malformed.
 local function offset_of(zone)
   if zone == "" then return nil end
@@ -59,7 +59,7 @@ local function fraction_ns(digits)
   return tonumber(nine) + (rest:find("[1-9]") and 1 or 0) -- up
 end
 
--- Date, time and fraction; what is left is the zone.
+-- Date, time and fraction; the rest of the text is the zone.
 local PATTERNS = {
   "^(%d%d%d%d)-(%d%d)-(%d%d)[Tt ](%d%d):(%d%d):(%d%d)%.(%d+)(.*)$",
   "^(%d%d%d%d)-(%d%d)-(%d%d)[Tt ](%d%d):(%d%d):(%d%d)()(.*)$",
@@ -67,7 +67,7 @@ local PATTERNS = {
   "^(%d%d%d%d)-(%d%d)-(%d%d)()()()()$",
 }
 
--- A position capture stands where a pattern has no such part.
+-- A position capture stands where a pattern lacks such a part.
 local function match_fields(text)
   for _, pattern in ipairs(PATTERNS) do
     local year, month, day, hour, min, sec, fraction, zone = text:match(pattern)
@@ -112,7 +112,7 @@ local function from_table(where, what, fields)
     or sec ~= sec or math.abs(sec) >= MOST_SECONDS then
     misuse.got(where, what .. " must be a table that os.time accepts", fields)
   end
-  -- os.time cuts a fraction of a second off
+  -- os.time drops a fraction of a second
   return ffi.cast(int64, seconds) * BILLION + core.C.tl_seconds_to_ns(sec % 1)
 end
 
@@ -134,7 +134,7 @@ local function convert(where, what, when)
   misuse.got(where, what .. " must be seconds, an ISO 8601 text or an os.date table", when)
 end
 
---- Any form of instant as int64 nanoseconds since 1970; else an error that
+--- Any form of instant as int64 nanoseconds since 1970; otherwise raises an error that
 --- names `where` (the function) and `what` (the parameter).
 --- @param where string
 --- @param what string

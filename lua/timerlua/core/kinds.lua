@@ -1,4 +1,4 @@
--- The kinds of handles: the name of each by its number, as the core has it.
+-- The names of the kinds of handles, by number, as the core has them.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 

@@ -1,9 +1,9 @@
--- Errors of the programmer: raised with the position of the line outside
--- timerlua that called in, however deep inside they are noticed.
+-- Misuse by the programmer: errors raised with the position of the line outside timerlua
+-- that called in, however deep inside the misuse is noticed.
 local misuse = {}
 
--- What the source of every module of ours begins with, and of no script. Those
--- inside the program are "=[timerlua]/core/misuse.lua", installed ones a path.
+-- The source of every module of ours begins like this, and the source of no script does.
+-- Modules inside the program are "=[timerlua]/core/misuse.lua", installed ones a path.
 local own = debug.getinfo(1, "S").source:gsub("core/misuse%.lua$", "")
 
 local function is_own(source)
@@ -24,24 +24,24 @@ local function position()
   return frame and ("%s:%d: "):format(frame.short_src, frame.currentline) or ""
 end
 
---- Whoever called in, for misuse.site_of; cheap.
+--- The frame that called in, for misuse.site_of; cheap.
 function misuse.caller()
   local frame = debug.getinfo(3, "Sl")
-  return frame -- no tail call, which would not count as a level
+  return frame -- no tail call: it would not count as a level
 end
 
---- "file:line" of what misuse.caller gave; nil for none.
+--- "file:line" of a frame from misuse.caller; nil for nil.
 function misuse.site_of(frame)
   return frame and ("%s:%d"):format(frame.short_src, frame.currentline)
 end
 
---- A message without the position in timerlua's own files that it begins with.
+--- A message without a leading position in timerlua's own files.
 function misuse.without_position(message)
   local own_name = own:sub(2):gsub("%p", "%%%0")
   return (tostring(message):gsub("^" .. own_name .. "[%w_/]+%.lua:%d+: ", ""))
 end
 
---- A value for a message: strings quoted, all else as tostring.
+--- A value for a message: strings are quoted, other values go through tostring.
 function misuse.show(value)
   return type(value) == "string" and ("%q"):format(value) or tostring(value)
 end
@@ -49,7 +49,7 @@ end
 --- Raise "timerlua.<where>: <rule>, got <value>" at the caller's line.
 --- @param where string the public function, e.g. "after", "timer:reset"
 --- @param rule string e.g. "delay must be a number >= 0"
---- @param value any what was given
+--- @param value any the value given
 function misuse.got(where, rule, value)
   error(("%stimerlua.%s: %s, got %s"):format(position(), where, rule,
     misuse.show(value)), 0)

@@ -1,8 +1,8 @@
--- The word that was probably meant: for messages about unknown names.
+-- The known word nearest to an unknown one, for messages.
 local nearest = {}
 
--- Insertions, deletions, replacements and swaps of neighbors that make one
--- text of the other (optimal string alignment).
+-- The number of insertions, deletions, replacements and swaps of neighbors that turn one
+-- text into the other (optimal string alignment).
 local function distance(a, b)
   local rows = { [0] = {} }
   for j = 0, #b do rows[0][j] = j end
@@ -20,12 +20,12 @@ local function distance(a, b)
   return rows[#a][#b]
 end
 
-local LONGEST = 40 -- of what was given; longer texts are no slips of the pen
+local LONGEST = 40 -- of the given text; longer texts are not typing errors
 
---- The nearest of some words, the first of those equally near.
+--- The nearest of some words; the first of several that are equally near.
 --- @param word string
 --- @param words string[]
---- @return string? nearest nil when none has half of its letters
+--- @return string? nearest nil when no word shares half of the letters
 function nearest.of(word, words)
   if #word > LONGEST then return nil end
   local best, least

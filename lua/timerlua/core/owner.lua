@@ -1,16 +1,16 @@
--- Ownership: what is to end when the task, scope or timeout in which it was
--- begun is broken off. Where that ends by itself, what it owns passes to what
--- is around it, and from the last to nobody.
+-- Ownership: what ends when the task, scope or timeout in which it was begun is cut short.
+-- When an owner ends by itself, the things it owns pass to the owner around it, and from
+-- the outermost owner to no owner.
 --
--- The things of an owner are a list through themselves, so nothing is made for
--- one that comes and goes.
+-- The things of an owner form a list through themselves, so a thing that comes and goes
+-- allocates nothing.
 local owner = {}
 
 --- @class timerlua.Owner a task or a limit
---- @field owned table? the last thing that came; each has a method disowned()
---- @field broken boolean? it was broken off, so it keeps nothing
+--- @field owned table? the latest thing; each has a method disowned()
+--- @field broken boolean? the owner was cut short, so it keeps nothing
 
---- Have `thing` belong to an owner; nil: to nobody.
+--- Have `thing` belong to an owner; nil: to none.
 function owner.add(to, thing)
   if to == nil then return end
   if to.broken then return thing:disowned() end
@@ -20,11 +20,11 @@ function owner.add(to, thing)
   to.owned = thing
 end
 
--- What a callback that is no task, or not yet, began last. Each such thing has
--- its number, and leads to what it began before.
+-- The latest things that callbacks began which are not tasks, or not yet. Each thing has
+-- its callback's number, and links to the thing begun before it.
 local last_begun
 
---- It has ended, or belongs to nobody any more.
+--- The thing has ended, or belongs to no owner any more.
 function owner.remove(thing)
   if last_begun == thing then
     local before = thing.begun_before
@@ -39,7 +39,7 @@ function owner.remove(thing)
   if after then after.owned_before = before else from.owned = before end
 end
 
---- What is left belongs to another owner from now on, or to nobody.
+--- The remaining things belong to another owner from now on, or to none.
 function owner.pass(from, to)
   while from.owned do
     local thing = from.owned
@@ -48,7 +48,7 @@ function owner.pass(from, to)
   end
 end
 
---- It is broken off: what it owns is told so.
+--- The owner is cut short: its things are informed.
 function owner.break_off(from)
   from.broken = true
   while from.owned do
@@ -58,14 +58,14 @@ function owner.break_off(from)
   end
 end
 
---- The running callback began it, the one with this number.
+--- Have `thing` belong to the running callback, the one with this number.
 function owner.begun(thing, number)
   thing.begun_by = number
   thing.begun_before = last_begun and last_begun.begun_by == number and last_begun or nil
   last_begun = thing
 end
 
---- That callback has become a task: what it began, and still runs, is its.
+--- That callback has become a task: what it began, and still runs, belongs to the task.
 function owner.adopt(task, number)
   local thing = last_begun
   last_begun = nil

@@ -15,19 +15,19 @@ local MONOTONIC, REALTIME, BOOTTIME = C.TL_MONOTONIC, C.TL_REALTIME, C.TL_BOOTTI
 --- @since 0.1
 local clock = {}
 
---- Monotonic time, a fresh reading; CLOCK_MONOTONIC, clock_gettime(2).
+--- Read the monotonic time: CLOCK_MONOTONIC, clock_gettime(2).
 --- @return number seconds
 function clock.now()
   return C.tl_now(loop, MONOTONIC)
 end
 
---- Wall-clock time, a fresh reading; CLOCK_REALTIME, clock_gettime(2).
+--- Read the wall clock: CLOCK_REALTIME, clock_gettime(2).
 --- @return number seconds since 1970
 function clock.time()
   return C.tl_now(loop, REALTIME)
 end
 
---- Time since the machine was booted, including the time it was asleep; CLOCK_BOOTTIME,
+--- Read the time since the machine was booted, including suspended time: CLOCK_BOOTTIME,
 --- clock_gettime(2).
 --- @return number seconds
 function clock.boottime()
@@ -36,11 +36,10 @@ end
 
 local VIRTUAL = check.names "start"
 
---- Make time virtual: it stands still while code runs, and jumps to the next
---- deadline when there is nothing else to do. Timers keep what is left of
---- their wait.
---- @param options? table `start`, an Instant: the wall clock's first reading;
----   default: the current time
+--- Make time virtual: it stands still while code runs, and jumps to the next deadline when
+--- there is nothing else to do. Timers keep the rest of their wait.
+--- @param options? table `start`, an Instant: the wall clock's first reading; default: the
+---   current time
 --- @return timerlua.Clock clock `tl.clock`
 function clock.virtual(options)
   options = check.options("clock.virtual", options, VIRTUAL, "options")
@@ -62,7 +61,7 @@ function clock.real()
   return clock
 end
 
---- Whether time is virtual.
+--- Return whether time is virtual.
 --- @return boolean
 function clock.is_virtual()
   return C.tl_clock_is_virtual(loop) ~= 0
@@ -75,8 +74,8 @@ local function must_be_virtual(method)
   end
 end
 
--- Turns after arriving, so that what the last ticks caused is done too; a
--- bound, because a timer may re-arm itself with no delay for ever.
+-- Turns after arriving, so that the consequences of the last ticks are handled too;
+-- bounded, because a timer may re-arm itself with no delay forever.
 local SETTLING_TURNS = 100
 
 --- Let `delay` pass in virtual time: everything due until then runs, each at its own instant.
@@ -94,12 +93,13 @@ function clock:advance(delay)
   return self
 end
 
--- Tell of steps that no turn of the loop is going to tell of.
+-- Report steps that no turn of the loop is going to report.
 local function settle()
   if not dispatcher.is_running() then task.sleep(0) end
 end
 
---- Step the virtual wall clock, as NTP or an operator does; the monotonic clock is unmoved.
+--- Step the virtual wall clock, as NTP or an operator does; the monotonic clock does not
+--- change.
 --- @param seconds number seconds, of either sign, at most 292 years
 --- @return timerlua.Clock clock `tl.clock`
 --- Raises when time is not virtual.
@@ -115,8 +115,8 @@ function clock:step_wall(seconds)
   return self
 end
 
---- Let virtual time pass as it does for a machine that is suspended: the monotonic clock
---- stands still, the wall clock and boottime go on.
+--- Let virtual time pass as on a suspended machine: the monotonic clock stands still, the
+--- wall clock and boottime advance.
 --- @param delay timerlua.Duration
 --- @return timerlua.Clock clock `tl.clock`
 --- Raises when time is not virtual.
@@ -127,10 +127,10 @@ function clock:suspend(delay)
   return self
 end
 
---- How much later than due a timer may run so that one sleep serves several
---- timers; a lone timer is never delayed by it.
---- @param slack? timerlua.Duration the new value; 0 is exact; default: leave it as it is, at
----   first 125 us
+--- Set how late a timer may be so that one sleep serves several timers; a lone timer is
+--- never delayed.
+--- @param slack? timerlua.Duration the new value; 0 is exact; default: no change. Initially
+---   125 us
 --- @return number seconds the value in force
 function clock.slack(slack)
   if slack ~= nil then

@@ -1,5 +1,5 @@
--- Timers. A timer is the very object its callback receives: 8 bytes of cdata
--- that name a handle of the core; what it runs is anchored beside it.
+-- Timers. A timer is the object that its callback receives: 8 bytes of cdata that name a
+-- handle of the core; the callback is anchored under that handle.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local anchors = require "timerlua.core.anchors"
@@ -28,9 +28,9 @@ local timer = {}
 
 --- @class timerlua.Timer
 --- @since 0.1
---- @field due number? seconds on its clock: when it runs next; in its own
----   callback, when that was due; while paused, the seconds left (on the wall clock, the
----   instant); nil once ended
+--- @field due number? seconds on its clock: the time of the next run; in its own callback,
+---   the time at which that run was due; while paused, the seconds left (on the wall clock,
+---   the instant); nil once ended
 --- @field late number? seconds from due to the start of the latest callback
 --- @field missed integer? ticks skipped just before the latest callback
 --- @field missed_total integer? ticks skipped so far
@@ -56,8 +56,8 @@ end
 -- ---------------------------------------------------------------------------
 -- making
 
--- Start a timer; what it runs is bound before, so that nothing can fail once it
--- is under way.
+-- Start a timer. Its callback is bound first, so that nothing can fail once the timer is
+-- started.
 local function start(where, id, what, first, interval, options, absolute)
   local status = C.tl_timer_start(loop, id, first, interval, options, absolute)
   if status ~= 0 then return errors.failed(where .. " timer", status) end
@@ -76,7 +76,7 @@ end
 --- @param delay timerlua.Duration 0 runs on the next turn of the loop
 --- @param callback fun(timer: timerlua.Timer, ...) may wait
 --- @param ... any passed to `callback` after the timer
---- @return timerlua.Timer? timer nil without memory
+--- @return timerlua.Timer? timer nil when memory runs out
 --- @return string? message
 --- @return string? code "ENOMEM"; "ELIMIT" in a host that limits handles
 function timer.after(delay, callback, ...)
@@ -97,7 +97,7 @@ end
 --- @param period timerlua.Duration more than 0
 --- @param callback fun(timer: timerlua.Timer, ...) may wait
 --- @param ... any passed to `callback` after the timer
---- @return timerlua.Timer? timer nil without memory
+--- @return timerlua.Timer? timer nil when memory runs out
 --- @return string? message
 --- @return string? code "ENOMEM"; "ELIMIT" in a host that limits handles
 function timer.every(period, callback, ...)
@@ -111,7 +111,7 @@ end
 --- @param when timerlua.Instant
 --- @param callback fun(timer: timerlua.Timer, ...) may wait
 --- @param ... any passed to `callback` after the timer
---- @return timerlua.Timer? timer nil without memory
+--- @return timerlua.Timer? timer nil when memory runs out
 --- @return string? message
 --- @return string? code "ENOMEM"; "ELIMIT" in a host that limits handles
 function timer.at(when, callback, ...)
@@ -142,8 +142,8 @@ local function checked(t, method, status)
   return nil, message, code
 end
 
---- Never run again, even if due in this very turn. Harmless when repeated; in its own
---- callback the timer can still be reset.
+--- Stop the timer for good, even if it is due in this very turn. Harmless when repeated; in
+--- its own callback the timer can still be reset.
 --- @return boolean cancelled false if the timer had ended or was not waiting
 function methods.cancel(t)
   check_self(t, "cancel")
@@ -165,8 +165,8 @@ local function reset_any(t, delay, period)
   return checked(t, "reset", C.tl_timer_rearm(loop, slot, generation, delay_ns))
 end
 
---- Run next `delay` from now, whatever was set before; the period stays, from
---- that instant on.
+--- Run next `delay` from now, whatever was set before. A periodic timer continues from that
+--- instant with its period.
 --- @param delay? timerlua.Duration default: the delay or period the timer was made with
 --- @param period? timerlua.Duration 0 makes the timer a one-shot, more makes it recur
 --- @return timerlua.Timer? timer itself
@@ -184,8 +184,8 @@ function methods.reset(t, delay, period)
   return t
 end
 
---- Stop the time that is left; `resume` goes on with it. A timer on the wall
---- clock keeps its instant. A paused timer does not keep the loop running.
+--- Freeze the time left; `resume` continues with it. A timer on the wall clock keeps its
+--- instant. A paused timer does not keep the loop running.
 --- @return timerlua.Timer timer itself
 --- Raises if the timer has ended.
 function methods.pause(t)
@@ -193,7 +193,7 @@ function methods.pause(t)
   return checked(t, "pause", C.tl_timer_pause(loop, t.slot, t.generation))
 end
 
---- Go on after `pause`.
+--- Continue after `pause`, with the time left.
 --- @return timerlua.Timer? timer itself
 --- @return string? message
 --- @return string? code "ENOMEM"
@@ -219,7 +219,7 @@ function methods.unref(t)
   return checked(t, "unref", C.tl_handle_ref(loop, t.slot, t.generation, 0))
 end
 
---- When the timer runs for the n-th time from now, in seconds on its clock.
+--- Return when the timer runs for the n-th time from now, in seconds on its clock.
 --- @param n? integer >= 1, default 1
 --- @return number? instant seconds; nil when there is no such run
 function methods.next(t, n)
@@ -360,15 +360,16 @@ local function first_and_interval(options)
   return to_ns("timer", "first", options.first), period, 0
 end
 
---- @class timerlua.TimerOptions exactly one of `after`, `every` and `at` must be given, and `fn`
+--- @class timerlua.TimerOptions exactly one of `after`, `every` and `at` must be given, and
+---   `fn`
 --- @since 0.1
---- @field after? timerlua.Duration run once, so long from now
---- @field every? timerlua.Duration run again and again; more than 0
+--- @field after? timerlua.Duration run once, after this delay
+--- @field every? timerlua.Duration run repeatedly; more than 0
 --- @field at? timerlua.Instant run at an instant of the wall clock
---- @field first? timerlua.Duration with `every`: the delay of the first tick, on whose grid
----   the others lie
+--- @field first? timerlua.Duration with `every`: the delay of the first tick; later ticks
+---   stay on its grid
 --- @field fn fun(timer: timerlua.Timer, ...) the callback
---- @field args? any[] its arguments, at most 1000; the field `n` counts nils
+--- @field args? any[] arguments for the callback, at most 1000; the field `n` counts nils
 --- @field name? string for reports and lists
 --- @field clock? "monotonic"|"realtime"|"boottime" default "monotonic"; with `at`
 ---   always "realtime"
@@ -377,7 +378,7 @@ end
 --- Make a timer from a table: the full form of `after`, `every` and `at`.
 --- @param options timerlua.TimerOptions
 --- @return timerlua.Timer? timer nil without memory
---- @return string? message
+--- @return timerlua.Timer? timer nil when memory runs out
 --- @return string? code "ENOMEM"; "ELIMIT" in a host that limits handles
 function timer.timer(options)
   check_options(options)

@@ -1,4 +1,4 @@
--- Watched descriptors: a callback while a file descriptor is ready.
+-- Watched descriptors: a callback that runs while a file descriptor is ready.
 local core = require "timerlua.core.ffi"
 local anchors = require "timerlua.core.anchors"
 local callable = require "timerlua.core.callable"
@@ -58,18 +58,18 @@ end
 
 local watch = {}
 
---- Call `fn` on every turn on which a descriptor is ready (level-triggered), or
---- whenever it becomes so ("edge"). Errors and hang-ups are told in any case.
---- @param fd timerlua.Descriptor stays the caller's
---- @param interest "r"|"w"|"rw"|"edge" "edge": both directions, edge-triggered;
----   use up what is ready until EAGAIN, it is not told again
---- @param fn fun(watch: timerlua.Watch, ready: string) `ready` has letters of
----   "rweh": readable, writable, error, hang-up; just "e" when the descriptor
----   was closed and its number is another's: the watch has ended by this
+--- Call `fn` on every turn on which a descriptor is ready (level-triggered), or whenever it
+--- becomes ready ("edge"). Errors and hang-ups are reported in any case.
+--- @param fd timerlua.Descriptor still belongs to the caller
+--- @param interest "r"|"w"|"rw"|"edge" "edge": both directions, edge-triggered; read and
+---   write until EAGAIN, because the event is not repeated
+--- @param fn fun(watch: timerlua.Watch, ready: string) `ready` has letters of "rweh":
+---   readable, writable, error, hang-up; just "e" when the descriptor was closed and
+---   another file has its number: the watch has then ended
 --- @return timerlua.Watch? watch
 --- @return string? message
---- @return string? code "EBADF", "EPERM" (a regular file: it is always ready),
----   "EEXIST" (watched already, or a connection's: watch a duplicate; tasks that
+--- @return string? code "EBADF", "EPERM" (a regular file: it is always ready), "EEXIST"
+---   (already watched, or the descriptor of a connection: watch a duplicate; tasks that
 ---   wait for the descriptor do no harm), "ENOSPC", "ENOMEM"; epoll_ctl(2)
 function watch.watch(fd, interest, fn)
   local number = fileno.of("watch", "fd", fd)

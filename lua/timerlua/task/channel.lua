@@ -1,9 +1,8 @@
 -- Channels: values from task to task, in order.
 --
--- A value never leaves the queue before its receiver runs: a receiver that is
--- woken is promised one, which it takes from the head. When it is cancelled
--- in between, only the promise is void, so that no value is lost and none
--- overtakes another.
+-- A value never leaves the queue before its receiver runs: a receiver that is woken is
+-- promised a value, and takes it from the head of the queue. If the receiver is cancelled
+-- in between, only the promise is void, so no value is lost and no value overtakes another.
 local check = require "timerlua.core.check"
 local misuse = require "timerlua.core.misuse"
 local wait = require "timerlua.task.wait"
@@ -21,11 +20,11 @@ function Channel.__tostring(self)
     self.is_closed and ", closed" or "")
 end
 
--- What a receiver with a promise leaves when it is cancelled.
+-- The state that a receiver with a promise leaves behind when it is cancelled.
 local Promises = {}
 Promises.__index = Promises
 
---- Make a channel that holds `capacity` values: a sender waits while it is full, a
+--- Make a channel that holds at most `capacity` values: a sender waits while it is full, a
 --- receiver while it is empty.
 --- @param capacity? integer >= 0; default 0: each sender waits for a receiver
 --- @return timerlua.Channel channel
@@ -34,7 +33,7 @@ function channel.channel(capacity)
   check.integer("channel", "capacity", capacity, 0)
   local self = setmetatable({ capacity = capacity,
     queue = {}, head = 1, count = 0, -- values[head .. head + count - 1]
-    promised = 0,                    -- of these, to receivers that are woken
+    promised = 0,                    -- of these, to woken receivers
     receivers = waiters.new(), senders = waiters.new() }, Channel)
   self.promises = setmetatable({ channel = self }, Promises)
   return self
@@ -74,7 +73,7 @@ function Promises:remove()
   promise(of)
 end
 
--- There may be room: for the senders that came first.
+-- There may be room: give it to the senders that came first.
 local function admit(self)
   local senders = self.senders
   while senders.count > 0 and self.count - self.promised < self.capacity do
@@ -83,7 +82,7 @@ local function admit(self)
   end
 end
 
--- A value that nobody was promised; nil when there is none.
+-- A value that is not promised to a receiver; nil when there is none.
 local function take(self)
   if self.count > self.promised then
     local value = shift(self)
@@ -93,16 +92,17 @@ local function take(self)
   local senders = self.senders
   for waiter, value in senders.take, senders do -- no room: hand to hand
     if wait.wake(waiter, true) then
-      push(self, value) -- behind those that are promised
+      push(self, value) -- behind the promised values
       return shift(self)
     end
   end
 end
 
---- Wait for room, and give a value. First come, first served.
---- @param value any but nil
+--- Send a value, waiting for room. First come, first served.
+--- @param value any anything but nil
 --- @return boolean? sent true
---- @return string? message "closed": the channel is or gets closed, and the value was not sent
+--- @return string? message "closed": the channel is closed, perhaps during the wait, and
+---   the value was not sent
 --- @return string? code "EPIPE"; "ECANCELED": the loop ended first, in the main chunk of a
 ---   plain luajit
 function Channel:send(value)
@@ -125,7 +125,7 @@ function Channel:send(value)
   return nil, "closed", "EPIPE"
 end
 
---- Wait for a value, and take it. First come, first served.
+--- Receive a value, waiting for one. First come, first served.
 --- @return any value
 --- @return string? message "closed": the channel is closed and empty
 --- @return string? code "EOF"; "ECANCELED": the loop ended first, in the main chunk of a
@@ -149,7 +149,7 @@ function Channel:receive()
   return nil, "closed", "EOF"
 end
 
---- Iterate over the values received, until the channel is closed and empty.
+--- Iterate over the received values until the channel is closed and empty.
 --- @return fun(channel: timerlua.Channel): any next for `for value in channel:values() do`
 --- @return timerlua.Channel channel
 function Channel:values()
@@ -157,15 +157,15 @@ function Channel:values()
   return Channel.receive, self
 end
 
---- How many values the channel holds; those of senders that wait are not counted.
+--- Return how many values the channel holds; values of waiting senders are not counted.
 --- @return integer count
 function Channel:queued()
   check_self(self, "queued")
   return self.count
 end
 
---- Accept no more values. Values in the channel can still be received; senders
---- that wait return nil, "closed", "EPIPE". Harmless when repeated.
+--- Stop accepting values. Values in the channel can still be received; waiting senders
+--- return nil, "closed", "EPIPE". Harmless when repeated.
 --- @return boolean closed true
 function Channel:close()
   check_self(self, "close")

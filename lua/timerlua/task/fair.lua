@@ -1,5 +1,5 @@
--- Fairness of what asks the kernel without waiting: a task that does so again
--- and again lets a turn of the loop pass before anything else of it is late.
+-- Fairness of calls that ask the kernel without waiting: a task that makes such calls
+-- repeatedly lets a turn of the loop pass before anything else is late because of it.
 local core = require "timerlua.core.ffi"
 local wait = require "timerlua.task.wait"
 
@@ -8,17 +8,17 @@ local C, loop = core.C, core.loop
 -- As often as a connection's reader may read in one turn.
 local MOST = 16
 
--- Of calls that never wait as long as they succeed, so many between two turns.
+-- The number of calls between two turns, for calls that never wait as long as they succeed.
 local STEPS = 512
 
 local asked, steps = 0, 0 -- since a turn of the loop
 
 local fair = {}
 
---- Before the kernel is asked, in what can be suspended. Lets a turn pass when
---- a timer or an event of the loop is due, and now and then for descriptors.
+--- Call before asking the kernel, where the code can be suspended. Lets a turn pass when a
+--- timer or an event of the loop is due, and from time to time for descriptors.
 --- @param where string the public function, for errors and lists
---- Raises when the task is cancelled, or a limit around it has run out.
+--- Raises when the task is cancelled, or when a limit around it has run out.
 function fair.turn(where)
   asked = asked + 1
   if asked < MOST and C.tl_loop_due(loop) == 0 then return end
@@ -26,25 +26,24 @@ function fair.turn(where)
   wait.suspend(wait.begin(where, 0))
 end
 
--- Now and then: it costs as much as a read.
+-- Only from time to time: it costs as much as a read.
 local function look(where)
   if (steps < STEPS and C.tl_loop_due(loop) == 0) or not wait.can_suspend() then return end
   steps = 0
   wait.suspend(wait.begin(where, 0))
 end
 
---- Before a descriptor is read or written, anywhere: what has been read cannot get
---- lost by a task's being cancelled. Lets a turn pass when one is due at every
---- 16th call, and at every 512th in any case; where nothing can be suspended,
---- nothing happens.
+--- Call before reading or writing a descriptor, anywhere: if the task is cancelled here, no
+--- data is lost. At every 16th call, lets a turn pass when one is due, and at every 512th
+--- call in any case. Where the code cannot be suspended, nothing happens.
 --- @param where string the public function, for errors and lists
---- Raises as turn does.
+--- Raises as fair.turn does.
 function fair.step(where)
   steps = steps + 1
   if steps % MOST == 0 then look(where) end
 end
 
---- A turn passes anyway: the task is going to wait.
+--- A turn passes anyway, because the task is going to wait.
 function fair.waits()
   asked, steps = 0, 0
 end

@@ -14,7 +14,7 @@ function rethrow.raise(err)
   error(err, 0)
 end
 
--- How a traceback begins when the error was raised above.
+-- How a traceback begins when the error was raised by rethrow.raise.
 local OURS = "^stack traceback:\n\t%[C%]: in function 'error'\n\t[^\n]*rethrow%.lua:"
 
 local function note(err)
@@ -27,17 +27,17 @@ local function note(err)
   return err
 end
 
---- Like pcall. What the caller does with an error in the end: rethrow.raise.
+--- Like pcall. In the end, the caller passes the error to rethrow.raise.
 function rethrow.call(fn, ...)
   return xpcall(fn, note, ...)
 end
 
---- Let an error that another task ended by pass for this waiter's.
+--- Let an error that ended another task count as an error of this waiter.
 function rethrow.adopt(waiter, err, traceback)
   waiter.origin = { err = err, traceback = traceback }
 end
 
---- The traceback of where an error arose that is said to have this one.
+--- The traceback of the original error, for an error that was raised with this one.
 function rethrow.traceback(waiter, err, traceback)
   local origin = waiter.origin
   if origin and rawequal(origin.err, err) and traceback and traceback:find(OURS) then

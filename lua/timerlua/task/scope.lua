@@ -1,11 +1,10 @@
--- Scopes: tasks that end before the function that started them returns. The
--- first error in one, or in the function itself (the body), ends all others
--- and is raised once they are gone.
+-- Scopes: tasks that end before the function that started them returns. The first error in
+-- a task, or in the function itself (the body), ends all the others and is raised once they
+-- have ended.
 --
--- The scope is a limit of the task that runs the body: it has run out as soon
--- as the others are to end. Once the body has ended, that task waits for the
--- children, and when it is interrupted there it goes on waiting, since no child
--- may outlive the scope.
+-- The scope is a limit of the task that runs the body: the limit has run out as soon as the
+-- others are to end. Once the body has ended, that task waits for the children; if the task
+-- is interrupted there, it keeps waiting, since no child may outlive the scope.
 local callable = require "timerlua.core.callable"
 local check = require "timerlua.core.check"
 local errors = require "timerlua.core.errors"
@@ -38,8 +37,8 @@ local check_self = check.self_of(Scope, "scope", "a scope")
 -- ---------------------------------------------------------------------------
 -- ending early
 
--- Cancel the children in the order they were started, the running one last:
--- that raises an error here.
+-- Cancel the children in the order in which they were started, but the running one last,
+-- because cancelling it raises an error here.
 local function cancel_children(self)
   local children, order = self.children, {}
   for child in pairs(children) do order[#order + 1] = child end
@@ -58,8 +57,8 @@ local function break_off(self)
   cancel_children(self)
 end
 
--- An error to raise in the end, if it is the first. What comes after it, or
--- after the scope's task was itself cancelled, is reported.
+-- Keep an error to raise in the end, if it is the first. Later errors, and errors after the
+-- scope's task was itself cancelled, are reported.
 local function fail(self, err, traceback, source)
   if self.failure or self.interrupted or self.finished then
     return errors.report(err, traceback, source)
@@ -109,7 +108,7 @@ function Scope:spawn(fn, ...)
   return child
 end
 
---- Cancel every task of the scope, and the function that tl.scope calls where it waits.
+--- Cancel every task of the scope, and the function called by tl.scope where it waits.
 --- @return boolean cancelled false when the scope is over
 function Scope:cancel()
   check_self(self, "cancel")
@@ -118,13 +117,13 @@ function Scope:cancel()
   return true
 end
 
---- By task.lua: a child has failed, and no task joined it.
+--- For task.lua: a child has failed, and no task has joined it.
 --- @internal
 function Scope:child_failed(child)
   fail(self, child.err, child.traceback, child)
 end
 
---- By task.lua: a child has ended, and its error has been told.
+--- For task.lua: a child has ended, and its error has been reported.
 --- @internal
 function Scope:child_ended(child)
   self.children[child] = nil
@@ -143,7 +142,7 @@ local function wait_for_children(self)
   return wait.suspend(waiter)
 end
 
--- Until no child is left, whatever happens to the task that waits here.
+-- Wait until no child is left, whatever happens to the task that waits here.
 local function drain(self)
   local waiter, guard = self.waiter, nil
   while self.count > 0 do
@@ -166,7 +165,7 @@ local function drain(self)
   end
 end
 
---- The body's task ended without coming back to it.
+--- The body's task ended without returning to the body.
 --- @internal
 function Scope:abandon()
   self.body_over = true
@@ -209,14 +208,13 @@ local function finish(self, ok, ...)
   return conclude(self, ok, ...)
 end
 
---- Call `fn(scope, ...)` and wait until every task that scope:spawn started has
---- ended.
+--- Call `fn(scope, ...)` and wait until every task started by scope:spawn has ended.
 --- @param fn fun(scope: timerlua.Scope, ...)
 --- @param ... any passed to `fn` after the scope
 --- @return any ... the results of `fn`; nil, "scope: cancelled", "ECANCELED" when
 ---   scope:cancel stopped it
---- Raises the first error in `fn` or one of the tasks, once all have ended; the
---- others were cancelled by it. Further errors are reported.
+--- Raises the first error in `fn` or in one of the tasks, once all have ended; that error
+--- cancels the others. Further errors are reported.
 function scope.scope(fn, ...)
   callable.check("scope", "fn", fn)
   local waiter = wait.able("scope")

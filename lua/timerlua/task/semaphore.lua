@@ -1,7 +1,7 @@
--- Semaphores: at most so many tasks at a time.
+-- Semaphores: a bound on the number of tasks that do something at a time.
 --
--- A permit that is released while tasks wait is handed to the first of them,
--- and on to the next when that one is cancelled before it runs.
+-- A permit that is released while tasks wait is handed to the first of them, and to the
+-- next if the first is cancelled before it runs.
 local callable = require "timerlua.core.callable"
 local check = require "timerlua.core.check"
 local misuse = require "timerlua.core.misuse"
@@ -20,11 +20,11 @@ function Semaphore.__tostring(self)
   return ("timerlua.Semaphore: %d of %d free"):format(self.free, self.permits)
 end
 
--- What a task with a permit leaves when it is cancelled before it runs.
+-- The permit that a task leaves behind when it is cancelled before it runs.
 local Handed = {}
 Handed.__index = Handed
 
---- Make a semaphore: at most so many tasks have a permit at a time.
+--- Make a semaphore: at most `permits` tasks hold a permit at a time.
 --- @param permits integer >= 1
 --- @return timerlua.Semaphore semaphore
 function semaphore.semaphore(permits)
@@ -79,7 +79,7 @@ function Semaphore:try_acquire()
   return true
 end
 
---- Give a permit back, from whatever task.
+--- Give a permit back, in any task.
 --- Raises when all permits are free.
 function Semaphore:release()
   check_self(self, "release")
@@ -99,7 +99,7 @@ end
 --- Wait for a permit, call `fn(...)`, and release the permit however `fn` ends.
 --- @param fn function
 --- @param ... any passed to `fn`
---- @return any ... the results of `fn`; nil, message, "ECANCELED" as of `acquire`
+--- @return any ... the results of `fn`; nil, message, "ECANCELED" as for `acquire`
 --- Raises the error of `fn`.
 function Semaphore:use(fn, ...)
   check_self(self, "use")

@@ -1,6 +1,6 @@
--- Tasks: straight-line code that waits. Every callback runs in a coroutine of
--- the dispatcher; the first time it waits it becomes a task. How it waits is
--- in wait.lua; here, how it begins, ends and is joined.
+-- Tasks: straight-line code that waits. Every callback runs in a coroutine of the
+-- dispatcher, and becomes a task when it first waits. Waiting is in wait.lua; this file has
+-- how a task begins, ends and is joined.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local anchors = require "timerlua.core.anchors"
@@ -53,20 +53,20 @@ local function new_task(fn, status)
   return setmetatable({ fn = fn, status = status, id = new_id() }, Task)
 end
 
--- From here on this coroutine is the task.
+-- From here on, this coroutine is the task.
 local function settle_in(self, co)
   self.coroutine = co
   tasks[co] = self
 end
 
-local outlived -- by the callback that runs: see task.outlive
+local outlived -- the object that the running callback outlived: see task.outlive
 
 local function is_of(object, slot, generation)
   return object and object.slot == slot and object.generation == generation
 end
 
--- A callback becomes a task: its handle counts as running until it is over.
--- One that its own callback ended has given its slot to somebody else.
+-- A callback becomes a task: its handle counts as running until the callback is over. If
+-- the callback ended its own handle, the slot may belong to another handle.
 local function make_task(co)
   local slot, generation = shared.current_slot, shared.current_generation
   local what, object
@@ -75,9 +75,9 @@ local function make_task(co)
   elseif is_of(outlived, slot, generation) then
     object = outlived
   end
-  -- of a connection all callbacks are anchored: they are its handler's
+  -- all callbacks of a connection are anchored together, as its handler
   local fn = anchors.unbind(what) or object and (object.handler or object.on_exit)
-  -- made in one piece: a table that grows is made anew each time
+  -- built in one piece: a growing table is reallocated each time
   local self = setmetatable({ fn = fn, status = "running",
     id = new_id(), kind = "callback", source = object, handle_slot = slot,
     handle_generation = generation, coroutine = co, finally = false,
@@ -89,20 +89,21 @@ local function make_task(co)
   return self
 end
 
---- The callback that is about to run is that of an object whose handle, of the
---- fields slot and generation, has ended already: it is told of all the same.
+--- The callback that is about to run belongs to an object whose handle, given by the fields
+--- slot and generation, has already ended; the callback runs all the same.
 --- @param object table
 function task.outlive(object)
   outlived = object
 end
 
---- Wait `delay`; the loop goes on meanwhile. Works in the main chunk, in callbacks and in
---- tasks.
+--- Wait for `delay`; the loop goes on meanwhile. Works in the main chunk, in callbacks and
+--- in tasks.
 --- @param delay timerlua.Duration 0 waits one turn
 --- @return boolean slept true; false in the main chunk of a plain luajit when
 ---   tl.stop came first
---- Raises when the task is cancelled or a tl.timeout around the wait is over, and where
---- nothing can wait: inside a C function, or in a coroutine of the script's own.
+--- Raises when the task is cancelled or a tl.timeout around the wait runs out, and where
+--- waiting is impossible: inside a C function, or in a coroutine that the script itself
+--- created.
 function task.sleep(delay)
   local waiter = wait.begin("sleep", duration.of("sleep", "delay", delay))
   return wait.suspend(waiter) ~= wait.loop_ended
@@ -123,7 +124,7 @@ local function check_started(status)
   error("timerlua." .. message, 0)
 end
 
---- A task of `fn(...)` that somebody else will begin.
+--- A task of `fn(...)` that the caller will begin.
 function task.prepare(fn, ...)
   local self = new_task(fn, "ready")
   local id = self.id
@@ -134,12 +135,12 @@ function task.prepare(fn, ...)
   return self
 end
 
---- Run `fn(...)` as a task of its own, from the next turn on.
+--- Run `fn(...)` as a new task, starting on the next turn.
 --- @param fn function
 --- @param ... any passed to `fn`
 --- @return timerlua.Task task
---- Raises when memory is lacking. An error that ends the task is raised by `join` if a task
---- waits there; otherwise it is reported at once, as a callback's is.
+--- Raises when memory runs out. An error that ends the task is raised by `join` if a task
+--- waits there; otherwise it is reported at once, like an error in a callback.
 function task.spawn(fn, ...)
   callable.check("spawn", "fn", fn)
   local self = task.prepare(fn, ...)
@@ -154,23 +155,22 @@ function task.spawn(fn, ...)
   return self
 end
 
---- The running task; a callback becomes a task by asking.
+--- Return the running task; a callback that calls this becomes a task.
 --- @return timerlua.Task? task nil in the main chunk of a plain luajit
 function task.current()
   return wait.current("current")
 end
 
---- Have the running callback count as a task of `fn`, whose errors are those of
---- `source`.
+--- Have the running callback count as a task of `fn`, with errors reported for `source`.
 --- @param source table kind, name, site
---- @param finally? function called with source when it has ended, last
+--- @param finally? function called with source when the task has ended, last
 function task.become(source, fn, finally)
   local self = wait.current("become")
   self.kind, self.source, self.fn, self.finally = "task", source, fn, finally
 end
 
---- Run `fn(...)` when the running task or callback ends, however it ends: by
---- returning, by an error, cancelled. The latest deferred function runs first.
+--- Run `fn(...)` when the running task or callback ends, whether it returns, raises an
+--- error or is cancelled. The latest deferred function runs first.
 --- @param fn function may wait
 --- @param ... any passed to `fn`
 --- Raises outside a task or callback.
@@ -193,8 +193,8 @@ local function call_bound(what)
   return what[1](unpack(what, 2, what[0]))
 end
 
--- Functions that are deferred by deferred ones, one by the other for ever maybe,
--- let others have their turn.
+-- When deferred functions defer further functions, perhaps endlessly, other tasks get their
+-- turn in between.
 local LATE_IN_A_TURN = 100
 
 -- Once its grace is over, a deferred function is interrupted.
@@ -230,14 +230,14 @@ local function release_handle(self)
   end
 end
 
--- Its error, which nobody has been told of yet.
+-- The task's error, which has not been reported yet.
 local function tell(self)
   if self.scope then return self.scope:child_failed(self) end
   errors.report(self.err, self.traceback, self.source or self)
 end
 
--- What joiners of a failed task leave when they are cancelled before they see
--- its error: the last of them has nobody told.
+-- For joiners of a failed task that are cancelled before they see its error: when the last
+-- of them leaves, the error is reported.
 local Delivery = {}
 Delivery.__index = Delivery
 
@@ -246,7 +246,7 @@ function Delivery:remove()
   if self.left == 0 then tell(self.task) end
 end
 
--- Wake who waits in join, in the order they came; false when nobody does.
+-- Wake the tasks that wait in join, in order of arrival; false when no task waits.
 local function wake_joiners(self)
   local joiners = self.joiners
   if not joiners or joiners.count == 0 then return false end
@@ -262,7 +262,7 @@ local function wake_joiners(self)
   return true
 end
 
--- Limits that it did not come back to, since it yielded where it must not.
+-- Leave limits that the task did not return to, because it yielded where it must not.
 local function abandon_limits(self)
   local limit = self.limit
   self.limit, self.expired = nil, nil
@@ -308,8 +308,8 @@ local function callback_failed(object, err, traceback)
   if not is_cancelled(err) then errors.report(err, traceback, object) end
 end
 
--- Called by the dispatcher when a task ended or a callback failed, in a
--- coroutine that goes on as that task for its deferred functions.
+-- Called by the dispatcher when a task has ended or a callback has failed, in a coroutine
+-- that continues as that task for its deferred functions.
 local function finish(co, object, ok, ...)
   local self = tasks[co]
   tasks[co] = nil
@@ -318,14 +318,14 @@ local function finish(co, object, ok, ...)
     settle_in(self, me)
     complete(self, ok, ...)
     tasks[me] = nil
-    self.coroutine = nil -- others run in it from now on
+    self.coroutine = nil -- from now on other callbacks run in it
   elseif not ok then
     callback_failed(object, ...)
   end
 end
 
--- Called by the dispatcher when one of the hooks, which ran in this coroutine,
--- was cut short by an error of a finalizer: what is left of a task is completed.
+-- Called by the dispatcher when one of the hooks, which ran in this coroutine, was cut
+-- short by an error of a finalizer: what remains to be done for the task is done here.
 local function broken(co, err)
   errors.report(err, "", { kind = "finalizer" })
   local self = tasks[co]
@@ -393,7 +393,7 @@ function Task:cancel()
   return true
 end
 
---- When the sleep of the task is over; nil when it does not sleep.
+--- When the task's sleep is over; nil when the task does not sleep.
 --- @internal
 --- @return number? instant monotonic seconds
 function Task:wakes_at()
@@ -414,7 +414,7 @@ local function wake_idle()
   for waiter in idle.take, idle do wait.wake(waiter) end
 end
 
---- Wait until nothing else is left to wait for; for a task.
+--- Wait, in a task, until nothing else is left to wait for.
 function task.wait_idle()
   local self = wait.begin("run")
   idle:add(self)

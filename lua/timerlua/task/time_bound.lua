@@ -51,7 +51,7 @@ local function refresh(waiter)
   end
 end
 
---- Have a limit begin here, for a waiter that runs.
+--- Begin a limit here, for a running waiter.
 function time_bound.enter(self, waiter)
   self.waiter, self.outer = waiter, waiter.limit
   waiter.limit = self

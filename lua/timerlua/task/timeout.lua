@@ -31,14 +31,13 @@ local function finish(self, ok, ...)
   rethrow.raise(err)
 end
 
---- Call `fn(...)`, for at most `delay`: then an error is raised where
---- it waits, and in each wait after that. Timeouts nest. A timeout that is over while
---- `fn` does not wait has an effect only if `fn` waits again.
+--- Call `fn(...)` for at most `delay`: after that, an error is raised where `fn` waits, and
+--- in each later wait. Timeouts nest. A timeout that runs out while `fn` does not wait
+--- takes effect only if `fn` waits again.
 --- @param delay timerlua.Duration 0 allows no wait
 --- @param fn function
 --- @param ... any passed to `fn`
---- @return any ... the results of `fn`; nil, "timeout", "ETIMEDOUT" when it was
----   stopped
+--- @return any ... the results of `fn`; nil, "timeout", "ETIMEDOUT" when `fn` was cut short
 --- Raises the error of `fn`.
 function timeout.timeout(delay, fn, ...)
   delay = duration.of("timeout", "delay", delay)

@@ -1,11 +1,11 @@
--- Waiting: which task runs, and how it hands its coroutine back until it is
--- woken. Every wait is one handle of the core, whose anchor the dispatcher
--- resumes. The main chunk of a plain luajit has no coroutine: it runs the loop
--- until a function of ours, anchored in its place, is called.
+-- Waiting: which task runs, and how it hands its coroutine back until it is woken. Every
+-- wait is a handle of the core; the dispatcher resumes what is anchored for that handle.
+-- The main chunk of a plain luajit has no coroutine: it runs the loop until a function of
+-- ours, anchored instead, is called.
 --
---   begin ---> suspend ---> the values given to wake, or none: the time is up
---     |           `-------> raises what interrupt was given
---     `------> abandon      (it is not going to wait after all)
+--   begin ---> suspend ---> the values passed to wake, or none when the time is up
+--     |           `-------> raises the error passed to interrupt
+--     `------> abandon      (the wait is not needed after all)
 local core = require "timerlua.core.ffi"
 local anchors = require "timerlua.core.anchors"
 local errno = require "timerlua.core.errno"
@@ -17,13 +17,14 @@ local C, loop, shared = core.C, core.loop, core.shared
 local dispatcher = core.dispatcher
 local running, yield = coroutine.running, coroutine.yield
 local is_yieldable = coroutine.isyieldable
-local WAIT = dispatcher.loop -- what a coroutine yields when it waits
+local WAIT = dispatcher.loop -- yielded by a coroutine that waits
 local NO_MEMORY, KIND_SLEEP = errno.ENOMEM, C.TL_SLEEP
 
--- The first of the values that a wait is interrupted with.
+-- Passed as the first value to a wait that is interrupted.
 local RAISE = {}
 
--- waiter.woken of a wait that is ending; a later reason replaces a lesser.
+-- Values of waiter.woken for a wait that is ending; a later, stronger reason replaces a
+-- weaker one.
 local WOKEN = 1
 local BY_LIMIT, BY_CANCEL = 2, 3
 
@@ -31,11 +32,11 @@ local wait = {
   by_limit = BY_LIMIT,
   by_cancel = BY_CANCEL,
 
-  --- The task that each coroutine is, once it is one.
+  --- The task of each coroutine that is one.
   tasks = {},
 
-  --- What suspend returns in the main chunk of a plain luajit when the loop
-  --- ended first: by tl.stop, or with nothing left that could wake it.
+  --- What suspend returns in the main chunk of a plain luajit when the loop ended first: by
+  --- tl.stop, or because nothing was left that could wake it.
   loop_ended = setmetatable({}, {
     __tostring = function() return "the loop ended" end,
   }),
@@ -44,11 +45,11 @@ local wait = {
 
 local tasks, LOOP_ENDED = wait.tasks, wait.loop_ended
 
--- What those above have registered.
+-- Functions registered by modules further up.
 local make_task, when_cut_short
 
---- @class timerlua.Waiter what waits: a task, or the main chunk outside
---- @field id ffi.cdata* tl_id of the handle of its wait, overwritten by the next
+--- @class timerlua.Waiter a waiting task, or the main chunk outside tasks
+--- @field id ffi.cdata* tl_id of the handle of its wait; the next wait overwrites it
 --- @field status string "waiting" while suspended
 --- @field waiting_for string the function it waits in, such as "channel:receive"
 --- @field list table? what to leave when the wait ends early:
@@ -62,7 +63,7 @@ local make_task, when_cut_short
 --- @field limit timerlua.Limit? the innermost limit around it
 local outside = { id = core.new_id(), status = "running", kind = "task", is_main = true }
 
--- Anchored for the main chunk's waits in the place of a coroutine.
+-- Anchored for the waits of the main chunk in place of a coroutine.
 function outside.coroutine(...)
   outside.over = true
   outside.values = { n = select("#", ...), ... }
@@ -72,8 +73,8 @@ end
 -- ---------------------------------------------------------------------------
 -- which task runs
 
---- The task that is running, a callback becoming one by this; nil in the main
---- chunk of a plain luajit. Raises in a coroutine of the script's own.
+--- The running task, which a callback becomes by this call; nil in the main chunk of a
+--- plain luajit. Raises in a coroutine that the script itself created.
 --- @param where string the public function, for errors
 function wait.current(where)
   local co = running()
@@ -95,9 +96,8 @@ function wait.is_interrupt(err)
   return err ~= nil and err == self.expired
 end
 
---- Have `thing` belong to what runs here: its innermost limit, else its task, or
---- what becomes of a callback if it becomes one; to nobody where there is none
---- of these.
+--- Have `thing` belong to the running code: its innermost limit, or its task, or the task
+--- that a callback may become; without any of these, `thing` belongs to no owner.
 function wait.own(thing)
   local co = running()
   local self = tasks[co or false] or co == nil and outside
@@ -108,12 +108,12 @@ function wait.own(thing)
   end
 end
 
---- Whether the loop is a host's, where no main chunk of a plain luajit may run it.
+--- Whether the loop belongs to a host, where no main chunk of a plain luajit may run it.
 function wait.is_hosted()
   return dispatcher.host ~= nil
 end
 
---- What runs here: the task, or what stands for it in the main chunk of a plain luajit.
+--- The running task, or the waiter that stands for it in the main chunk of a plain luajit.
 --- @return timerlua.Waiter waiter
 function wait.here(where)
   local waiter = wait.current(where)
@@ -123,9 +123,9 @@ function wait.here(where)
   return waiter or outside
 end
 
---- Whether what runs here can be suspended while the loop goes on; if not, a
---- wait would have to block the thread: outside any task, in a coroutine of
---- the script's own, inside a C function.
+--- Whether the running code can be suspended while the loop goes on. If not, a wait would
+--- have to block the thread: outside any task, in a coroutine that the script itself
+--- created, inside a C function.
 function wait.can_suspend()
   local co = running()
   if co == nil then return false end
@@ -142,7 +142,7 @@ local function check_yieldable(where)
   end
 end
 
---- What runs here, if it can wait here; raises as begin does if not.
+--- The running waiter, if it can wait here; raises as begin does if not.
 --- @return timerlua.Waiter waiter
 function wait.able(where)
   local waiter = wait.here(where)
@@ -150,7 +150,7 @@ function wait.able(where)
   return waiter
 end
 
---- Before the thread is blocked, since nothing can be suspended: in a host, whose
+--- Call before blocking the thread because the code cannot be suspended: in a host, whose
 --- loop would stand still, raises as begin does, unless delay is 0.
 function wait.before_blocking(where, delay)
   if delay ~= 0 and wait.is_hosted() then wait.able(where) end
@@ -191,13 +191,13 @@ end
 --- Begin a wait of what runs here; suspend or abandon is to follow. Until then
 --- waiter.id, the wait's handle, can be given to whatever shall wake it.
 --- @param where string the public function, for errors and lists
---- @param delay? number|ffi.cdata* seconds, 0 to tl_max_seconds, or int64
----   nanoseconds, after which the wait ends by itself; nil: it does not
+--- @param delay? number|ffi.cdata* seconds, 0 to tl_max_seconds, or int64 nanoseconds,
+---   after which the wait ends by itself; nil: never
 --- @return timerlua.Waiter waiter
---- Raises where waiting is impossible, for want of memory, and when a limit
---- around it (see time_bound.lua) has run out.
---- Written flat: the deeper the calls of a task that waits, the larger its
---- stack; from 40 slots on that is 320 bytes for each.
+--- Raises where waiting is impossible, when memory runs out, and when a limit around the
+--- wait (see time_bound.lua) has run out. Written without further calls: the deeper the
+--- calls of a waiting task, the larger its stack; from 40 slots on, that is 320 bytes for
+--- each.
 function wait.begin(where, delay)
   local waiter = tasks[running() or false] or wait.here(where)
   if waiter ~= outside and not is_yieldable() then check_yieldable(where) end
@@ -223,14 +223,14 @@ local function close(waiter)
   anchors.clear(id.slot)
 end
 
--- The wait is over; one that was not woken by its list still stands in it.
+-- The wait is over; a waiter that was not woken by its list is still in the list.
 local function settle(waiter)
   local list, woken = waiter.list, waiter.woken
   waiter.list, waiter.woken = nil, nil
   if list and not woken then list:remove(waiter) end
 end
 
---- Close a wait that has begun and is not going to be suspended.
+--- End a wait that has begun and is not going to be suspended.
 function wait.abandon(waiter)
   close(waiter)
   settle(waiter)
@@ -247,7 +247,7 @@ end
 
 local function resumed(waiter, ...)
   if dispatcher.owned() ~= waiter.coroutine then
-    -- the script resumed the coroutine itself: it goes on waiting
+    -- the script resumed the coroutine itself: the task keeps waiting
     return resumed(waiter, yield(WAIT))
   end
   waiter.status = "running"
@@ -255,8 +255,8 @@ local function resumed(waiter, ...)
   return outcome(...)
 end
 
--- The loop ended before the main chunk was woken: what it was to be given, if
--- anything, goes to others.
+-- The loop ended before the main chunk was woken: anything it was to receive goes to other
+-- waiters.
 local function cut_short()
   local list = outside.list
   outside.list, outside.woken = nil, nil
@@ -283,21 +283,21 @@ local function run_loop()
 end
 
 --- Wait until woken, or until the time given to begin is over.
---- @return any ... what wake was given, nothing when the time is over;
----   wait.loop_ended: see there
---- Raises what interrupt was given.
+--- @return any ... the values passed to wake, or nothing when the time is over; or
+---   wait.loop_ended, see there
+--- Raises the error passed to interrupt.
 function wait.suspend(waiter)
   waiter.status = "waiting"
   if waiter == outside then return run_loop() end
   return resumed(waiter, yield(WAIT))
 end
 
--- Have the wait's handle come due on the next turn. False when the wait is
--- over: its slot is somebody else's.
+-- Make the wait's handle due on the next turn. False when the wait is over: another handle
+-- has its slot.
 local function hasten(waiter, what)
   local id = waiter.id
   local status = C.tl_timer_rearm(loop, id.slot, id.generation, 0)
-  if status == NO_MEMORY then -- garbage may be in the way
+  if status == NO_MEMORY then -- garbage may hold the memory
     collectgarbage()
     status = C.tl_timer_rearm(loop, id.slot, id.generation, 0)
     if status == NO_MEMORY then raise_status("wake", status) end
@@ -307,9 +307,9 @@ local function hasten(waiter, what)
   return true
 end
 
---- End a wait on the next turn, with values; nothing happens to one that is
---- ending already. Take the waiter off its list first; a waiter.list set
---- afterwards is told by remove when the wait is cancelled before it runs.
+--- End a wait on the next turn, with values; a wait that is already ending does not change.
+--- Take the waiter off its list first. A waiter.list set afterwards is informed through
+--- remove when the wait is cancelled before the waiter runs.
 --- @return boolean woken
 function wait.wake(waiter, ...)
   if waiter.woken then return false end
@@ -338,7 +338,7 @@ function wait.interrupt(waiter, err, rank)
   return true
 end
 
---- When a waiter's time is over, in monotonic seconds; nil when it has none.
+--- When the waiter's time is over, in monotonic seconds; nil when it has no limit.
 function wait.due(waiter)
   local id = waiter.id
   local due = C.tl_timer_deadline(loop, id.slot, id.generation)
@@ -346,17 +346,16 @@ function wait.due(waiter)
 end
 
 -- ---------------------------------------------------------------------------
--- what those above do
+-- set by modules further up
 
---- How a callback becomes a task: `fn(coroutine)` makes it one. By task.lua.
+--- Set how a callback becomes a task, for task.lua: `fn(coroutine)` makes it one.
 --- @param fn fun(coroutine: thread): timerlua.Waiter
 function wait.make_tasks_by(fn)
   if make_task then error("tasks are made already", 2) end
   make_task = fn
 end
 
---- Have `fn` called when tl.stop has cut a wait of the main chunk short. By
---- stop.lua.
+--- Have `fn` called when tl.stop has cut a wait of the main chunk short; for stop.lua.
 function wait.on_cut_short(fn)
   if when_cut_short then error("a cut is told already", 2) end
   when_cut_short = fn

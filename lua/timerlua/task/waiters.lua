@@ -1,12 +1,12 @@
--- Waiters in the order they came: tasks, or the main chunk of a plain luajit,
--- that wait for the same thing. A waiter is in at most one list at a time and
--- holds its own links, so that leaving costs the same wherever it stands.
+-- Waiters in order of arrival: tasks, or the main chunk of a plain luajit, that wait for
+-- the same thing. A waiter is in at most one list at a time and holds its own links, so
+-- that leaving costs the same at every position.
 local waiters = {}
 
 --- @class timerlua.Waiters
 --- @field count integer
 --- @field first table? the one that came first
---- @field values table? what each brought along, if anything
+--- @field values table? the value that each waiter brought along, if any
 local Waiters = {}
 Waiters.__index = Waiters
 
@@ -15,7 +15,7 @@ function waiters.new()
   return setmetatable({ count = 0 }, Waiters)
 end
 
---- Stand at the end, maybe with a value. What ends a wait early calls
+--- Join at the end, perhaps with a value. A wait that ends early calls
 --- `waiter.list:remove(waiter)`.
 function Waiters:add(waiter, value)
   local last = self.last
@@ -29,8 +29,8 @@ function Waiters:add(waiter, value)
   end
 end
 
---- Leave, from anywhere in the list. A list may have a field `remove` of its own,
---- which calls this one.
+--- Leave, from anywhere in the list. A list may have its own field `remove`, which calls
+--- this function.
 function Waiters:remove(waiter)
   local before, after = waiter.before, waiter.after
   if before then before.after = after else self.first = after end
@@ -40,9 +40,9 @@ function Waiters:remove(waiter)
   if self.values then self.values[waiter] = nil end
 end
 
---- Take off the one that came first.
---- @return table? waiter nil when nobody waits
---- @return any value what it brought along
+--- Take the first waiter off the list.
+--- @return table? waiter nil when no task waits
+--- @return any value the value that the waiter brought along
 function Waiters:take()
   local waiter = self.first
   if waiter == nil then return nil end
