@@ -1,6 +1,6 @@
--- Plain sockets, with the words of Python's socket module: for programs that
--- wait by timerlua.select. The kernel's sockets never block; one that shall
--- waits here, in a task while the loop goes on, elsewhere with its thread.
+-- Plain sockets, with the names of Python's socket module, for programs that wait by
+-- timerlua.select. The kernel's sockets never block; a blocking call waits here, in a task
+-- while the loop goes on, elsewhere by blocking the thread.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local address = require "timerlua.net.address"
@@ -27,7 +27,7 @@ local EALREADY, EISCONN = errno.EALREADY, errno.EISCONN
 local MOST = 2 ^ 30         -- bytes of one recv
 local BACKLOG_DELAY = 0.005 -- seconds between attempts at a full backlog
 
--- Bytes and addresses come here and become strings before anything else can run.
+-- Bytes and addresses are stored here and become strings before anything else can run.
 local SCRATCH = 65536
 local scratch = new_bytes(SCRATCH)
 local accepted_from = new_address()
@@ -40,7 +40,7 @@ local accepted_from = new_address()
 local Socket = {}
 Socket.__index = Socket
 
---- @class timerlua.socket Plain sockets, with the words of Python's socket module.
+--- @class timerlua.socket Plain sockets, with the names of Python's socket module.
 --- @since 0.1
 local socket = {}
 
@@ -75,7 +75,7 @@ function Socket.__tostring(self)
   return "timerlua.Socket: " .. (self.closed and "closed" or tostring((self:getsockname())))
 end
 
--- A socket that nobody has any more is closed.
+-- Close a socket that has become garbage.
 local function collected(cell)
   C.tl_readiness_close(loop, cell.place.slot, cell.place.generation)
   C.tl_descriptor_close(cell.fd)
@@ -96,7 +96,7 @@ local function block(self, where, interest, left)
   return status == 0 and TIME_OVER or status
 end
 
--- The place of its waits, made with the first and kept.
+-- The place of a socket's waits, made with the first wait and kept.
 local function place_of(self)
   if self.place then return self.place end
   local place, status = readiness.place(self.fd)
@@ -105,7 +105,7 @@ local function place_of(self)
   return place
 end
 
--- 0 when it may be ready, else a negative errno.
+-- Returns 0 when the socket may be ready, otherwise a negative errno.
 local function await(self, where, interest, deadline)
   local left
   if deadline then
@@ -122,7 +122,8 @@ local function deadline_of(self)
   return self.timeout and C.tl_now(loop, MONOTONIC) + self.timeout
 end
 
--- What `attempt` returns once it is not EAGAIN any more, or why it never is.
+-- The result of `attempt` once it is not EAGAIN, or the reason why it will always be
+-- EAGAIN.
 local function persist(self, where, interest, attempt, deadline)
   deadline = deadline or deadline_of(self)
   while true do
@@ -136,7 +137,7 @@ end
 -- ---------------------------------------------------------------------------
 -- addresses
 
--- Python's forms of a Unix socket's name, as ours.
+-- Python's forms of a Unix socket's name, in our form.
 local function unix_text(name)
   if name:sub(1, 5) == "unix:" then return name end
   return "unix:" .. name:gsub("^%z", "@")
@@ -159,7 +160,7 @@ local function look_up(self, where, name, port)
   return list[1]
 end
 
--- The tl_address that the two say, and a text of it; or nil, message, code.
+-- The tl_address given by host and port, and its text; or nil, message, code.
 local function target(self, where, host, port, is_peer)
   local text = text_of(self, where, host, port)
   local endpoint = address.parse(where, "address", text)
@@ -182,8 +183,8 @@ end
 -- ---------------------------------------------------------------------------
 -- making
 
---- Make a socket, in blocking mode. Close-on-exec. It is closed when nothing refers to
---- it any more; close it all the same, since that is when garbage is collected.
+--- Make a socket in blocking mode, close-on-exec. A socket that has become garbage is
+--- closed, but only when garbage is collected, so close sockets explicitly.
 --- @param family? integer socket.AF_INET (default), AF_INET6 or AF_UNIX
 --- @param kind? integer socket.SOCK_STREAM (default), SOCK_DGRAM or SOCK_SEQPACKET
 --- @param protocol? integer default 0, socket(2)
@@ -215,8 +216,10 @@ function socket.socketpair(family, kind, protocol)
   return wrap(fds[0], family, kind), wrap(fds[1], family, kind)
 end
 
---- Give the socket an address. The file of a Unix socket stays after it, as in Python.
---- @param host timerlua.Address|string an address without "fd:"; or a host, with port
+--- Give the socket an address. The file of a Unix socket is not removed later, as in
+--- Python.
+--- @param host timerlua.Address|string an address without "fd:"; or a host, if port is
+---   given
 --- @param port? integer 0 to 65535
 --- @return boolean? done true
 --- @return string? message such as "socket:bind 127.0.0.1:80: permission denied"
@@ -231,7 +234,8 @@ function Socket:bind(host, port)
 end
 
 --- Begin to listen.
---- @param backlog? integer connections that wait to be accepted; default socket.SOMAXCONN
+--- @param backlog? integer connections that may wait to be accepted; default
+---   socket.SOMAXCONN
 --- @return boolean? done true
 --- @return string? message
 --- @return string? code "EADDRINUSE", "EOPNOTSUPP", ...: listen(2)
@@ -249,9 +253,9 @@ local function accept_later(self)
   end)
 end
 
---- Take a connection; it is in blocking mode.
+--- Accept a connection; the new socket is in blocking mode.
 --- @return timerlua.Socket? conn
---- @return string address where it comes from; else the message
+--- @return string address the peer's address; or the message
 --- @return string? code "EAGAIN", "ETIMEDOUT", "EMFILE", "ECONNABORTED", ...:
 ---   accept(2)
 function Socket:accept()
@@ -280,8 +284,8 @@ local function finish_connect(self, to, status)
     status = C.tl_socket_connect(self.fd, to)
   end
   if status ~= EINPROGRESS then return status end
-  -- connect(2) again, and not SO_ERROR: a socket that was refused is then as the
-  -- kernel leaves one that blocks
+  -- connect(2) again, and not SO_ERROR: a refused socket is then left in the same state as
+  -- a blocking one in the kernel
   return persist(self, "socket:connect", "w", function()
     local result = C.tl_socket_connect(self.fd, to)
     if result == EISCONN then return 0 end
@@ -290,12 +294,12 @@ local function finish_connect(self, to, status)
 end
 
 --- Connect to an address.
---- @param host timerlua.Address|string as for bind; ":80" is this host's
+--- @param host timerlua.Address|string as for bind; ":80" stands for this host
 --- @param port? integer 0 to 65535
 --- @return boolean? done true
 --- @return string? message such as "socket:connect 127.0.0.1:9: connection refused"
---- @return string? code "ECONNREFUSED"; "EINPROGRESS" in non-blocking mode: wait
----   until it can be written, then ask for SO_ERROR; "ETIMEDOUT", ...: connect(2)
+--- @return string? code "ECONNREFUSED"; "EINPROGRESS" in non-blocking mode: wait until the
+---   socket is writable, then read SO_ERROR; "ETIMEDOUT", ...: connect(2)
 function Socket:connect(host, port)
   check_self(self, "connect")
   fair.step("socket:connect")
@@ -345,11 +349,11 @@ function Socket:recv(count, flags)
   return to_string(bytes, got)
 end
 
---- Receive a datagram; bytes of it beyond `count` are lost.
+--- Receive a datagram; bytes beyond `count` are lost.
 --- @param count integer bytes, 0 to 2^30
 --- @param flags? integer socket.MSG_PEEK, MSG_OOB
 --- @return string? bytes
---- @return string? address where it came from, nil for a stream; or the message
+--- @return string? address the sender's address, nil for a stream; or the message
 --- @return string? code as for recv
 function Socket:recvfrom(count, flags)
   check_self(self, "recvfrom")
@@ -376,11 +380,11 @@ local function send_later(self, where, bytes, start, flags, to, deadline)
   end, deadline)
 end
 
---- Send what the kernel takes; the rest is to be sent again.
+--- Send as many bytes as the kernel takes; the caller sends the rest again.
 --- @param bytes string
 --- @param start? integer the first byte to send, 1 to #bytes + 1; default 1
 --- @param flags? integer socket.MSG_MORE, MSG_OOB
---- @return integer? count of bytes taken
+--- @return integer? count the number of bytes taken
 --- @return string? message "would block" in non-blocking mode
 --- @return string? code "EAGAIN", "ETIMEDOUT", "EPIPE", "ECONNRESET", "EBADF"
 function Socket:send(bytes, start, flags)
@@ -402,7 +406,7 @@ end
 --- @return boolean? done true
 --- @return string? message
 --- @return string? code as for send
---- @return integer? count of bytes sent before that
+--- @return integer? count after a failure, the number of bytes sent before it
 function Socket:sendall(bytes, start)
   check_self(self, "sendall")
   local first = check_bytes("socket:sendall", bytes, start)
@@ -427,7 +431,7 @@ end
 --- @param bytes string
 --- @param host timerlua.Address|string as for bind
 --- @param port? integer 0 to 65535
---- @return integer? count of bytes sent
+--- @return integer? count the number of bytes sent
 --- @return string? message
 --- @return string? code as for send; "EMSGSIZE", ...: send(2)
 function Socket:sendto(bytes, host, port)
@@ -462,31 +466,31 @@ end
 -- ---------------------------------------------------------------------------
 -- modes and options
 
---- Choose the mode. Blocking, the default: a call waits until it can be done. Otherwise it
---- answers nil, "would block", "EAGAIN" instead.
---- @param flag boolean true: blocking
+--- Choose the mode. In blocking mode, the default, a call waits until it can be done. In
+--- non-blocking mode it returns nil, "would block", "EAGAIN" instead.
+--- @param flag boolean true for blocking mode
 function Socket:setblocking(flag)
   check_self(self, "setblocking")
   self.timeout = not check.boolean("socket:setblocking", "flag", flag) and 0 or nil
 end
 
---- Whether the socket is in blocking mode.
+--- Return whether the socket is in blocking mode.
 --- @return boolean
 function Socket:getblocking()
   check_self(self, "getblocking")
   return self.timeout ~= 0
 end
 
---- Have calls wait at most so long; sendall: for everything.
---- @param seconds? timerlua.Duration nil: without end; 0: non-blocking mode
+--- Set how long each call may wait; for sendall, the limit covers the whole call.
+--- @param seconds? timerlua.Duration nil: no limit; 0: non-blocking mode
 function Socket:settimeout(seconds)
   check_self(self, "settimeout")
   self.timeout = seconds ~= nil
     and duration.to_seconds("socket:settimeout", "seconds", seconds) or nil
 end
 
---- How long calls wait.
---- @return number? seconds nil: without end
+--- Return how long each call may wait.
+--- @return number? seconds nil: no limit
 function Socket:gettimeout()
   check_self(self, "gettimeout")
   return self.timeout
@@ -501,7 +505,7 @@ local function option_bytes(value)
   return to_string(number_cell, 4)
 end
 
---- Set an option, any of setsockopt(2).
+--- Set any option of setsockopt(2).
 --- @param level integer such as socket.SOL_SOCKET
 --- @param option integer such as socket.SO_REUSEADDR
 --- @param value integer|boolean|string a string holds the bytes of a struct
@@ -518,10 +522,10 @@ function Socket:setsockopt(level, option, value)
   return true
 end
 
---- Read an option, any of getsockopt(2).
+--- Read any option of getsockopt(2).
 --- @param level integer such as socket.SOL_SOCKET
 --- @param option integer such as socket.SO_ERROR
---- @param room? integer 1 to 1024: read a struct of at most so many bytes
+--- @param room? integer 1 to 1024: read a struct of at most this many bytes
 --- @return integer|string|nil value a string of bytes if room was given
 --- @return string? message
 --- @return string? code "ENOPROTOOPT", "EBADF", ...: getsockopt(2)
@@ -547,7 +551,8 @@ local function name_of(self, where, peer)
   return address.text(name)
 end
 
---- The own address: "127.0.0.1:80", "[::1]:80", "unix:/path"; "unix:" for none.
+--- Return the local address: "127.0.0.1:80", "[::1]:80", "unix:/path"; "unix:" without a
+--- name.
 --- @return string? address
 --- @return string? message
 --- @return string? code "EBADF"
@@ -556,7 +561,7 @@ function Socket:getsockname()
   return name_of(self, "socket:getsockname", 0)
 end
 
---- The peer's address, as getsockname tells it.
+--- Return the peer's address in the same form as getsockname.
 --- @return string? address
 --- @return string? message
 --- @return string? code "ENOTCONN", "EBADF"
@@ -565,15 +570,15 @@ function Socket:getpeername()
   return name_of(self, "socket:getpeername", 1)
 end
 
---- The descriptor, which stays the socket's.
---- @return integer fd -1 when it is closed
+--- Return the descriptor, which still belongs to the socket.
+--- @return integer fd -1 when the socket is closed
 function Socket:fileno()
   check_self(self, "fileno")
   return self.fd
 end
 
---- Give the descriptor away; the socket is as closed. It stays non-blocking.
---- @return integer fd the caller's to close; -1 when it is closed already
+--- Release the descriptor, which stays non-blocking; the socket counts as closed.
+--- @return integer fd the caller must close it; -1 when the socket is already closed
 function Socket:detach()
   check_self(self, "detach")
   local fd = self.fd
@@ -583,7 +588,7 @@ function Socket:detach()
   return fd
 end
 
---- Close it; tasks that wait for it get "EBADF". Harmless when repeated.
+--- Close the socket; waiting tasks get "EBADF". Harmless when repeated.
 --- @return boolean closed true
 function Socket:close()
   check_self(self, "close")

@@ -41,21 +41,21 @@ for name, number in pairs(timerfd) do
   if name:find("^CLOCK_") then CLOCKS[number] = name end
 end
 
--- Few fields, so that one of ten thousand is read in few lines of the
--- processor's cache: most have the common values of the class.
+-- Few fields, so that an object among ten thousand is read in few lines of the processor's
+-- cache: most objects have the common values, from the class.
 --- @class timerlua.Timerfd
 --- @since 0.1
 --- @field closed boolean
 --- @field clockid integer a CLOCK_ constant
 --- @field package fd integer
---- @field package look integer 1: a read might block, so the kernel is asked before
---- @field package guard ffi.cdata* closes the descriptor of what is garbage
+--- @field package look integer 1: a read might block, so the kernel is asked first
+--- @field package guard ffi.cdata* closes the descriptor of an object that is garbage
 --- @field package place timerlua.Place? once a task has waited
 local Timerfd = { closed = false }
 Timerfd.__index = Timerfd
 
--- Objects by their descriptors; and what stands for one while tasks read a
--- descriptor that is no object's.
+-- Objects by their descriptors; and stand-ins for descriptors without an object while tasks
+-- read them.
 local owners = setmetatable({}, { __mode = "v" })
 local visitors = {}
 
@@ -80,7 +80,7 @@ local function check_flags(where, flags, known)
   return flags
 end
 
--- A named flag of a table: set, cleared, or left as it is.
+-- A flag of a table by its name: set, cleared, or left unchanged.
 local function apply(where, flags, options, name, flag)
   local on = options[name]
   if on == nil then return flags end
@@ -124,14 +124,14 @@ end
 
 local new_guard = ffi.typeof("struct { int32_t fd; tl_id place; }")
 
--- The place first: the loop's poller knows the descriptor by its number.
+-- The place first, because the loop's poller knows the descriptor by its number.
 local function collected(guard)
   C.tl_readiness_close(loop, guard.place.slot, guard.place.generation)
   C.tl_timerfd_close(guard.fd)
 end
 
--- As in Python, descriptors are close-on-exec whatever the number says; only
--- cloexec=false makes one that a started program inherits.
+-- As in Python, descriptors are close-on-exec whatever the flags say; only cloexec=false
+-- makes a descriptor that a started program inherits.
 local function create_flags(where, flags)
   if type(flags) ~= "table" then
     return bit.bor(check_flags(where, flags or 0, CREATE), timerfd.TFD_CLOEXEC)
@@ -143,16 +143,16 @@ local function create_flags(where, flags)
     timerfd.TFD_CLOEXEC)
 end
 
---- Make a timer descriptor, stopped. It is closed by close(), or when the
---- object is garbage. Source: timerfd_create(2), Python's os.timerfd_create.
+--- Make a timer descriptor; the timer is stopped. The descriptor is closed by close(), or
+--- when the object becomes garbage. Source: timerfd_create(2), Python's os.timerfd_create.
 --- @param clockid integer CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME,
 ---   CLOCK_REALTIME_ALARM or CLOCK_BOOTTIME_ALARM, which wake a sleeping machine
 --- @param flags integer|table|nil TFD_NONBLOCK, TFD_CLOEXEC or their sum; or a table:
 ---   `nonblock`, `cloexec` (default true), `flags`
 --- @return timerlua.Timerfd? timerfd
 --- @return string? message
---- @return string? code "EPERM" (CAP_WAKE_ALARM is wanting), "EMFILE", "ENFILE",
----   "ENODEV", "ENOMEM"
+--- @return string? code "EPERM" (CAP_WAKE_ALARM is missing), "EMFILE", "ENFILE", "ENODEV",
+---   "ENOMEM"
 function timerfd.create(clockid, flags)
   local where = "timerfd.create"
   if not CLOCKS[clockid or false] then
@@ -164,7 +164,7 @@ function timerfd.create(clockid, flags)
   if fd < 0 then
     return errors.failed(("%s(%s)"):format(where, CLOCKS[clockid]), fd)
   end
-  -- of constants first: it has its size from the beginning
+  -- from constants first: the table has its final size from the beginning
   local self = { fd = -1, clockid = -1, look = 0, guard = false }
   self.fd, self.clockid, self.guard = fd, clockid, ffi.gc(new_guard(fd), collected)
   if bit.band(given, timerfd.TFD_NONBLOCK) == 0 then self.look = 1 end
@@ -173,7 +173,7 @@ function timerfd.create(clockid, flags)
   return self
 end
 
--- Tasks that read it are resumed, to find it closed.
+-- Tasks that read the timer are resumed, and find it closed.
 local function shut(self)
   self.closed = true
   if self.place then self.place:close() end
@@ -186,8 +186,8 @@ local function give_up(self)
   return self.fd
 end
 
---- Close a descriptor, or an object. Tasks that read it are told. The
---- counterpart of Python's os.close(fd).
+--- Close a descriptor or an object. Tasks that read it get "EBADF". The counterpart of
+--- Python's os.close(fd).
 --- @param fd timerlua.Descriptor|timerlua.Timerfd an object may be closed repeatedly
 --- @return boolean? closed true
 --- @return string? message
@@ -208,15 +208,15 @@ function timerfd.close(fd)
   return true
 end
 
---- Give the descriptor away: the object is closed, the descriptor is not.
---- @return integer fd the caller's to close
+--- Release the descriptor: the object counts as closed, the descriptor stays open.
+--- @return integer fd the caller must close it
 --- Raises when the object is closed.
 function Timerfd:detach()
   descriptor("timerfd:detach", self)
   return give_up(self)
 end
 
---- The descriptor, which stays the object's.
+--- Return the descriptor, which still belongs to the object.
 --- @return integer fd
 --- Raises when the object is closed.
 function Timerfd:fileno()
@@ -233,7 +233,7 @@ end
 
 local setting = ffi.new("tl_timerfd_setting")
 
--- The same three arguments, out of a table.
+-- The same three arguments, from a table.
 local function named(where, options)
   check.options(where, options, SETTIME.options)
   local flags = check_flags(where, options.flags or 0, SETTIME)
@@ -277,18 +277,18 @@ end
 --- `interval` seconds (0: only once). Fractions are rounded up to the next
 --- nanosecond, so only 0 is 0. Source: Python's os.timerfd_settime.
 --- @param fd timerlua.Descriptor|timerlua.Timerfd
---- @param flags integer|table|nil TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET or
----   their sum; or, for this and the rest, a table: `initial`, `interval`,
----   `abstime`, `cancel_on_set`, `flags`
---- @param initial? number seconds from now; with TFD_TIMER_ABSTIME the time on
----   its clock; 0 to 9223372036; default 0
+--- @param flags integer|table|nil TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET or their sum;
+---   or a table in place of all arguments: `initial`, `interval`, `abstime`,
+---   `cancel_on_set`, `flags`
+--- @param initial? number seconds from now; with TFD_TIMER_ABSTIME, the time on the timer's
+---   clock; 0 to 9223372036; default 0
 --- @param interval? number seconds, 0 to 9223372036; default 0
---- @return number? initial seconds that were left before; 0: it was stopped
---- @return number|string|nil interval the one before, in seconds; or the message
---- @return string? code "EBADF", "EINVAL" (no timer), "EPERM"; "ECANCELED": the
----   clock was stepped since the last read; the new setting holds
---- Raises for a closed object, and for times that are negative, NaN, infinite,
---- too great, or no numbers.
+--- @return number? initial the seconds that were left before; 0: the timer was stopped
+--- @return number|string|nil interval the previous interval in seconds; or the message
+--- @return string? code "EBADF", "EINVAL" (not a timer), "EPERM"; "ECANCELED": the clock
+---   was stepped since the last read; the new setting applies
+--- Raises for a closed object, and for times that are negative, NaN, infinite, too great,
+--- or not numbers.
 function timerfd.settime(fd, flags, initial, interval)
   return in_seconds(settime("timerfd.settime", seconds, fd, flags, initial, interval))
 end
@@ -299,8 +299,10 @@ end
 --- @param initial ffi.cdata*|integer|nil nanoseconds, int64 or a whole number, 0 to 2^63 - 1;
 ---   default 0
 --- @param interval ffi.cdata*|integer|nil nanoseconds, as initial
---- @return ffi.cdata*? initial int64 nanoseconds that were left before; 0: it was stopped
---- @return ffi.cdata*|string|nil interval the one before, in int64 nanoseconds; or the message
+--- @return ffi.cdata*? initial the nanoseconds that were left before, int64; 0: the timer
+---   was stopped
+--- @return ffi.cdata*|string|nil interval the previous interval, int64 nanoseconds; or the
+---   message
 --- @return string? code as for settime
 --- Raises as settime does.
 function timerfd.settime_ns(fd, flags, initial, interval)
@@ -308,21 +310,22 @@ function timerfd.settime_ns(fd, flags, initial, interval)
     interval))
 end
 
---- What is left until a timer expires, and its interval. What is left is never an absolute
---- time.
+--- Return the time left until a timer expires, and its interval. The time left is never an
+--- absolute time.
 --- @param fd timerlua.Descriptor|timerlua.Timerfd
---- @return number? initial seconds; 0: stopped
---- @return number|string|nil interval seconds, 0: once; or the message
+--- @return number? initial seconds; 0: the timer is stopped
+--- @return number|string|nil interval seconds; 0: the timer expires once; or the message
 --- @return string? code "EBADF", "EINVAL"
 --- Raises for a closed object.
 function timerfd.gettime(fd)
   return in_seconds(gettime("timerfd.gettime", fd))
 end
 
---- What is left until a timer expires, and its interval, in nanoseconds.
+--- Return the time left until a timer expires, and its interval, in nanoseconds.
 --- @param fd timerlua.Descriptor|timerlua.Timerfd
---- @return ffi.cdata*? initial int64 nanoseconds; 0: stopped
---- @return ffi.cdata*|string|nil interval int64 nanoseconds, 0: once; or the message
+--- @return ffi.cdata*? initial int64 nanoseconds; 0: the timer is stopped
+--- @return ffi.cdata*|string|nil interval int64 nanoseconds; 0: the timer expires once; or
+---   the message
 --- @return string? code "EBADF", "EINVAL"
 --- Raises for a closed object.
 function timerfd.gettime_ns(fd)
@@ -342,7 +345,7 @@ local function await_place(self)
   return self.place:suspend("timerfd.read", "r")
 end
 
--- A descriptor that is no object's has its place while somebody reads it.
+-- A descriptor without an object has its place while a task reads it.
 local function await_visit(number)
   local visitor = visitors[number]
   if not visitor then
@@ -360,8 +363,8 @@ local function await_visit(number)
   return result, visitor.closed
 end
 
--- Until it may have expired. Returns 0 or a negative errno, and whether it was
--- closed meanwhile.
+-- Wait until the timer may have expired. Returns 0 or a negative errno, and whether the
+-- timer was closed meanwhile.
 local function await(number, self)
   if not wait.can_suspend() then
     wait.before_blocking("timerfd.read")
@@ -380,8 +383,8 @@ local function not_read(number, status)
   return errors.failed("timerfd.read fd " .. number, status)
 end
 
--- The first read has brought nothing. A function of its own: where a read
--- brings something there is no loop, and a loop of the script's is compiled.
+-- The first read returned nothing. A separate function: a read that succeeds runs no loop
+-- here, so a loop in the script is compiled.
 local function read_late(number, self, result)
   while result == EAGAIN do
     local nonblocking = C.tl_timerfd_nonblocking(number)
@@ -396,15 +399,14 @@ local function read_late(number, self, result)
   return result
 end
 
---- How often the timer has expired since it was last read or set. Waits until
---- it has: in a task while the loop goes on, elsewhere blocking. The
---- counterpart of Python's os.read(fd, 8).
+--- Return how often the timer has expired since it was last read or set. Waits until it has
+--- expired: in a task while the loop goes on, elsewhere by blocking. The counterpart of
+--- Python's os.read(fd, 8).
 --- @param fd timerlua.Descriptor|timerlua.Timerfd
 --- @return integer? expirations >= 1; the kernel's count, up to 2^53 exactly
---- @return string? message "would block" for a TFD_NONBLOCK one that has not
----   expired
+--- @return string? message "would block" for a TFD_NONBLOCK timer that has not expired
 --- @return string? code "EAGAIN"; "ECANCELED" after a step of the clock, with
----   TFD_TIMER_CANCEL_ON_SET; "EBADF", also when it is closed meanwhile; "EINVAL"
+---   TFD_TIMER_CANCEL_ON_SET; "EBADF", also when the timer is closed meanwhile; "EINVAL"
 --- Raises for a closed object.
 function timerfd.read(fd)
   local number, self = descriptor("timerfd.read", fd)

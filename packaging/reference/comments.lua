@@ -1,18 +1,18 @@
--- A comment of `---` lines: prose first, then LuaCATS tags, then prose again, which
--- says what is raised. A line that is indented by three spaces or more goes on with
--- the tag above it.
+-- A comment of `---` lines: prose first, then LuaCATS tags, then prose again about the
+-- errors that the function raises. A line that is indented by three spaces or more
+-- continues the tag above it.
 --
--- Two tags are our own; lua-language-server passes over tags that it does not know.
--- `@since 0.1` is the first release that has the function; a function without one has
--- that of its table or class. `@internal` keeps a method that only timerlua itself may
--- call out of the page, as `@field package` does for a field.
+-- Two tags are our own; lua-language-server ignores unknown tags. `@since 0.1` is the
+-- first release that has the function; without the tag, the release of the function's
+-- table or class applies. `@internal` keeps a method that only timerlua itself may call
+-- out of the page, as `@field package` does for a field.
 
 --- @class reference.Comment
 --- @field text string[] the lines before the tags
 --- @field params table[] name, optional, type, text
 --- @field returns table[] name, type, text
 --- @field fields table[] name, optional, type, text
---- @field notes string[] what is said after the tags
+--- @field notes string[] the sentences after the tags
 --- @field class string?
 --- @field parent string? the class that the class extends
 --- @field alias table? name, type, text
@@ -23,7 +23,7 @@ local comments = {}
 
 local function trim(text) return text:match "^%s*(.-)%s*$" end
 
--- Words follow a type; the type of a function has spaces of its own.
+-- A type is followed by text; the type of a function contains spaces itself.
 local function split_type(text)
   local depth = 0
   for i = 1, #text do
@@ -82,7 +82,7 @@ function add.since(comment, rest) comment.since = rest end
 function add.internal(comment) comment.internal = true end
 function add.type() end
 
--- The lines put together: prose, and an item for each tag and for what follows them.
+-- The lines joined: prose, and an item for each tag and for each note after the tags.
 local function items_of(lines)
   local text, items, last = {}, {}, nil
   for _, line in ipairs(lines) do
@@ -102,7 +102,7 @@ local function items_of(lines)
   return text, items
 end
 
---- What the lines of a comment say.
+--- Parse the lines of a comment.
 --- @param lines string[] without the dashes
 --- @param where string "file:line", for errors
 --- @return reference.Comment

@@ -10,13 +10,12 @@ local INTRODUCTION = [[
 Every public function, method and field, made from the comments of the modules by
 `make reference`. `tl` is `require "timerlua"`; arguments in brackets may be left out.
 
-- Durations and instants are in seconds where nothing else is said.
+- Durations and instants are in seconds unless stated otherwise.
 - A function that cannot do its work because of the system returns nil, a message, and
   a code such as `"ECONNREFUSED"`.
 - A wrong argument raises an error at the caller's line that names the function, the
-  rule and the value. This holds everywhere and is repeated only where there is more to
-  say.
-- The fields of a table of options may be left out, except those that are "needed".
+  rule and the value. This applies to every function and is not repeated below.
+- The fields of a table of options may be left out, except those marked "needed".
 - "Since" is the first release that has the function.
 ]]
 
@@ -25,7 +24,7 @@ local function fail(message, ...) error(message:format(...), 0) end
 -- ---------------------------------------------------------------------------
 -- words
 
--- Prose may hold what Markdown would read as its own; what is in backquotes may not.
+-- Escape characters that Markdown would interpret, except inside backquotes.
 local function escape(text)
   local parts, is_code = {}, false
   for part in (text:gsub("timerlua%.(%u)", "%1") .. "`"):gmatch "([^`]*)`" do
@@ -41,7 +40,7 @@ end
 
 local function short(name) return (name:gsub("timerlua%.", "")) end
 
--- One of the alternatives of a type; what the page has is linked.
+-- One of the alternatives of a type, with a link if the page describes the type.
 local function alternative(out, kind)
   local name, list = kind:match "^(timerlua%.%w+)([%[%]]*)$"
   if name then
@@ -72,7 +71,7 @@ local function type_text(out, kind)
   return table.concat(list, ", ", 1, #list - 1) .. " or " .. list[#list]
 end
 
--- Lines of a comment as paragraphs; those that are indented are items of a list.
+-- Lines of a comment as paragraphs; indented lines are items of a list.
 local function prose(lines)
   local parts, in_list = {}, false
   for _, line in ipairs(lines) do
@@ -132,7 +131,7 @@ local function put_item(out, lead, item)
     text ~= "" and ": " .. text or ""))
 end
 
--- Whether the last two of what is returned only say why it is nil.
+-- Whether the last two results only say why the first is nil.
 local function tells_failure(returns)
   local message, code = returns[#returns - 1], returns[#returns]
   return #returns > 2 and code.name == "code" and code.type == "string?"
@@ -297,7 +296,7 @@ end
 -- ---------------------------------------------------------------------------
 -- the page
 
--- What else is public, and how each type is headed.
+-- Publish the modules and classes of the sections, and note the heading of each type.
 local function prepare(out, code)
   for _, section in ipairs(sections) do
     for _, member in ipairs(section[3]) do
@@ -325,8 +324,8 @@ local function put_contents(out)
   out[#out] = out[#out] .. "\n"
 end
 
---- The page of all that is public.
---- @param code table of sources.read
+--- Make the page of everything public.
+--- @param code table from sources.read
 --- @return string markdown
 function page.of(code)
   local out = { headings = {} }

@@ -1,8 +1,8 @@
--- The sections of docs/reference.md, in reading order: title, the page that tells
--- more, members. A member is the name of a function or field of `tl`; "Class
+-- The sections of docs/reference.md, in reading order: title, the page with the
+-- details, members. A member is the name of a function or field of `tl`; "Class
 -- receiver" for timerlua.Class, whose methods are called on `receiver`; "Class" for
--- one without methods, or for an alias; "module name" for a module of its own.
--- What is public and no member of a section is an error.
+-- a class without methods, or for an alias; "module name" for a separate module.
+-- A public name that is not a member of a section is an error.
 return {
   { "Forms of arguments", nil, { "Duration", "Instant", "Address", "Descriptor" } },
   { "Timers", "timers.md", { "tl.after", "tl.every", "tl.at", "tl.timer",

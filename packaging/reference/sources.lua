@@ -1,19 +1,19 @@
--- The modules as text: what they define, what of that is public, and its comments. A
--- function is found by the table that it is put into, wherever its file is:
+-- The modules as text: their definitions, which of these are public, and their comments.
+-- A function is found by the table that it is put into, wherever its file is:
 --
---   `@class` above a table says of what class it is; in other files a variable with a
+--   `@class` above a table names the table's class; in other files, a variable with a
 --     class's name is that class: Connection is timerlua.Connection
---   `x = module.f` in a table, and A.x, A.y = B.x, B.y, say that they are the same
---   init.lua says what `tl` has: by its table, and by LATER
+--   `x = module.f` in a table, and A.x, A.y = B.x, B.y, make another name for a function
+--   init.lua defines `tl`: by its table, and by LATER
 local comments = require "reference.comments"
 
 --- @class reference.Definition a function, or another name for one
---- @field variable string of the table that it is in
+--- @field variable string the table that the function is in
 --- @field name string
 --- @field args string[]
 --- @field is_method boolean defined with a colon, so args do not name the object
 --- @field comment reference.Comment?
---- @field alias string? what else it is, as "timer.after"
+--- @field alias string? the other name, such as "timer.after"
 --- @field module reference.Module
 
 --- @class reference.Module
@@ -70,7 +70,7 @@ local function define(module, variable, name, definition)
   module.defined[variable .. "." .. name] = definition
 end
 
--- A line of a constructor of a table that is of a class.
+-- A line in the constructor of a table that has a class.
 local function read_entry(module, variable, class, line, comment, next_line)
   local name, value = line:match "^  ([%a_][%w_]*) = (.*)$"
   if not name then return end
@@ -105,7 +105,7 @@ local function read_statement(module, line, comment)
   end
 end
 
--- The lines of a file that are no comments, each with the comment above it.
+-- The lines of code in a file, each with the comment above it.
 local function commented_lines(path)
   local list, above = {}, {}
   local number = 0
@@ -168,8 +168,8 @@ end
 -- ---------------------------------------------------------------------------
 -- what is public
 
--- The definition that "variable.name" is in a file, through whatever aliases; nil for
--- what is no function.
+-- The definition of "variable.name" in a file, through any aliases; nil if it is not a
+-- function.
 local function resolve(code, module, expression)
   local variable, name = expression:match "^([%w_]+)%.(.+)$"
   if not variable then return nil end
@@ -187,10 +187,10 @@ end
 --- @class reference.Entry
 --- @field name string as scripts write it: "tl.after", "timer:cancel"
 --- @field definition reference.Definition?
---- @field comment reference.Comment? that of this name
---- @field field table? where it is no function
---- @field since string? that of its table
---- @field original string? of what it is another name
+--- @field comment reference.Comment? the comment of this name
+--- @field field table? for a field instead of a function
+--- @field since string? the release of its table
+--- @field original string? the function that this is another name for
 
 local function publish(code, entry)
   table.insert(code.entries, entry)
@@ -227,7 +227,7 @@ local function publish_table(code, module, variable, prefix)
   end
 end
 
--- What init.lua loads when it is asked for.
+-- Functions that init.lua loads on first use.
 local function publish_later(code, init, since)
   local list = init.text:match "\nlocal LATER = (%b{})" or fail("%s has no LATER", init.path)
   for name, place in list:gmatch '([%w_]+) = "([%w_.]+)"' do
@@ -270,8 +270,8 @@ function sources.read(folder)
   return code
 end
 
---- Have a module that is required by itself be public.
---- @param prefix string what scripts call it
+--- Publish a module that scripts require by itself.
+--- @param prefix string its name in scripts
 function sources.publish_module(code, name, prefix)
   local module = code.modules[name] or fail("there is no module %s", name)
   publish_table(code, module, module.returned, prefix)

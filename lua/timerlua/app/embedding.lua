@@ -1,6 +1,5 @@
--- Inside a program that embeds the runtime (runtime/embed/load.c, running.c): the
--- script's main task, its end, its output, and what it shall not do to its
--- host.
+-- Support for a program that embeds the runtime (runtime/embed/load.c, running.c): the
+-- script's main task, its end, its output, and restrictions that protect the host.
 local core = require "timerlua.core.ffi"
 local errors = require "timerlua.core.errors"
 local events = require "timerlua.core.events"
@@ -17,20 +16,20 @@ local embedding = {
   --- The metatable of errors that end a cancelled task, and one that called os.exit.
   cancelled = interruption.cancelled,
 
-  --- The run is over: its exit status, and begin anew.
+  --- The run is over: return its exit status, and prepare for the next run.
   ended = stop.ended,
 
   --- Run to the end.
   run = stop.run,
 
-  --- Take from scripts what the host forbids: when this module is loaded, since
-  --- it may be among that.
+  --- Take from scripts what the host forbids: done when this module is loaded, because the
+  --- module itself may be among the forbidden ones.
   restrict = function() restrict.apply(dispatcher.host) end,
 }
 
-local main -- the task that was loaded last
+local main -- the latest task of a main chunk
 
---- A task of the script's main chunk, which the caller begins.
+--- Make a task of the script's main chunk; the caller begins it.
 --- @return integer slot
 --- @return integer generation
 function embedding.prepare(chunk)
@@ -39,7 +38,7 @@ function embedding.prepare(chunk)
   return main.id.slot, main.id.generation
 end
 
---- Why the main task ended, if it failed.
+--- Why the main task failed, if it did.
 --- @return string? text
 function embedding.failure()
   if main.status == "failed" then
@@ -55,15 +54,15 @@ local function tell_posted(name, bytes)
   errors.call_handlers("post", name, bytes)
 end
 
--- Ends the script, as far as the host allows: what is running, and then the
--- run, with the tl.on("stop") handlers.
+-- End the script as far as the host allows: the running task, and then the run, with the
+-- tl.on("stop") handlers.
 local function exit(code)
   if code == nil or code == true then code = 0 elseif code == false then code = 1 end
   stop.stop(type(code) == "number" and code % 256 or 1)
   error(interruption.of_task(), 0)
 end
 
--- The locale is the whole process's: ask for it only.
+-- The locale belongs to the whole process, so scripts may only read it.
 local setlocale = os.setlocale
 local function query_locale(locale, category)
   if locale ~= nil then return nil end
@@ -76,7 +75,7 @@ local function print_to_log(...)
   dispatcher.tell(TELL_OF_LOG, table.concat(words, "\t"))
 end
 
--- what the program does with its own streams and command line
+-- features that the program has for its own streams and command line
 for _, name in ipairs { "timerlua.app.program", "timerlua.app.output" } do
   package.preload[name] = function()
     error(("require '%s': it is for the program timerlua only"):format(name), 3)

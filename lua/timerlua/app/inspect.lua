@@ -58,11 +58,11 @@ local function signal_row(s)
   return { kind = "signal", handle = s, name = s.name, site = s.site, active = true }
 end
 
--- By kind of object: those that wait by a handle of another kind.
+-- Objects that wait by a handle of another kind: their rows, by the kind of object.
 local GUESTS = { process = process_row }
 
--- The row of a handle whose callback has its object, which `make` makes unless
--- the object is a guest.
+-- The row of a handle whose callback has its object: `make` builds the row from the
+-- object, unless the object is a guest.
 local function anchored(make)
   return function(slot, info)
     local _, object = anchors.get(slot)
@@ -71,14 +71,14 @@ local function anchored(make)
   end
 end
 
--- One that tasks read from is nobody's callback, so nothing anchors it.
+-- A descriptor that tasks read has no callback, so nothing is anchored for it.
 local function stream_row(slot, info)
   local object = connection.all[slot]
   return object and connection_row(object, info.active ~= 0)
 end
 
--- By kind of handle; a kind that is missing gives no row. The handles that tasks
--- wait by are missing: the task has a row, with what it waits for.
+-- The rows by kind of handle; a missing kind gives no row. The handles of tasks' waits are
+-- missing: the task has the row, which says what the task waits for.
 local ROWS = {
   [C.TL_TIMER] = anchored(timer_row),
   [C.TL_WATCH] = anchored(watch_row),
@@ -94,28 +94,28 @@ local ROWS = {
 --- @field handle any the object
 --- @field name string?
 --- @field site string? "file:line"
---- @field active boolean? whether it waits to run, or is watched for; not of tasks
---- @field due number? seconds: of timers; of tasks whose wait has an end
---- @field period number? seconds, of timers
---- @field runs integer? of timers
---- @field missed integer? of timers: their `missed_total`
---- @field clock string? of timers
---- @field running boolean? of timers
---- @field paused boolean? of timers and datagram sockets
---- @field fd integer? of watches, connections, listeners and datagram sockets
---- @field interest string? of watches
---- @field peer string? address, of connections and datagram sockets
---- @field queued number? bytes, of connections
---- @field received number? bytes, of connections
---- @field sent number? bytes, of connections
---- @field sock string? address, of listeners
---- @field connections integer? open connections, of listeners
---- @field address string? of datagram sockets
---- @field pid integer? of processes
---- @field path string? of file watches
---- @field exists boolean? of file watches
---- @field status string? of tasks
---- @field waiting_for string? of tasks that wait, such as "sleep" or "channel:receive"
+--- @field active boolean? whether the handle waits to run, or is watched; not for tasks
+--- @field due number? seconds; for timers, and for tasks whose wait has an end
+--- @field period number? seconds; for timers
+--- @field runs integer? for timers
+--- @field missed integer? for timers: their `missed_total`
+--- @field clock string? for timers
+--- @field running boolean? for timers
+--- @field paused boolean? for timers and datagram sockets
+--- @field fd integer? for watches, connections, listeners and datagram sockets
+--- @field interest string? for watches
+--- @field peer string? an address; for connections and datagram sockets
+--- @field queued number? bytes; for connections
+--- @field received number? bytes; for connections
+--- @field sent number? bytes; for connections
+--- @field sock string? an address; for listeners
+--- @field connections integer? open connections; for listeners
+--- @field address string? for datagram sockets
+--- @field pid integer? for processes
+--- @field path string? for file watches
+--- @field exists boolean? for file watches
+--- @field status string? for tasks
+--- @field waiting_for string? for waiting tasks, such as "sleep" or "channel:receive"
 
 --- List every live handle: timers, watches, sockets, processes, signals and tasks.
 --- @return timerlua.Row[] rows a new table
@@ -175,25 +175,26 @@ end
 --- @field cancelled number timers cancelled
 --- @field turns number batches collected
 --- @field wakeups number returns from a wait that blocked
---- @field system_calls number of the loop and its sockets: the sum of the next seven
+--- @field system_calls number system calls of the loop and its sockets: the sum of the next
+---   seven fields
 --- @field waits number epoll_wait(2)
 --- @field timerfd_sets number timerfd_settime(2)
 --- @field reads number read(2)
 --- @field controls number epoll_ctl(2)
 --- @field accepts number accept4(2)
---- @field receives number recv(2) and its kin
---- @field sends number send(2) and its kin
+--- @field receives number recv(2) and similar calls
+--- @field sends number send(2) and similar calls
 --- @field received number bytes
---- @field sent number bytes that the kernel took
---- @field unsent number bytes that were queued and dropped, because the connection broke or
----   was aborted
---- @field handles number live now
---- @field active number of these, how many keep the script running
---- @field bytes number held by the core's tables
+--- @field sent number bytes that the kernel accepted
+--- @field unsent number bytes that were queued and then dropped, because the connection
+---   broke or was aborted
+--- @field handles number handles live now
+--- @field active number live handles that keep the script running
+--- @field bytes number memory of the core's tables
 --- @field errors number uncaught errors reported
 --- @field lateness timerlua.Lateness
 
---- Counters since the start, and how late callbacks began.
+--- Return counters since the start, and how late callbacks began.
 --- @return timerlua.Stats stats a new table
 function inspect.stats()
   local raw = ffi.new("tl_loop_stats")

@@ -1,6 +1,6 @@
--- What a script prints: it must not get lost unnoticed. Once tl.stdout or
--- tl.stderr is used, what print and the io library write there goes by its
--- queue, so that everything comes in the order in which it was written.
+-- The output of scripts, which must not be lost unnoticed. Once tl.stdout or tl.stderr is
+-- used, print and the io library write to the same queue, so that all output appears in the
+-- order in which it was written.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local errno = require "timerlua.core.errno"
@@ -23,9 +23,9 @@ local output = {}
 -- The connections of files, and whether there is any.
 local routes, routed = {}, false
 
--- Output that cannot be written ends the script, which would go on for nobody:
--- print sees it at once, also in a loop that never waits; every turn sees it
--- for all other ways to write.
+-- When output cannot be written, the script ends, because nobody would see the rest. print
+-- notices the failure at once, even in a loop that never waits; every turn checks for all
+-- other ways to write.
 local told = false
 
 local function lost_output()
@@ -40,8 +40,8 @@ local function tell_lost_output()
   errors.report(err, nil, { kind = "task", is_main = true })
 end
 
--- Queue a text, without waiting as a task: what prints may be inside a C
--- function. Above the high-water mark it blocks, as stdio does.
+-- Queue a text, without waiting as a task: the code that prints may be inside a C function.
+-- Above the high-water mark, this blocks as stdio does.
 local function send(conn, text)
   local slot, generation = conn.slot, conn.generation
   local status = C.tl_stream_send(loop, slot, generation, text, #text)
@@ -59,7 +59,7 @@ local function send_all(file, text)
     local status = send(conn, #text <= PIECE and text or text:sub(from, from + PIECE - 1))
     if status < 0 then return status end
   end
-  -- at once, as stdio does it there, as far as there is room
+  -- at once, as stdio does for this stream, as far as there is room
   if file == stderr or conn.is_terminal then
     C.tl_stream_flush(loop, conn.slot, conn.generation)
   end
@@ -94,7 +94,7 @@ local function write_to_queue(file, ...)
   return true
 end
 
--- All of it is the kernel's on return, for programs that are started then.
+-- On return the kernel has everything, for programs that are started next.
 local function flush_queue(file)
   local conn = routes[file]
   local status = C.tl_stream_drain(loop, conn.slot, conn.generation, 0)
@@ -102,7 +102,7 @@ local function flush_queue(file)
   return true
 end
 
--- From the start, since scripts keep these functions in locals.
+-- Replaced from the start, because scripts keep these functions in locals.
 local function replace_functions()
   rawset(_G, "print", function(...)
     if routed and routes[stdout] then return print_to_queue(...) end

@@ -59,7 +59,7 @@ end
 -- ---------------------------------------------------------------------------
 -- options
 
--- Those with a value that is looked at later, by their names in options.
+-- Options whose values are examined later, by their names in the options table.
 local WITH_VALUE = { slack = "slack", ["reload-on"] = "reload_on", ["pid-file"] = "pid_file" }
 
 local VALUED = { ["-e"] = "code", ["-l"] = "a module" }
@@ -126,7 +126,7 @@ end
 -- ---------------------------------------------------------------------------
 -- loading
 
--- arg as lua(1) sets it: the script is arg[0], what is before it negative.
+-- arg as lua(1) sets it: the script is arg[0], earlier words have negative indices.
 local function set_arg(argv, script_index)
   local arg = {}
   for i = 0, #argv do arg[i - script_index] = argv[i] end
@@ -179,8 +179,8 @@ local function check_exit(code)
   error(("bad argument #1 to 'exit' (number expected, got %s)"):format(kind), 3)
 end
 
--- Every end takes the children along: the script's own, and for what ends the
--- process at once, the kernel does it.
+-- Every way to end takes the children along: the script's own end does it here, and when
+-- the process ends at once, the kernel does it.
 local function guard_children()
   closing.own_process()
   local plain_exit = os.exit

@@ -1,6 +1,6 @@
--- What a script may not do when its host says so: tl_config.flags in
--- runtime/timerlua.h. What is taken away raises an error that says so. The
--- runtime's own modules keep what they have taken.
+-- Restrictions on scripts that the host asks for: tl_config.flags in runtime/timerlua.h. A
+-- removed function raises an error that says so. The runtime's own modules keep the
+-- functions that they have already taken.
 local claims = require "timerlua.system.signal_claims"
 
 local MEMORY, COMPILER = "reach its memory", "use the compiler"
@@ -16,7 +16,7 @@ local function refuse(name, what)
   return function() error(refusal(name, what), 2) end
 end
 
--- In place of the functions of a table, or of those that are named.
+-- Replace the functions of a table, or only the named ones.
 local function refuse_all(list, prefix, what, names)
   for name, value in pairs(list) do
     if type(value) == "function" and (not names or names[name]) then
@@ -25,7 +25,7 @@ local function refuse_all(list, prefix, what, names)
   end
 end
 
--- A module that cannot be required any more.
+-- Make a module impossible to require.
 local function hide(name, what)
   package.loaded[name] = nil
   package.preload[name] = function()
@@ -36,17 +36,17 @@ end
 -- ---------------------------------------------------------------------------
 -- memory
 
--- Modules of ours that hand out the FFI or the core.
+-- Modules of ours that expose the FFI or the core.
 local INSIDE = { "ffi", "timerlua.core.ffi", "timerlua.core", "timerlua.app.embedding" }
 
--- All that may be required later, as long as it can be loaded.
+-- Load everything that may be required later, as long as loading is possible.
 local function load_all()
   for name in pairs(package.preload) do
     if name:find("^timerlua") then pcall(require, name) end
   end
 end
 
--- Only text: bytecode can do what no Lua can.
+-- Only text: bytecode can do things that Lua source cannot.
 local function text_only()
   local load_any, open, input = load, io.open, io.stdin
   local function load_text(chunk, name, _, ...)
@@ -69,7 +69,7 @@ local function text_only()
   string.dump = refuse("string.dump", MEMORY)
 end
 
--- Upvalues, registry and stack lead to everything that a module has.
+-- Upvalues, the registry and the stack lead to everything that a module has.
 local function close_debug()
   local getinfo, traceback = debug.getinfo, debug.traceback
   local function closed_getinfo(...)
@@ -83,7 +83,7 @@ local function close_debug()
   debug.getinfo, debug.traceback = closed_getinfo, traceback
 end
 
--- Modules in C; those in Lua are searched for as before, as text.
+-- Modules in C; modules in Lua are searched for as before, as text.
 local function close_loaders()
   local searchpath, preload = package.searchpath, package.loaders[1]
   local load_file = loadfile
@@ -126,7 +126,7 @@ end
 -- ---------------------------------------------------------------------------
 -- files and programs
 
--- In place of a file: to use it raises.
+-- Stands in place of a file: any use raises.
 local function no_file(name)
   local function closed() error(refusal(name, FILES), 2) end
   return setmetatable({}, { __index = closed, __newindex = closed })
@@ -171,18 +171,18 @@ local function no_exec()
   tl.exec = refuse("timerlua.exec", PROGRAMS)
 end
 
--- Without the host's word: masks are its threads' own.
+-- Without the host's permission, because signal masks belong to its threads.
 local function no_signals()
   refuse_all(require "timerlua.system.signal", "timerlua.", TAKE, { signal = true })
   package.loaded.timerlua.signal = refuse("timerlua.signal", TAKE)
   claims.refuse(refusal("KQ_FILTER_SIGNAL", TAKE))
 end
 
---- Take away what the host forbids.
---- @param host table<string, boolean> its flags: no_ffi and so on
+--- Remove what the host forbids.
+--- @param host table<string, boolean> the host's flags: no_ffi and so on
 function restrict.apply(host)
   if host.no_ffi or host.no_io or host.no_exec then
-    getmetatable(package.loaded.timerlua).load_all() -- while it may be loaded
+    getmetatable(package.loaded.timerlua).load_all() -- while modules may still be loaded
   end
   if not host.signals then no_signals() end
   if host.no_ffi then no_ffi() end

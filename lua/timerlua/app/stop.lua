@@ -18,7 +18,7 @@ local MOST_STATUS, REASON_STOP = 255, core.C.TL_REASON_STOP
 local dispatcher = core.dispatcher
 
 local stop = {
-  bound = 5, -- seconds that the stop handlers may take in all
+  bound = 5, -- seconds that the stop handlers may take in total
 }
 
 local state = { stopping = false, code = nil, reason = nil }
@@ -45,30 +45,30 @@ local function begin(reason)
   end)
 end
 
---- End the loop: tl.on("stop") handlers run first, everything goes on until
---- they have returned, at most 5 s. It is also a timer's callback:
---- tl.after(5, tl.stop), tl.after(5, tl.stop, 3).
+--- End the loop: tl.on("stop") handlers run first, and everything goes on until they have
+--- returned, for at most 5 s. tl.stop also works as the callback of a timer: tl.after(5,
+--- tl.stop), tl.after(5, tl.stop, 3).
 --- @param code? integer exit status 0 to 255; default 0, or 1 after an error
 function stop.stop(code, ...)
-  if ffi.istype(core.new_id, code) then code = ... end -- as a timer's callback
+  if ffi.istype(core.new_id, code) then code = ... end -- called as a timer's callback
   if code ~= nil then state.code = check.integer("stop", "code", code, 0, MOST_STATUS) end
   if not state.stopping then begin("stop") end
 end
 
--- A wait in the main chunk of a plain luajit is where tl.stop ended the loop;
--- the script may wait again. Its code is kept for tl.run.
+-- tl.stop ended the loop during a wait of the main chunk of a plain luajit; the script may
+-- wait again. The exit code is kept for tl.run.
 local function begin_anew()
   state.stopping, state.reason = false, nil
 end
 
--- What woke the loop: a signal's number, or that the host has called tl_stop.
+-- Called when the loop was woken by a signal, or because the host called tl_stop.
 local function take_reason(number)
   if number >= REASON_STOP then
     if not state.stopping then stop.stop(number - REASON_STOP) end
     return
   end
   state.signal = number
-  if state.stopping then return end -- main.c ends the process at the second
+  if state.stopping then return end -- at the second signal, main.c ends the process
   begin(signame.name(number))
 end
 
@@ -84,7 +84,7 @@ local function report_stuck()
   end
 end
 
--- After an error that ends the script, nothing of it may run but its handlers.
+-- After an error that ends the script, only its handlers may still run.
 local function drop_everything()
   closing.run "error"
   local slot = ffi.new("uint32_t[1]", 1)
@@ -95,8 +95,8 @@ local function drop_everything()
   core.C.tl_loop_drop(core.loop)
 end
 
--- Nothing is left to wait for, or an error asked for the end: what the
--- handlers start may still run.
+-- Nothing is left to wait for, or an error ends the script: work that the handlers start
+-- may still run.
 local function last_words(reason)
   if state.stopping or events.each("stop")() == nil then return end
   if reason == "error" then drop_everything() end
@@ -105,7 +105,7 @@ local function last_words(reason)
   if dispatcher.run() then report_stuck() end
 end
 
---- The run is over: how it ended, and begin anew.
+--- The run is over: return how it ended, and prepare for the next run.
 --- @return integer code the exit status
 --- @return integer? signal the number of the signal that ended it
 function stop.ended()
@@ -118,8 +118,8 @@ function stop.ended()
 end
 
 --- Run the loop to its end.
---- @return integer code the exit status: 0, 1 after an uncaught error, or what
----   tl.stop was given
+--- @return integer code the exit status: 0, 1 after an uncaught error, or the code passed
+---   to tl.stop
 --- @return integer? signal the number of the signal that ended it
 function stop.run()
   local finished = dispatcher.run()

@@ -1,6 +1,6 @@
--- A set of epoll(7) that a script waits for: in a task the loop goes on, since
--- the set is itself a descriptor that the loop can watch; elsewhere the thread
--- blocks. What became ready is read where the kernel wrote it.
+-- An epoll(7) set that a script waits for: in a task the loop goes on, because the set is
+-- itself a descriptor that the loop can watch; elsewhere the thread blocks. Events are read
+-- where the kernel wrote them.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local errno = require "timerlua.core.errno"
@@ -12,8 +12,8 @@ local C, loop = core.C, core.loop
 local to_ns = readiness.to_ns
 local EINTR, EBADF, MONOTONIC = errno.EINTR, errno.EBADF, C.TL_MONOTONIC
 
--- The kernel is asked before a wait, which is four times cheaper when something
--- is ready. Where it was asked for nothing, so many waits go without.
+-- The kernel is asked before a wait, which is four times cheaper when something is ready.
+-- After a look that found nothing, this many waits go without a look.
 local BLIND = 7
 local OPERATIONS = { add = C.TL_EPOLL_ADD, remove = C.TL_EPOLL_DEL, modify = C.TL_EPOLL_MOD }
 
@@ -22,13 +22,12 @@ local fds_of, events_of = ffi.typeof("int32_t *"), ffi.typeof("uint32_t *")
 local new_timeout = ffi.typeof("int64_t[1]")
 local AT_ONCE = new_timeout(0)
 
--- Words of a tl_ready_fd: a scalar that is read through a pointer to scalars
--- makes no garbage.
+-- Words of a tl_ready_fd: reading a scalar through a pointer to scalars makes no garbage.
 local STRIDE = ffi.sizeof("tl_ready_fd") / ffi.sizeof("int32_t")
 
 --- @class timerlua.Ready descriptors that were ready, from one wait
 --- @field count integer
---- @field taken integer how many next has given out
+--- @field taken integer how many descriptors `next` has returned
 local Ready = {}
 Ready.__index = Ready
 
@@ -36,7 +35,7 @@ Ready.__index = Ready
 --- @field fd integer
 --- @field closed boolean
 --- @field wakes integer how often wake was called
---- @field blind integer how many waits are not to be preceded by a look
+--- @field blind integer how many waits go without a look first
 local Set = {}
 Set.__index = Set
 
@@ -48,7 +47,7 @@ local function new_batch(set, most)
     fds = ffi.cast(fds_of, bytes), events = ffi.cast(events_of, bytes) + 1 }, Ready)
 end
 
--- One that is not in use: iterations nest, and tasks share a set.
+-- A batch that is not in use: iterations nest, and tasks share a set.
 local function lease(set, most)
   local batch = set.spare
   set.spare = nil
@@ -56,7 +55,7 @@ local function lease(set, most)
   return new_batch(set, most)
 end
 
---- The next descriptor and its events, then nil; an iterator of `for`.
+--- The next descriptor and its events, then nil; an iterator for `for`.
 --- @return integer? fd
 --- @return integer? events >= 0
 function Ready:next()
@@ -75,8 +74,8 @@ local function ask(set, batch, most)
   return count
 end
 
--- Interpreted, so that a signal's hook runs between two calls: that is how
--- luajit ends a script at Ctrl-C.
+-- Interpreted, so that a signal's hook runs between two calls: that is how luajit ends a
+-- script at Ctrl-C.
 local function block(set, where, batch, most, delay)
   wait.before_blocking(where, delay)
   local timeout_ns = new_timeout(delay and to_ns(delay) or -1)
@@ -86,8 +85,8 @@ local function block(set, where, batch, most, delay)
 end
 jit.off(block)
 
--- Another task, or another process that has the set, may take what this one
--- was woken for.
+-- Another task, or another process that has the set, may take the event that woke this
+-- task.
 local function wait_long(set, where, batch, most, delay)
   local start_ns = delay and C.tl_now_ns(loop, MONOTONIC)
   local left, wakes = delay, set.wakes
@@ -119,13 +118,13 @@ end
 
 --- Wait until something is ready, or the time is over.
 --- @param where string the public function, for errors and lists
---- @param most integer at least 1: of how many to tell
---- @param delay? number|ffi.cdata* seconds or int64 nanoseconds, checked; nil: no
----   end; 0: only look, which in a task may let a turn of the loop pass
---- @return timerlua.Ready? batch empty when the time is over; take all by next,
----   and it is used again
---- @return integer? status a negative errno: EBADF also when it was closed
----   meanwhile, ELOOP (sets within sets), ENOMEM, EMFILE
+--- @param most integer at least 1: the largest number of descriptors to report
+--- @param delay? number|ffi.cdata* seconds or int64 nanoseconds, checked; nil: no end; 0:
+---   only check, which in a task may let a turn of the loop pass
+--- @return timerlua.Ready? batch empty when the time is over; take every descriptor by
+---   `next`, and the batch is reused
+--- @return integer? status a negative errno: EBADF, also when the set was closed meanwhile,
+---   ELOOP (sets within sets), ENOMEM, EMFILE
 function Set:wait(where, most, delay)
   local batch = lease(self, most)
   local count = wait_count(self, where, batch, most, delay)
@@ -150,7 +149,7 @@ local function release(owned)
   owned.fd = -1
 end
 
---- Have tasks that wait return, as if the time was over.
+--- Have waiting tasks return, as if the time was over.
 function Set:wake()
   self.wakes = self.wakes + 1
   local place = self.owned.place
@@ -158,14 +157,14 @@ function Set:wake()
   if place then place:close() end
 end
 
---- Harmless when repeated. Tasks that wait are resumed.
+--- Close the set; harmless when repeated. Waiting tasks are resumed.
 function Set:close()
   self.closed = true
   release(self.owned)
 end
 
---- Take over an epoll descriptor, which is closed with the set, or when nobody
---- refers to that any more.
+--- Take over an epoll descriptor, which is closed with the set, or when the set becomes
+--- garbage.
 --- @param fd integer
 --- @return timerlua.EpollSet set
 function epoll_set.of(fd)
@@ -174,7 +173,7 @@ function epoll_set.of(fd)
     guard = readiness.guard(owned, release) }, Set)
 end
 
---- A new one, close-on-exec.
+--- Make a new set, close-on-exec.
 --- @return timerlua.EpollSet? set
 --- @return integer? status a negative errno: EMFILE, ENFILE, ENOMEM
 function epoll_set.new()

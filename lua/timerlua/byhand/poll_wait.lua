@@ -1,6 +1,6 @@
--- Waiting as poll(2) does: for many descriptors, named anew for each wait. In a
--- task they are asked first; if none is ready they go into an epoll set for as
--- long as the wait takes, so that the loop goes on.
+-- Waiting as poll(2) does: for many descriptors, named again for each wait. In a task the
+-- kernel is asked first; if no descriptor is ready, they go into an epoll set for the
+-- duration of the wait, so that the loop goes on.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local epoll_set = require "timerlua.byhand.epoll_set"
@@ -20,7 +20,7 @@ local new_timeout = ffi.typeof("int64_t[1]")
 local AT_ONCE = new_timeout(0)
 
 local poll_wait = {
-  --- An array of so many tl_poll_fd, all zero.
+  --- An array of this many tl_poll_fd, all zero.
   array = new_fds,
 }
 
@@ -31,7 +31,7 @@ local function ask(fds, count, judge)
   return found
 end
 
--- As long as the set has news that are none to the judge.
+-- Go on as long as the set reports only events that the judge ignores.
 local function wait_in(set, where, fds, count, delay, judge)
   local start_ns = delay and C.tl_now_ns(loop, MONOTONIC)
   local left = delay
@@ -66,8 +66,8 @@ local function wait_beside(where, fds, count, delay, judge)
   return found
 end
 
--- Interpreted, so that a signal's hook runs between two calls: that is how
--- luajit ends a script at Ctrl-C.
+-- Interpreted, so that a signal's hook runs between two calls: that is how luajit ends a
+-- script at Ctrl-C.
 local function block(where, fds, count, delay, judge)
   wait.before_blocking(where, delay)
   local timeout_ns = new_timeout(delay and to_ns(delay) or -1)
@@ -75,14 +75,14 @@ local function block(where, fds, count, delay, judge)
   repeat found = C.tl_poll_wait(fds, count, timeout_ns) until found ~= EINTR
   if found <= 0 or not judge then return found end
   found = judge(fds, count)
-  -- what the judge does not want, poll(2) would report again at once
+  -- poll(2) would at once report again what the judge ignores
   if found ~= 0 or timeout_ns[0] == 0 then return found end
   return wait_beside(where, fds, count, delay and timeout_ns[0], judge)
 end
 jit.off(block)
 
---- Let a turn of the loop pass if it is time for one: before poll_wait.wait, of
---- which the descriptors then are to be told.
+--- Let a turn of the loop pass if it is time for one: call this before poll_wait.wait, and
+--- collect the descriptors afterwards.
 function poll_wait.turn(where)
   if wait.can_suspend() then fair.turn(where) end
 end
@@ -90,15 +90,15 @@ end
 --- Wait until one of the descriptors is ready, or the time is over.
 --- @param where string the public function, for errors and lists
 --- @param fds ffi.cdata* from array; revents are set
---- @param count integer the first so many of them
---- @param delay? number|ffi.cdata* seconds or int64 nanoseconds, checked; nil: no
----   end; 0: only look
---- @param judge? fun(fds: ffi.cdata*, count: integer): integer how many of those
----   with revents count as ready, or a negative errno; nil: all
+--- @param count integer the number of entries in use, from the first on
+--- @param delay? number|ffi.cdata* seconds or int64 nanoseconds, checked; nil: no end; 0:
+---   only check
+--- @param judge? fun(fds: ffi.cdata*, count: integer): integer how many of the entries with
+---   revents count as ready, or a negative errno; nil: all
 --- @return integer found 0 when the time is over; or a negative errno: EMFILE,
 ---   ENOMEM, ELOOP, EINVAL (more than RLIMIT_NOFILE)
---- @return ffi.cdata* fds with the answer: others than those given if it waited,
----   since those may have been changed meanwhile
+--- @return ffi.cdata* fds the array with the result: another one than the given array after
+---   a wait, because the given array may have been changed meanwhile
 function poll_wait.wait(where, fds, count, delay, judge)
   if not wait.can_suspend() then return block(where, fds, count, delay, judge), fds end
   local found = ask(fds, count, judge)

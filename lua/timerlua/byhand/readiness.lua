@@ -1,6 +1,6 @@
--- Waiting for a descriptor of the script's own: in a task the loop goes on,
--- elsewhere the thread blocks. Descriptors that are waited for again and again
--- keep a place, so that a wait costs no epoll_ctl(2).
+-- Waiting for a script's own descriptor: in a task the loop goes on, elsewhere the thread
+-- blocks. Descriptors that are waited for repeatedly keep a place, so that a wait costs no
+-- epoll_ctl(2).
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local errno = require "timerlua.core.errno"
@@ -26,7 +26,7 @@ local to_ns = readiness.to_ns
 
 --- @class timerlua.Place where tasks wait for one descriptor
 --- @field fd integer
---- @field beside table<timerlua.Place, true>? of duplicates that tasks wait for
+--- @field beside table<timerlua.Place, true>? places of duplicates that tasks wait for
 local Place = {}
 Place.__index = Place
 
@@ -37,7 +37,7 @@ local function open(fd)
   return self
 end
 
---- Before the descriptor is closed; who waits is resumed.
+--- Call before the descriptor is closed; waiting tasks are resumed.
 function Place:close()
   for place in pairs(self.beside or {}) do place:close() end
   C.tl_readiness_close(loop, self.id.slot, self.id.generation)
@@ -56,8 +56,8 @@ local function suspend(place, where, interest, delay)
   return 0
 end
 
--- The descriptor is watched by something else of this loop: a duplicate is
--- another one to epoll(7).
+-- Something else in this loop watches the descriptor, so wait for a duplicate: to epoll(7)
+-- a duplicate is another descriptor.
 local function suspend_beside(self, where, interest, delay)
   local duplicate = C.tl_descriptor_duplicate(self.fd)
   if duplicate < 0 then return duplicate end
@@ -76,10 +76,9 @@ local function suspend_beside(self, where, interest, delay)
   return status
 end
 
---- Block the thread until it is ready, or the time is over. Interpreted, so that
---- a signal's hook runs between two calls: that is how luajit ends a script at
---- Ctrl-C.
---- @param fd integer -1: none, only the time
+--- Block the thread until the descriptor is ready, or the time is over. Interpreted, so
+--- that a signal's hook runs between two calls: that is how luajit ends a script at Ctrl-C.
+--- @param fd integer -1: no descriptor, only the time
 --- @param interest? "r"|"w"|"rw"
 --- @param delay? number|ffi.cdata* seconds or int64 nanoseconds; nil: no end
 --- @return integer ready 1; 0: the time is over; or a negative errno
@@ -93,10 +92,9 @@ function readiness.block(fd, interest, delay)
 end
 jit.off(readiness.block)
 
---- Suspend what runs, where wait.can_suspend, until the descriptor may be ready,
---- or the time is over; the caller looks which. Returns at once when another task
---- that waits too was served meanwhile, or tl.watch begins, so the caller always
---- asks the kernel again.
+--- Suspend the running code, where wait.can_suspend, until the descriptor may be ready or
+--- the time is over; the caller checks which. Returns at once when another waiting task was
+--- served meanwhile, or when tl.watch begins, so the caller always asks the kernel again.
 --- @param where string the public function, for errors and lists
 --- @param interest "r"|"w"|"rw"
 --- @param delay? number|ffi.cdata* seconds or int64 nanoseconds; nil: no end
@@ -111,7 +109,8 @@ function Place:suspend(where, interest, delay)
   return status
 end
 
---- A place to wait for `fd`, which stays the caller's; to be closed before it.
+--- Make a place to wait for `fd`, which still belongs to the caller; close the place before
+--- `fd`.
 --- @param fd integer
 --- @return timerlua.Place? place
 --- @return integer? status a negative errno
@@ -121,7 +120,7 @@ end
 
 --- Suspend until the descriptor of `owner`, which keeps the place, can be read.
 --- @param owner table fields fd and, from the first wait on, place
---- @return integer status as Place:suspend
+--- @return integer status as for Place:suspend
 function readiness.suspend(owner, where, delay)
   if not owner.place then
     local place, status = open(owner.fd)
@@ -131,9 +130,9 @@ function readiness.suspend(owner, where, delay)
   return owner.place:suspend(where, "r", delay)
 end
 
---- What calls `release(owned)` when it is garbage. A userdata and not ffi.gc: when
---- the state is closed, userdata are finalized while the loop is still there, the
---- latest first.
+--- An object that calls `release(owned)` when it becomes garbage. It is a userdata and does
+--- not use ffi.gc: when the state is closed, userdata are finalized while the loop still
+--- exists, the latest first.
 function readiness.guard(owned, release)
   local proxy = newproxy(true)
   getmetatable(proxy).__gc = function() release(owned) end

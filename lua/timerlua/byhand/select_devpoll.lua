@@ -1,6 +1,6 @@
--- select.devpoll: the object of Solaris's /dev/poll as Python's select module
--- has it. What is ready is what poll(2) says; an epoll set with the same
--- descriptors tells a task when to ask, and makes the object's own descriptor.
+-- select.devpoll: the object of Solaris's /dev/poll as in Python's select module. poll(2)
+-- decides what is ready; an epoll set with the same descriptors tells a task when to ask,
+-- and provides the object's own descriptor.
 local bit = require "bit"
 local core = require "timerlua.core.ffi"
 local check = require "timerlua.core.check"
@@ -24,12 +24,12 @@ local READABLE = epoll.constants.EPOLLIN
 --- @class timerlua.Devpoll the object of Solaris's /dev/poll
 --- @since 0.1
 --- @field closed boolean
---- @field package list timerlua.Poll what is registered
+--- @field package list timerlua.Poll the registered descriptors
 --- @field package masks table<integer, integer>
---- @field package set timerlua.EpollSet with nothing in it but `inner`
---- @field package inner timerlua.EpollSet with what is registered, but for files. It is
----   made anew when it reports what can no longer be named: a descriptor that
----   was closed while a duplicate of it lives, epoll(7)
+--- @field package set timerlua.EpollSet contains nothing but `inner`
+--- @field package inner timerlua.EpollSet contains the registered descriptors, except
+---   files. It is replaced when it reports a descriptor that can no longer be named: a
+---   descriptor that was closed while a duplicate of it lives, epoll(7)
 local Devpoll = {}
 Devpoll.__index = Devpoll
 
@@ -59,7 +59,7 @@ local function drop(self, fd)
   self.list:unregister(fd)
 end
 
--- As for poll(2), a file is always ready: who waits has to look.
+-- For poll(2) a file is always ready: a waiting task has to ask.
 local function add(self, fd, mask)
   drop(self, fd)
   local status = self.inner:control("add", fd, mask)
@@ -72,8 +72,7 @@ local function add(self, fd, mask)
   return status
 end
 
--- ENOENT: a file; or the number was closed, and what is registered now is
--- another one.
+-- ENOENT: a file; or the number was closed, and the registered descriptor is a new one.
 local function add_to(self, fd, mask)
   local before = self.masks[fd]
   if not before then return add(self, fd, mask) end
@@ -107,8 +106,8 @@ local function result(method, fd, status)
   return true
 end
 
---- Wait for a descriptor, too; for one that is registered already, for these
---- events besides the others, as Solaris does.
+--- Add a descriptor; if it is already registered, add these events to its others, as
+--- Solaris does.
 --- @param fd timerlua.Descriptor
 --- @param eventmask? integer a sum of POLL constants, 0 to 65535; default POLLIN + POLLPRI +
 ---   POLLOUT; POLLERR and POLLHUP are always reported
@@ -124,7 +123,7 @@ function Devpoll:register(fd, eventmask)
   return result("register", number, add_to(self, number, mask))
 end
 
---- Unregister, then register: wait for these events and no others.
+--- Replace a registration: wait for these events and no others.
 --- @param fd timerlua.Descriptor
 --- @param eventmask? integer as for register
 --- @return true? done
@@ -140,8 +139,7 @@ function Devpoll:modify(fd, eventmask)
   return result("modify", number, add(self, number, mask))
 end
 
---- Wait for a descriptor no more; for one that was not registered, nothing
---- happens.
+--- Remove a descriptor; if it is not registered, do nothing.
 --- @param fd timerlua.Descriptor
 --- @return true done
 --- Raises when the object is closed.
@@ -164,8 +162,8 @@ local function delay_of(where, timeout)
   return duration.of_ms(where, "timeout", timeout)
 end
 
--- In a task: the set says when to look. Another task may have taken what there
--- was; said twice in vain, it is time for a new one.
+-- In a task, the set says when to ask. Another task may have taken the event; after a
+-- second report in vain, the set is replaced.
 local function wait_in(self, where, delay)
   local start_ns = delay and C.tl_now_ns(loop, MONOTONIC)
   local left, vain = delay, 0
@@ -197,13 +195,12 @@ local function ready_list(self, where, delay)
 end
 
 --- Wait until descriptors are ready.
---- @param timeout number|string|ffi.cdata*|nil milliseconds, 0 to 2147483647; or "250ms"
----   or int64 nanoseconds; 0: only look; nil or -1: no end. Never over too early
+--- @param timeout number|string|ffi.cdata*|nil milliseconds, 0 to 2147483647; or "250ms" or
+---   int64 nanoseconds; 0: only check; nil or -1: no end. Never ends early
 --- @return table[]? ready pairs {fd, event} in the order of registration, POLLNVAL
 ---   for a descriptor that is not open; empty when the time is over
 --- @return string? message
---- @return string? code "EBADF" (closed meanwhile by another task), "EMFILE",
----   "ENOMEM"
+--- @return string? code "EBADF" (closed meanwhile by another task), "EMFILE", "ENOMEM"
 --- Raises when the object is closed.
 function Devpoll:poll(timeout)
   open_set(self, "poll")
@@ -213,16 +210,16 @@ function Devpoll:poll(timeout)
   return list
 end
 
---- The object's own descriptor; it becomes readable when poll would return, but
---- not for files.
+--- Return the object's own descriptor; it becomes readable when poll would return, except
+--- for files.
 --- @return integer fd
 --- Raises when the object is closed.
 function Devpoll:fileno()
   return open_set(self, "fileno").fd
 end
 
---- Close the object's descriptor, not those that are registered. Harmless when
---- repeated. A task that polls is resumed, with "EBADF".
+--- Close the object's descriptor, not the registered ones. Harmless when repeated. A task
+--- that polls is resumed, with "EBADF".
 function Devpoll:close()
   check_self(self, "close")
   self.closed = true

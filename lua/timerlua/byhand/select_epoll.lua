@@ -1,4 +1,4 @@
--- select.epoll: epoll(7) as Python's select module has it.
+-- select.epoll: epoll(7) as in Python's select module.
 local check = require "timerlua.core.check"
 local duration = require "timerlua.core.duration"
 local epoll_set = require "timerlua.byhand.epoll_set"
@@ -8,9 +8,9 @@ local headers = require "timerlua.core.headers"
 local misuse = require "timerlua.core.misuse"
 
 local number_of = fileno.of
--- How many descriptors a poll tells of unless it is told: as Python's.
+-- The default number of events of a poll, as in Python.
 local MOST = 1023
--- The kernel gives the rest the next time.
+-- The kernel reports the rest the next time.
 local MOST_EVER = 65536
 
 --- @class timerlua.select
@@ -43,7 +43,7 @@ Epoll.__index = Epoll
 
 local check_self = check.self_of(Epoll, "select.epoll", "an epoll object", "ep")
 
--- The set of an object that is open.
+-- The set of an object, which must be open.
 local function open_set(self, method)
   check_self(self, method)
   if self.closed then
@@ -52,7 +52,7 @@ local function open_set(self, method)
   return self.set
 end
 
--- bit.bor gives EPOLLET a sign: 2^32 less.
+-- bit.bor gives EPOLLET a sign, which makes the sum 2^32 less.
 local function check_mask(where, mask)
   if not check.is_whole(mask, -2 ^ 31, 2 ^ 32 - 1) then
     misuse.got(where, "mask must be made of EPOLL constants", mask)
@@ -60,7 +60,7 @@ local function check_mask(where, mask)
   return mask % 2 ^ 32
 end
 
--- Ready made: connections come and go often.
+-- Prepared in advance: connections come and go often.
 local WHERE = { register = "select.epoll:register", modify = "select.epoll:modify",
   unregister = "select.epoll:unregister" }
 
@@ -89,8 +89,8 @@ function Epoll:register(fd, mask)
   return control(self, "register", "add", fd, mask)
 end
 
---- Change what a descriptor is waited for, and enable one that was registered
---- with EPOLLONESHOT again.
+--- Change the events of a descriptor, and enable a descriptor registered with EPOLLONESHOT
+--- again.
 --- @param fd timerlua.Descriptor
 --- @param mask integer a sum of EPOLL constants
 --- @return true? done
@@ -104,7 +104,7 @@ function Epoll:modify(fd, mask)
   return control(self, "modify", "modify", fd, mask)
 end
 
---- Remove a descriptor; one whose last duplicate is closed has gone by itself.
+--- Remove a descriptor. A descriptor whose last duplicate is closed is removed by itself.
 --- @param fd timerlua.Descriptor
 --- @return true? done
 --- @return string? message
@@ -128,13 +128,13 @@ local function most_of(where, maxevents)
 end
 
 --- Wait until descriptors are ready.
---- @param timeout number|string|ffi.cdata*|nil as a Duration, in seconds; 0: only look; nil or
----   negative: no end. Never over too early
---- @param maxevents? integer at most so many, >= 1; default, or -1: 1023
+--- @param timeout number|string|ffi.cdata*|nil as a Duration, in seconds; 0: only check;
+---   nil or negative: no end. Never ends early
+--- @param maxevents? integer the largest number of events, >= 1; default, or -1: 1023
 --- @return table[]? ready pairs {fd, event}; empty when the time is over
 --- @return string? message
---- @return string? code "EBADF" (closed meanwhile by another task), "ELOOP"
----   (sets within sets within sets), "EMFILE", "ENOMEM"
+--- @return string? code "EBADF" (closed meanwhile by another task), "ELOOP" (sets nested
+---   too deeply), "EMFILE", "ENOMEM"
 --- Raises when the object is closed.
 function Epoll:poll(timeout, maxevents)
   local set = open_set(self, "poll")
@@ -146,17 +146,18 @@ function Epoll:poll(timeout, maxevents)
     local fd, event = next_ready(batch)
     list[i] = { fd, event }
   end
-  next_ready(batch) -- has been taken whole
+  next_ready(batch) -- the whole batch has been taken
   return list
 end
 
---- Wait as poll does, for a loop, without a table for each event, which is the fastest
---- form: `for fd, event in ep:events() do`. An empty loop when the time is over.
+--- Wait as poll does, for use in a loop: `for fd, event in ep:events() do`. This makes no
+--- table for each event, so it is the fastest form. The loop is empty when the time is
+--- over.
 --- @param timeout number|string|ffi.cdata*|nil as for poll, in seconds
 --- @param maxevents? integer as for poll
 --- @return fun(batch: table): integer?, integer? next
 --- @return table batch
---- Raises what poll returns as errors, too: there is no other way out of a loop.
+--- Raises the errors that poll returns, too, because a loop has no other place for them.
 function Epoll:events(timeout, maxevents)
   local set = open_set(self, "events")
   local where = "select.epoll:events"
@@ -168,15 +169,15 @@ function Epoll:events(timeout, maxevents)
   return batch.next, batch
 end
 
---- The set's own descriptor; it becomes readable when poll would return.
+--- Return the set's own descriptor; it becomes readable when poll would return.
 --- @return integer fd
 --- Raises when the object is closed.
 function Epoll:fileno()
   return open_set(self, "fileno").fd
 end
 
---- Close the set's descriptor, not those that are registered. Harmless when
---- repeated. A task that polls is resumed, with "EBADF".
+--- Close the set's descriptor, not the registered ones. Harmless when repeated. A task that
+--- polls is resumed, with "EBADF".
 function Epoll:close()
   check_self(self, "close")
   self.closed = true
@@ -215,7 +216,7 @@ function epoll.new(sizehint, flags)
   return object(set)
 end
 
---- Make an epoll object for an epoll descriptor that exists, and is closed with it.
+--- Make an epoll object for an existing epoll descriptor, which is closed with the object.
 --- @param fd timerlua.Descriptor
 --- @return timerlua.Epoll ep
 function epoll.fromfd(fd)

@@ -1,11 +1,11 @@
--- select.kevent: what a kqueue is told and what it tells, with Python's fields.
+-- select.kevent: changes and events of a kqueue, with Python's fields.
 local C = require "timerlua.core.ffi".C
 local check = require "timerlua.core.check"
 local fileno = require "timerlua.core.fileno"
 local misuse = require "timerlua.core.misuse"
 
--- Of FreeBSD's sys/event.h, as those are that the core carries; NETDEV's, which newer
--- versions of it have no more, as in FreeBSD 4 to 8.
+-- From FreeBSD's sys/event.h, as are the constants in the core; NETDEV's, which newer
+-- versions lack, are as in FreeBSD 4 to 8.
 --- @class timerlua.select
 local constants = {
   KQ_FILTER_READ = C.TL_KQ_READ,
@@ -64,14 +64,14 @@ local FILTER_READ, EV_ADD = constants.KQ_FILTER_READ, constants.KQ_EV_ADD
 local FIELDS = { "ident", "filter", "flags", "fflags", "data", "udata" }
 local MOST_EXACT = 2 ^ 53 -- whole numbers up to here are exact in Lua
 
---- @class timerlua.Kevent what a kqueue is told, and what it tells; compared by its fields
+--- @class timerlua.Kevent a change or an event of a kqueue; compared by its fields
 --- @since 0.1
---- @field ident integer the descriptor, signal, process or the timer's own number
+--- @field ident integer a descriptor, signal, process or the timer's own number
 --- @field filter integer a KQ_FILTER_ constant
 --- @field flags integer a sum of KQ_EV_ constants
 --- @field fflags integer a sum of the filter's KQ_NOTE_ constants
---- @field data integer of the filter's own meaning
---- @field udata any comes back with the events
+--- @field data integer its meaning depends on the filter
+--- @field udata any returned with the events
 local Kevent = {}
 
 local kevent = { constants = constants }
@@ -81,12 +81,12 @@ local function is_kevent(value)
 end
 kevent.is = is_kevent
 
--- bit.bor gives KQ_NOTE_EXIT a sign: 2^32 less.
+-- bit.bor gives KQ_NOTE_EXIT a sign, which makes the sum 2^32 less.
 local function check_fflags(where, value)
   return check.integer(where, "fflags", value, -2 ^ 31, 2 ^ 32 - 1) % 2 ^ 32
 end
 
---- Raise unless its fields, which a script may have set, are what they must be.
+--- Raise unless the fields, which a script may have set, are valid.
 function kevent.check(where, event)
   check.integer(where, "ident", event.ident, 0, MOST_EXACT)
   check.integer(where, "filter", event.filter, -0x8000, 0x7fff)
@@ -95,7 +95,7 @@ function kevent.check(where, event)
   check.integer(where, "data", event.data, -MOST_EXACT, MOST_EXACT)
 end
 
---- One with these fields, unchecked.
+--- A kevent with these fields, unchecked.
 function kevent.make(ident, filter, flags, fflags, data, udata)
   return setmetatable({ ident = ident, filter = filter, flags = flags, fflags = fflags,
     data = data, udata = udata }, Kevent)
@@ -116,7 +116,7 @@ local function from_fields(ident, filter, flags, fflags, data, udata)
   return event
 end
 
--- A table of fields and no object that has fileno().
+-- A table of fields, as opposed to an object that has fileno().
 local function is_named(value)
   return type(value) == "table" and getmetatable(value) == nil
     and rawget(value, "fileno") == nil
@@ -135,21 +135,21 @@ local function from_named(fields)
     fields.udata)
 end
 
---- Say what is to be changed in a kqueue: `kevent(ident, filter, ...)` as in Python,
---- or `kevent{ ident = ..., filter = ... }`.
+--- Describe a change to a kqueue: `kevent(ident, filter, ...)` as in Python, or `kevent{
+--- ident = ..., filter = ... }`.
 --- @param ident timerlua.Descriptor|integer a descriptor, or another number from 0 to 2^53
 --- @param filter? integer default KQ_FILTER_READ
 --- @param flags? integer 0 to 65535; default KQ_EV_ADD
 --- @param fflags? integer 0 to 2^32 - 1; default 0
 --- @param data? integer -2^53 to 2^53; default 0
---- @param udata? any default 0; comes back with the events
+--- @param udata? any default 0; returned with the events
 --- @return timerlua.Kevent event
 function kevent.new(ident, filter, flags, fflags, data, udata)
   if filter == nil and is_named(ident) then return from_named(ident) end
   return from_fields(ident, filter, flags, fflags, data, udata)
 end
 
--- As Python compares: the fields in their order, the first that differs decides.
+-- As Python compares: field by field, and the first difference decides.
 local function compare(a, b)
   for _, name in ipairs(FIELDS) do
     local one, other = a[name], b[name]

@@ -1,6 +1,6 @@
--- select.kqueue: BSD's event queue as Python's select module has it, on what
--- Linux has. What is watched and how is in the core; here are the changes, the
--- events, and waiting for the queue's descriptor.
+-- select.kqueue: BSD's event queue as in Python's select module, built on Linux's own
+-- means. The core decides what is watched and how; this file has the changes, the events,
+-- and waiting for the queue's descriptor.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local check = require "timerlua.core.check"
@@ -24,7 +24,7 @@ local MOST = 256 -- events that are taken from the core at once
 local KQ = kevent.constants
 local EV_ADD, EV_DELETE = KQ.KQ_EV_ADD, KQ.KQ_EV_DELETE
 local EV_RECEIPT, EV_ERROR = KQ.KQ_EV_RECEIPT, KQ.KQ_EV_ERROR
-local EV_SYSTEM = 0x1000 -- from here on they are the system's
+local EV_SYSTEM = 0x1000 -- flags from here on belong to the system
 
 local SIGNAL = C.TL_KQ_SIGNAL
 local FILTERS = {}
@@ -33,7 +33,7 @@ for name, number in pairs(KQ) do
   if word then FILTERS[number] = word end
 end
 
--- Of these only some fflags are not there.
+-- Only some fflags of these filters are missing.
 local CARRIED = { [C.TL_KQ_READ] = true, [C.TL_KQ_WRITE] = true, [C.TL_KQ_VNODE] = true,
   [C.TL_KQ_PROC] = true, [SIGNAL] = true, [C.TL_KQ_TIMER] = true }
 
@@ -42,10 +42,10 @@ local new_change = ffi.typeof("tl_kevent")
 local new_error = ffi.typeof("int32_t[1]")
 local new_timeout = ffi.typeof("int64_t[1]")
 
--- The queues of this state that are open, by descriptor: for fromfd.
+-- The open queues of this state, by descriptor, for fromfd.
 local queues = setmetatable({}, { __mode = "v" })
 
--- BSD's queues are not inherited by fork(2): here they share what they watch.
+-- fork(2) does not pass BSD's queues on; here the copies share what they watch.
 local function is_open(queue)
   return queue.owned.pointer ~= nil and queue.process == C.tl_process_id()
 end
@@ -55,7 +55,7 @@ end
 --- @field closed boolean also in a process that was forked
 local Kqueue = {}
 
--- `closed` is that of the queue, which several objects may share.
+-- `closed` belongs to the queue, which several objects may share.
 function Kqueue.__index(self, key)
   if key == "closed" then return not is_open(rawget(self, "queue")) end
   return Kqueue[key]
@@ -73,7 +73,7 @@ local function open_queue(self, method)
 end
 
 -- ---------------------------------------------------------------------------
--- what was given
+-- arguments
 
 local function list_of_iterator(next_event)
   local list = {}
@@ -81,8 +81,8 @@ local function list_of_iterator(next_event)
   return list
 end
 
--- A list of checked kevents of our own, so that nothing is changed when one of
--- them is none.
+-- A list of our own checked kevents, so that nothing is changed if one of the elements is
+-- not a kevent.
 local function changes_of(where, changelist)
   if changelist == nil then return {} end
   local list = changelist
@@ -111,7 +111,7 @@ local function has(flags, flag)
   return math.floor(flags / flag) % 2 == 1
 end
 
--- What a script wants back with its events, by filter and ident.
+-- The udata that a script wants back with its events, by filter and ident.
 local function remember(queue, change)
   if change.filter == SIGNAL then claims.take(change.ident, queue.owned) end
   local by_ident = queue.udata[change.filter]
@@ -128,7 +128,8 @@ local function forget(queue, filter, ident)
   if by_ident then by_ident[ident] = nil end
 end
 
--- What the core has ended, of itself too, such as a closed descriptor's.
+-- Forget events that the core has ended, including by itself, such as for a closed
+-- descriptor.
 local function forget_ended(queue)
   local pointer, ended = queue.owned.pointer, queue.ended or new_events(1)
   queue.ended = nil -- a finalizer may come here, too
@@ -138,9 +139,9 @@ local function forget_ended(queue)
   queue.ended = ended
 end
 
--- 0 or a negative errno.
+-- Returns 0 or a negative errno.
 local function apply(queue, change)
-  if change.filter == 0 then return 0 end -- BSD passes over it
+  if change.filter == 0 then return 0 end -- BSD ignores it
   local flags = change.flags % EV_SYSTEM
   local status = C.tl_kqueue_change(queue.owned.pointer, new_change(change.ident, change.data,
     change.filter, flags, change.fflags % 2 ^ 32, 0))
@@ -159,8 +160,8 @@ local function failed(change, status)
     and ("fflags 0x%x"):format(change.fflags) or "this filter"), "ENOTSUP"
 end
 
--- The events that tell of errors, and receipts; or, when there is no room for
--- one, nil, message, code.
+-- Events that report errors, and receipts; or, when there is no room for one, nil, message,
+-- code.
 local function apply_all(queue, changes, most)
   local told = {}
   for i = 1, #changes do
@@ -188,7 +189,7 @@ local function event_of(queue, raw)
   return kevent.make(raw.ident, raw.filter, raw.flags, raw.fflags, raw.data, udata)
 end
 
--- One pass: what stays ready would be told a second time by another.
+-- One pass only: a second pass would report events that stay ready twice.
 local function take(queue, list, most)
   local buffer = queue.buffer or new_events(MOST)
   queue.buffer = nil -- a finalizer may come here, too
@@ -199,8 +200,8 @@ local function take(queue, list, most)
   return count
 end
 
--- Interpreted, so that a signal's hook runs between two calls: that is how
--- luajit ends a script at Ctrl-C.
+-- Interpreted, so that a signal's hook runs between two calls: that is how luajit ends a
+-- script at Ctrl-C.
 local function block(queue, where, list, most, delay)
   wait.before_blocking(where, delay)
   local timeout_ns = new_timeout(delay and to_ns(delay) or -1)
@@ -214,8 +215,8 @@ local function block(queue, where, list, most, delay)
 end
 jit.off(block)
 
--- Another task may take what this one was woken for, or what is ready may turn
--- out not to be enough.
+-- Another task may take the event that woke this one, or the events may turn out not to be
+-- enough.
 local function suspend(queue, where, list, most, delay)
   local start_ns = delay and C.tl_now_ns(loop, MONOTONIC)
   local left = delay
@@ -242,18 +243,18 @@ local function wait_for_events(queue, where, list, most, delay)
 end
 
 --- Change what is watched, then wait for events.
---- @param changelist? timerlua.Kevent[]|fun(): timerlua.Kevent? a list, an
----   iterator or nil; made in their order
---- @param max_events integer >= 0; 0: only the changes. At most 256 are told
----   at once
---- @param timeout? timerlua.Duration 0: only look; nil: no end
---- @return timerlua.Kevent[]? events empty when the time is over. When changes
----   failed, instead: for each the change with flags KQ_EV_ERROR and the errno
----   as data, as far as max_events allows
---- @return string? message of the first that failed and has no room
---- @return string? code "ENOENT" (not there to be changed), "EBADF", "EINVAL",
----   "ENOTSUP" (Linux has nothing for it), "EBUSY" (a signal that is blocked),
----   "ESRCH", "EPERM", "EACCES", "EMFILE", "ENFILE", "ENOSPC", "ENOMEM"
+--- @param changelist? timerlua.Kevent[]|fun(): timerlua.Kevent? a list, an iterator or nil;
+---   the changes are made in this order
+--- @param max_events integer >= 0; 0: only make the changes. At most 256 events are
+---   returned at once
+--- @param timeout? timerlua.Duration 0: only check; nil: no end
+--- @return timerlua.Kevent[]? events empty when the time is over. If changes failed,
+---   returns those changes instead, with flags KQ_EV_ERROR and the errno as data, as far as
+---   max_events allows
+--- @return string? message of the first failed change that did not fit
+--- @return string? code "ENOENT" (the event to be changed does not exist), "EBADF",
+---   "EINVAL", "ENOTSUP" (Linux has no equivalent), "EBUSY" (a blocked signal), "ESRCH",
+---   "EPERM", "EACCES", "EMFILE", "ENFILE", "ENOSPC", "ENOMEM"
 --- Raises when the object is closed.
 function Kqueue:control(changelist, max_events, timeout)
   local queue = open_queue(self, "control")
@@ -261,7 +262,7 @@ function Kqueue:control(changelist, max_events, timeout)
   check.integer(where, "max_events", max_events, 0)
   local delay = timeout ~= nil and duration.of(where, "timeout", timeout) or nil
   local changes = changes_of(where, changelist)
-  open_queue(self, "control") -- still: the iterator is the script's
+  open_queue(self, "control") -- checked again: the iterator is the script's
   fair.step(where)
   if not queue.owned.pointer then return errors.failed("kqueue.control", EBADF) end
   local list, message, code = apply_all(queue, changes, max_events)
@@ -274,7 +275,7 @@ end
 -- ---------------------------------------------------------------------------
 -- life
 
---- The queue's own descriptor; it becomes readable when control would return.
+--- Return the queue's own descriptor; it becomes readable when control would return.
 --- @return integer fd
 --- Raises when the object is closed.
 function Kqueue:fileno()
@@ -289,8 +290,8 @@ local function release(owned)
   C.tl_kqueue_close(pointer)
 end
 
---- Close the queue and what it opened, not what is watched; signals are as they
---- were. Harmless when repeated. A task in control is resumed, with "EBADF".
+--- Close the queue and the descriptors that it opened, not the watched ones; signals are
+--- handled as before. Harmless when repeated. A task in control is resumed, with "EBADF".
 function Kqueue:close()
   check_self(self, "close")
   local queue = self.queue
@@ -330,12 +331,12 @@ local function is_descriptor(fd)
   return true
 end
 
---- Make a second object for a queue of this program, by its descriptor. They are one
---- queue: closed by either, both are closed.
+--- Make a second object for a queue of this program, from its descriptor. Both objects have
+--- the same queue: closing one closes both.
 --- @param fd timerlua.Descriptor|timerlua.Kqueue
 --- @return timerlua.Kqueue? kq
 --- @return string? message
---- @return string? code "ENOTSUP": it is no kqueue of this program; "EBADF"
+--- @return string? code "ENOTSUP": not a kqueue of this program; "EBADF"
 function kqueue.fromfd(fd)
   local number = fileno.of("select.kqueue.fromfd", "fd", fd)
   local queue = queues[number]

@@ -1,4 +1,4 @@
--- select.poll: poll(2) as Python's select module has it.
+-- select.poll: poll(2) as in Python's select module.
 local check = require "timerlua.core.check"
 local duration = require "timerlua.core.duration"
 local errno = require "timerlua.core.errno"
@@ -35,23 +35,23 @@ local EVERYTHING = constants.POLLIN + constants.POLLPRI + constants.POLLOUT
 
 --- @class timerlua.Poll descriptors to be polled, in the order of registration; poll(2)
 --- @since 0.1
---- @field package fds ffi.cdata* of those that were unregistered, fd is -1
+--- @field package fds ffi.cdata* entries; fd is -1 in those that were unregistered
 --- @field package size integer room in fds
---- @field package count integer of fds in use
+--- @field package count integer entries in use
 --- @field package holes integer how many of those were unregistered
---- @field package index table<integer, integer> where in fds a descriptor is
+--- @field package index table<integer, integer> a descriptor's position in fds
 local Poll = {}
 Poll.__index = Poll
 
 local check_self = check.self_of(Poll, "select.poll", "a poll object", "p")
 
--- Raise unless it is made of the constants; `what` names the parameter.
+-- Raise unless the mask is made of the constants; `what` names the parameter.
 local function check_mask(where, what, mask)
   if check.is_whole(mask, 0, MOST_MASK) then return mask end
   misuse.got(where, what .. " must be made of POLL constants, 0 to 65535", mask)
 end
 
--- Into a new array without the holes, since a poll may be reading the old one.
+-- Copy into a new array without the holes, because a poll may be reading the old array.
 local function resize(self)
   local old, live = self.fds, self.count - self.holes
   self.size = math.max(FIRST_SIZE, 2 * live)
@@ -67,7 +67,7 @@ local function resize(self)
   self.fds, self.count, self.holes = fds, count, 0
 end
 
---- Add a descriptor, or change what a registered one is polled for.
+--- Add a descriptor, or change the mask of a registered one.
 --- @param fd timerlua.Descriptor need not be open
 --- @param mask? integer a sum of POLL constants, 0 to 65535; default POLLIN + POLLPRI + POLLOUT
 function Poll:register(fd, mask)
@@ -86,12 +86,12 @@ function Poll:register(fd, mask)
   self.fds[at].events = events
 end
 
---- Change what a registered descriptor is polled for.
+--- Change the mask of a registered descriptor.
 --- @param fd timerlua.Descriptor
 --- @param mask integer a sum of POLL constants, 0 to 65535
 --- @return true? done
 --- @return string? message
---- @return string? code "ENOENT": it is not registered
+--- @return string? code "ENOENT": the descriptor is not registered
 function Poll:modify(fd, mask)
   check_self(self, "modify")
   local number = number_of("select.poll:modify", "fd", fd)
@@ -104,7 +104,7 @@ end
 
 --- Remove a descriptor.
 --- @param fd timerlua.Descriptor
---- Raises when it is not registered.
+--- Raises when the descriptor is not registered.
 function Poll:unregister(fd)
   check_self(self, "unregister")
   local number = number_of("select.poll:unregister", "fd", fd)
@@ -118,7 +118,7 @@ function Poll:unregister(fd)
   if self.holes > FIRST_SIZE and 2 * self.holes > self.count then resize(self) end
 end
 
--- Python's milliseconds, rounded up as it does.
+-- Python's milliseconds, rounded up as in Python.
 local function delay_of(where, timeout)
   if timeout == nil then return nil end
   if type(timeout) == "number" then
@@ -141,7 +141,7 @@ local function list_of(fds, count, found)
   return list
 end
 
--- The list of those that are ready, or nil and a negative errno.
+-- The list of the ready descriptors, or nil and a negative errno.
 local function wait(self, where, delay)
   poll_wait.turn(where)
   local count = self.count
@@ -151,8 +151,8 @@ local function wait(self, where, delay)
 end
 
 --- Wait until descriptors are ready.
---- @param timeout number|string|ffi.cdata*|nil milliseconds, rounded up to whole
----   ones; or "250ms" or int64 nanoseconds; 0: only look; nil or negative: no end
+--- @param timeout number|string|ffi.cdata*|nil milliseconds, rounded up to whole ones; or
+---   "250ms" or int64 nanoseconds; 0: only check; nil or negative: no end
 --- @return table[]? ready pairs {fd, event} in the order of registration, POLLNVAL
 ---   for a descriptor that is not open; empty when the time is over
 --- @return string? message
@@ -173,7 +173,7 @@ end
 local poll = { constants = constants, everything = EVERYTHING, check_mask = check_mask,
   wait = wait }
 
---- Make a poll object, with nothing registered.
+--- Make a poll object with no registered descriptors.
 --- @return timerlua.Poll p
 function poll.new()
   return setmetatable({ fds = poll_wait.array(FIRST_SIZE), size = FIRST_SIZE, count = 0,

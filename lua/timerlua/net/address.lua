@@ -1,5 +1,5 @@
--- Socket addresses at the surface: texts such as "127.0.0.1:80", and what the
--- kernel takes for them. Looks up no names.
+-- Socket addresses in scripts: texts such as "127.0.0.1:80", and the form that the kernel
+-- takes. No names are looked up here.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local errno = require "timerlua.core.errno"
@@ -13,7 +13,7 @@ local scratch = ffi.new("char[?]", SIZE)
 
 local FORMS = '"host:port", "[ipv6]:port", ":port", "unix:/path", "unix:@name" or "fd:N"'
 
--- The rule that was broken, by what tl_address_parse returns.
+-- The broken rule, by the status that tl_address_parse returns.
 local RULES = {
   [errno.ERANGE] = "port must be 0 to 65535, in digits",
   [errno.EAFNOSUPPORT] =
@@ -33,20 +33,20 @@ local function refuse(where, what, text, status)
   misuse.got(where, RULES[status] or (what .. " must be " .. FORMS), text)
 end
 
---- @alias timerlua.Address string "127.0.0.1:80"; "[::1]:80"; "localhost:80", whose name is looked
----   up; ":80", all interfaces to a server and this host to a client; "unix:/path";
----   "unix:@name"; "fd:3" or "fd:name" for a descriptor that was inherited, sd_listen_fds(3).
----   Port 0 takes a free port
+--- @alias timerlua.Address string "127.0.0.1:80"; "[::1]:80"; "localhost:80", a name that
+---   is looked up; ":80", all interfaces for a server and this host for a client;
+---   "unix:/path"; "unix:@name"; "fd:3" or "fd:name" for an inherited descriptor,
+---   sd_listen_fds(3). Port 0 takes a free port
 
 local address = {}
 
---- What an address's text says, as a tl_endpoint; else an error that names
---- `where` (the function), `what` (the parameter) and the rule that was broken.
+--- The meaning of an address's text, as a tl_endpoint; otherwise raises an error that names
+--- `where` (the function), `what` (the parameter) and the broken rule.
 --- @param where string
 --- @param what string
 --- @param text string "127.0.0.1:80", "[::1]:80", "localhost:80", ":80",
 ---   "unix:/path", "unix:@name", "fd:3", "fd:name"
---- @return ffi.cdata* endpoint tl_endpoint; the caller's
+--- @return ffi.cdata* endpoint tl_endpoint, which belongs to the caller
 function address.parse(where, what, text)
   if type(text) ~= "string" then
     misuse.got(where, ("%s must be a text: %s"):format(what, FORMS), text)
@@ -57,15 +57,15 @@ function address.parse(where, what, text)
   return endpoint
 end
 
---- The host's name of a TL_ENDPOINT_NAME, or the name of "fd:name"; "" when
---- the text has none.
+--- The host name of a TL_ENDPOINT_NAME, or the name in "fd:name"; "" when the text has no
+--- name.
 function address.name(endpoint, text)
   local start = endpoint.host_start
   return text:sub(start + 1, start + endpoint.host_length)
 end
 
---- "127.0.0.1:80", "[::1]:80", "unix:/path"; "unix:" for a socket without a
---- name, nil where the text is no address.
+--- "127.0.0.1:80", "[::1]:80", "unix:/path"; "unix:" for a socket without a name, nil for
+--- bytes that are not an address.
 --- @param socket_address ffi.cdata* tl_address
 --- @return string?
 function address.text(socket_address)
@@ -73,15 +73,15 @@ function address.text(socket_address)
   return length >= 0 and ffi.string(scratch, length) or nil
 end
 
---- The text of a host and a port; an IPv6 address gets its brackets.
+--- The text of a host and a port; an IPv6 address is put in brackets.
 --- @param host string
 --- @param port integer
 function address.join(host, port)
   return (host:find(":", 1, true) and "[%s]:%d" or "%s:%d"):format(host, port)
 end
 
---- The two parts as LuaSocket gives them: "::1", 80. A unix: socket has its
---- text and no port, what is no address has neither.
+--- The two parts as LuaSocket returns them: "::1", 80. For a Unix socket, the text and no
+--- port; for bytes that are not an address, nil.
 --- @param socket_address ffi.cdata* tl_address
 --- @return string? host
 --- @return integer? port

@@ -1,4 +1,4 @@
--- Connecting: several addresses are tried the happy-eyeballs way, RFC 8305.
+-- Connecting: several addresses are tried as "happy eyeballs" does, RFC 8305.
 local core = require "timerlua.core.ffi"
 local address = require "timerlua.net.address"
 local callable = require "timerlua.core.callable"
@@ -68,7 +68,7 @@ end
 -- ---------------------------------------------------------------------------
 -- the race
 
--- The families take turns, the first one's first.
+-- The families take turns, beginning with the family of the first address.
 local function interleaved(candidates)
   local families, order = {}, {}
   for _, each in ipairs(candidates) do
@@ -86,7 +86,7 @@ local function interleaved(candidates)
   return list
 end
 
--- The attempt that is connected, if any; failed ones are taken out.
+-- The attempt that is connected, if any; failed attempts are removed.
 local function sift(race)
   for i = #race.attempts, 1, -1 do
     local each = race.attempts[i]
@@ -123,8 +123,7 @@ local function advance(race)
   end
 end
 
--- Seconds until something is to be done although nothing has happened; nil for
--- never.
+-- Seconds until something has to be done even if nothing happens; nil for never.
 local function patience(race)
   local deadline = race.deadline
   if race.next <= #race.candidates and (race.full or #race.attempts > 0) then
@@ -156,7 +155,7 @@ local function run(race)
   end
 end
 
--- The same, and whatever happens, no attempt is left behind.
+-- The same; whatever happens, no attempt is left behind.
 local function race_to(candidates, plan, deadline)
   local race = { plan = plan, candidates = interleaved(candidates), next = 1,
     attempts = {}, next_at = 0, deadline = deadline }
@@ -232,7 +231,7 @@ local function run_handler(self, handler, autoclose)
   return handler(self)
 end
 
--- In a task of its own: connect, then be what the handler wants.
+-- In a task of its own: connect, then act as the handler wants.
 local function connect_later(self, plan, handler, callbacks, flags)
   local made, message, code = establish(plan)
   self.connecting = nil
@@ -248,7 +247,7 @@ local function connect_later(self, plan, handler, callbacks, flags)
   C.tl_stream_flow(loop, self.slot, self.generation, flags)
 end
 
--- From a fresh stack, as every close is told.
+-- From a fresh stack, as every close is reported.
 local function tell_closed(self, on_close)
   task.become(self, on_close)
   on_close(self)
@@ -265,7 +264,7 @@ local function with_handler(plan, handler)
   self.handler = callbacks and (handler.open or handler.data or handler.close) or handler
   self.known_peer = plan.text
   local connecting = task.spawn(connect_later, self, plan, handler, callbacks, flags)
-  -- closed before it is made
+  -- closed before the connection is made
   function self.connecting()
     self.connecting = nil
     connecting:cancel()
@@ -277,13 +276,14 @@ end
 
 --- @class timerlua.ConnectOptions: timerlua.ConnectionOptions
 --- @since 0.1
---- @field timeout? timerlua.Duration for the whole of connecting, and afterwards for each wait
---- @field local_addr? string the own address: numeric, or "unix:"
+--- @field timeout? timerlua.Duration the longest time to connect, and afterwards the limit
+---   of each wait
+--- @field local_addr? string the local address: numeric, or "unix:"
 --- @field handler? function|timerlua.Callbacks fun(conn) in a task of its own, or callbacks;
 ---   with either, tl.connect returns at once
 
---- Connect to an address. Waits until the connection is made, unless a handler
---- is given. Several addresses of a name are tried as RFC 8305 says.
+--- Connect to an address. Waits until the connection is made, unless a handler is given.
+--- The addresses of a name are tried as in RFC 8305.
 --- @param addr timerlua.Address
 --- @param opts? timerlua.ConnectOptions
 --- @return timerlua.Connection? connection

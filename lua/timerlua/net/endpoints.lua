@@ -1,4 +1,4 @@
--- Endpoints: from what an address's text says to the addresses to try.
+-- Endpoints: from the meaning of an address's text to the addresses to try.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local address = require "timerlua.net.address"
@@ -77,20 +77,20 @@ local function number_of(where, endpoint, text)
   return by_name(where, text, name)
 end
 
--- What the public functions take over, and what messages call it.
+-- The inherited descriptors that the public functions accept, and their names in messages.
 local WANTED = {
   listen = { kind = C.TL_SOCKET_STREAM, listening = 1, noun = "a listening socket" },
   connect = { kind = C.TL_SOCKET_STREAM, listening = 0, noun = "a connected stream socket" },
   udp = { kind = C.TL_SOCKET_DATAGRAM, listening = 0, noun = "a datagram socket" },
 }
 
---- An inherited descriptor, as systemd's socket activation hands them on:
---- sd_listen_fds(3); now non-blocking and close-on-exec.
+--- An inherited descriptor, as passed on by systemd's socket activation, sd_listen_fds(3);
+--- now non-blocking and close-on-exec.
 --- @param where "listen"|"connect"|"udp"
 --- @return integer? fd
 --- @return string? message
---- @return string? code "EBADF", "ENOENT" (no descriptor of that name), "EEXIST"
----   (a socket of this script has it), "ENOTSOCK", "EINVAL" (another kind)
+--- @return string? code "EBADF", "ENOENT" (no descriptor of that name), "EEXIST" (a socket
+---   of this script has it), "ENOTSOCK", "EINVAL" (another kind)
 function endpoints.inherited(where, endpoint, text)
   local fd, message, code = number_of(where, endpoint, text)
   if not fd then return nil, message, code end

@@ -1,4 +1,4 @@
--- Listeners: sockets that accept connections and hand each to a handler.
+-- Listeners: sockets that accept connections and hand each one to a handler.
 local ffi = require "ffi"
 local bit = require "bit"
 local core = require "timerlua.core.ffi"
@@ -29,16 +29,16 @@ local DEFAULTS = { reuseaddr = true, nodelay = true }
 --- @class timerlua.Listener
 --- @since 0.1
 --- @field kind string "listener"
---- @field port integer? the port it listens on
---- @field connections integer open connections that it accepted
+--- @field port integer? the port that it listens on
+--- @field connections integer open connections that the listener accepted
 --- @field name string? yours to set; reports and lists show it
 --- @field site string "file:line" where its handler was defined
 local Listener = { kind = kinds[C.TL_LISTENER] }
 
 local listener = {}
 
--- The number of open connections, which connections share: they must not keep
--- the listener, whose handler may have them.
+-- The number of open connections, which connections share: they must not keep the listener
+-- alive, because its handler may refer to them.
 local WEAK = { __mode = "v" }
 
 function Listener.__index(self, key)
@@ -77,8 +77,8 @@ local function accept_again(_, self)
   hold(self, BY_LACK, false)
 end
 
--- EMFILE and its like: the connections wait in the backlog, and so do we. Told
--- once until one is accepted.
+-- EMFILE and similar errors: the connections wait in the backlog, and accepting pauses.
+-- Reported once until the next connection is accepted.
 function accept_failed(self, status)
   hold(self, BY_LACK, true)
   local again = timer.after(RETRY_AFTER, accept_again, self)
@@ -120,8 +120,8 @@ local function remove_file(self)
   self.file = nil
 end
 
---- Stop listening. Connections that were accepted live on; the file of a Unix
---- socket is removed. Harmless when repeated.
+--- Stop listening. Accepted connections live on; the file of a Unix socket is removed.
+--- Harmless when repeated.
 --- @return boolean closed true
 function Listener:close()
   check_self(self, "close")
@@ -141,7 +141,7 @@ function Listener:pause()
   return self
 end
 
---- Go on accepting after `pause`.
+--- Continue accepting after `pause`.
 --- @return timerlua.Listener listener itself
 function Listener:resume()
   check_self(self, "resume")
@@ -149,37 +149,37 @@ function Listener:resume()
   return self
 end
 
---- Let the loop end although this listens.
+--- Let the loop end although this listener is open.
 --- @return timerlua.Listener listener itself
 function Listener:unref()
   check_self(self, "unref")
   return settings.refer(self, C.tl_handle_ref, 0)
 end
 
---- Keep the loop running while this listens, which is the default.
+--- Keep the loop running while this listener is open, which is the default.
 --- @return timerlua.Listener listener itself
 function Listener:ref()
   check_self(self, "ref")
   return settings.refer(self, C.tl_handle_ref, 1)
 end
 
---- The address it listens on, such as "127.0.0.1:4711".
+--- Return the address that it listens on, such as "127.0.0.1:4711".
 --- @return string address
 function Listener:sock()
   check_self(self, "sock")
   return self.address
 end
 
---- The address it listens on, in LuaSocket's form.
---- @return string? ip or the text of a Unix socket's address
+--- Return the address that it listens on, in LuaSocket's form.
+--- @return string? ip an address, or the text of a Unix socket's address
 --- @return integer? port nil for a Unix socket
 function Listener:getsockname()
   check_self(self, "getsockname")
   return address.host_port(self.own)
 end
 
---- The descriptor, which stays the listener's.
---- @return integer? fd nil when it is closed
+--- Return the descriptor, which still belongs to the listener.
+--- @return integer? fd nil when the listener is closed
 function Listener:fileno()
   check_self(self, "fileno")
   return not self.closed_here and self.fd or nil
@@ -188,13 +188,13 @@ end
 -- ---------------------------------------------------------------------------
 -- making
 
--- An option that is a whole number; nil when it is not given.
+-- An option that is a whole number; nil when the option is not given.
 local function whole(where, opts, name, least)
   local value = opts[name]
   if value ~= nil then return check.whole(where, "option " .. name, value, least) end
 end
 
--- One that will not listen; the file of a Unix socket is in nobody's way.
+-- Close a socket that cannot listen; the file of a Unix socket is removed, too.
 local function discard(self, fd)
   remove_file(self)
   if not self.inherited then C.tl_descriptor_close(fd) end
@@ -221,7 +221,7 @@ local function open(self, candidate, opts, subject)
   return fd
 end
 
--- The first of the candidates that can be listened on.
+-- The first candidate that can be listened on.
 local function open_any(self, candidates, opts, subject)
   local fd, message, code
   for _, candidate in ipairs(candidates) do
@@ -254,18 +254,19 @@ end
 
 --- @class timerlua.ListenOptions: timerlua.ConnectionOptions
 --- @since 0.1
---- @field backlog? integer connections that wait to be accepted, >= 0; default 4096, listen(2)
+--- @field backlog? integer connections that may wait to be accepted, >= 0; default 4096,
+---   listen(2)
 --- @field reuseaddr? boolean SO_REUSEADDR, socket(7); default true
 --- @field reuseport? boolean SO_REUSEPORT, socket(7)
 --- @field v6only? boolean IPV6_V6ONLY, ipv6(7)
 --- @field defer_accept? integer TCP_DEFER_ACCEPT, tcp(7); 1 to 32767 seconds
---- @field max_connections? integer >= 1: accepting pauses while so many are open
---- @field error? function fun(listener, message, code): accepting fails for want of resources;
----   default: the failure is reported
+--- @field max_connections? integer >= 1: accepting pauses while this many are open
+--- @field error? function fun(listener, message, code), called when accepting fails because
+---   resources run out; default: the failure is reported
 
 --- Listen on an address, and hand each connection to `handler`.
 --- @param addr timerlua.Address
---- @param handler function|timerlua.Callbacks fun(conn), a task for each connection,
+--- @param handler function|timerlua.Callbacks fun(conn), run as a task for each connection,
 ---   which is closed when the handler returns; or callbacks
 --- @param opts? timerlua.ListenOptions
 --- @return timerlua.Listener? listener

@@ -1,5 +1,5 @@
--- Options of sockets, named as setsockopt(2) and its kin name them: what may
--- be given where, and how it reaches the kernel.
+-- Options of sockets, with names like those of setsockopt(2): where each is allowed, and
+-- how it is passed to the kernel.
 local core = require "timerlua.core.ffi"
 local check = require "timerlua.core.check"
 local duration = require "timerlua.core.duration"
@@ -21,24 +21,26 @@ local C = core.C
 --- @field ttl? integer hops, 1 to 255: IP_TTL, ip(7), or IPV6_UNICAST_HOPS, ipv6(7)
 --- @field edge? boolean EPOLLET, epoll(7)
 --- @field timeout? timerlua.Duration how long receive and send may wait; default: no limit
---- @field high? number bytes: with more queued than this, `send` waits in a task; default 256 KiB
---- @field low? number bytes: until no more than this is queued; default a quarter of `high`
---- @field limit? number bytes: more is not queued at all, "ENOBUFS"; default 256 MiB
---- @field receive_limit? number bytes that one line or match may have; default 16 MiB
---- @field close_timeout? timerlua.Duration how long `close` goes on sending; default 30 s
+--- @field high? number bytes: while more than this is queued, `send` waits in a task;
+---   default 256 KiB
+--- @field low? number bytes: the wait ends when no more than this is queued; default a
+---   quarter of `high`
+--- @field limit? number bytes: a longer queue is refused, "ENOBUFS"; default 256 MiB
+--- @field receive_limit? number the longest line or match in bytes; default 16 MiB
+--- @field close_timeout? timerlua.Duration how long `close` keeps sending; default 30 s
 --- @field autoclose? boolean close the connection when its handler returns; default true
 
 --- @class timerlua.Callbacks a connection's callbacks, in place of a handler; all may wait
 --- @since 0.1
---- @field open? fun(conn: timerlua.Connection) the connection is there
+--- @field open? fun(conn: timerlua.Connection) the connection is made
 --- @field data? fun(conn: timerlua.Connection, bytes: string) bytes have been received
 --- @field drain? fun(conn: timerlua.Connection) the queue was above `high` and is down to `low`
---- @field eof? fun(conn: timerlua.Connection) the peer has ended; without this callback the
----   connection is closed then, once all is sent
---- @field error? fun(conn: timerlua.Connection, message: string, code: string) the connection
----   broke, or could not be made
---- @field close? fun(conn: timerlua.Connection, message: string?, code: string?) the connection
----   is over: once, last; without a message when in good order
+--- @field eof? fun(conn: timerlua.Connection) the peer has ended; without this callback,
+---   the connection is then closed, once all bytes are sent
+--- @field error? fun(conn: timerlua.Connection, message: string, code: string) the
+---   connection broke, or could not be made
+--- @field close? fun(conn: timerlua.Connection, message: string?, code: string?) the
+---   connection is over: called once, last; without a message if it ended in good order
 
 local options = {}
 
@@ -69,7 +71,7 @@ local function linger(where, name, value)
   return whole_or_zero(where, name, value)
 end
 
--- What the core calls each, and the check of its value.
+-- The core's name of each option, and the check of its value.
 local KERNEL = {
   nodelay = { C.TL_OPTION_NODELAY, boolean },
   cork = { C.TL_OPTION_CORK, boolean },
@@ -87,10 +89,11 @@ local KERNEL = {
   multicast_loop = { C.TL_OPTION_MULTICAST_LOOP, boolean },
 }
 
--- Options of TCP that other stream sockets do not know.
+-- Options of TCP that other stream sockets do not have.
 local TCP_ONLY = { nodelay = true, cork = true, keepalive = true, defer_accept = true }
 
---- What of `opts` is for the kernel, checked: a list of { name, option, value }.
+--- The options in `opts` that are for the kernel, checked: a list of { name, option, value
+--- }.
 --- @param allowed string names
 --- @param defaults? table
 function options.for_kernel(where, opts, allowed, defaults)
@@ -106,7 +109,7 @@ function options.for_kernel(where, opts, allowed, defaults)
   return list
 end
 
---- Set them on a descriptor; TCP's own are passed over elsewhere.
+--- Set options on a descriptor; options of TCP are skipped on other sockets.
 --- @return boolean|nil done
 --- @return string? message
 --- @return string? code
@@ -128,7 +131,7 @@ local function kernel_option(where, name)
   return entry
 end
 
---- Set one, checked.
+--- Set an option, checked.
 --- @param fd? integer nil: the socket is closed
 --- @return integer status 0 or a negative errno
 function options.set(where, fd, name, value)
@@ -137,7 +140,7 @@ function options.set(where, fd, name, value)
   return C.tl_socket_set(fd, entry[1], entry[2](where, name, value))
 end
 
---- Read one, in the form in which it is set; or nil, status.
+--- Read an option, in the form that setoption takes; or nil, status.
 --- @param fd? integer nil: the socket is closed
 function options.get(where, fd, name)
   if not fd then return nil, errno.EBADF end
@@ -153,7 +156,7 @@ function options.get(where, fd, name)
   return value
 end
 
---- Raise unless an option of ours is a whole number of bytes.
+--- Raise unless an option of our own is a whole number of bytes.
 function options.bytes(where, opts, name, default)
   local value = opts[name]
   if value == nil then return default end
@@ -163,13 +166,13 @@ function options.bytes(where, opts, name, default)
   return math.floor(value)
 end
 
---- An option of ours that is a duration, as seconds; nil when it is not given.
+--- An option of our own that is a duration, in seconds; nil when it is not given.
 function options.seconds(where, opts, name)
   if opts[name] == nil then return nil end
   return duration.to_seconds(where, "option " .. name, opts[name])
 end
 
---- An option of ours that is true or false.
+--- An option of our own that is true or false.
 function options.flag(where, opts, name, default)
   local value = opts[name]
   if value == nil then return default end

@@ -1,6 +1,6 @@
--- Names: tl.resolve, and the lookups of whoever connects. A resolver of the
--- core is open while lookups are under way; its descriptors are watched and its
--- timeouts kept here. Lookups of the same name share one.
+-- Names: tl.resolve, and the lookups of connecting sockets. A resolver of the core is open
+-- while lookups are in progress; this file watches its descriptors and keeps its timeouts.
+-- Lookups of the same name share one query.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local address = require "timerlua.net.address"
@@ -38,7 +38,7 @@ local function system_failed(status)
 end
 
 -- ---------------------------------------------------------------------------
--- resolvers that are open, by their servers; "" are the system's
+-- open resolvers, by their servers; "" is the system's
 
 local open = {}
 local change = ffi.new("tl_resolver_change")
@@ -58,7 +58,7 @@ local function open_resolver(servers)
     handle = ffi.gc(handle, C.tl_resolver_close), -- if the state ends first
     servers = servers,
     watches = {},   -- by descriptor
-    by_ticket = {}, -- queries under way
+    by_ticket = {}, -- queries in progress
     by_key = {},
     count = 0,
   }, Resolver)
@@ -66,8 +66,8 @@ local function open_resolver(servers)
   return self
 end
 
--- Nobody waits any more. A thread that cannot be stopped is kept for later, but
--- does not keep the loop running.
+-- No task waits any more. A thread that cannot be stopped is kept for later, but does not
+-- keep the loop running.
 function Resolver:rest()
   if self.count > 0 or not self.handle then return end
   if C.tl_resolver_is_stuck(self.handle) ~= 0 then
@@ -81,7 +81,7 @@ function Resolver:rest()
   self.handle = nil
 end
 
---- @class timerlua.Query a lookup under way, and the list of its waiters
+--- @class timerlua.Query a lookup in progress, and the list of its waiters
 local Query = {}
 Query.__index = Query
 
@@ -91,7 +91,7 @@ function Resolver:forget(query)
   self.count = self.count - 1
 end
 
--- The query is over: its waiters find why in it.
+-- The query is over: its waiters find the result in it.
 function Resolver:finish(query)
   self:forget(query)
   query.over = true
@@ -119,7 +119,7 @@ function Resolver:take_results()
   end
 end
 
--- A descriptor that cannot be watched: no answer would be seen.
+-- A descriptor that cannot be watched: its answer would go unnoticed.
 function Resolver:fail_all(message, code)
   for ticket, query in pairs(self.by_ticket) do
     C.tl_resolver_cancel(self.handle, ticket)
@@ -166,8 +166,8 @@ local function tick(_, self)
   if left >= 0 then self.timer:reset(left) else self.timer = nil end
 end
 
--- How long until it wants to be called is asked once a turn, however many
--- lookups began in it, because the answer takes a walk over all.
+-- The time of the resolver's next call is asked for once a turn, however many lookups began
+-- in the turn, because the answer takes a walk over all lookups.
 function Resolver:keep_time()
   if self.timer then
     self.timer:reset(0)
@@ -205,7 +205,7 @@ function Query:add(waiter)
   waiter.list = self
 end
 
--- A waiter whose time is over or that was cancelled; the last one ends the query.
+-- A waiter whose time is over or that was cancelled leaves; the last one ends the query.
 function Query:remove(waiter)
   waiter.list = nil
   for i, other in ipairs(self.waiters) do
@@ -221,7 +221,7 @@ end
 local function with_port(addresses, port)
   local copies = {}
   for i, found in ipairs(addresses) do
-    local copy = new_address(found) -- others may wait for the same
+    local copy = new_address(found) -- others may wait for the same query
     copy.bytes[2], copy.bytes[3] = math.floor(port / 256), port % 256
     copies[i] = copy
   end
@@ -270,8 +270,8 @@ local function is_name(name)
     and endpoint.kind == C.TL_ENDPOINT_NAME
 end
 
--- The address that a name is already; nil when it is a name, nil and a status
--- when it is neither.
+-- The address, if the name is already one; nil when it is a name, nil and a status when it
+-- is neither.
 local function numeric(name, port)
   local host = name:match("^%[(.*:.*)%]$") or name
   local found = new_address()
@@ -280,13 +280,13 @@ local function numeric(name, port)
   if not is_name(name) then return nil, status end
 end
 
---- The addresses of a host's name, in the order to try them in; waits.
+--- The addresses of a host's name, in the order in which to try them; waits.
 --- @param where string the public function, for errors
 --- @param name string checked: not empty, at most 253 bytes
 --- @param options table port; family, TL_INET or TL_INET6; ns, the most to wait; servers
---- @return ffi.cdata*[]? addresses tl_address values with the port, the
----   caller's own
---- @return string? cause as in "host not found"
+--- @return ffi.cdata*[]? addresses tl_address values with the port, which belong to the
+---   caller
+--- @return string? cause such as "host not found"
 --- @return string? code
 function resolver.lookup(where, name, options)
   local found, status = numeric(name, options.port or 0)
@@ -351,22 +351,23 @@ end
 
 --- @class timerlua.ResolveOptions
 --- @since 0.1
---- @field family? "inet"|"inet6" only these addresses; default both
---- @field timeout? timerlua.Duration the most to wait; default: as long as the servers are tried
---- @field servers? string[] asked instead of the system's, such as { "127.0.0.1:53" }; the
----   port may be left out: 53
+--- @field family? "inet"|"inet6" return only addresses of this family; default both
+--- @field timeout? timerlua.Duration the longest wait; default: until all servers have been
+---   tried
+--- @field servers? string[] name servers to ask instead of the system's, such as {
+---   "127.0.0.1:53" }; port 53 may be left out
 
---- Look up a host's name; the loop goes on meanwhile. Asks /etc/hosts and the
---- name servers of /etc/resolv.conf, with its search domains.
+--- Look up a host's name while the loop goes on. Uses /etc/hosts and the name servers of
+--- /etc/resolv.conf, with its search domains.
 --- @param name string a name of 1 to 253 bytes, or an address, which is returned at once
 --- @param opts? timerlua.ResolveOptions
---- @return string[]? addresses in the order to try them in, RFC 6724
+--- @return string[]? addresses in the order in which to try them, RFC 6724
 --- @return string? message such as "resolve example.test: host not found"
---- @return string? code "ENOTFOUND", "ENODATA" (none of this family),
----   "ETIMEDOUT", "ESERVFAIL", "EREFUSED", "ECONNREFUSED", "EBADNAME",
----   "EBADRESP", "ENODEV" (in "fe80::1%device"), "EOPNOTSUPP" (servers, in a
----   build without c-ares), "ENOMEM", "EMFILE", "ENFILE", "ENOSPC", "EAGAIN"; "ECANCELED":
----   the loop ended first, in the main chunk of a plain luajit
+--- @return string? code "ENOTFOUND", "ENODATA" (no address of this family), "ETIMEDOUT",
+---   "ESERVFAIL", "EREFUSED", "ECONNREFUSED", "EBADNAME", "EBADRESP", "ENODEV" (in
+---   "fe80::1%device"), "EOPNOTSUPP" (servers, in a build without c-ares), "ENOMEM",
+---   "EMFILE", "ENFILE", "ENOSPC", "EAGAIN"; "ECANCELED": the loop ended first, in the main
+---   chunk of a plain luajit
 function resolver.resolve(name, opts)
   check_name(name)
   local options = checked_options(opts)

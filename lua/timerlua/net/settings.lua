@@ -8,7 +8,7 @@ local loop = core.loop
 
 local settings = {}
 
---- The time that settimeout was given.
+--- Convert the limit given to settimeout.
 --- @param limit? number|string|ffi.cdata* nil or a negative number: no limit
 --- @return number? seconds
 function settings.time_limit(where, limit)

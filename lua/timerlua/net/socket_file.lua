@@ -1,6 +1,6 @@
--- The file of a bound Unix socket: it goes with the socket, however that ends,
--- unless the script itself is killed. The core knows a file by its inode, so
--- one that somebody else has put in its place stays.
+-- The file of a bound Unix socket: it is removed with the socket, however that ends, unless
+-- the script itself is killed. The core identifies a file by its inode, so a file that
+-- another program has put in its place stays.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 
@@ -11,14 +11,14 @@ local process = C.tl_process_id()
 local socket_file = {}
 
 local function remove(own, file)
-  -- in a forked child it is the parent's
+  -- in a forked child, the file belongs to the parent
   if C.tl_process_id() == process then C.tl_socket_unlink(own, file) end
 end
 
 --- Take charge of the file that a socket was bound to.
 --- @param own ffi.cdata* tl_address, the socket's own
---- @return ffi.cdata*? file to be kept as long as the socket; nil when there is
----   none: an abstract name, or another family
+--- @return ffi.cdata*? file keep this as long as the socket; nil when the socket has no
+---   file: an abstract name, or another family
 function socket_file.claim(own)
   local file = new_file()
   if C.tl_socket_file(own, file) ~= 0 then return nil end

@@ -1,5 +1,5 @@
--- What a status of the core means, as functions return it to scripts: a word or
--- a text, and the symbolic code.
+-- The meaning of a status of the core, as functions return it to scripts: a word or a text,
+-- and the symbolic code.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local errno = require "timerlua.core.errno"
@@ -9,12 +9,12 @@ local to_string = ffi.string
 
 local words = {}
 
---- As the system says it.
+--- The system's own words.
 function words.of(status)
   return to_string(C.tl_error_text(status)):lower(), to_string(C.tl_error_name(status))
 end
 
--- LuaSocket's words for the statuses that its callers compare, and ours.
+-- LuaSocket's words for the statuses that its callers compare, and words of our own.
 local OF_ALL_SOCKETS = {
   [errno.EBADF] = { "closed", "EBADF" },
   [errno.EBUSY] = { "busy", "EBUSY" },
@@ -22,8 +22,8 @@ local OF_ALL_SOCKETS = {
   [C.TL_TIME_OVER] = { "timeout", "ETIMEDOUT" },
 }
 
---- A function that says what a status means for one kind of socket.
---- @param own table<integer, string[]> what the kind has beside those of all
+--- Make a function that returns the meaning of a status for one kind of socket.
+--- @param own table<integer, string[]> words of that kind in addition to the common ones
 --- @return fun(status: integer): string, string
 function words.for_kind(own)
   local known = setmetatable(own, { __index = OF_ALL_SOCKETS })

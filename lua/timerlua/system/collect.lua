@@ -1,5 +1,4 @@
--- Running a program to its end in one call: its input given, its output
--- collected.
+-- Running a program to its end in one call: its input is given, its output collected.
 local buffers = require "string.buffer"
 local check = require "timerlua.core.check"
 local exec = require "timerlua.system.exec"
@@ -17,12 +16,12 @@ local collect = {}
 
 --- @class timerlua.Result: timerlua.Status
 --- @since 0.1
---- @field stdout string? its output; nil where stdout is no pipe
+--- @field stdout string? the output; nil if stdout is not a pipe
 --- @field stderr string? as stdout
---- @field open boolean its output had not ended 1 s after the program had: a child of
----   the program still has it
+--- @field open boolean the output had not ended 1 s after the program: a child of the
+---   program still has it open
 
--- It is in vain to go on: the first reason counts.
+-- Continuing makes no sense: keep the first reason.
 local function give_up(state, message, code)
   if not state.message then
     state.message, state.code = message, code
@@ -30,7 +29,7 @@ local function give_up(state, message, code)
   end
 end
 
--- One stream to its end, or until there is too much of it.
+-- Read a stream to its end, or until there is too much output.
 local function read(state, conn, name)
   local buffer = buffers.new()
   state.buffers[conn] = buffer
@@ -49,7 +48,7 @@ local function read(state, conn, name)
   conn:close()
 end
 
--- One that closes its input early wants no more of it.
+-- A program that closes its input early wants no more of it.
 local function write(state, conn, input)
   local sent, message, _, code = conn:send(input)
   if sent then
@@ -72,7 +71,7 @@ local function join_readers(state)
   return true
 end
 
--- Until it has ended and its output, too. Raises what interrupts that.
+-- Wait until the program and its output have ended. Raises when interrupted.
 local function await(state)
   local status, message, code = state.process:wait()
   if not status then return nil, message, code end
@@ -136,9 +135,10 @@ end
 ---   and `stdin` is "null"
 --- @since 0.1
 --- @field input? string the program's standard input
---- @field limit? number bytes of output in all; default 64 MiB; beyond it the program is ended
+--- @field limit? number bytes of output in total; default 64 MiB; beyond it the program is
+---   ended
 
---- tl.run with arguments: init.lua says what it does.
+--- tl.run with arguments; see init.lua.
 --- @param argv string[]
 --- @param opts? timerlua.RunOptions
 --- @return timerlua.Result? result

@@ -1,5 +1,5 @@
--- Starting a child process: what the script asks for, checked and put in the
--- words of the core.
+-- Starting a child process: the script's request, checked and put into the form that the
+-- core takes.
 local ffi = require "ffi"
 local new_table = require "table.new"
 local core = require "timerlua.core.ffi"
@@ -34,11 +34,11 @@ local STEPS = {
   [C.TL_STEP_UID] = "uid",
 }
 local STEP_LIMIT, STEP_CWD, NO_STEP = C.TL_STEP_LIMIT, C.TL_STEP_CWD, C.TL_STEP_CLONE
-local DEFAULT_PATH = "/usr/local/bin:/bin:/usr/bin" -- where PATH is not set
+local DEFAULT_PATH = "/usr/local/bin:/bin:/usr/bin" -- if PATH is not set
 local MOST_ID = 2 ^ 32 - 2
 local UNLIMITED = 2 ^ 64 - 1
 
--- getrlimit(2), as tl_limits_resource knows them.
+-- The resources of getrlimit(2) that tl_limits_resource knows.
 local RESOURCES = "as, core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, "
   .. "rss, rtprio, rttime, sigpending, stack"
 
@@ -55,7 +55,7 @@ local NONE = {}
 local KNOWN = check.names(exec.options)
 
 -- ---------------------------------------------------------------------------
--- what is to be run
+-- the program and its arguments
 
 -- `what` may have a place for a number or name, filled in only for an error.
 local function check_text(where, what, value, detail)
@@ -64,7 +64,7 @@ local function check_text(where, what, value, detail)
     and " must be without NUL bytes" or " must be a string"), value)
 end
 
--- A copy: the script may go on changing its own.
+-- A copy, because the script may change its own table later.
 local function checked_argv(where, argv)
   if type(argv) ~= "table" then
     misuse.got(where, "argv must be a list of strings, not a command line", argv)
@@ -92,7 +92,7 @@ local function variable(where, name, value)
   return check_text(where, "variable %s", value, name)
 end
 
--- All variables of our own.
+-- All of our own environment variables.
 local function own_environment()
   local entries, all = C.tl_process_environment(), {}
   local i = 0
@@ -112,7 +112,7 @@ local function check_table(where, opts, name)
   return value
 end
 
--- The variables of the child, or nil where they are ours.
+-- The child's variables, or nil if they are ours.
 local function environment(where, opts)
   local env, changes = check_table(where, opts, "env"), check_table(where, opts, "setenv")
   if not (env or changes) then return nil end
@@ -154,7 +154,7 @@ local function resource_of(where, name)
   misuse.got(where, "a limit must be one of " .. RESOURCES, name)
 end
 
--- The limits as the core takes them, how many, and their names in that order.
+-- The limits as the core takes them, their count, and their names in that order.
 local function limits(where, opts)
   local given = check_table(where, opts, "rlimits")
   if not given then return nil, 0 end
@@ -204,11 +204,11 @@ end
 -- ---------------------------------------------------------------------------
 -- standard streams
 
---- @class timerlua.Stdio what is to become of the standard streams
+--- @class timerlua.Stdio what becomes of the standard streams
 --- @field ours table<string, timerlua.Connection> our ends of pipes
---- @field theirs integer[] their ends, ours only until the child has them
+--- @field theirs integer[] the child's ends, ours only until the child has them
 --- @field handed timerlua.Connection[]
---- @field blocking integer TL_SPAWN_BLOCKING of each that is to block
+--- @field blocking integer TL_SPAWN_BLOCKING for each stream that is to block
 
 local pipe_settings = connection.settings("exec", {})
 
@@ -232,8 +232,8 @@ local function make_pipe(spawn, i, stdio)
   return 0
 end
 
--- It is the child's from now on. What came already and nobody took, or is still
--- to be sent, would be lost.
+-- The connection is the child's from now on. Bytes that were received but not taken, or
+-- that are still to be sent, would be lost.
 local function give_connection(where, spawn, i, conn, stdio)
   local fd = conn:fileno()
   if not fd then
@@ -252,8 +252,8 @@ local function is_connection(value)
   return getmetatable(value) == object.Connection
 end
 
--- Our own standard streams stay ours: the child shares the descriptor. Its
--- number; nil for any other value.
+-- Our own standard streams stay ours: the child shares the descriptor. Returns its number;
+-- nil for any other value.
 local function standard_number(value, own)
   if value == nil or value == "inherit" then return own end
   if type(value) == "string" then return nil end
@@ -267,8 +267,8 @@ local function standard_number(value, own)
   return fd and fd <= 2 and fd or nil
 end
 
--- What we have written and the child is to come after is the kernel's when this
--- returns. What needs time for that waits as a task, where it can.
+-- On return, the kernel has the output that we have written and that the child's output is
+-- to follow. If this takes time, it waits as a task where that is possible.
 local function send_before(number)
   local conn = connection.standard[number]
   if conn and conn:queued() > 0 and wait.can_suspend() then conn:flush() end
@@ -276,8 +276,8 @@ local function send_before(number)
   if number == 1 then stdout:flush() end
 end
 
--- The child shares some of our streams, with the descriptions behind them. 1 and
--- 2 often lead to the same place.
+-- The child shares some of our streams, with the file descriptions behind them. 1 and 2
+-- often have the same description.
 local function share_streams(opts)
   local shares, writes = false, false
   for i, name in ipairs(STREAMS) do
@@ -292,7 +292,7 @@ local function share_streams(opts)
   if shares then C.tl_standard_lend(core.loop) end
 end
 
--- Prepare one stream: a status.
+-- Prepare one stream; returns a status.
 local function prepare_stream(where, spawn, i, value, stdio)
   local place = PLACES[value]
   if value == "pipe" then return make_pipe(spawn, i, stdio) end
@@ -325,7 +325,7 @@ end
 
 local INHERITED = { ours = {}, theirs = {}, handed = {}, blocking = 0 }
 
--- All three: or nil, a status and which of them.
+-- Prepare all three; or return nil, a status and the stream that failed.
 local function prepare_streams(where, opts, spawn)
   for i = 0, 2 do spawn.stdio[i] = PLACES.inherit end
   if opts.stdin == nil and opts.stdout == nil and opts.stderr == nil then return INHERITED end
@@ -360,19 +360,19 @@ local function failure(where, self, status, step, opts, names)
   return errors.failed(subject, status)
 end
 
---- @class timerlua.Order what the core is told, and what that points to
+--- @class timerlua.Order the core's arguments, and the memory that they point to
 --- @field spawn ffi.cdata* tl_spawn
 --- @field spawned ffi.cdata* tl_spawned
---- @field names string[]|false of the limits; the others only keep alive. False
----   and never nil: a table makes room for a key that is nil again and again
+--- @field names string[]|false of the limits; the other names only keep values alive. False
+---   and never nil, because assigning a nil key makes room in the table again each time
 local function new_order()
   return { spawn = new_spawn(), spawned = new_spawned(), words = false, env = false,
     entries = false, path = false, limits = false, names = false }
 end
 
-local spare = new_order() -- used again and again
+local spare = new_order() -- reused
 
--- What opts say of the process, but for its streams.
+-- The options about the process, except its streams.
 local function describe(where, argv, opts)
   local variables = environment(where, opts)
   local path = not argv[1]:find("/", 1, true)
@@ -382,7 +382,7 @@ local function describe(where, argv, opts)
   local list, count, names = limits(where, opts)
   local cwd = opts.cwd
   if cwd ~= nil then check_text(where, "option cwd", cwd) end
-  local order = spare or new_order() -- none while a finalizer starts one, too
+  local order = spare or new_order() -- nil while a finalizer also starts one
   spare = nil
   local spawn = order.spawn
   spawn.argv, spawn.env, spawn.path, spawn.cwd = words, entries, path, cwd
@@ -393,7 +393,7 @@ local function describe(where, argv, opts)
   return order
 end
 
--- What stays of the options. Returns how long it may run.
+-- Apply the remaining options. Returns how long the process may run.
 local function settle(where, self, opts)
   if opts.on_exit ~= nil then callable.check(where, "option on_exit", opts.on_exit) end
   if opts.name ~= nil then check_text(where, "option name", opts.name) end
@@ -406,11 +406,11 @@ local function settle(where, self, opts)
 end
 
 local function spawn_once_more(order)
-  collectgarbage() -- may be in the way
+  collectgarbage() -- garbage may hold the memory
   return C.tl_process_spawn(order.spawn, order.spawned)
 end
 
--- Start it, and take the parent's part of the streams.
+-- Start the process, and take the parent's part of the streams.
 local function start(where, self, opts, limit)
   local order = describe(where, self.argv, opts)
   local spawn, spawned = order.spawn, order.spawned
@@ -442,16 +442,16 @@ local function start(where, self, opts, limit)
   return self
 end
 
--- With room for what each process gets: a table that grows is made anew each
--- time.
+-- With room for every field that a process gets, because a growing table is reallocated
+-- each time.
 local function new_process(argv, caller)
   local self = new_table(0, 16)
   self.argv, self.caller = argv, caller
   return self
 end
 
---- As exec.exec, for a function of another name.
---- @param caller? table of misuse.caller; nil where on_exit tells the site
+--- The same as exec.exec, for a function of another name.
+--- @param caller? table from misuse.caller; nil if on_exit gives the site
 function exec.start(where, argv, opts, caller)
   local self = new_process(checked_argv(where, argv), caller)
   if next(opts) == nil then return start(where, self, opts) end
@@ -464,41 +464,42 @@ end
 ---   `process.stdin`; "null": /dev/null; a descriptor, an io file, an object with fileno(); a
 ---   connection, which is handed over
 --- @field stdout? string|integer|file*|table as for stdin
---- @field stderr? string|integer|file*|table as for stdin; "stdout": where that goes
+--- @field stderr? string|integer|file*|table as for stdin; "stdout": the same as stdout
 --- @field cwd? string the working directory
---- @field env? table<string, string> all environment variables, in place of ours
---- @field setenv? table<string, string|false> changes to ours, or to `env`; false takes a
----   variable away
---- @field uid? integer number of the user; alone it leaves the child our group
---- @field gid? integer number of the group
---- @field pgroup? boolean|integer true: a process group of its own, which then gets all
----   signals; a number: that group
+--- @field env? table<string, string> all environment variables, instead of ours
+--- @field setenv? table<string, string|false> changes to our variables, or to `env`; false
+---   removes a variable
+--- @field uid? integer the user's number; without gid, the child keeps our group
+--- @field gid? integer the group's number
+--- @field pgroup? boolean|integer true: a new process group, which then gets all signals; a
+---   number: that group
 --- @field nice? integer -20 to 19, setpriority(2)
---- @field rlimits? table<string, number|string|table> limits of getrlimit(2), such as
----   { nofile = 64, cpu = { 10, 20 } }: soft and hard; "unlimited"
+--- @field rlimits? table<string, number|string|table> limits of getrlimit(2), such as {
+---   nofile = 64, cpu = { 10, 20 } }: soft and hard; "unlimited"
 --- @field timeout? timerlua.Duration how long the process may run; then it is ended, and
 ---   `status.timed_out` is true
---- @field kill_after? timerlua.Duration from TERM to KILL; default 5 s
---- @field detached? boolean a session of its own; it may outlive the program
---- @field on_exit? function fun(process, status), called once when it has ended; may wait
+--- @field kill_after? timerlua.Duration the time from TERM to KILL; default 5 s
+--- @field detached? boolean run in a new session; the process may outlive the program
+--- @field on_exit? function fun(process, status), called once when the process has ended;
+---   may wait
 --- @field name? string for reports and lists
 
---- Start a program, never a shell; waits only where it shares standard output
---- or error, until what is queued there is sent. It belongs to the task,
---- scope or tl.timeout in which it was started: where that is cancelled or runs
---- out, it gets TERM and, kill_after later, KILL. It keeps the loop running.
---- @param argv string[] the program, looked for in PATH unless the name has a slash, and
----   its arguments
+--- Start a program, never a shell. If the program shares standard output or error, tl.exec
+--- first waits until the output queued there is sent. The process belongs to the task,
+--- scope or tl.timeout in which it was started: if that is cancelled or runs out, the
+--- process gets TERM and, kill_after later, KILL. A process keeps the loop running.
+--- @param argv string[] the program, searched in PATH unless its name has a slash, and its
+---   arguments
 --- @param opts? timerlua.ExecOptions
 --- @return timerlua.Process? process
 --- @return string? message such as "exec nosuch: no such file or directory"
---- @return string? code "ENOENT", "EACCES", "ENOEXEC", "E2BIG", "EMFILE",
----   "EAGAIN" ...; "EBUSY": bytes wait in a connection that is to be handed over
+--- @return string? code "ENOENT", "EACCES", "ENOEXEC", "E2BIG", "EMFILE", "EAGAIN" ...;
+---   "EBUSY": bytes wait in a connection that is to be handed over
 function exec.exec(argv, opts)
   opts = opts ~= nil and check.options("exec", opts, KNOWN) or NONE
   local caller = opts.on_exit == nil and misuse.caller() or nil
   local self, message, code = exec.start("exec", argv, opts, caller)
-  if self then return self end -- no tail call: the caller's place is counted
+  if self then return self end -- no tail call: the caller's level is counted
   return nil, message, code
 end
 

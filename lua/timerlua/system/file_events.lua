@@ -1,5 +1,5 @@
--- The kernel's events of files, inotify(7): one descriptor for all who want any,
--- open while somebody does. Watches of the same file are one in the kernel.
+-- The kernel's events of files, inotify(7): one descriptor for all users, open while there
+-- are any. Watches of the same file are one watch in the kernel.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local errno = require "timerlua.core.errno"
@@ -11,7 +11,7 @@ local AGAIN, CHILD = errno.EAGAIN, errno.ECHILD
 local IGNORED, OVERFLOW = C.TL_FILE_IGNORED, C.TL_FILE_OVERFLOW
 local HEAD = ffi.sizeof("tl_file_event") -- before a name
 local ROOM = 65536
-local MOST_READS = 16 -- in a turn, so that others get theirs
+local MOST_READS = 16 -- in a turn, so that others get their turn
 
 local file_events = {
   --- inotify(7), section "Limits and resource consumption", in words.
@@ -21,26 +21,26 @@ local file_events = {
   },
 }
 
-local fd, reader -- of inotify, and its watch
-local records = {} -- by number of the kernel's watch: its uses
+local fd, reader -- inotify's descriptor, and its watch
+local records = {} -- uses, by number of the kernel's watch
 local serial = 0
-local process = C.tl_process_id() -- whose kernel's watches they are
-local users, holders = 0, 0 -- how many want events; and keep the loop running
+local process = C.tl_process_id() -- the process that owns the kernel's watches
+local users, holders = 0, 0 -- how many want events; how many keep the loop running
 local buffer
 local tell_overflow -- see file_events.on_overflow
 
 --- @class timerlua.FileEvent
 --- @field mask integer TL_FILE_...
---- @field name string? of an entry of a directory
---- @field to string? where it was moved to, if that is watched too
+--- @field name string? the entry of a directory
+--- @field to string? the new path of a moved file, if its directory is watched too
 
 local function is_older(one, other)
   return one.serial < other.serial
 end
 
--- Tell all uses of a watch, in the order in which they began.
+-- Inform all uses of a watch, in the order in which they began.
 local function tell_uses(record, event)
-  local uses = {} -- they change while they are told
+  local uses = {} -- they change while they are informed
   for use in pairs(record) do uses[#uses + 1] = use end
   if #uses > 1 then table.sort(uses, is_older) end
   for _, use in ipairs(uses) do
@@ -48,7 +48,7 @@ local function tell_uses(record, event)
   end
 end
 
--- Where a file was moved to: the other half comes right after, as a rule.
+-- The new path of a moved file: normally the other half of the move follows at once.
 local function moved_to(events, from)
   for i = from + 1, #events do
     local other = events[i]
@@ -94,7 +94,7 @@ local function read_events()
 end
 
 -- ---------------------------------------------------------------------------
--- who wants events
+-- users of events
 
 local function open()
   local status = C.tl_inotify_open()
@@ -124,18 +124,18 @@ local function close()
   reader, records = nil, {}
 end
 
--- The state may end while some want events. Kept by the module's table.
+-- The state may be closed while there are users. Kept by the module's table.
 file_events.sentinel = newproxy(true)
 getmetatable(file_events.sentinel).__gc = close_descriptor
 
---- Have `fn` called when events were lost: for the module that keeps a picture of
---- the files.
+--- Have `fn` called when events were lost: for the module that tracks the state of the
+--- files.
 function file_events.on_overflow(fn)
   if tell_overflow then error("lost events are told already", 2) end
   tell_overflow = fn
 end
 
---- Begin to want events. 0 or a negative errno; or nil, message, code.
+--- Begin to use events. 0 or a negative errno; or nil, message, code.
 function file_events.enter()
   if not fd then
     local status, message, code = open()
@@ -145,22 +145,22 @@ function file_events.enter()
   return 0
 end
 
---- The opposite.
+--- Stop using events.
 function file_events.leave()
   users = users - 1
   if users == 0 then close() end
 end
 
---- Keep the loop running for their sake, or not any more.
+--- Keep the loop running for a user of events, or stop doing so.
 function file_events.hold(on)
   holders = holders + (on and 1 or -1)
   if not reader then return end
   if holders > 0 then reader:ref() else reader:unref() end
 end
 
---- Have on_event(use, event) called for what happens to the file of a path.
+--- Have on_event(use, event) called for events of the file at a path.
 --- @param use table path, on_event; number is set
---- @return integer number of the kernel's watch, one for each file; or a
+--- @return integer number of the kernel's watch, which is the same for the same file; or a
 ---   negative errno
 function file_events.add(use, mask)
   if C.tl_process_id() ~= process then return CHILD end
@@ -173,7 +173,7 @@ function file_events.add(use, mask)
   return number
 end
 
---- No events for it any more.
+--- Stop the events of a use.
 function file_events.remove(use)
   local record = records[use.number]
   if not (record and record[use]) then return end

@@ -1,5 +1,6 @@
--- Symbolic links on the way to a file, found as the kernel finds them:
--- path_resolution(7). What they lead over is not in the path as it is written.
+-- Symbolic links on the way to a file, followed as the kernel follows them,
+-- path_resolution(7). The entries that they lead through do not appear in the path as
+-- written.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 
@@ -24,7 +25,7 @@ local function parent_of(directory)
   return directory:match("^(.*)/[^/]*$") or ""
 end
 
--- What a path names and then the rest; and how many of that are the path's.
+-- The entries of a path followed by the rest, and how many of them are from the path.
 local function names_of(path, rest)
   local names = {}
   for name in path:gmatch("[^/]+") do names[#names + 1] = name end
@@ -33,8 +34,8 @@ local function names_of(path, rest)
   return names, count
 end
 
--- What an entry names if it is a link. One that a link leads over is visited in
--- any case.
+-- The target of an entry if the entry is a link. An entry that a link leads through is
+-- visited in any case.
 local function look_up(directory, name, led, visit)
   local path = directory .. "/" .. name
   if not led and not file_links.is_link(path) then return nil end
@@ -42,13 +43,13 @@ local function look_up(directory, name, led, visit)
   return target_of(path)
 end
 
---- Call visit(directory, name) for every entry that is looked up on the way
---- through links: each link, and all that its target leads over. Before the
---- entry is read, so that one who watches from then on misses nothing.
+--- Call visit(directory, name) for every entry that is looked up on the way through links:
+--- each link, and all entries that its target leads through. The call comes before the
+--- entry is read, so that a watch that begins then misses nothing.
 --- @param names string[] of an absolute path
 function file_links.walk(names, visit)
   local directory, links = "", 0
-  local led = 0 -- how many of the names are a link's, which come first
+  local led = 0 -- how many of the names come from a link; those come first
   names = names_of("", names)
   while names[1] do
     local name = table.remove(names, 1)

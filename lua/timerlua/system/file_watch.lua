@@ -1,13 +1,13 @@
--- Watched paths: a callback when a file is created, modified, moved or deleted.
--- A path is followed, not a file: it may be replaced, vanish with its directory
--- and come again. For that the kernel watches
+-- Watched paths: a callback when a file is created, modified, moved or deleted. The watch
+-- follows the path, not the file: the file may be replaced, or may disappear with its
+-- directory and return. For that the kernel watches
 --
---   the file itself, if it is there       what is in it changes
---   the nearest directory that is there   the next part of the path comes or goes
---   all directories above but the root    they are moved or deleted; those that
---                                         may not be read are not watched
---   directories of symbolic links, and    they, and what they lead over, come
---   on the way to what these name         or go
+--   the file itself, if it exists         its contents change
+--   the nearest existing directory        the next part of the path comes or goes
+--   all directories above but the root    they are moved or deleted; directories
+--                                         that may not be read are not watched
+--   directories of symbolic links, and    the links, and the entries that they
+--   directories on the way to targets     lead through, come or go
 local ffi = require "ffi"
 local bit = require "bit"
 local core = require "timerlua.core.ffi"
@@ -35,7 +35,7 @@ local ENOENT, EACCES, ENOTDIR = errno.ENOENT, errno.EACCES, errno.ENOTDIR
 --- @class timerlua.FileWatch
 --- @since 0.1
 --- @field path string as it was given
---- @field exists boolean whether the file is there, as far as it was told
+--- @field exists boolean whether the file exists, according to the events reported so far
 --- @field kind string "file_watch"
 --- @field name string? yours to set; reports and lists show it
 --- @field site string "file:line" where its callback was defined
@@ -56,7 +56,7 @@ local active = {}
 local check_self = check.self_of(FileWatch, "file_watch", "a file watch", "watch")
 
 -- ---------------------------------------------------------------------------
--- telling
+-- reporting
 
 local function new_queue()
   return { first = 1, last = 0 }
@@ -96,7 +96,7 @@ local function release(uses)
   for _, use in ipairs(uses) do file_events.remove(use) end
 end
 
--- A use of the kernel's watch of a path, put into uses; or nil, status.
+-- A use of the kernel's watch of a path, added to uses; or nil, status.
 local function add(self, uses, path, mask, on_event, index)
   local use = { path = path, on_event = on_event, watch = self, index = index }
   local number = file_events.add(use, mask)
@@ -109,10 +109,10 @@ local function is_missing(status)
   return status == ENOENT or status == ENOTDIR
 end
 
-local on_way, on_link, on_target, on_hidden -- what the kinds of uses call
+local on_way, on_link, on_target, on_hidden -- called by the kinds of uses
 
--- The nearest directory that is there: its index, or nil, status. One that came
--- since the one below it was looked for is found in the next round.
+-- The nearest existing directory: its index, or nil, status. A directory that was created
+-- after the one below it was looked up is found in the next round.
 local function add_nearest(self, uses)
   local directories = self.directories
   local index, status = #directories, nil
@@ -136,8 +136,8 @@ local function add_nearest(self, uses)
   return index
 end
 
--- Watch what the path leads over by links. What cannot be is not: its directory
--- may not be read, or is gone, which is told by others.
+-- Watch the entries that links lead through. Entries that cannot be watched are skipped:
+-- their directory may not be read, or is gone, which other watches report.
 local function add_links(self, uses)
   file_links.walk(self.names, function(directory, name)
     local use = add(self, uses, directory, bor(ENTRIES, ONLY_DIRECTORY), on_link)
@@ -145,8 +145,8 @@ local function add_links(self, uses)
   end)
 end
 
--- Watch what there is of the path now, whatever was watched before. 0, or why
--- it cannot be.
+-- Watch what exists of the path now, whatever was watched before. Returns 0, or the reason
+-- why the path cannot be watched.
 local function attach(self)
   local uses, number, exists = {}, nil, false
   local index, status = add_nearest(self, uses)
@@ -155,7 +155,7 @@ local function attach(self)
     local use
     use, status = add(self, uses, self.full, bor(ENTRIES, MODIFY), on_target)
     number, exists = use and use.number, use ~= nil
-    if status == EACCES then -- not to be read, but seen from its directory
+    if status == EACCES then -- not readable, but visible from its directory
       use, status = add(self, uses, self.directories[index], MODIFY, on_hidden, index)
       exists = use ~= nil
     end
@@ -165,7 +165,7 @@ local function attach(self)
     if status then break end
     local use
     use, status = add(self, uses, self.directories[i], SELF, on_way, i)
-    if not use and is_missing(status) then -- while we looked
+    if not use and is_missing(status) then -- gone while we looked
       release(uses)
       return attach(self)
     end
@@ -190,7 +190,7 @@ local function stop(self)
   file_events.leave()
 end
 
--- It cannot go on: that is told, last.
+-- The watch cannot go on: report that as the last event.
 local function give_up(self, status)
   tell(self, "error", self.path, reason(status))
   stop(self)
@@ -202,8 +202,8 @@ local function reattach(self)
   return status == 0
 end
 
--- Something happened on the way: look at what is there now. New: what comes now
--- takes the place of what was.
+-- Something happened on the way: look at what exists now. `new`: an existing file has taken
+-- the place of another.
 local function compare(self, word, new)
   local existed, number = self.exists, self.number
   if not reattach(self) then return end
@@ -214,13 +214,13 @@ local function compare(self, word, new)
   end
 end
 
--- The path itself has come.
+-- The path itself has appeared.
 local function appeared(self)
   local existed, number = self.exists, self.number
   if not reattach(self) then return end
-  if existed and number and number == self.number then return end -- known already
+  if existed and number and number == self.number then return end -- already known
   if not self.exists and file_links.is_link(self.full) then return end -- to nothing
-  self.exists = true -- if only for a moment: its end is told too
+  self.exists = true -- even for a moment: its end is reported too
   tell(self, "create", self.path)
 end
 
@@ -254,7 +254,7 @@ function on_link(use, event)
     band(mask, APPEARS) ~= 0)
 end
 
--- A file that may not be read is told of by its directory.
+-- Events of a file that may not be read come from its directory.
 function on_hidden(use, event)
   local self = use.watch
   if event.name == self.names[use.index] and band(event.mask, MODIFY) ~= 0 then
@@ -262,7 +262,7 @@ function on_hidden(use, event)
   end
 end
 
--- The file itself, or entries of what is a directory.
+-- The file itself, or entries of a directory.
 function on_target(use, event)
   local self, mask = use.watch, event.mask
   if band(mask, bor(ENTRIES, MODIFY)) == 0 then return end
@@ -274,7 +274,7 @@ function on_target(use, event)
     tell(self, "delete", path)
   elseif band(mask, MOVED_FROM) ~= 0 then
     tell(self, "move", path, event.to)
-  elseif event.paired ~= use.number then -- a move inside was told as one
+  elseif event.paired ~= use.number then -- a move inside was reported as one event
     tell(self, "create", path)
   end
 end
@@ -291,7 +291,7 @@ end
 -- ---------------------------------------------------------------------------
 -- the object
 
---- Stop watching; harmless when repeated. Events that were not told yet are not told.
+--- Stop watching; harmless when repeated. Pending events are not reported any more.
 --- @return boolean cancelled false if it was cancelled before
 function FileWatch:cancel()
   check_self(self, "cancel")
@@ -307,21 +307,21 @@ local function refer(self, on)
   return self
 end
 
---- Let the loop end although this is watched.
+--- Let the loop end although this path is watched.
 --- @return timerlua.FileWatch watch itself
 function FileWatch:unref()
   check_self(self, "unref")
   return refer(self, false)
 end
 
---- Keep the loop running while this is watched, which is the default.
+--- Keep the loop running while this path is watched, which is the default.
 --- @return timerlua.FileWatch watch itself
 function FileWatch:ref()
   check_self(self, "ref")
   return refer(self, true)
 end
 
--- The path from the root on, without what says nothing; or nil, status.
+-- The absolute path, without redundant parts; or nil, status.
 local function absolute(path)
   if path:sub(1, 1) ~= "/" then
     local text = ffi.new("char[?]", PATH_ROOM)
@@ -352,21 +352,22 @@ local function failed(path, status, message, code)
   return nil, ("on_file %s: %s"):format(path, message), code
 end
 
---- Call `fn` when the file of a path is created, modified, moved or deleted; inotify(7).
---- Neither the file nor its directories need exist yet, and all of them may be replaced. For
---- a directory, events of its entries are told. The calls follow one another. Events:
+--- Call `fn` when the file at a path is created, modified, moved or deleted; inotify(7).
+--- Neither the file nor its directories need exist yet, and all of them may be replaced.
+--- For a directory, events of its entries are reported. Calls of `fn` do not overlap.
+--- Events:
 ---   "create": the file was created, or another file took its place
----   "modify": the contents changed; several changes may be told as one
----   "move": and the new path, if its directory is watched
----   "delete": it was removed
+---   "modify": the contents changed; several changes may be reported as one event
+---   "move": the file was moved; the new path follows, if its directory is watched
+---   "delete": the file was removed
 ---   "overflow": the kernel had to drop events
----   "error": and a message and a code; it cannot be watched any more
+---   "error": the path cannot be watched any more; a message and a code follow
 --- @param path string not empty
 --- @param fn fun(watch: timerlua.FileWatch, event: string, path: string, ...) may wait
 --- @return timerlua.FileWatch? watch
 --- @return string? message
---- @return string? code "ENOSPC", "EMFILE" (limits of inotify), "EACCES" (of a
----   directory), "ELOOP", "ENAMETOOLONG", "ENOMEM"
+--- @return string? code "ENOSPC", "EMFILE" (limits of inotify), "EACCES" (for a directory),
+---   "ELOOP", "ENAMETOOLONG", "ENOMEM"
 function file_watch.on_file(path, fn)
   if type(path) ~= "string" or path == "" or path:find("\0", 1, true) then
     misuse.got("on_file", "path must be a string, not empty and without zeroes", path)
@@ -389,7 +390,7 @@ function file_watch.on_file(path, fn)
   return self
 end
 
---- Iterate over all that are not cancelled.
+--- Iterate over the watches that are not cancelled.
 function file_watch.each()
   return pairs(active)
 end

@@ -1,7 +1,6 @@
--- What a service manager is told: the protocol of sd_notify(3), a datagram of
--- lines to the socket that NOTIFY_SOCKET names. Once a script has said that it
--- is ready, the rest follows by itself: the watchdog's pings, driven by the
--- loop, and that it stops.
+-- Messages to a service manager: the protocol of sd_notify(3), a datagram of lines to the
+-- socket named by NOTIFY_SOCKET. Once a script has reported that it is ready, the rest is
+-- automatic: the loop sends the watchdog's pings, and stopping is reported.
 local core = require "timerlua.core.ffi"
 local check = require "timerlua.core.check"
 local duration = require "timerlua.core.duration"
@@ -59,7 +58,7 @@ local function watchdog(name, value)
   return "WATCHDOG=trigger"
 end
 
--- What may be told, in the order in which it is.
+-- The messages, in the order in which they are sent.
 local WORDS = {
   { "ready", flag "READY=1" },
   { "reloading", function(name, value)
@@ -104,7 +103,7 @@ local function address()
   return path ~= "" and path or nil
 end
 
--- One try. True when told, false when nobody is to be told.
+-- One try. True when the message was sent, false when there is no manager.
 local function send(lines)
   local path = address()
   if not path then return false end
@@ -113,8 +112,7 @@ local function send(lines)
   return true
 end
 
--- Half of the time that the manager waits for a ping, in seconds;
--- sd_watchdog_enabled(3).
+-- Half of the time that the manager waits for a ping, in seconds; sd_watchdog_enabled(3).
 local function ping_period()
   local us, pid = tonumber(os.getenv("WATCHDOG_USEC")), os.getenv("WATCHDOG_PID")
   if not us or not (us >= 1 and us < 2 ^ 53) then return nil end
@@ -124,13 +122,13 @@ end
 
 local function ping()
   local _, status, path = send("WATCHDOG=1")
-  if status and status ~= EAGAIN then -- a full queue: it knows enough of us
+  if status and status ~= EAGAIN then -- a full queue: the manager has enough pings
     local _, message = errors.failed("watchdog ping to " .. path, status)
     error(message, 0)
   end
 end
 
--- The wait in virtual time takes none, so there are no pings then.
+-- Waiting in virtual time takes no time, so there are no pings then.
 local function start_pinger(what)
   if what.watchdog == false then
     state.silent = true
@@ -148,22 +146,22 @@ end
 
 local notify = {}
 
---- Tell the service manager that started the script, as sd_notify(3): one word,
---- "ready", "reloading" or "stopping", or a table of
+--- Inform the service manager that started the script, as sd_notify(3): one word, "ready",
+--- "reloading" or "stopping", or a table with these fields:
 ---   ready, reloading, stopping: true
 ---   status: a line for people
 ---   errno, mainpid: whole numbers
 ---   extend_timeout: a duration, for a start or stop that takes longer
----   watchdog: true, a ping; "trigger": as if one had been missed; false: no
----     pings by the loop from now on
---- With ready, and WATCHDOG_USEC set for this process, the loop begins to ping
---- at twice the rate that is asked for. Waits while the manager's queue is full,
---- one second at most.
+---   watchdog: true, a ping; "trigger": act as if a ping had been missed; false: no more
+---     pings by the loop
+--- With ready, and with WATCHDOG_USEC set for this process, the loop begins to send pings,
+--- at twice the requested rate. Waits while the manager's queue is full, for at most one
+--- second.
 --- @param what string|table
---- @return boolean? told true; false when there is no NOTIFY_SOCKET
+--- @return boolean? told true; false when NOTIFY_SOCKET is not set
 --- @return string? message
---- @return string? code "ECONNREFUSED", "ENOENT", "EAGAIN" (its queue stays
----   full), "EAFNOSUPPORT" (NOTIFY_SOCKET is no path and no @name) ...
+--- @return string? code "ECONNREFUSED", "ENOENT", "EAGAIN" (its queue stays full),
+---   "EAFNOSUPPORT" (NOTIFY_SOCKET is neither a path nor an @name) ...
 function notify.notify(what)
   what = checked(what)
   local lines = lines_of(what)
@@ -183,16 +181,16 @@ function notify.notify(what)
   return told
 end
 
---- Whether the script has told that it is ready.
+--- Whether the script has reported that it is ready.
 function notify.is_ready()
   return state.ready
 end
 
---- The end begins: told once, if the script had said that it is ready.
+--- The script is ending: report that once, if the script had reported that it is ready.
 function notify.stopping()
   if not state.ready then return end
   state.ready = false
-  send("STOPPING=1") -- nobody is there to hear of a failure
+  send("STOPPING=1") -- a failure would interest nobody any more
 end
 
 return notify

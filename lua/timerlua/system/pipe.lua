@@ -14,8 +14,8 @@ local function of_socket(fd, _, settings)
   return connection.of_descriptor(fd, 0, settings)
 end
 
--- Two connections of what `open` makes, or none of them. connect(fd, sends,
--- settings) makes one.
+-- Two connections for the descriptors that `open` makes, or neither. connect(fd, sends,
+-- settings) makes one connection.
 local function two(where, opts, open, connect)
   local settings = connection.settings(where, check.options(where, opts, KNOWN))
   local fds = ffi.new("int32_t[2]")
@@ -34,8 +34,8 @@ local function two(where, opts, open, connect)
   return errors.failed(where, status)
 end
 
---- Make a pipe, pipe(7). A reader sees the end when the writer is closed, a writer
---- "EPIPE" when the reader is.
+--- Make a pipe, pipe(7). When the writer is closed, the reader sees the end; when the
+--- reader is closed, the writer gets "EPIPE".
 --- @param opts? timerlua.ConnectionOptions for both ends: timeout, edge, high, low, limit,
 ---   receive_limit, close_timeout
 --- @return timerlua.Connection? reader

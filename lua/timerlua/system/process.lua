@@ -1,11 +1,10 @@
--- Child processes once they run: waiting for them, signals, how they end. How
--- one is started is in exec.lua.
+-- Running child processes: waiting for them, signals, how they end. exec.lua starts them.
 --
--- The kernel makes a process's pidfd readable when it has ended; then it is
--- reaped, by nobody but this module. The handle of the watch is the process's.
--- One that led a group of its own is told of at once, too, but reaped only when
--- the rest of the group has ended or got KILL: until then the group's number
--- cannot become another's, so that TERM and KILL reach it and nothing else.
+-- The kernel makes a process's pidfd readable when the process has ended; only this module
+-- then reaps it. The handle of the watch belongs to the process. The end of a process that
+-- led its own group is also reported at once, but the process is reaped only when the rest
+-- of the group has ended or got KILL: until then no other group can get the group's number,
+-- so that TERM and KILL reach this group and nothing else.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local anchors = require "timerlua.core.anchors"
@@ -28,7 +27,7 @@ local READ_EDGE = C.TL_READ + C.TL_EDGE
 local TERM, KILL = signame.numbers.TERM, signame.numbers.KILL
 local AGAIN, NO_SUCH, NO_MEMORY = errno.EAGAIN, errno.ESRCH, errno.ENOMEM
 local STALE, CHILD, LIMIT = errno.ESTALE, errno.ECHILD, C.TL_LIMIT
-local MOST_AT_EXIT = 5 -- seconds that what is left at the end may take to end
+local MOST_AT_EXIT = 5 -- seconds that the remaining processes may take to end
 local MOST_IN_HOST = 1 -- the same where the end blocks another program
 local AFTER_KILL = 1   -- seconds that KILL may take
 local LOOK_AGAIN, LOOK_SELDOM = 0.005, 1 -- seconds between looks at a group
@@ -44,17 +43,17 @@ local own_id = C.tl_process_id() -- another in a forked child
 --- @field pid integer its number
 --- @field argv string[] the program and its arguments
 --- @field name string? yours to set; reports and lists show it
---- @field site string? where on_exit was defined, or where it was started,
+--- @field site string? where on_exit was defined, or where the process was started,
 ---   "file:line"
---- @field stdin timerlua.Connection? our end, where the option was "pipe"
+--- @field stdin timerlua.Connection? our end, if the option was "pipe"
 --- @field stdout timerlua.Connection? as stdin
 --- @field stderr timerlua.Connection? as stdin
---- @field status timerlua.Status? how it ended; nil while it runs
---- @field package rest boolean? it has ended, but not the rest of its group
---- @field package killed boolean? it, and its group, got KILL
+--- @field status timerlua.Status? how the process ended; nil while it runs
+--- @field package rest boolean? the process has ended, but not the rest of its group
+--- @field package killed boolean? the process and its group got KILL
 local Process = { kind = "process", kill_after = 5, leads_group = false, detached = false }
--- kill_after: seconds from TERM to KILL; leads_group: it leads a group of its own, which
--- gets its signals; detached: nobody ends it
+-- kill_after: seconds from TERM to KILL; leads_group: the process leads its own group,
+-- which gets its signals; detached: the process is never ended from here
 
 function Process.__index(self, key)
   if key == "site" then
@@ -65,25 +64,25 @@ end
 
 --- @class timerlua.Status
 --- @since 0.1
---- @field code integer? its exit status, 0 to 255; nil when a signal ended it
+--- @field code integer? the exit status, 0 to 255; nil when a signal ended the process
 --- @field signal string? "SIGTERM", "SIGKILL" ...
---- @field core boolean it left a core file
---- @field timed_out boolean its timeout was over
---- @field user number seconds of processor time, of it and of the children that
----   it waited for
---- @field system number seconds of processor time in the kernel, as user
---- @field max_rss number bytes in memory at most, of the largest of them
---- @field lost string? "ECHILD": somebody else has reaped it, so the rest is
----   not known
+--- @field core boolean the process left a core file
+--- @field timed_out boolean the process ran out of its timeout
+--- @field user number seconds of processor time, of the process and of the children that it
+---   waited for
+--- @field system number seconds of processor time in the kernel, as for user
+--- @field max_rss number the most bytes in memory, of the largest of these processes
+--- @field lost string? "ECHILD": other code has reaped the process, so the rest is not
+---   known
 
 function Process.__tostring(self)
   return ("timerlua.Process: %d %s (%s)"):format(self.pid, self.argv[1],
     self.status and "ended" or "running")
 end
 
--- Every process that has not been reaped: a list through them.
+-- Every process that has not been reaped: a list through the processes.
 local last
-local ending = false -- end_all looks after them
+local ending = false -- end_all looks after the processes
 
 local function enlist(self)
   self.before = last
@@ -103,8 +102,8 @@ local check_self = check.self_of(Process, "process", "a process")
 -- ---------------------------------------------------------------------------
 -- ending
 
--- Made of constants first: then it has its size from the beginning, also in a
--- program that carries this as bytecode.
+-- Built from constants first: then the table has its final size from the beginning, even in
+-- a program that carries this code as bytecode.
 local function status_of(self, result)
   local status = { code = 0, core = false, timed_out = false, user = 0, system = 0,
     max_rss = 0 }
@@ -123,7 +122,7 @@ local function status_of(self, result)
   return status
 end
 
--- Its handle may have been taken from it, after an error that ended the script.
+-- Its handle may have been closed, after an error that ended the script.
 local function unwatch(self)
   local slot = self.slot
   local pidfd = self.pidfd
@@ -141,7 +140,7 @@ local function cancel_timer(self, name)
   self[name] = nil
 end
 
--- Nothing of it is left.
+-- Nothing of the process is left.
 local function forget(self)
   strike(self)
   owner.remove(self)
@@ -150,8 +149,8 @@ local function forget(self)
   cancel_timer(self, "looker")
 end
 
--- Whether some of the group that it led still runs. Where that cannot be told,
--- only what is to be ended is taken to.
+-- Whether some of the group that the process led still runs. If that is unknown, the group
+-- counts as running only if it is to be ended.
 local function has_rest(self)
   if not self.leads_group or self.killed then return false end
   local lives = C.tl_group_lives(self.pid)
@@ -164,7 +163,7 @@ local function end_rest(self)
   forget(self)
 end
 
--- Look whether the rest of its group has ended: true.
+-- Check whether the rest of the group has ended: true.
 local function is_over(self)
   if self.rest and not has_rest(self) then end_rest(self) end
   return not self.rest
@@ -175,7 +174,7 @@ local look_again
 local function look_later(self, pause)
   if ending then return end
   local looker = timer.after(pause, look_again, self, math.min(2 * pause, LOOK_SELDOM))
-  self.looker = looker and looker:unref() -- nil: the end of the program looks
+  self.looker = looker and looker:unref() -- nil: the end of the program checks
 end
 
 function look_again(_, self, pause)
@@ -183,7 +182,7 @@ function look_again(_, self, pause)
   if not is_over(self) then look_later(self, pause) end
 end
 
--- Reap it, or, while the rest of its group runs, see how it ended.
+-- Reap the process, or, while the rest of its group runs, see how the process ended.
 local function take_result(self)
   if self.leads_group and not self.killed then
     local result = C.tl_process_look(self.pid, ended)
@@ -196,8 +195,8 @@ local function take_result(self)
   return C.tl_process_reap(self.pid, ended)
 end
 
--- Take its result, if it has ended: true. Everything that waits for its end is
--- told.
+-- Take the result if the process has ended: true. Everything that waits for the end is
+-- informed.
 local function reap(self)
   local result = take_result(self)
   if result == AGAIN then return false end
@@ -216,8 +215,8 @@ local AGAIN_AFTER = 0.01 -- seconds
 
 local on_ready
 
--- What its handle runs, once: it is edge-triggered. Somebody who traces it may
--- have it reaped later than it has ended.
+-- Run once by the handle, which is edge-triggered. If another process traces the child, the
+-- child can be reaped only some time after its end.
 function on_ready(self)
   if self.status then return end
   if not reap(self) then
@@ -255,11 +254,12 @@ local function failed(self, what, status)
   return errors.failed(("%s %s (%d)"):format(what, self.argv[1], self.pid), status)
 end
 
---- Send a signal; with pgroup = true, to all of its group, or what is left of it.
+--- Send a signal to the process; with pgroup = true, to its whole group, or what is left of
+--- it.
 --- @param signal string|integer|nil "TERM" (the default), "SIGTERM" or 15
 --- @return boolean? sent true
 --- @return string? message
---- @return string? code "ESRCH" when it has ended, "EPERM"; kill(2)
+--- @return string? code "ESRCH" when the process has ended, "EPERM"; kill(2)
 function Process:kill(signal)
   check_self(self, "kill")
   local number = signal == nil and TERM or signame.number("process:kill", "signal", signal)
@@ -273,7 +273,7 @@ local function kill_late(_, self)
   send(self, KILL)
 end
 
--- TERM now and KILL later.
+-- Send TERM now and KILL later.
 local function begin_end(self, kill_after)
   local status = send(self, TERM)
   if status ~= 0 then return status end
@@ -284,11 +284,11 @@ local function begin_end(self, kill_after)
   return 0
 end
 
---- Have it end: TERM now, and KILL if it has not ended in time. Does not wait.
---- @param kill_after? timerlua.Duration default: that of its options
+--- End the process: TERM now, and KILL if it has not ended in time. Does not wait.
+--- @param kill_after? timerlua.Duration default: the option of the same name
 --- @return boolean? begun true
 --- @return string? message
---- @return string? code "ESRCH" when it has ended, "EPERM"; kill(2)
+--- @return string? code "ESRCH" when the process has ended, "EPERM"; kill(2)
 function Process:stop(kill_after)
   check_self(self, "stop")
   if kill_after ~= nil then
@@ -299,7 +299,7 @@ function Process:stop(kill_after)
   return failed(self, "stop", status)
 end
 
---- What owns it was broken off: the loop goes on until it has ended.
+--- The owner was cut short: the loop keeps running until the process has ended.
 --- @internal
 function Process:disowned()
   begin_end(self)
@@ -316,8 +316,8 @@ end
 -- ---------------------------------------------------------------------------
 -- waiting
 
--- Who waits for it. When the last of them leaves before it has ended, it is
--- unreferenced again if it was.
+-- The tasks that wait for the process. When the last of them leaves before the process has
+-- ended, the process is unreferenced again if it was.
 local function remove_waiter(queue, waiter)
   waiters.remove(queue, waiter)
   local self = queue.process
@@ -332,9 +332,9 @@ local function new_queue(self)
   return queue
 end
 
---- Wait until it has ended; any number of tasks may. A process that was unreferenced
---- keeps the loop running meanwhile.
---- @param limit? timerlua.Duration the most to wait
+--- Wait until the process has ended; any number of tasks may wait. An unreferenced process
+--- keeps the loop running during the wait.
+--- @param limit? timerlua.Duration the longest wait
 --- @return timerlua.Status? status
 --- @return string? message
 --- @return string? code "ETIMEDOUT"; "ECANCELED": the loop ended first, in the
@@ -345,7 +345,7 @@ function Process:wait(limit)
   if self.status then return self.status end
   local waiter = wait.begin("process:wait", limit)
   if C.tl_handle_ref(loop, self.slot, self.generation, 1) == STALE then
-    local status = start_watch(self) -- a "stop" handler after an error
+    local status = start_watch(self) -- called by a "stop" handler after an error
     if status ~= 0 then
       wait.abandon(waiter)
       return failed(self, "wait", status)
@@ -359,7 +359,8 @@ function Process:wait(limit)
   return nil, "timeout", "ETIMEDOUT"
 end
 
---- Let the loop end although it runs. The program's end ends it, unless it is detached.
+--- Let the loop end although the process runs. The end of the program ends the process,
+--- unless it is detached.
 --- @return timerlua.Process process itself
 function Process:unref()
   check_self(self, "unref")
@@ -370,7 +371,7 @@ function Process:unref()
   return self
 end
 
---- Keep the loop running while it runs, which is the default.
+--- Keep the loop running while the process runs, which is the default.
 --- @return timerlua.Process process itself
 function Process:ref()
   check_self(self, "ref")
@@ -388,7 +389,7 @@ local function await(list, seconds)
   C.tl_process_await(pidfds, #list, seconds)
 end
 
--- Kill and reap one that cannot be looked after.
+-- Kill and reap a process that cannot be watched.
 local function discard(self)
   C.tl_process_kill(self.pid, self.pidfd, KILL, 0)
   await({ self }, AFTER_KILL)
@@ -407,11 +408,11 @@ function process.room()
   return status
 end
 
---- A process that has just been started.
---- @param self table pid, pidfd, argv, and what else is known of it
---- @param limit? number|ffi.cdata* how long it may run
+--- Make the object of a process that has just been started.
+--- @param self table pid, pidfd, argv, and other known fields
+--- @param limit? number|ffi.cdata* how long the process may run
 --- @return timerlua.Process? process
---- @return integer? status why not; then it has been killed
+--- @return integer? status why not; the process has then been killed
 function process.adopt(self, limit)
   setmetatable(self, Process)
   local status = start_watch(self)
@@ -451,8 +452,8 @@ local function leads_group(list)
   return false
 end
 
--- Wait until they have ended, at most so long: what has not. The kernel tells
--- nobody of the end of a group, so that is looked for.
+-- Wait until they have ended, for a bounded time; returns those that have not. The kernel
+-- does not report the end of a group, so groups are polled.
 local function outlast(list, seconds)
   local over = C.tl_manager_clock() + seconds * 1e6
   while leads_group(list) and C.tl_manager_clock() < over do
@@ -465,9 +466,9 @@ local function outlast(list, seconds)
   return sweep(list)
 end
 
---- The program ends, or the host lets the runtime go: end and reap every process
---- that is not detached, and what is left of their groups. Waits, without the loop,
---- for a bounded time. In a forked child they are its parent's.
+--- The program ends, or the host frees the runtime: end and reap every process that is not
+--- detached, and what is left of their groups. Waits, without the loop, for a bounded time.
+--- In a forked child, the processes belong to the parent.
 function process.end_all()
   if C.tl_process_id() ~= own_id then return end
   local most = wait.is_hosted() and MOST_IN_HOST or MOST_AT_EXIT
@@ -490,8 +491,8 @@ function process.end_all()
   ending = false
 end
 
--- A plain luajit and a host's runtime have no other end. What is detached, and
--- what not even KILL has ended, is nobody's then. Kept by the module's table.
+-- A plain luajit and a host's runtime end only this way. Detached processes, and those that
+-- not even KILL has ended, are then left alone. Kept by the module's table.
 local end_all = process.end_all
 closing.at("exit", end_all)
 

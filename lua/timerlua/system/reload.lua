@@ -1,5 +1,5 @@
--- Reading the configuration anew: the tl.on("reload") handlers, and what a
--- service manager is told around them.
+-- Reading the configuration again: the tl.on("reload") handlers, and the messages to a
+-- service manager around them.
 local errors = require "timerlua.core.errors"
 local events = require "timerlua.core.events"
 local notify = require "timerlua.system.notify"
@@ -15,7 +15,7 @@ local function tell(what)
   if told == nil then errors.report(message, nil, { kind = "reload" }) end
 end
 
--- What interrupts the caller ends this, too; the service is ready again.
+-- An interruption of the caller ends this, too; the service is ready again.
 local function run(reason)
   tell("reloading")
   local source = { kind = 'tl.on("reload") handler' }
@@ -28,13 +28,12 @@ local function run(reason)
   if not ok then error(err, 0) end
 end
 
---- Call the tl.on("reload") handlers, one after the other; returns when they
---- have. A service manager that was told "ready" hears of it. Called while they
---- run, it has them run once more, and does not wait for that. Where the caller
---- is cancelled or its time is over, the handler that waits is interrupted, and
---- the rest are not called.
---- tl.signal("HUP", tl.reload) is what --reload-on=HUP does.
---- @param reason? any passed to the handlers; default "reload"; of a signal's
+--- Call the tl.on("reload") handlers, one after the other, and return when they have
+--- returned. A service manager that was told "ready" is informed. A call while the handlers
+--- run makes them run once more, and returns at once. If the caller is cancelled or its
+--- time is over, the handler that waits is interrupted, and the remaining handlers are not
+--- called. --reload-on=HUP does the same as tl.signal("HUP", tl.reload).
+--- @param reason? any passed to the handlers; default "reload"; for a signal's
 ---   subscription, the signal's name
 function reload.reload(reason)
   if type(reason) == "table" and reason.kind == "signal" then reason = reason.signal end

@@ -1,8 +1,8 @@
--- Signals as callbacks: taken by the core from a descriptor, so that nothing of
--- Lua runs inside a signal handler. One watch, which never waits, takes what
--- came and has each subscription run by a timer of no delay, whose object is
--- the subscription. The core runs that timer again only after its callback is
--- over: so one subscription's runs follow each other, also when they wait.
+-- Signals as callbacks: the core takes them from a descriptor, so no Lua code runs inside a
+-- signal handler. One watch, which never waits, takes the signals and runs each
+-- subscription by a timer of no delay, whose object is the subscription. The core runs that
+-- timer again only after its callback is over: so the runs of one subscription follow each
+-- other, even when they wait.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local anchors = require "timerlua.core.anchors"
@@ -19,11 +19,11 @@ local watch = require "timerlua.loop.watch"
 local C, loop = core.C, core.loop
 
 local BURST = 256         -- signals taken in one turn
-local MOST_WAITING = 1024 -- realtime ones that a subscription keeps apart
+local MOST_WAITING = 1024 -- realtime signals that a subscription keeps apart
 local ENOMEM, EBUSY = errno.ENOMEM, errno.EBUSY
 
--- The kernel does not let these be caught, signal(7); or they tell of the very
--- instruction that runs, which cannot go on.
+-- The kernel does not let these be caught, signal(7); or they are caused by the running
+-- instruction itself, which cannot go on.
 local REFUSED = { KILL = "the kernel lets nobody catch it",
   STOP = "the kernel lets nobody catch it" }
 for _, name in ipairs { "SEGV", "BUS", "FPE", "ILL", "TRAP", "SYS" } do
@@ -32,15 +32,15 @@ end
 
 --- @class timerlua.Signal a subscription to one or several signals
 --- @since 0.1
---- @field name string what it listens to: "SIGTERM", or "SIGINT SIGTERM"
+--- @field name string the signals it listens for: "SIGTERM", or "SIGINT SIGTERM"
 --- @field kind string "signal"
 --- @field site string "file:line" where its callback was defined
---- @field signal string? in the callback: the name of what came
---- @field number integer? its number
---- @field count integer? how many came since the last run that this run stands for
---- @field pid integer? the process that sent it; nil when the kernel did
---- @field uid integer? of that process
---- @field value integer? what sigqueue(3) was given
+--- @field signal string? in the callback: the name of the received signal
+--- @field number integer? the signal's number
+--- @field count integer? the number of received signals that this run stands for
+--- @field pid integer? the process that sent the signal; nil when the kernel did
+--- @field uid integer? the user of that process
+--- @field value integer? the value given to sigqueue(3)
 local Signal = {}
 
 function Signal.__index(self, key)
@@ -48,10 +48,10 @@ function Signal.__index(self, key)
   return Signal[key]
 end
 
--- By number: the subscriptions, in the order they were made.
+-- By signal number: the subscriptions, in the order in which they were made.
 local listening = {}
-local descriptor -- the watch, while there are any
-local signal_free = true -- nothing was ever listened to
+local descriptor -- the watch, while there are subscriptions
+local signal_free = true -- no signal was ever listened for
 
 -- The descriptor keeps the loop running while a subscription does.
 local function settle_ref()
@@ -74,11 +74,11 @@ local function take_first(self)
   return first, waiting[1] ~= nil
 end
 
--- Have it run on the next turn, or after the run that is under way.
+-- Run the subscription on the next turn, or after the run in progress.
 local function arm(self)
   local id = self.id
   local status = C.tl_timer_rearm(loop, id.slot, id.generation, 0)
-  if status ~= 0 and status ~= ENOMEM then -- the last one has ended
+  if status ~= 0 and status ~= ENOMEM then -- the timer has ended
     status = C.tl_timer_after(loop, id, 0)
     if status == 0 then anchors.set(id.slot, self.run, self) end
   end
@@ -88,7 +88,7 @@ end
 local function arm_surely(self)
   local status = arm(self)
   if status == 0 then return end
-  collectgarbage() -- may be in the way
+  collectgarbage() -- garbage may hold the memory
   status = arm(self)
   if status == 0 then return end
   local _, message = errors.failed("deliver " .. self.name, status)
@@ -103,8 +103,8 @@ local function run(self, ...)
   return self.fn(self, ...)
 end
 
--- What came joins what waits to be told as the kernel would have it: of a
--- standard signal one at most, of a realtime one each.
+-- A received signal joins those that wait to be reported, as in the kernel: of a standard
+-- signal at most one waits, of a realtime signal each one.
 local function put(self, came)
   local number = came.number
   local before = self.pending[number]
@@ -142,8 +142,8 @@ end
 -- ---------------------------------------------------------------------------
 -- programs that the script starts
 
--- Since a blocked signal stays blocked in a program that is started, what starts
--- one and does nothing about it is called with the signals lent to it.
+-- A blocked signal stays blocked in a started program, so functions that start a program
+-- and do nothing about it are called with the signals lent to it.
 local function take_back(ok, ...)
   C.tl_signals_lend(loop, 0)
   if not ok then error((...), 0) end
@@ -153,13 +153,13 @@ end
 local function lending(fn)
   return function(command, ...)
     if not descriptor or type(command) ~= "string" then return fn(command, ...) end
-    on_readable() -- what is pending could not be lent
+    on_readable() -- pending signals could not be lent
     if C.tl_signals_lend(loop, 1) ~= 0 then return fn(command, ...) end
     return take_back(pcall(fn, command, ...))
   end
 end
 
--- From the first subscription on: a script that never listens has the originals.
+-- Replaced with the first subscription: a script that never listens has the originals.
 local function lend_to_programs()
   if signal_free then
     signal_free = false
@@ -173,12 +173,12 @@ end
 
 local function close_descriptor()
   if descriptor and next(listening) == nil then
-    descriptor:cancel() -- before the core closes what it watches
+    descriptor:cancel() -- before the core closes the watched descriptor
     descriptor = nil
   end
 end
 
--- Give up one signal of a subscription: how many are nobody's by that.
+-- Give up one signal of a subscription; returns how many signals then have no subscription.
 local function leave(self, number)
   local list, dropped, taken = listening[number], 0, 0
   for i, each in ipairs(list) do
@@ -202,7 +202,7 @@ local function leave_all(self)
   return dropped
 end
 
--- Open the watch on what the core answers for the first signal.
+-- Open the watch on the descriptor that the core returned for the first signal.
 local function watch_descriptor(fd)
   if descriptor then return true end
   local message, code
@@ -240,13 +240,14 @@ end
 
 local check_self = check.self_of(Signal, "signal", "what tl.signal returned")
 
---- Listen no more; harmless when repeated. A run that is due does not happen.
---- With the last subscription of a signal, the process treats the signal as it did
---- before. A signal that came and was not told yet goes to the handler that the
---- process has then, as the program has for TERM, INT and HUP; without one it is
---- dropped, so that it does not end the process.
+--- Stop listening; harmless when repeated. A run that is due does not happen. With the last
+--- subscription of a signal, the process handles the signal as before. A signal that
+--- arrived and was not reported yet goes to the process's handler, such as the program's
+--- own for TERM, INT and HUP; without a handler the signal is dropped, so that it does not
+--- end the process.
 --- @return boolean cancelled false if it was cancelled before
---- @return integer untold how many signals had come for it that it is not told of
+--- @return integer untold how many signals had arrived for the subscription that are not
+---   reported to it
 function Signal:cancel()
   check_self(self, "cancel")
   if self.cancelled then return false, 0 end
@@ -258,7 +259,7 @@ function Signal:cancel()
   return true, untold
 end
 
---- Let the loop end although this listens.
+--- Let the loop end although this subscription listens.
 --- @return timerlua.Signal signal itself
 function Signal:unref()
   check_self(self, "unref")
@@ -267,7 +268,7 @@ function Signal:unref()
   return self
 end
 
---- Keep the loop running while this listens, which is the default.
+--- Keep the loop running while this subscription listens, which is the default.
 --- @return timerlua.Signal signal itself
 function Signal:ref()
   check_self(self, "ref")
@@ -306,17 +307,17 @@ end
 
 local signal = {}
 
---- Call `fn` when a signal comes, in the loop, never inside a signal handler;
---- the process's own treatment of the signal is off until the last
---- subscription is cancelled. Keeps the loop running unless `unref` is called.
---- Signals that come while `fn` waits are told after it; those of a standard signal
---- are told as one, counted in `count`. Linux: signalfd(2), signal(7).
+--- Call `fn` when a signal arrives, in the loop, never inside a signal handler; the
+--- process's own handling of the signal is off until the last subscription is cancelled.
+--- Keeps the loop running unless `unref` is called. Signals that arrive while `fn` waits
+--- are reported after it returns; for a standard signal they are reported as one, with
+--- their number in `count`. Linux: signalfd(2), signal(7).
 --- @param names string|integer|table "TERM", "SIGTERM", "RTMIN+3", 15, or a list of these
 --- @param fn fun(signal: timerlua.Signal, ...) may wait
 --- @param ... any passed to `fn` after the subscription
 --- @return timerlua.Signal? signal
 --- @return string? message
---- @return string? code "EMFILE", "ENFILE", "ENOMEM"; "EBUSY": a kqueue takes it;
+--- @return string? code "EMFILE", "ENFILE", "ENOMEM"; "EBUSY": a kqueue takes the signal;
 ---   "ECHILD" in a forked child
 --- Raises for a signal that cannot be caught.
 function signal.signal(names, fn, ...)
@@ -348,7 +349,7 @@ function signal.each()
   end
 end
 
---- Whether an object of the core's table is this module's own.
+--- Whether an object of the core's table belongs to this module.
 function signal.owns(object)
   return object == descriptor or getmetatable(object) == Signal
 end

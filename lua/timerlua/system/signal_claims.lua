@@ -1,14 +1,14 @@
--- Signals that a kqueue of the script's takes: each could go to it or to tl.signal
--- only, so who comes second is refused. The core tells a kqueue what is blocked
--- already; the other way goes through here.
+-- Signals that a kqueue of the script takes: a signal could go only to the kqueue or only
+-- to tl.signal, so the second one to ask is refused. The core tells a kqueue which signals
+-- are already blocked; this module checks the other direction.
 local claims = {}
 
-local refusal -- of claims.refuse
+local refusal -- set by claims.refuse
 
--- Whoever is closed, or garbage, claims nothing.
+-- An owner that is closed, or garbage, claims nothing.
 local owners = setmetatable({}, { __mode = "v" })
 
---- @param owner table whose field pointer is nil once it is closed
+--- @param owner table its field pointer is nil once it is closed
 function claims.take(number, owner)
   owners[number] = owner
 end
@@ -23,7 +23,7 @@ function claims.refuse(reason)
   refusal = reason
 end
 
---- Why a kqueue may take none; nil when it may.
+--- Why a kqueue may not take signals; nil when it may.
 --- @return string? reason
 function claims.refusal()
   return refusal

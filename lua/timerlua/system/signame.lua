@@ -27,7 +27,7 @@ local signame = {
   first_realtime = FIRST,
   last_realtime = LAST,
 
-  --- By name, without SIG, but for the realtime ones. @type table<string, integer>
+  --- By name, without SIG, except for the realtime signals. @type table<string, integer>
   numbers = numbers,
 }
 

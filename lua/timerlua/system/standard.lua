@@ -1,5 +1,4 @@
--- Standard input, output and error as connections, each made when it is first
--- asked for.
+-- Standard input, output and error as connections, each made on first use.
 local core = require "timerlua.core.ffi"
 local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
@@ -28,10 +27,10 @@ local function open(self, name)
   local conn = connection.pending(settings)
   conn.name = name
   rawset(self, name, conn)
-  if name ~= "stdin" then FILES[name]:flush() end -- what was written before
+  if name ~= "stdin" then FILES[name]:flush() end -- for earlier output
   local id = core.new_id()
   local status = C.tl_standard_open(loop, id, NUMBERS[name], settings.flags)
-  if status == BAD_FD then return conn end -- all its verbs say so
+  if status == BAD_FD then return conn end -- all its methods return this error
   if status < 0 then
     rawset(self, name, nil)
     error(select(2, errors.failed("timerlua." .. name, status)), 0)
@@ -43,24 +42,23 @@ local function open(self, name)
   return conn
 end
 
---- Have `fn` called with a file of the io library and its connection, once there is
---- one: for the program, which has print go the same way.
+--- Have `fn` called with a file of the io library and its connection, once there is a
+--- connection: for the program, whose print then writes to the connection.
 --- @param fn fun(file: file*, connection: timerlua.Connection)
 function standard.on_open(fn)
   if tell_opened then error("the opening of streams is told already", 2) end
   tell_opened = fn
 end
 
---- A connection of the process's own, in one direction. It is made when it is
---- first asked for, and stays. Closing it puts /dev/null in the place of the
---- descriptor. What is queued when the script ends is sent before the process
---- does. In a host's runtime the descriptor stays the host's: closed or not, it
---- is as it was, and of what is queued at the end the kernel gets what it takes
---- at once.
---- @param self table where it is kept from then on
---- @param name any "stdin", "stdout" or "stderr"; nil is returned for others
+--- A connection of the process's own, in one direction. It is made on first use, and stays.
+--- Closing it puts /dev/null in place of the descriptor. Output still queued when the
+--- script ends is sent before the process ends. In a host's runtime the descriptor stays
+--- the host's and is unchanged, closed or not; of the bytes queued at the end, the kernel
+--- gets what it accepts at once.
+--- @param self table the table that keeps the connection from then on
+--- @param name any "stdin", "stdout" or "stderr"; nil is returned for other names
 --- @return timerlua.Connection?
---- Raises for want of memory or descriptors. One of a closed descriptor is
+--- Raises when memory or descriptors run out. The connection of a closed descriptor is
 --- closed.
 function standard.get(self, name)
   if NUMBERS[name] then return rawget(self, name) or open(self, name) end

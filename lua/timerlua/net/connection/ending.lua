@@ -1,5 +1,5 @@
--- How a connection ends: closed by the script, for want of anybody who has it,
--- at once or when what is queued has been sent.
+-- How a connection ends: closed by the script or as garbage, at once or after the queued
+-- bytes have been sent.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local errno = require "timerlua.core.errno"
@@ -33,12 +33,12 @@ local function close_stream(slot, generation, limit)
   C.tl_stream_closing(loop, slot, generation, late.slot, late.generation)
 end
 
---- A connection that nobody has any more is closed.
+--- Close a connection that has become garbage.
 function ending.collected(id)
   close_stream(id.slot, id.generation)
 end
 
--- One less of those that a listener counts.
+-- One connection less for the listener that counts it.
 local function release(count)
   count.open = count.open - 1
   local listening = count.listener
@@ -50,8 +50,8 @@ local function release(count)
   end
 end
 
---- The same for an accepted connection, whose listener counts it. Refers to
---- neither the connection nor what does.
+--- The same for an accepted connection, whose listener counts it. Refers neither to the
+--- connection nor to anything that refers to the connection.
 function ending.finalizer(count)
   return function(id)
     ending.collected(id)
@@ -59,7 +59,7 @@ function ending.finalizer(count)
   end
 end
 
--- The connection's end is known: whoever counts it is told, once.
+-- The connection's end is known: inform the listener that counts it, once.
 local function forget(self)
   local count = self.count
   if self.id then ffi.gc(self.id, nil) end
@@ -70,8 +70,8 @@ end
 
 ending.forget = forget
 
---- Close once what is queued has been sent, at the latest after close_timeout.
---- Harmless when repeated.
+--- Close the connection once the queued bytes have been sent, at the latest after
+--- close_timeout. Harmless when repeated.
 --- @return boolean closed true
 function Connection:close()
   check_self(self, "close")
@@ -81,13 +81,13 @@ function Connection:close()
   return true
 end
 
---- A child process has the descriptor: close it here, which nobody notices.
+--- A child process has the descriptor: close it here, without any effect on the peer.
 function ending.hand_over(self)
   C.tl_stream_hand_over(loop, self.slot, self.generation)
   if not self.flowing then forget(self) end
 end
 
---- Close at once: the peer sees a reset, what is queued is dropped.
+--- Close the connection at once: the peer sees a reset, and the queued bytes are dropped.
 --- @return number dropped bytes
 function Connection:abort()
   check_self(self, "abort")
@@ -97,11 +97,12 @@ function Connection:abort()
   return dropped
 end
 
---- End a direction. "send" waits until what is queued has been sent.
---- @param how "send"|"receive"|"both"|nil default "both", as LuaSocket
+--- End a direction. "send" waits until the queued bytes have been sent.
+--- @param how "send"|"receive"|"both"|nil default "both", as in LuaSocket
 --- @return boolean? done true
 --- @return string? err
---- @return string? code "EALREADY" when it has been ended before; else as for send
+--- @return string? code "EALREADY" when the direction had ended before; otherwise as for
+---   send
 function Connection:shutdown(how)
   check_self(self, "shutdown")
   local number = HOWS[how or "both"]
@@ -118,7 +119,7 @@ function Connection:shutdown(how)
   return nil, words(known_status(self, status))
 end
 
--- A callback of it failed: it cannot be trusted to go on.
+-- One of the connection's callbacks failed: the connection cannot be trusted to go on.
 local function give_up_failed(self)
   if self.flowing then self:close() end
 end

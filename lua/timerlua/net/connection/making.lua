@@ -1,5 +1,5 @@
--- How connections come about: from what a listener accepted, from what was
--- connected, from descriptors; and the callbacks of those that have some.
+-- How connections are made: from a socket that a listener accepted, from a connected
+-- socket, from other descriptors; and the callbacks of connections that have some.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local anchors = require "timerlua.core.anchors"
@@ -9,7 +9,7 @@ local errors = require "timerlua.core.errors"
 local misuse = require "timerlua.core.misuse"
 local object = require "timerlua.net.connection.object"
 local options = require "timerlua.net.options"
-require "timerlua.net.connection.receiving" -- its methods
+require "timerlua.net.connection.receiving" -- adds its methods
 
 local C, loop, new_id = core.C, core.loop, core.new_id
 
@@ -25,7 +25,7 @@ local connection = {
   kernel_defaults = { nodelay = true },
   own_options = "edge timeout high low limit receive_limit close_timeout autoclose",
 
-  --- Those of descriptors 0 to 2, by number, once they are open.
+  --- The connections of descriptors 0 to 2, by number, once they are open.
   standard = {},
 }
 
@@ -53,13 +53,13 @@ local function set_limits(slot, generation, settings)
     settings.limit, settings.receive_limit)
 end
 
---- The object of a stream that was accepted. One that is closed with its
---- handler needs no help of the garbage collector.
---- @param count table open: how many there are; limit; below_limit, called
----   with listener when there is room again
+--- The object of an accepted stream. A connection that is closed with its handler needs no
+--- help from the garbage collector.
+--- @param count table open: the number of connections; limit; below_limit, called with
+---   listener when there is room again
 function connection.accepted(slot, generation, settings, count, handler, flowing)
   if not settings.is_default then set_limits(slot, generation, settings) end
-  -- made in one piece: each field added later would make the table anew
+  -- built in one piece: each field added later would reallocate the table
   local self = setmetatable({
     slot = slot, generation = generation, handler = handler, count = count,
     flowing = flowing, timeout = settings.timeout,
@@ -72,13 +72,13 @@ function connection.accepted(slot, generation, settings, count, handler, flowing
   return self
 end
 
---- One that is still to be made; then it is told what it is.
+--- A connection that is still to be made; its stream is set later.
 function connection.pending(settings)
   return setmetatable({ slot = 0, generation = 0, timeout = settings.timeout,
     close_timeout = settings.close_timeout }, object.Connection)
 end
 
---- @param stays? boolean it is never garbage
+--- @param stays? boolean the object never becomes garbage
 function connection.equip(self, slot, generation, settings, stays)
   self.slot, self.generation = slot, generation
   if not settings.is_default then set_limits(slot, generation, settings) end
@@ -95,9 +95,9 @@ end
 
 --- The connection of a descriptor of our own.
 --- @param flags integer TL_STREAM_...
---- @param settings table of connection.settings
+--- @param settings table from connection.settings
 --- @return timerlua.Connection? connection
---- @return integer? status the descriptor is still the caller's then
+--- @return integer? status the descriptor then still belongs to the caller
 function connection.of_descriptor(fd, flags, settings)
   local id = new_id()
   local status = C.tl_stream_start(loop, id, fd, settings.flags + flags)
@@ -111,8 +111,8 @@ local function stand_in(fn, wrapper)
   return callable.stand_in(wrapper, fn)
 end
 
---- The functions that the core calls, from a table of callbacks; raises for
---- what is none. And the options that they mean.
+--- The functions that the core calls, from a table of callbacks, and the options that they
+--- imply. Raises for values that are not callbacks.
 function connection.callbacks(where, handler)
   local known = {}
   for _, name in ipairs(CALLBACKS) do known[name] = true end
@@ -144,7 +144,7 @@ function connection.callbacks(where, handler)
   return list, FLOWING
 end
 
---- It could not be made: its callbacks are told.
+--- The connection could not be made: inform its callbacks.
 function connection.tell_failure(self, handler, message, code)
   if handler.error then
     errors.guard(self, handler.error, self, message, code)
@@ -152,7 +152,7 @@ function connection.tell_failure(self, handler, message, code)
   if handler.close then handler.close(self, message, code) end
 end
 
---- From here on a connection's callbacks are called.
+--- From here on, the connection's callbacks are called.
 function connection.flow(self, list)
   anchors.set(self.slot, list, self)
 end

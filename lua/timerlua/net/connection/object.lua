@@ -1,6 +1,6 @@
--- The object of a connection: its class, the words for its events, its settings
--- and its state. Receiving, sending and ending are in the files beside this one,
--- each of which adds its methods to the class.
+-- The object of a connection: its class, the words for its events, its settings and its
+-- state. Receiving, sending and ending are in the files beside this one, each of which adds
+-- its methods to the class.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local address = require "timerlua.net.address"
@@ -28,10 +28,10 @@ local Connection = { kind = kinds[C.TL_STREAM] }
 local object = {
   Connection = Connection,
 
-  --- By slot, so that lists find them; the garbage collector may take them.
+  --- By slot, for lists; the garbage collector may collect the objects.
   all = setmetatable({}, { __mode = "v" }),
 
-  --- What a status of the core means: a word or text, and its symbolic code.
+  --- The meaning of a status of the core: a word or text, and its symbolic code.
   words = words.for_kind {
     [C.TL_EOF] = { "closed", "EOF" },
     [errno.ECONNRESET] = { "closed", "ECONNRESET" },
@@ -54,8 +54,8 @@ function Connection.__index(self, key)
   return Connection[key]
 end
 
---- A connection's status as its words are to say it: while the connection is
---- being made, the core does not know it.
+--- The status to report for a connection: the core does not know a connection that is still
+--- being made.
 function object.known_status(self, status)
   return status == EBADF and self.connecting and NOT_CONNECTED or status
 end
@@ -68,11 +68,11 @@ end
 -- ---------------------------------------------------------------------------
 -- settings
 
---- How long receive and send may wait.
+--- Set how long receive and send may wait.
 --- @param limit? timerlua.Duration nil or a negative number: no limit
---- @param mode "b"|"t"|nil "b", the default: anew whenever bytes come; "t": for
----   the whole call
---- @return integer one 1, as LuaSocket
+--- @param mode "b"|"t"|nil "b", the default: the limit starts again whenever bytes arrive;
+---   "t": the limit covers the whole call
+--- @return integer one 1, as in LuaSocket
 function Connection:settimeout(limit, mode)
   check_self(self, "settimeout")
   if mode ~= nil and mode ~= "b" and mode ~= "t" then
@@ -83,28 +83,28 @@ function Connection:settimeout(limit, mode)
   return 1
 end
 
---- Stop reading: no data callbacks come, and the peer's bytes stay in the kernel meanwhile.
+--- Stop reading: no data callbacks are called, and the peer's bytes stay in the kernel.
 --- @return timerlua.Connection conn itself
 function Connection:pause()
   check_self(self, "pause")
   return settings.pause(self, C.tl_stream_pause, 1)
 end
 
---- Go on reading after `pause`.
+--- Continue reading after `pause`.
 --- @return timerlua.Connection conn itself
 function Connection:resume()
   check_self(self, "resume")
   return settings.pause(self, C.tl_stream_pause, 0)
 end
 
---- Let the loop end although this is open.
+--- Let the loop end although this connection is open.
 --- @return timerlua.Connection conn itself
 function Connection:unref()
   check_self(self, "unref")
   return settings.refer(self, C.tl_stream_ref, 0)
 end
 
---- Keep the loop running while this is open, which is the default.
+--- Keep the loop running while this connection is open, which is the default.
 --- @return timerlua.Connection conn itself
 function Connection:ref()
   check_self(self, "ref")
@@ -116,7 +116,7 @@ end
 --- @param value boolean|integer as in ConnectionOptions
 --- @return boolean? done true
 --- @return string? err
---- @return string? code "EBADF" (closed), or of setsockopt(2)
+--- @return string? code "EBADF" (closed), or from setsockopt(2)
 function Connection:setoption(name, value)
   check_self(self, "setoption")
   local status = options.set("connection:setoption", self:fileno(), name, value)
@@ -126,9 +126,9 @@ end
 
 --- Read an option of the socket.
 --- @param name string as for setoption
---- @return boolean|integer|nil value in the form in which it is set
+--- @return boolean|integer|nil value in the form that setoption takes
 --- @return string? err
---- @return string? code "EBADF" (closed), or of getsockopt(2)
+--- @return string? code "EBADF" (closed), or from getsockopt(2)
 function Connection:getoption(name)
   check_self(self, "getoption")
   local value, status = options.get("connection:getoption", self:fileno(), name)
@@ -145,7 +145,7 @@ function Connection:cork()
   return self:setoption("cork", true)
 end
 
---- Flush, and let partial packets go.
+--- Send partial packets again, beginning with the one held back.
 --- @return boolean? done true
 --- @return string? err
 --- @return string? code as for setoption
@@ -162,16 +162,16 @@ local function state(self)
   return C.tl_stream_info_get(loop, self.slot, self.generation, info) == 0
 end
 
---- How many bytes the kernel has not taken yet.
+--- Return how many bytes the kernel has not taken yet.
 --- @return number bytes
---- @return boolean above_high more than the high-water mark
+--- @return boolean above_high whether this is more than the high-water mark
 function Connection:queued()
   check_self(self, "queued")
   if not state(self) then return 0, false end
   return info.queued, info.above_high ~= 0
 end
 
---- Bytes received and sent so far.
+--- Return the numbers of bytes received and sent so far.
 --- @return table stats in bytes: received, sent, queued, buffered
 function Connection:stats()
   check_self(self, "stats")
@@ -180,15 +180,16 @@ function Connection:stats()
     buffered = info.buffered }
 end
 
---- Whether it has been closed here, or by an error of a connection with callbacks.
+--- Return whether the connection has been closed here, or by an error of a connection with
+--- callbacks.
 --- @return boolean
 function Connection:closed()
   check_self(self, "closed")
   return not self.connecting and (not state(self) or info.closing ~= 0)
 end
 
---- The descriptor, which stays the connection's.
---- @return integer? fd nil when it is closed
+--- Return the descriptor, which still belongs to the connection.
+--- @return integer? fd nil when the connection is closed
 function Connection:fileno()
   check_self(self, "fileno")
   return state(self) and info.fd >= 0 and info.fd or nil
@@ -210,8 +211,8 @@ local function peer_address(self)
   return nil, status
 end
 
---- The peer's address, such as "127.0.0.1:80".
---- @return string? address nil when it is not known any more
+--- Return the peer's address, such as "127.0.0.1:80".
+--- @return string? address nil when the address is no longer known
 --- @return string? message
 --- @return string? code "ENOTCONN", "EBADF" (closed); "ENOTSOCK": a pipe or a file
 function Connection:peer()
@@ -222,7 +223,7 @@ function Connection:peer()
   return nil, words_of(status)
 end
 
---- The own address, such as "127.0.0.1:80".
+--- Return the local address, such as "127.0.0.1:80".
 --- @return string? address
 --- @return string? message
 --- @return string? code as for peer
@@ -233,8 +234,8 @@ function Connection:sock()
   return nil, words_of(status)
 end
 
---- The peer's address in LuaSocket's form.
---- @return string? ip or the text of a Unix socket's address; nil when it is not known
+--- Return the peer's address in LuaSocket's form.
+--- @return string? ip an address, or the text of a Unix socket's address; nil when unknown
 --- @return integer|string|nil port nil for a Unix socket; "closed" when ip is nil
 function Connection:getpeername()
   check_self(self, "getpeername")
@@ -243,8 +244,8 @@ function Connection:getpeername()
   return address.host_port(found)
 end
 
---- The own address in LuaSocket's form.
---- @return string? ip or the text of a Unix socket's address; nil when it is not known
+--- Return the local address in LuaSocket's form.
+--- @return string? ip an address, or the text of a Unix socket's address; nil when unknown
 --- @return integer|string|nil port nil for a Unix socket; "closed" when ip is nil
 function Connection:getsockname()
   check_self(self, "getsockname")

@@ -1,5 +1,5 @@
--- What a connection receives: the waits for its bytes, and the verbs. The core
--- has the bytes.
+-- How a connection receives: the waits for its bytes, and the methods. The core has the
+-- bytes.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local errno = require "timerlua.core.errno"
@@ -29,12 +29,12 @@ local function take(self, want, count)
   return C.tl_stream_take(loop, self.slot, self.generation, want, count, view)
 end
 
--- When a call of several waits has to be over; nil when each has its own time.
+-- When a call with several waits has to be over; nil when each wait has its own limit.
 local function end_of_call(self)
   return self.in_total and self.timeout and C.tl_now(loop, MONOTONIC) + self.timeout
 end
 
--- Wait for what is wanted: the bytes, or nil and a status.
+-- Wait for the requested bytes: returns the bytes, or nil and a status.
 local function await(self, where, want, count, deadline)
   local slot, generation = self.slot, self.generation
   local kind = self.in_total and want + IN_TOTAL or want
@@ -51,7 +51,7 @@ local function await(self, where, want, count, deadline)
     end
     local data = wait.suspend(waiter)
     if type(data) == "string" then return data end
-    -- the time may be over in the turn in which the bytes come
+    -- the time may be over in the turn in which the bytes arrive
     status = take(self, want + AFRESH, count)
     if status == TAKEN then return want == MORE or taken() end
     if data == wait.loop_ended then return nil, EINTR end
@@ -67,7 +67,7 @@ local function obtain(self, where, want, count)
   return nil, status
 end
 
--- What came before it went wrong belongs to the caller, as in LuaSocket.
+-- Bytes that arrived before the failure belong to the caller, as in LuaSocket.
 local function rest(self)
   if C.tl_stream_take_rest(loop, self.slot, self.generation, view) ~= 1 then return "" end
   return taken()
@@ -101,13 +101,13 @@ local function wanted(what, prefix)
   return want, 0
 end
 
---- Wait for a line, a number of bytes, or all until the peer has ended.
---- @param what? number|"*l"|"*a" default "*l": up to LF, which is left out, as is
----   one CR before it
+--- Wait for a line, a number of bytes, or all bytes until the peer has ended.
+--- @param what? number|"*l"|"*a" default "*l": up to LF, which is removed, as is a CR
+---   before it
 --- @param prefix? string put before the result; its length counts
 --- @return string? data
 --- @return string? err "timeout", "closed", "busy", or the cause
---- @return string? partial what had come
+--- @return string? partial the bytes that had arrived
 --- @return string? code "ETIMEDOUT"; "EOF", "ECONNRESET", "EBADF" (closed
 ---   here); "EBUSY" (another task receives, or a data callback does);
 ---   "EMSGSIZE" (a line longer than receive_limit)
@@ -130,7 +130,7 @@ local function most_bytes(where, most)
   return math.floor(most)
 end
 
---- Wait for whatever comes next.
+--- Wait for the next bytes, in whatever number they arrive.
 --- @param most? number bytes, 1 to 2147483392; default 65536
 --- @return string? data at least 1 byte
 --- @return string? err as for receive
@@ -155,11 +155,11 @@ local function await_more(self, where, held, deadline)
   return nil, status
 end
 
--- A pattern is searched for in all that is held, each time something comes.
+-- A pattern is searched for in all buffered bytes, each time bytes arrive.
 local MOST_SEARCHED = 2 ^ 20 -- bytes
 
--- What is held up to a text, and the text; view is all that is held, of which
--- `seen` bytes do not have it whole.
+-- The bytes before a text, and the text; view is the buffer, whose first `seen` bytes do
+-- not contain the whole text.
 local function find_text(self, text, seen)
   local from = math.max(0, seen - #text + 1)
   local at = C.tl_stream_find(loop, self.slot, self.generation, from, text, #text)
@@ -172,12 +172,12 @@ local function find_pattern(_, pattern)
   if first and last >= first then return text:sub(1, first - 1), text:sub(first, last) end
 end
 
---- Wait for a match of a pattern. The pattern is looked for whenever bytes came, so
---- one that could match more bytes matches those that are there; a match must
---- have a byte.
+--- Wait for a match of a pattern. The pattern is searched for whenever bytes arrive, so a
+--- pattern that could match more bytes matches those received so far; a match must not be
+--- empty.
 --- @param pattern string a Lua pattern; found within 1 MiB, unless it is plain
---- @param plain? boolean take it literally
---- @return string? before the bytes that came before the match
+--- @param plain? boolean search for the text literally
+--- @return string? before the bytes before the match
 --- @return string? match or err, as for receive
 --- @return string? partial as for receive
 --- @return string? code as for receive
@@ -209,11 +209,10 @@ function Connection:receive_until(pattern, plain)
   end
 end
 
---- Wait for bytes and append them to a string.buffer, without making a string
---- of them.
+--- Wait for bytes and append them to a string.buffer, without making a string.
 --- @param buffer userdata a buffer of LuaJIT's string.buffer
 --- @param most? number bytes, 1 to 2147483392; default 65536
---- @return integer? count of bytes appended
+--- @return integer? count the number of bytes appended
 --- @return string? err as for receive
 --- @return string? partial as for receive
 --- @return string? code as for receive
@@ -241,7 +240,7 @@ end
 --- Iterate over the lines until the connection is closed, on either side; the last line
 --- before the peer's end may lack its LF.
 --- @return fun(): string? next for `for line in conn:lines() do`
---- The iterator raises what else ends it, such as a timeout.
+--- The iterator raises any other failure that ends the lines, such as a timeout.
 function Connection:lines()
   check_self(self, "lines")
   return function()

@@ -1,5 +1,5 @@
--- What a connection sends. The core has the queue; here is what waits for its
--- room or its end, and the verbs.
+-- How a connection sends. The core has the queue; this file has the waits for room in the
+-- queue or for its end, and the methods.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local errno = require "timerlua.core.errno"
@@ -22,7 +22,7 @@ local sending = {}
 --- @param where string the public function, for errors
 --- @param what integer TL_AWAIT_ROOM or TL_AWAIT_SENT
 --- @return boolean? true
---- @return integer? status why not
+--- @return integer? status why the wait failed
 function sending.await(self, where, what)
   local slot, generation = self.slot, self.generation
   local deadline = self.timeout and C.tl_now(loop, MONOTONIC) + self.timeout
@@ -50,12 +50,12 @@ local function unsent(self, status, index)
   return nil, message, index, code
 end
 
--- Above the high-water mark a task waits; callbacks look at queued and drain.
+-- Above the high-water mark, a task waits; callbacks use queued and drain.
 local function after_send(self, status, index)
   if status == ABOVE_HIGH and not self.flowing then
     local ok
     ok, status = await(self, "connection:send", ROOM)
-    -- another came first and waits now; these bytes are taken all the same
+    -- another task came first and is waiting; these bytes are taken all the same
     if status == EBUSY then return index end
     if not ok then return unsent(self, status, index) end
   end
@@ -120,15 +120,15 @@ local function send_range(self, data, i, j)
   return after_send(self, status, first + count - 1)
 end
 
---- Queue bytes. They leave when the running callback returns or its task waits,
---- with all others of that time in one system call. In a task it waits while
+--- Queue bytes. They leave when the running callback returns or its task waits, together
+--- with all other bytes queued until then, in one system call. In a task, send waits while
 --- more than `high` bytes are queued.
 --- @param data string|table a string, a string.buffer, or a list of them
---- @param i? integer first byte, as for string.sub
---- @param j? integer last byte
---- @return integer? index of the last byte taken
+--- @param i? integer the first byte to send, as for string.sub
+--- @param j? integer the last byte to send
+--- @return integer? last the position of the last byte taken
 --- @return string? err "closed", "timeout", "busy", or the cause
---- @return integer? index of the last byte taken
+--- @return integer? partial after a failure, the position of the last byte taken
 --- @return string? code "EPIPE", "ECONNRESET", "EBADF", "ETIMEDOUT",
 ---   "EBUSY" (another task waits for room), "ENOBUFS" (the queue's limit)
 function Connection:send(data, i, j)
@@ -149,7 +149,7 @@ function Connection:send(data, i, j)
   return after_send(self, status, length)
 end
 
---- Send what is queued now, and wait until the kernel has taken all of it.
+--- Send the queued bytes now, and wait until the kernel has taken all of them.
 --- @return boolean? done true
 --- @return string? err "closed", "timeout", "busy", or the cause
 --- @return string? code as for send

@@ -1,5 +1,4 @@
--- Where datagrams go: the addresses that texts mean, those that were used last
--- kept.
+-- Where datagrams go: the addresses that texts stand for; recently used ones are kept.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local address = require "timerlua.net.address"
@@ -13,7 +12,7 @@ local MONOTONIC, INET = C.TL_MONOTONIC, C.TL_INET
 local destinations = {}
 
 local MOST_KNOWN = 1024 -- texts whose addresses are kept
-local NAME_KEPT = 60    -- seconds that what a name stands for is believed
+local NAME_KEPT = 60    -- seconds that the addresses of a name stay valid
 
 local known, known_count = {}, 0 -- text: tl_address
 local names = {}                 -- text: { addresses, until when }
@@ -29,7 +28,7 @@ local function keep(text, found)
   return found
 end
 
--- The first of a name's addresses that the socket can reach.
+-- The first address of a name that the socket can reach.
 local function first_for(self, addresses)
   for _, each in ipairs(addresses) do
     local family = C.tl_address_family(each)
@@ -53,7 +52,7 @@ local function look_up(self, where, endpoint, text)
   return first_for(self, entry.addresses)
 end
 
---- The address that a text means for a socket. Waits for a name.
+--- The address that a text stands for, for a socket. Waits if the text has a name.
 --- @param self timerlua.Udp
 --- @param where string the public function, for errors
 --- @return ffi.cdata*? address

@@ -1,5 +1,5 @@
--- tl.udp: datagram sockets, UDP and the Unix kind. Nothing is queued: a datagram
--- is sent at once, and what nobody receives stays in the kernel, or is lost there.
+-- tl.udp: datagram sockets, UDP and Unix ones. Nothing is queued: a datagram is sent at
+-- once, and received datagrams stay in the kernel until they are taken, or are lost there.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local address = require "timerlua.net.address"
@@ -14,7 +14,7 @@ local object = require "timerlua.net.udp.object"
 local options = require "timerlua.net.options"
 local receiving = require "timerlua.net.udp.receiving"
 local socket_file = require "timerlua.net.socket_file"
-require "timerlua.net.udp.sending" -- its methods
+require "timerlua.net.udp.sending" -- adds its methods
 
 local C, loop = core.C, core.loop
 
@@ -25,12 +25,13 @@ local KERNEL = "broadcast ttl multicast_ttl multicast_loop reuseaddr reuseport "
   .. "v6only sndbuf rcvbuf"
 local KNOWN = check.names("timeout error multicast_interface", KERNEL)
 local DEFAULTS = { v6only = false }
--- What a Unix socket has of them.
+-- The options that apply to a Unix socket.
 local OF_UNIX = check.names("sndbuf rcvbuf reuseaddr")
 
 local udp = {}
 
--- What the core calls, at its places; the first tells whose callback it is.
+-- The callbacks, in the positions from which the core calls them; the first entry says
+-- whose callbacks they are.
 local function callbacks_of(self)
   local on_error = self.on_error
   local function failed(_, status, length)
@@ -89,7 +90,7 @@ local function apply(fd, opts, family, subject)
   return ok, message, code
 end
 
--- A socket for an address, bound to it if it is to be; or nil, message, code,
+-- A socket for an address, bound to the address if requested; or nil, message, code,
 -- status.
 local function open(candidate, bound, opts, subject)
   local fd = C.tl_socket_open(candidate, DATAGRAM)
@@ -105,7 +106,7 @@ local function open(candidate, bound, opts, subject)
   return nil, message, code, status
 end
 
--- Both families at once, or IPv4 where the system has no IPv6.
+-- Both families at once, or IPv4 alone if the system has no IPv6.
 local function open_any(port, bound, opts, subject)
   local any = ffi.new("tl_address")
   C.tl_address_any(1, port, any)
@@ -157,7 +158,7 @@ local function open_for(addr, opts)
   return open_first(addr, endpoint, opts, subject)
 end
 
--- A socket that nobody has any more is closed.
+-- Close a socket that has become garbage.
 local function collected(id)
   C.tl_datagram_close(loop, id.slot, id.generation)
 end
@@ -191,23 +192,25 @@ end
 --- @field broadcast? boolean allow sending to broadcast addresses
 --- @field ttl? integer hops, 1 to 255
 --- @field multicast_ttl? integer hops of multicast datagrams, 0 to 255
---- @field multicast_loop? boolean whether this host hears its own multicast datagrams
---- @field multicast_interface? string by which multicast datagrams leave, such as "eth0"
+--- @field multicast_loop? boolean whether this host receives its own multicast datagrams
+--- @field multicast_interface? string the interface for outgoing multicast datagrams, such
+---   as "eth0"
 --- @field reuseaddr? boolean SO_REUSEADDR, socket(7)
 --- @field reuseport? boolean SO_REUSEPORT, socket(7)
 --- @field v6only? boolean IPV6_V6ONLY, ipv6(7); default false
 --- @field sndbuf? integer SO_SNDBUF, socket(7); 1 to 2^30 bytes
 --- @field rcvbuf? integer SO_RCVBUF, socket(7); 1 to 2^30 bytes
 --- @field timeout? timerlua.Duration how long receive and send may wait; default: no limit
---- @field error? function fun(udp, message, code), with a handler that is a function
+--- @field error? function fun(udp, message, code), for use with a handler that is a
+---   function
 
 --- Open a datagram socket.
---- @param addr? timerlua.Address where to receive; "unix:" is a name of the kernel's
----   choice. nil: the kernel gives the socket a port with the first datagram that it sends.
----   nil and ":53" serve IPv4 and IPv6 at once
---- @param handler function|table|nil fun(udp, data, from), called for each
----   datagram; or a table of callbacks: data, error(udp, message, code),
----   close(udp). nil: take datagrams by udp:receive()
+--- @param addr? timerlua.Address where to receive; for "unix:" the kernel chooses a name.
+---   nil: the kernel assigns a port when the socket first sends. nil and ":53" serve IPv4
+---   and IPv6 at once
+--- @param handler function|table|nil fun(udp, data, from), called for each datagram; or a
+---   table of callbacks: data, error(udp, message, code), close(udp). nil: take datagrams
+---   with udp:receive()
 --- @param opts? timerlua.UdpOptions
 --- @return timerlua.Udp? udp
 --- @return string? message

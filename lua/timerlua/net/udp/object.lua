@@ -1,6 +1,6 @@
--- The object of a datagram socket: its class, the words for its events, its
--- settings, state and groups, and its end. Receiving and sending are in the files
--- beside this one, which add their methods to the class.
+-- The object of a datagram socket: its class, the words for its events, its settings, state
+-- and groups, and its end. Receiving and sending are in the files beside this one, which
+-- add their methods to the class.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local address = require "timerlua.net.address"
@@ -29,10 +29,10 @@ local Udp = { kind = kinds[C.TL_DATAGRAM] }
 local object = {
   Udp = Udp,
 
-  --- By slot, so that lists find them; the garbage collector may take them.
+  --- By slot, for lists; the garbage collector may collect the objects.
   all = setmetatable({}, { __mode = "v" }),
 
-  --- What a status of the core means: a word or text, and its symbolic code.
+  --- The meaning of a status of the core: a word or text, and its symbolic code.
   words = words.for_kind {},
 
   --- Raise unless `self` is a datagram socket; `method` was called on it.
@@ -50,7 +50,7 @@ function Udp.__tostring(self)
   return ("timerlua.Udp: %s"):format(self.closed_here and "closed" or self:sock())
 end
 
---- What a function returns that did it, or did not.
+--- The results of a function that succeeded or failed, by its status.
 --- @param status integer 0 or a negative errno
 function object.done(status)
   if status == 0 then return true end
@@ -67,7 +67,7 @@ function Place:remove(waiter)
   C.tl_datagram_leave(loop, self.slot, self.generation, id.slot, id.generation)
 end
 
---- What stands as waiter.list while a task waits for the socket of this id.
+--- The value of waiter.list while a task waits for the socket of this id.
 function object.place(id)
   return setmetatable({ slot = id.slot, generation = id.generation }, Place)
 end
@@ -75,9 +75,9 @@ end
 -- ---------------------------------------------------------------------------
 -- settings
 
---- How long receive and send may wait.
+--- Set how long receive and send may wait.
 --- @param limit? timerlua.Duration nil or a negative number: no limit
---- @return integer one 1, as LuaSocket
+--- @return integer one 1, as in LuaSocket
 function Udp:settimeout(limit)
   check_self(self, "settimeout")
   self.timeout = settings.time_limit("udp:settimeout", limit)
@@ -90,7 +90,7 @@ end
 --- @param value boolean|integer as in UdpOptions
 --- @return boolean? done true
 --- @return string? err
---- @return string? code "EBADF" (closed), or of setsockopt(2)
+--- @return string? code "EBADF" (closed), or from setsockopt(2)
 function Udp:setoption(name, value)
   check_self(self, "setoption")
   return done(options.set("udp:setoption", self:fileno(), name, value))
@@ -98,9 +98,9 @@ end
 
 --- Read an option of the socket.
 --- @param name string as for setoption
---- @return boolean|integer|nil value in the form in which it is set
+--- @return boolean|integer|nil value in the form that setoption takes
 --- @return string? err
---- @return string? code "EBADF" (closed), or of getsockopt(2)
+--- @return string? code "EBADF" (closed), or from getsockopt(2)
 function Udp:getoption(name)
   check_self(self, "getoption")
   local value, status = options.get("udp:getoption", self:fileno(), name)
@@ -108,29 +108,29 @@ function Udp:getoption(name)
   return value
 end
 
---- Stop calling the handler: datagrams stay in the kernel meanwhile, as far as rcvbuf holds
---- them.
+--- Stop calling the handler: datagrams stay in the kernel, as far as they fit in rcvbuf.
 --- @return timerlua.Udp udp itself
 function Udp:pause()
   check_self(self, "pause")
   return settings.pause(self, C.tl_datagram_pause, 1)
 end
 
---- Go on calling the handler after `pause`.
+--- Continue calling the handler after `pause`.
 --- @return timerlua.Udp udp itself
 function Udp:resume()
   check_self(self, "resume")
   return settings.pause(self, C.tl_datagram_pause, 0)
 end
 
---- Let the loop end although this is open.
+--- Let the loop end although this socket is open.
 --- @return timerlua.Udp udp itself
 function Udp:unref()
   check_self(self, "unref")
   return settings.refer(self, C.tl_handle_ref, 0)
 end
 
---- Keep the loop running for this socket: while it has a handler, or a task waits for it.
+--- Keep the loop running for this socket while it has a handler or a task waits for it,
+--- which is the default.
 --- @return timerlua.Udp udp itself
 function Udp:ref()
   check_self(self, "ref")
@@ -154,20 +154,20 @@ local function change_group(self, where, group, interface, join)
   return done(C.tl_socket_group(self.fd, parsed, interface, join))
 end
 
---- Receive what is sent to a multicast group, too.
+--- Join a multicast group, to receive datagrams sent to it.
 --- @param group string an address without a port: "239.1.2.3", "ff02::1%lo"
---- @param interface? string a network interface, such as "eth0"; default: the
----   kernel's choice
+--- @param interface? string a network interface, such as "eth0"; default: chosen by the
+---   kernel
 --- @return boolean? done
 --- @return string? err
---- @return string? code "EINVAL" (no multicast address), "ENODEV", "EADDRINUSE"
----   (joined already)
+--- @return string? code "EINVAL" (not a multicast address), "ENODEV", "EADDRINUSE" (already
+---   joined)
 function Udp:join(group, interface)
   check_self(self, "join")
   return change_group(self, "udp:join", group, interface, 1)
 end
 
---- Receive no more of what is sent to a multicast group.
+--- Leave a multicast group.
 --- @param group string as for join
 --- @param interface? string as for join
 --- @return boolean? done true
@@ -181,15 +181,15 @@ end
 -- ---------------------------------------------------------------------------
 -- questions
 
---- Whether it has been closed.
+--- Return whether the socket is closed.
 --- @return boolean
 function Udp:closed()
   check_self(self, "closed")
   return self.closed_here == true
 end
 
---- The descriptor, which stays the socket's.
---- @return integer? fd nil when it is closed
+--- Return the descriptor, which still belongs to the socket.
+--- @return integer? fd nil when the socket is closed
 function Udp:fileno()
   check_self(self, "fileno")
   if not self.closed_here then return self.fd end
@@ -201,16 +201,17 @@ local function name_of(self, peer)
   return result
 end
 
---- The own address, such as "127.0.0.1:4711"; the port is 0 before it has one.
---- @return string? address nil when it is closed
+--- Return the local address, such as "127.0.0.1:4711"; the port is 0 until the socket has
+--- one.
+--- @return string? address nil when the socket is closed
 function Udp:sock()
   check_self(self, "sock")
   local found = name_of(self, 0)
   return found and address.text(found)
 end
 
---- The address that the socket is connected to.
---- @return string? address nil when there is none
+--- Return the address that the socket is connected to.
+--- @return string? address nil when the socket is not connected
 function Udp:peer()
   check_self(self, "peer")
   local found = name_of(self, 1)
@@ -222,16 +223,17 @@ local function ip_and_port(found)
   return address.host_port(found)
 end
 
---- The own address in LuaSocket's form.
---- @return string? ip or the text of a Unix socket's address; nil when the socket is closed
+--- Return the local address in LuaSocket's form.
+--- @return string? ip an address, or the text of a Unix socket's address; nil when the
+---   socket is closed
 --- @return integer|string|nil port nil for a Unix socket; "closed" when ip is nil
 function Udp:getsockname()
   check_self(self, "getsockname")
   return ip_and_port(name_of(self, 0))
 end
 
---- The address that the socket is connected to, in LuaSocket's form.
---- @return string? ip or the text of a Unix socket's address
+--- Return the address that the socket is connected to, in LuaSocket's form.
+--- @return string? ip an address, or the text of a Unix socket's address
 --- @return integer|string|nil port nil for a Unix socket; "not connected" or "closed" when
 ---   ip is nil
 --- @return string? code "ENOTCONN", "EBADF"
@@ -251,9 +253,8 @@ local function run_close(self, on_close)
   on_close(self)
 end
 
---- Close the socket. A task that waits for it is woken with "closed"; datagrams that were
---- not received are lost, and the file of a bound Unix socket is removed. Harmless when
---- repeated.
+--- Close the socket. Waiting tasks get "closed"; datagrams that were not received are lost,
+--- and the file of a bound Unix socket is removed. Harmless when repeated.
 --- @return boolean closed true
 function Udp:close()
   check_self(self, "close")
@@ -268,7 +269,7 @@ function Udp:close()
   return true
 end
 
---- For a list of handles: the socket in a slot.
+--- The socket in a slot, for a list of handles.
 function object.row(slot)
   local self = object.all[slot]
   if not self then return nil end

@@ -1,4 +1,4 @@
--- What a datagram socket receives.
+-- How a datagram socket receives.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local errno = require "timerlua.core.errno"
@@ -16,8 +16,8 @@ local MOST, TAKEN = C.TL_SCRATCH_BYTES, C.TL_TAKEN
 
 local receiving = {}
 
---- What was received instead of a datagram.
---- @param length? number bytes of one that was too long
+--- The results when something other than a datagram was received.
+--- @param length? number the length in bytes of a datagram that was too long
 function receiving.words(status, length)
   if status == EMSGSIZE then
     return ("a datagram of %d bytes is longer than %d"):format(length, MOST), "EMSGSIZE"
@@ -62,13 +62,12 @@ local function await(self)
 end
 
 --- Wait for a datagram.
---- @return string? data maybe empty
---- @return string? from where it came from, such as "127.0.0.1:4711"; else err:
----   "timeout", "closed", "busy", or the cause
---- @return string? code "ETIMEDOUT"; "EBADF" (closed here); "EBUSY" (another
----   task receives, or a callback does); "ECONNREFUSED" (nobody listens where it
----   is connected to: said once); "EMSGSIZE" (a Unix datagram longer than
----   65536 bytes, which is lost)
+--- @return string? data may be empty
+--- @return string? from the sender's address, such as "127.0.0.1:4711"; or err: "timeout",
+---   "closed", "busy", or the cause
+--- @return string? code "ETIMEDOUT"; "EBADF" (closed here); "EBUSY" (another task receives,
+---   or a callback does); "ECONNREFUSED" (no socket listens at the connected address;
+---   reported once); "EMSGSIZE" (a Unix datagram longer than 65536 bytes, which is lost)
 function Udp:receive()
   check_self(self, "receive")
   local status = take(self)

@@ -1,4 +1,4 @@
--- What a datagram socket sends, and to whom it is connected or bound.
+-- How a datagram socket sends, and how it is connected or bound.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local address = require "timerlua.net.address"
@@ -15,12 +15,12 @@ local destination = destinations.find
 
 local MONOTONIC, TIME_OVER, INET = C.TL_MONOTONIC, C.TL_TIME_OVER, C.TL_INET
 local EAGAIN, ENOBUFS, EINTR = errno.EAGAIN, errno.ENOBUFS, errno.EINTR
-local BY_TIME = errno.EOPNOTSUPP -- of tl_datagram_await_room
+local BY_TIME = errno.EOPNOTSUPP -- returned by tl_datagram_await_room
 
 local FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05
 
--- Wait until there may be room, or the deadline is over. Where the kernel does
--- not say when, look again after `pause` seconds.
+-- Wait until there may be room, or the deadline is over. If the kernel does not report
+-- room, try again after `pause` seconds.
 local function await_room(self, status, deadline, pause)
   local left = deadline and math.max(0, deadline - C.tl_now(loop, MONOTONIC))
   local waiter = wait.begin("udp:send", left)
@@ -39,7 +39,7 @@ local function await_room(self, status, deadline, pause)
   return wait.suspend(waiter)
 end
 
--- The kernel has no room for it: try again when it may.
+-- The kernel has no room for the datagram: try again when there may be room.
 local function send_later(self, data, length, to, status)
   local deadline = self.timeout and C.tl_now(loop, MONOTONIC) + self.timeout
   local pause = FIRST_PAUSE
@@ -54,30 +54,29 @@ local function send_later(self, data, length, to, status)
   end
 end
 
--- A datagram's bytes that are no string.
+-- The bytes of a datagram that is not a string.
 local function bytes_of(data)
   if type(data) == "number" then
     data = tostring(data)
     return data, #data
   elseif type(data) == "userdata" and pcall(function() return data.ref end) then
-    data = data:tostring() -- while it waits, the buffer may be used again
+    data = data:tostring() -- the buffer may be reused during the wait
     return data, #data
   end
   misuse.got("udp:send", "data must be a string or a string.buffer", data)
 end
 
---- Send a datagram. It leaves at once; when the kernel has no room for it, the
---- task waits until there is.
+--- Send a datagram at once; if the kernel has no room, the task waits until there is room.
 --- @param data string|userdata at most 65507 bytes, or 65527 over IPv6; a string
 ---   or a string.buffer
---- @param to? string where to, such as "127.0.0.1:53", "localhost:53" (waits while
----   it is looked up; kept for 60 s), ":53" (this host), "unix:/path"; left out
----   when the socket is connected
+--- @param to? string the destination, such as "127.0.0.1:53", "localhost:53" (send waits
+---   while the name is looked up; the result is kept for 60 s), ":53" (this host),
+---   "unix:/path"; left out when the socket is connected
 --- @return integer? length of data
 --- @return string? err
---- @return string? code "EMSGSIZE" (too long), "ENETUNREACH", "ECONNREFUSED" (of
----   one sent before), "EDESTADDRREQ" (not connected), "EACCES" (broadcast is
----   not allowed), "ETIMEDOUT", "EBADF" ... send(2), udp(7)
+--- @return string? code "EMSGSIZE" (too long), "ENETUNREACH", "ECONNREFUSED" (caused by an
+---   earlier datagram), "EDESTADDRREQ" (not connected), "EACCES" (broadcast is not
+---   allowed), "ETIMEDOUT", "EBADF" ... send(2), udp(7)
 function Udp:send(data, to)
   check_self(self, "send")
   local length
@@ -96,13 +95,13 @@ function Udp:send(data, to)
   return done(status)
 end
 
---- Exchange datagrams with one address only: send needs no `to`, others'
---- datagrams are not received, and refusals are told.
+--- Exchange datagrams with one address only: send needs no `to`, datagrams from other
+--- addresses are not received, and refusals are reported.
 --- @param addr string as for send
 --- @return boolean? done true
 --- @return string? err
---- @return string? code "EAFNOSUPPORT" (an address that the socket has no way to),
----   "ENETUNREACH", "ENOENT" ...: connect(2); of a name, as of tl.resolve
+--- @return string? code "EAFNOSUPPORT" (the socket cannot reach this kind of address),
+---   "ENETUNREACH", "ENOENT" ...: connect(2); for a name, as for tl.resolve
 function Udp:connect(addr)
   check_self(self, "connect")
   local target, err, code = destination(self, "udp:connect", addr)
@@ -149,10 +148,10 @@ end
 
 --- Bind a socket that was made without an address, in LuaSocket's form.
 --- @param ip string an address, or "*" for all interfaces
---- @param port integer 0 to 65535; 0 takes a free one
+--- @param port integer 0 to 65535; 0 takes a free port
 --- @return integer? one 1
 --- @return string? err
---- @return string? code "EADDRINUSE", "EACCES", "EADDRNOTAVAIL", "EINVAL" (bound already)
+--- @return string? code "EADDRINUSE", "EACCES", "EADDRNOTAVAIL", "EINVAL" (already bound)
 ---   ...: bind(2)
 function Udp:setsockname(ip, port)
   check_self(self, "setsockname")
