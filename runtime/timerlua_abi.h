@@ -827,7 +827,7 @@ int tl_timer_reset(tl_loop *loop, uint32_t slot, uint32_t generation,
 /* Like tl_timer_rearm, but for an instant: nanoseconds on the handle's clock,
    any int64. An instant in the past is due on the next turn and does not count
    as late; INT64_MAX is never reached. The grid of a recurring timer is
-   anchored anew at the instant. */
+   anchored again at the instant. */
 int tl_timer_rearm_at(tl_loop *loop, uint32_t slot, uint32_t generation,
                       int64_t deadline_ns);
 /* Change the period, or make a one-shot timer periodic, or a periodic timer

@@ -12,8 +12,9 @@
      ABRT, ALRM, USR1 ...       no     TERM: kernel    no       yes      no
      KILL, a fault              no     TERM: kernel    no       no       no
 
-   Handlers and children are the loop's and program.lua's, the PID file exit's,
-   the rest is here. The kernel's TERM is that of TL_SPAWN_FOLLOWS. */
+   The loop and program.lua see to the handlers and the children, exit(3) to the
+   PID file, and this file to the rest. The kernel's TERM comes from
+   TL_SPAWN_FOLLOWS. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -56,7 +57,7 @@ static void catch_signal(int number, void (*handler)(int), int flags)
     (void)sigaction(number, &action, NULL);
 }
 
-/* SA_RESETHAND tells signals.c that this is the default action, except for the
+/* SA_RESETHAND shows signals.c that this is the default action, except for the
    terminal: a signal that the descriptor has already taken must not end the
    process after all. */
 static void catch_fatal(int number)

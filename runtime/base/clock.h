@@ -1,4 +1,4 @@
-/* Clocks: the time, real or virtual. Virtual time moves only when told to, and
+/* Clocks: the time, real or virtual. Virtual time moves only on request, and
    each clock has its own reading. */
 #ifndef TL_CLOCK_H
 #define TL_CLOCK_H

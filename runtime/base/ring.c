@@ -56,7 +56,7 @@ static bool fits(const tl_ring *ring, uint64_t tail, uint64_t head, size_t size)
    last known value does not suffice. That value may be more than a ring's
    length behind tail, for a slow adder writes a head that it read long ago.
    head may be ahead of a tail that was read long ago: then the compare-and-swap
-   fails, and tail is read anew. */
+   fails, and tail is read again. */
 static bool has_room(tl_ring *ring, uint64_t tail, size_t size)
 {
     uint64_t head = __atomic_load_n(&ring->seen, __ATOMIC_ACQUIRE);

@@ -56,8 +56,8 @@ uint64_t tl_ring_mark(const tl_ring *ring);
    none, or when the next record is not published yet. */
 bool tl_ring_next(tl_ring *ring, uint64_t mark, tl_record *record);
 void tl_ring_drop(tl_ring *ring);
-/* Give taken room back to adders; tl_ring_drop does so only now and then,
-   because each time costs the adders a cache line. To be called after
+/* Give taken room back to adders; tl_ring_drop does so only from time to
+   time, because each time costs the adders a cache line. To be called after
    taking. */
 void tl_ring_give_back(tl_ring *ring);
 /* Whether there is a record to take. */

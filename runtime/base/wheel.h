@@ -66,7 +66,7 @@ int64_t tl_wheel_end(const tl_wheel *wheel, int bucket);
 int tl_wheel_passed(const tl_wheel *wheel, int64_t now_ns);
 /* Advance the base. Every passed bucket must have been taken. */
 void tl_wheel_advance(tl_wheel *wheel, int64_t now_ns);
-/* Set the base anew, in either direction; the wheel must be empty. */
+/* Reset the base, in either direction; the wheel must be empty. */
 void tl_wheel_rebase(tl_wheel *wheel, int64_t now_ns);
 /* Move the base to the start of the first bucket, which may be ahead of
    time, so that its content can be spread over finer buckets. */

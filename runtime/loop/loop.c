@@ -158,8 +158,8 @@ static void collect_due(tl_loop *loop)
 
 /* A descriptor was closed without our knowledge, but a duplicate keeps it in
    the epoll set, where it can be neither named nor silenced: begin a new set
-   with the descriptors that are open. The handle of a closed descriptor is told
-   so. */
+   with the descriptors that are open. The handle of a closed descriptor is
+   informed. */
 static int renew_poller(tl_loop *loop)
 {
     int error = tl_poller_renew(&loop->poller);

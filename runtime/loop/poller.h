@@ -98,8 +98,8 @@ void tl_poller_remove(tl_poller *poller, int fd, tl_id id);
 /* The same for a descriptor that is closed right after: no system call. */
 void tl_poller_forget(tl_poller *poller, int fd, tl_id id);
 
-/* Begin anew with an empty set of descriptors behind the same descriptor of its
-   own: the only way to get rid of a descriptor that was closed while a
+/* Start again with an empty set of descriptors, behind the same descriptor of
+   the poller: the only way to get rid of a descriptor that was closed while a
    duplicate lives on, epoll(7). -EMFILE, -ENFILE, -ENOMEM leave everything as
    it was. */
 int tl_poller_renew(tl_poller *poller);

@@ -76,7 +76,7 @@ static int start(tl_loop *loop, tl_id *id, int kind, int64_t deadline_ns,
     return error;
 }
 
-/* A delay below 0 is none, whoever asks for it. */
+/* A delay below 0 counts as 0 for every caller. */
 static int64_t from_now(tl_loop *loop, int clock, int64_t delay_ns)
 {
     return tl_deadline(tl_clock_read(&loop->clock, clock),
@@ -153,7 +153,7 @@ static int requeue(tl_loop *loop, uint32_t slot, tl_handle *handle,
 }
 
 /* The monotonic clock is read before the handle is touched: the reading waits
-   for every load under way (lfence), and a handle of a big program is 150 ns
+   for every load in progress (lfence), and a handle of a big program is 150 ns
    away. Measured, this order halves the cost of a re-arm with nothing in the
    cache. */
 static int rearm(tl_loop *loop, uint32_t slot, uint32_t generation,

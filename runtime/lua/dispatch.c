@@ -70,7 +70,8 @@ static void warm(const tl_dispatcher *d, lua_State *L)
     for (int i = 0; i < count; i++)
         lua_rawgeti(L, TL_ANCHORS_INDEX,
                     (int)(events[i].id.slot >> TL_PAGE_BITS));
-    /* nothing between the reads, so that many of them are under way at once */
+    /* nothing between the reads, so that many of them are in progress at once
+     */
     for (int i = 0; i < count; i++)
         if (lua_istable(L, TL_ANCHORS_INDEX + 1 + i))
             lua_rawgeti(L, TL_ANCHORS_INDEX + 1 + i,

@@ -130,7 +130,7 @@ static void tell_unkept(tl_dispatcher *d, lua_State *L)
 
 void tl__tell_raised(tl_dispatcher *d, lua_State *L)
 {
-    int count = d->raised; /* telling may raise more: after the next callback */
+    int count = d->raised; /* reports may raise more: for the next time */
     for (int i = 1; i <= count; i++) {
         lua_rawgeti(L, LUA_REGISTRYINDEX, d->raised_ref);
         lua_rawgeti(L, -1, i);

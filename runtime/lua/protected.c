@@ -89,7 +89,7 @@ static int on_errfin(lua_State *L)
     return 0;
 }
 
-/* Older LuaJIT has no such event, and does not mind. */
+/* Older LuaJIT has no such event, and ignores the request. */
 static void attach(tl_dispatcher *d, lua_State *L)
 {
     int top = lua_gettop(L);

@@ -2,9 +2,10 @@
    with other programs: how to use them without blocking and without letting
    others see O_NONBLOCK, and how to restore them.
 
-   A pipe or terminal is opened anew through /proc, which gives a description of
-   our own. Where that is refused, the shared description is made non-blocking
-   until the end. Socket calls are told not to block, and files never do. */
+   A pipe or terminal is opened a second time through /proc, which gives a
+   description of our own. Where that is refused, the shared description is made
+   non-blocking until the end. Socket calls are told not to block, and files
+   never do. */
 #ifndef TL_BORROWED_H
 #define TL_BORROWED_H
 

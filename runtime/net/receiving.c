@@ -297,8 +297,8 @@ static int serve_once(tl_loop *loop, tl_handle *handle, tl_stream *s,
     return got == -ENOMEM ? -ENOMEM : 0;
 }
 
-/* Bytes came, though not all: the wait's timeout, if there is one, starts anew,
-   as LuaSocket's "b" timeouts do. */
+/* Bytes came, though not all: the wait's timeout, if there is one, starts
+   again, as LuaSocket's "b" timeouts do. */
 static void restart_time(tl_loop *loop, tl_id reader)
 {
     const tl_handle *wait =

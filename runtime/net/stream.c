@@ -1,8 +1,8 @@
 /* Connections, the record of one: see stream.h. What happens to it is in the
    files beside this one, and each of them calls those before it only:
 
-     closing.c     ends it, and gives back what it had
-     waiting.c     what it waits for, and who waits for it
+     closing.c     ends it, and releases its memory
+     waiting.c     the events that it waits for, and the tasks that wait for it
      sending.c     the queue, its marks, and its way to the transport
      receiving.c   from the transport to readers and callbacks
      connecting.c  begins it */

@@ -1,8 +1,8 @@
 /* The repetition of a timer that runs more than once: its counts, and its
    recurrence, which answers one question: which instant comes after this one?
 
-   Pure: told the time, no system call but malloc. Times are int64 nanoseconds
-   on the timer's clock. */
+   Pure: the time is an argument, and there is no system call but malloc. Times
+   are int64 nanoseconds on the timer's clock. */
 #ifndef TL_REPETITION_H
 #define TL_REPETITION_H
 

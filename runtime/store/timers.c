@@ -129,8 +129,8 @@ static int by_order(const void *a, const void *b)
     return x->order < y->order ? -1 : x->order > y->order;
 }
 
-/* The 32-bit order of arming is used up, once in four billion armings: number
-   the queued handles anew, keeping their order. */
+/* The 32-bit order of arming is used up, once in four billion armings: renumber
+   the queued handles, keeping their order. */
 static int renumber(tl_timers *timers)
 {
     tl_handle **queued = malloc((timers->queued + 1) * sizeof(tl_handle *));
@@ -240,8 +240,8 @@ void tl_timers_remove(tl_timers *timers, uint32_t slot)
     sweep_if_worth(timers);
 }
 
-/* Place the handles of one chunk anew: handles due by front_ns go to the front.
-   The next chunk's handles are fetched from memory meanwhile. */
+/* Place the handles of one chunk again: handles due by front_ns go to the
+   front. The next chunk's handles are fetched from memory meanwhile. */
 static void redistribute_chunk(tl_timers *timers, const tl_chunk *chunk,
                                int where, int64_t front_ns)
 {

@@ -1,5 +1,5 @@
-/* The timers of one clock: an ordered store that is told the time and makes no
-   system call.
+/* The timers of one clock: an ordered store that gets the time as an argument
+   and makes no system call.
 
    Far deadlines lie in a wheel, unordered; those that may be next are in a
    heap, in exact order. Arming, re-arming and cancelling are O(1); ordering is
@@ -46,7 +46,7 @@ void tl_timers_again(tl_timers *timers, uint32_t slot, int64_t deadline_ns);
 /* Queue a handle that has just expired with its former setting: the clock was
    stepped back before its deadline. Cannot fail. */
 void tl_timers_put_back(tl_timers *timers, uint32_t slot);
-/* Time begins anew at now_ns, perhaps earlier; nothing may be queued. */
+/* Time restarts at now_ns, perhaps earlier; nothing may be queued. */
 void tl_timers_rebase(tl_timers *timers, int64_t now_ns);
 /* Take a handle out (fine if it is not queued). */
 void tl_timers_remove(tl_timers *timers, uint32_t slot);

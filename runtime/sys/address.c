@@ -307,7 +307,7 @@ static int read_unix(part path, tl_address *address)
         return -ENAMETOOLONG;
     memcpy(un.sun_path, path.start, path.length);
     if (abstract)
-        un.sun_path[0] = 0; /* and none at the end: the length tells */
+        un.sun_path[0] = 0; /* and none at the end: the length counts */
     store(address, &un, PATH_OFFSET + path.length + !abstract);
     return 0;
 }

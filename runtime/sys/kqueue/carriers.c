@@ -93,7 +93,7 @@ static int attach_timer(tl_kqueue *queue, tl_knote *knote)
     return knote->carrier < 0 ? -errno : set_timer(knote);
 }
 
-/* Maybe on the other clock. */
+/* Perhaps on the other clock. */
 static int modify_timer(tl_kqueue *queue, tl_knote *knote)
 {
     close_carrier(queue, knote);

@@ -17,7 +17,7 @@ static uint32_t interest_of(const tl_knote *knote)
 {
     bool reads = knote->filter == TL_KQ_READ;
     /* With a low-water mark, readiness has to be judged: each change comes
-       once, and reported conditions are checked anew. */
+       once, and reported conditions are checked again. */
     bool by_change = knote->flags & TL_KQ_CLEAR || knote->fflags & TL_KQ_LOWAT;
     return (reads ? (uint32_t)EPOLLIN | EPOLLRDHUP : (uint32_t)EPOLLOUT) |
            (by_change ? (uint32_t)EPOLLET : 0);
@@ -131,7 +131,7 @@ static void detach(tl_kqueue *queue, tl_knote *knote)
         (void)control(queue, knote, EPOLL_CTL_DEL);
 }
 
-/* --- what there is to tell ---------------------------------------------- */
+/* --- reports ------------------------------------------------------------ */
 
 static int queued(int fd, unsigned long request)
 {

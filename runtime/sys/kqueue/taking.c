@@ -62,7 +62,8 @@ static void take_active(tl_kqueue *queue, list *taken)
         (void)tl__kqueue_ring(queue, false);
 }
 
-/* Whether the set has something in it that is no knote's. */
+/* Take what one wait on the set brings. Returns whether the set contains a
+   descriptor that belongs to no knote. */
 static bool take_set_once(tl_kqueue *queue, int filter, list *taken)
 {
     struct epoll_event batch[BATCH];

@@ -84,7 +84,7 @@ static bool has_changed(const struct stat *was, const struct stat *now)
            memcmp(&was->st_mtim, &now->st_mtim, sizeof now->st_mtim) != 0;
 }
 
-/* IN_ATTRIB tells of links and of attributes proper. */
+/* IN_ATTRIB reports changes of links as well as of attributes. */
 static uint32_t of_attributes(const struct stat *was, const struct stat *now)
 {
     if (now->st_nlink < was->st_nlink)
