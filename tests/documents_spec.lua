@@ -28,7 +28,7 @@ local function documents()
   return paths
 end
 
--- Those that tell what there is in words of their own.
+-- The documents written by hand.
 local function written()
   local paths = {}
   for _, path in ipairs(documents()) do
@@ -97,8 +97,8 @@ local function in_folder(command)
   return ("cd %s && %s"):format(support.quote(folder), command)
 end
 
--- Where a plain luajit finds modules is compiled into it, so the tests say it
--- in the same words for a folder of their own.
+-- The module path of a plain luajit is compiled in, so the tests set it, in the same
+-- form, for a folder of their own.
 local function luajit()
   local lua = folder .. "/usr/local/share/lua/5.1/?"
   return ("LD_PRELOAD=%s LUA_PATH=%s LUA_CPATH=%s luajit"):format(
@@ -199,7 +199,7 @@ describe("the documents' code", function()
     end
   end)
 
-  it("installs what a copy elsewhere can run", function()
+  it("installs a program that a copy elsewhere can run", function()
     local result = support.shell(in_folder("env -i usr/local/bin/timerlua -e "
       .. support.quote 'print(require("timerlua")._VERSION)'))
     assert.equal("", result.err)
@@ -225,7 +225,7 @@ describe("the documents", function()
   local text = text_of(written())
 
   it("name only functions that exist", function()
-    -- made when they are asked for, of this process's own descriptors
+    -- made on first use, from descriptors of this process
     local later = { stdin = true, stdout = true, stderr = true }
     local all = text_of(documents())
     for name in all:gmatch("%f[%w_.]tl%.([%a_]+)") do
@@ -240,7 +240,7 @@ describe("the documents", function()
     local pages = written()
     table.remove(pages, 1) -- the README
     local reference = text_of(pages)
-    getmetatable(tl).load_all() -- what is loaded when it is asked for
+    getmetatable(tl).load_all() -- loads the functions that are loaded on first use
     for name in pairs(tl) do
       assert.is_true(is_mentioned(reference, "tl." .. name), "tl." .. name)
     end
@@ -261,7 +261,7 @@ describe("the documents", function()
     end
   end)
 
-  it("name every method of tasks and what they use", function()
+  it("name every method of tasks and of the objects that tasks use", function()
     local tasks = support.read("docs/tasks.md")
     for _, name in ipairs { "join", "cancel" } do
       assert.is_true(is_mentioned(tasks, "task:" .. name), "task:" .. name)

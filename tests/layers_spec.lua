@@ -1,4 +1,4 @@
--- The house: which folder may use which, and who may touch the system.
+-- The house: which folder may use which, and which files may use the system.
 local support = require "tests.support"
 
 -- Lowest first. A file may use its own folder and those before it, and the
@@ -10,7 +10,7 @@ local C_ORDER = { "base", "store sys", "loop", "net", "lua", "embed app" }
 local USES_LUA = { lua = true, embed = true, app = true }
 local LUA_HEADERS = { lua = true, lauxlib = true, lualib = true, luajit = true, luaconf = true }
 
--- Told everything, call nothing.
+-- Folders that get everything as arguments and call nothing.
 local PURE = { "base", "store" }
 local ASKS_THE_CLOCK = { ["base/clock"] = true, ["base/remaining"] = true }
 
@@ -84,7 +84,7 @@ describe("the folders of runtime/", function()
     end
   end)
 
-  it("leave Lua to lua/ and what stands on it", function()
+  it("leave Lua to lua/ and the folders above it", function()
     for _, path in ipairs(c_files()) do
       for header in support.read(path):gmatch("#%s*include%s*<([%w]+)%.h>") do
         assert.truthy(not LUA_HEADERS[header] or USES_LUA[folder_of(below_runtime(path))],
@@ -125,7 +125,7 @@ describe("the poller", function()
   local OWN = { ["loop/poller.h"] = true, ["loop/poller.c"] = true,
     ["loop/poller_epoll.c"] = true }
 
-  it("is reached by its verbs, never into", function()
+  it("is reached by its verbs, and nothing reaches inside", function()
     local inside = 0
     for _, path in ipairs(c_files()) do
       local code = without_comments(path):gsub("#include[^\n]*", "")
@@ -136,7 +136,7 @@ describe("the poller", function()
         assert.is_nil(reaches, path)
       end
     end
-    assert.equal(3, inside) -- so the pattern finds what it is to find
+    assert.equal(3, inside) -- so the pattern finds the uses that exist
   end)
 end)
 
@@ -181,13 +181,13 @@ describe("the pure folders", function()
       end
     end)
 
-    -- Sections that hold what changes; .data.rel.ro is constant once linked.
+    -- Sections that hold variable data; .data.rel.ro is constant once linked.
     local MUTABLE = { [".data"] = true, [".bss"] = true, [".tdata"] = true,
       [".tbss"] = true, ["*COM*"] = true, [".data.rel"] = true, [".data.rel.local"] = true }
     -- A signal handler has no other way to its loop.
     local VARIABLES = { ["app/main.o stopping"] = true, ["app/main.o signalled_loop"] = true }
 
-    it("and all others but main.c have no variables of their own", function()
+    it("and all others except main.c have no variables of their own", function()
       local wrong, allowed = {}, {}
       for _, path in ipairs(files(("find %s/obj -name '*.o'"):format(support.build))) do
         local file = path:sub(#support.build + #"/obj/" + 1)
@@ -223,8 +223,8 @@ local USED_BY_PUBLIC = {
   version = "",
 }
 
--- What a module of ours uses: the file's path below lua/timerlua, and the bindings
--- of those that it requires.
+-- The folders that a module of ours uses: the file's path below lua/timerlua, and the
+-- bindings of the modules that it requires.
 local function required_by(path)
   local code = support.read(path):gsub("%-%-[^\n]*", "")
   local used, bound = {}, {}
@@ -294,8 +294,8 @@ describe("the folders of lua/timerlua/", function()
     assert.same({}, wrong)
   end)
 
-  -- What a line of code assigns to in a module that it requires, or that the file has
-  -- required as `bound`: "wait.adopt"; nil when it does not.
+  -- The field that a line of code assigns to in a module that it requires, or that the
+  -- file has required as `bound`: "wait.adopt"; nil if there is none.
   local function set_by(line, bound)
     local inline, field = line:match("require%s*%(?%s*[\"']timerlua%.?([%w_.]*)[\"']%s*%)?"
       .. "([.%[][%w_.%[%]\"']*)[^=]*=[^=]")
@@ -309,7 +309,7 @@ describe("the folders of lua/timerlua/", function()
     return variable and bound[variable] and variable .. "." .. field or nil
   end
 
-  it("set nothing in modules of others, which are told by functions of theirs", function()
+  it("set no fields of other modules, which have functions for that", function()
     local found = {}
     for _, path in ipairs(lua_files()) do
       local _, bound, code = required_by(path)
@@ -321,7 +321,7 @@ describe("the folders of lua/timerlua/", function()
     assert.same({}, found)
   end)
 
-  it("are seen to set what they do, however it is written", function()
+  it("are seen to set fields, in any spelling", function()
     local bound = { wait = "task.wait", core = "core.ffi" }
     for line, what in pairs {
       ["function wait.adopt(co)"] = "wait.adopt",
@@ -352,7 +352,8 @@ describe("the folders of lua/timerlua/", function()
       local r = support.shell("luajit -bl " .. path)
       assert.equal("", r.err)
       assert.truthy(r.out:find("RET", 1, true), path)
-      -- but for what an embedding program takes from the script, and gives it
+      -- except for the globals that an embedding program takes from the script, and
+      -- gives it
       local may = ({ ["app.embedding"] = true, ["app.restrict"] = true })[name_of(path)]
       assert.is_true(may or r.out:match("GSET[^\n]*") == nil, path)
     end

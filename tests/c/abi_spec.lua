@@ -34,7 +34,7 @@ local function functions_of(code)
   return names
 end
 
--- What the C compiler makes of expressions over the header.
+-- The values that the C compiler gives to expressions over the header.
 local function ask_c(expressions)
   local lines = { '#include <stdio.h>', '#include "abi.h"', "int main(void)", "{" }
   for _, e in ipairs(expressions) do
@@ -118,13 +118,13 @@ describe("the ABI header", function()
     for _, name in ipairs(declared) do
       local type, address = require("timerlua.core").symbol(name)
       assert.equal("userdata", _G.type(address), name)
-      -- a declaration of the same function type reads the same
+      -- a declaration of the same function type means the same
       assert.equal(tostring(ffi.typeof(type)), tostring(ffi.typeof(core.C[name])), name)
     end
     assert.is_nil((require("timerlua.core").symbol("tl_no_such_function")))
   end)
 
-  it("is no symbol of the program or a library", function()
+  it("is not a symbol of the program or a library", function()
     assert.same({}, exports(support.build .. "/timerlua"))
     assert.same({}, exports(support.build .. "/lib/timerlua/core.so"))
   end)

@@ -1,10 +1,11 @@
--- Which functions of the ABI may block: what their contracts say, in a line that begins with
--- "Blocks:", against what the sources call. A system call that may wait counts, unless its
--- arguments show that it does not, or it is named below with the reason why it does not.
+-- The functions of the ABI that may block: the contracts, whose lines begin with
+-- "Blocks:", are compared with the calls in the sources. A system call that may wait
+-- counts, unless its arguments show that it returns at once, or the call is listed
+-- below with the reason why it does.
 local support = require "tests.support"
 
--- By the name of a call: what in its arguments shows that it returns at once; false where
--- nothing does.
+-- By the name of a call: the form of its arguments that shows that it returns at once;
+-- false if no form does.
 local AT_ONCE = "^.*,%s*0%)$" -- the last argument is a time of 0
 local WAITING = {
   poll = AT_ONCE, epoll_wait = AT_ONCE,
@@ -19,11 +20,11 @@ local WAITING = {
   sleep = false, usleep = false, nanosleep = false, clock_nanosleep = false, pause = false,
   sigwait = false, sigwaitinfo = false, sigtimedwait = false, sigsuspend = false,
   pthread_join = false, pthread_cond_wait = false, sem_wait = false, system = false,
-  syscall = "SYS_rt_sigprocmask", -- and those in HARMLESS
+  syscall = "SYS_rt_sigprocmask", -- and the calls in HARMLESS
 }
 local HARMLESS = { SYS_rt_sigqueueinfo = true, SYS_pidfd_send_signal = true }
 
--- What the arguments do not show: file, function, call.
+-- Calls whose arguments do not show it: file, function, call.
 local NEVER_WAITS = {
   ["loop/poller_epoll.c timer_fired read"] = "a timerfd of its own, non-blocking",
   ["loop/poller_epoll.c next_signal read"] = "a signalfd of its own, non-blocking",
@@ -55,7 +56,8 @@ local NEVER_WAITS = {
 
 local HEADER = "runtime/timerlua_abi.h"
 
--- { [function] = whether its contract, the comment right above it, says that it blocks }
+-- { [function] = whether its contract, the comment right above it, says that it blocks
+-- }
 local function marks()
   local marked, code = {}, support.read(HEADER)
   for name in code:gsub("/%*.-%*/", " "):gmatch("[%s%*](tl_[%w_]+)%(") do marked[name] = false end
@@ -69,7 +71,7 @@ local function marks()
   return marked
 end
 
--- Comments, strings and preprocessor lines away.
+-- Remove comments, strings and preprocessor lines.
 local function bare(path)
   return (support.read(path):gsub("/%*.-%*/", " "):gsub('"[^"\n]*"', '""')
     :gsub("\n#[^\n]*", "\n"))
@@ -101,8 +103,9 @@ local function waits(name, arguments)
   return not (shown and arguments:find(shown))
 end
 
--- The functions by what calls them: a static one of the same file first. A call through a
--- member of a table goes to every function that is put into a member of that name.
+-- The functions that a call may reach: a static function of the same file first. A call
+-- through a member of a table may reach every function that is put into a member of
+-- that name.
 local function linked(all)
   local global, static, members = {}, {}, {}
   local function find(file, name) return static[file .. " " .. name] or global[name] end
@@ -136,7 +139,7 @@ local function linked(all)
   return global
 end
 
--- The way from a function to a call that waits, as text; nil when there is none.
+-- The way from a function to a call that waits, as text; nil when there is no way.
 local function way(f, seen)
   seen[f] = true
   for _, site in ipairs(f.waits) do
@@ -152,7 +155,7 @@ describe("a function that may block", function()
   local marked, all = marks(), definitions()
   local global = linked(all)
 
-  it("says so in its contract, and no other does", function()
+  it("says so in its contract, and no other function does", function()
     local count, wrong = 0, {}
     for name, says in pairs(marked) do
       count = count + 1
@@ -164,7 +167,7 @@ describe("a function that may block", function()
     assert.same({}, wrong)
   end)
 
-  it("is told from one that never does by reasons that still hold", function()
+  it("is distinguished from others by reasons that still hold", function()
     local sites = {}
     for _, f in ipairs(all) do
       for _, site in ipairs(f.waits) do sites[site] = true end

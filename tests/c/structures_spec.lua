@@ -1,5 +1,5 @@
 -- The core's data structures, each against a model in C with random steps.
--- TEST_SEED=n repeats a run that failed.
+-- TEST_SEED=n repeats a failed run.
 local support = require "tests.support"
 
 local function command(program, seed, arguments)

@@ -1,5 +1,5 @@
--- The library inside other programs: hosts in C, compiled against what the
--- build made and against what it installs.
+-- The library inside other programs: hosts in C, compiled against the files of the
+-- build and against the installed files.
 local hosts = require "tests.support.hosts"
 local support = require "tests.support"
 
@@ -23,7 +23,7 @@ describe("a script in a host", function()
 
   setup(function() host = build_host("host") end)
 
-  -- What the host says of a script: its lines.
+  -- The host's report of a script, in lines.
   local function lines_of(options, code)
     local path = support.write(folder .. "/script.lua", code)
     local r = support.shell(("%s %s %s"):format(host, options, path), { timeout = 20 })
@@ -50,7 +50,7 @@ describe("a script in a host", function()
       tl.sleep(0.001)]])
   end)
 
-  it("that fails is told to the host, and the other callbacks go on", function()
+  it("that fails is reported to the host, and the other callbacks go on", function()
     says({ "error: error in timer (script.lua:2): script.lua:2: broken", "log: other",
       "stepped 2, status 1, errors 1", "free: 0" }, "", [[
       local tl = require "timerlua"
@@ -63,7 +63,7 @@ describe("a script in a host", function()
       "ran 1, status 1, errors 1", "free: 0" }, "quiet=1 run=1", [[error "broken"]])
   end)
 
-  it("that yields where it must not is told so", function()
+  it("that yields where it must not gets an error", function()
     local lines = lines_of("", [[
       local tl = require "timerlua"
       tl.after(0, coroutine.yield)
@@ -94,7 +94,7 @@ describe("a script in a host", function()
       pcall(io.lines) collectgarbage()]])
   end)
 
-  it("that uses up its memory is told so, and its host lives", function()
+  it("that uses up its memory gets an error, and its host lives", function()
     local lines = lines_of("memory=8000000 flags=" .. FLAGS.VIRTUAL_CLOCK, [[
       local tl = require "timerlua"
       tl.after(0, function() local t = {} for i = 1, 1e8 do t[i] = { i } end end)
@@ -110,7 +110,7 @@ describe("a script in a host", function()
     assert.truthy(lines[1]:find("not enough memory", 1, true), lines[1])
   end)
 
-  it("may make garbage within its memory for ever", function()
+  it("may make garbage within its memory forever", function()
     says({ "log: done", "stepped 2, status 0, errors 0", "free: 0" }, "memory=4000000", [[
       local tl = require "timerlua"
       local keep = {}
@@ -135,7 +135,7 @@ describe("a script in a host", function()
     assert.truthy(lines[2]:find("^log: a task %(.*script.lua:4%) took %d+%.%d+ ms$"), lines[2])
   end)
 
-  it("is answered ELIMIT where the host's limits end", function()
+  it("gets ELIMIT where the host's limits end", function()
     says({ "log: ELIMIT\tafter timer: as many are in use as the host allows", "log: ELIMIT",
       "log: ELIMIT", "stepped 2, status 0, errors 0", "free: 0" },
       "timers=3 descriptors=2 tasks=5", [[
@@ -214,7 +214,7 @@ describe("the functions of timerlua.h", function()
   end
 
   if not support.sanitized then
-    it("leave no memory behind, whatever is under way", function()
+    it("leave no memory behind, whatever is in progress", function()
       local r = support.shell("valgrind -q --error-exitcode=9 --leak-check=full "
         .. "--errors-for-leak-kinds=definite,indirect,possible " .. api .. " all",
         { timeout = 300 })
@@ -294,7 +294,7 @@ if not support.sanitized and support.shell("command -v lua5.1").code == 0 then
       return r.out
     end
 
-    it("is told that they stand in the way", function()
+    it("gets an error because they stand in the way", function()
       assert.equal("Accessing a corrupted shared library\nalive\n", run_plugin("", link_flags()))
     end)
 
@@ -317,7 +317,7 @@ describe("posts from eight threads", function()
     end
   end
 
-  it("come once each, in each one's order, with stops between", function()
+  it("arrive once each, in the order of each thread, with stops between", function()
     come(build_host("posts"), support.sanitized and 5000 or 50000)
   end)
 
@@ -392,7 +392,7 @@ describe("the library", function()
     assert.is_nil(r.out:find("TEXTREL", 1, true))
   end)
 
-  it("tells its version", function()
+  it("returns its version", function()
     assert.equal(require("timerlua.version"), require("timerlua")._VERSION)
     assert.truthy(support.read("tests/embed/api.c"):find(require("timerlua.version"), 1, true))
   end)
@@ -411,7 +411,7 @@ describe("the manual page", function()
   end)
 end)
 
-describe("what make install puts elsewhere", function()
+describe("the files that make install puts elsewhere", function()
   local root
 
   setup(function()

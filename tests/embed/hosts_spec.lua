@@ -154,7 +154,8 @@ describe("a host that gives its thread away:", function()
   end)
 end)
 
--- Programs of others are not built with the sanitizers, so they cannot load what is.
+-- Other projects' programs are not built with the sanitizers, so they cannot load a
+-- library that is.
 if support.sanitized then return end
 
 local ENVIRONMENT = ("env LD_LIBRARY_PATH=%s/lib "):format(prefix)
@@ -227,7 +228,7 @@ describe("redis-server with a module", function()
     assert.equal(0, redis:stop().code)
   end)
 
-  it("is told of a script's errors, and lives on", function()
+  it("is informed of a script's errors, and lives on", function()
     local path = home .. "/embed/redis_keys.lua"
     local script = support.read(path)
     support.write(path, [[

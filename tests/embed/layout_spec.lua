@@ -1,13 +1,13 @@
--- What programs that were compiled against timerlua.h rely on: where the fields
--- of its structs are, its numbers and its functions. tests/embed/layout.txt has
--- them; a change there is one that those programs notice.
+-- The binary interface that compiled programs rely on: the positions of the fields in
+-- the structs of timerlua.h, its numbers and its functions. tests/embed/layout.txt
+-- lists them; a change there affects those programs.
 local ffi = require "ffi"
 local hosts = require "tests.support.hosts"
 local support = require "tests.support"
 
 local header = support.read("runtime/timerlua.h"):gsub("/%*.-%*/", " "):gsub("\n#[^\n]*", "\n")
 
--- Of each struct whose fields are shown: its name and theirs, in their order.
+-- Of each public struct: its name and its fields, in their order.
 local function structs()
   local found = {}
   for body, name in header:gmatch("typedef struct [%w_]+ (%b{}) ([%w_]+);") do
@@ -29,7 +29,7 @@ local function numbers()
   return names
 end
 
--- Functions, and the types of those that are called back.
+-- Functions, and the types of callback functions.
 local function functions()
   local found = {}
   for _, pattern in ipairs { "typedef ([^;{}]+%b());", "TL_API ([^;]+);" } do

@@ -1,6 +1,6 @@
 -- Random work with all modules in a host that only waits on tl_fd; see
--- embed_modules_spec.lua. No timer of the loop runs while something is awaited,
--- so what is not told by tl_fd stalls.
+-- embed_modules_spec.lua. No timer of the loop runs during a wait, so work that tl_fd
+-- does not report stalls.
 local tl = require "timerlua"
 local ffi = require "ffi"
 local select = require "timerlua.select"
@@ -10,7 +10,7 @@ ffi.cdef "int kill(int, int); int getpid(void);"
 math.randomseed(seed)
 local folder = os.getenv("FOLDER") .. "/"
 
--- one of each, kept open, that nothing happens to unless it is asked for
+-- one of each, kept open, where nothing happens unless it is asked for
 local heard, files = tl.channel(100), tl.channel(100)
 tl.signal("USR1", function() heard:send(true) end)
 tl.on_file(folder, function(_, what, path)
@@ -34,7 +34,7 @@ local r2, w2 = socket.socketpair()
 tl.watch(r2, "r", function() r2:recv(100) end)
 local count = 0
 
--- What the host begins between two steps, by the Lua API alone: see modules.c.
+-- Work that the host begins between two steps, by the Lua API alone: see modules.c.
 local begun = tl.channel(100)
 local function begin() begun:send(true) end
 local r3, w3 = tl.socketpair()
@@ -124,11 +124,11 @@ local function quiet()
   local before = wakeups()
   tl.sleep(0.03)
   act = act_outside
-  -- its own sleep, and what the acts left under way; one that spins wakes for
-  -- each of 30 ms many times
+  -- its own sleep, and the work that the acts left in progress; a loop that spins wakes
+  -- many times for each of 30 ms
   assert(wakeups() - before <= 6, wakeups() - before)
 end
--- Called by the host when nothing has happened for long.
+-- Called by the host when nothing has happened for a long time.
 function stuck()
   for task, name in pairs(doing) do
     if task.status == "waiting" then print("waiting: " .. name) end

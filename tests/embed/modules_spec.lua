@@ -1,6 +1,6 @@
--- The modules for child processes, signals, standard streams, files and
--- descriptors inside other programs: what a host forbids, what tl_free leaves,
--- and that tl_fd tells of all of them.
+-- The modules for child processes, signals, standard streams, files and descriptors
+-- inside other programs: operations that a host forbids, the state after tl_free, and
+-- that tl_fd reports work of all of them.
 local hosts = require "tests.support.hosts"
 local support = require "tests.support"
 
@@ -22,7 +22,7 @@ local function run(options, code, redirect)
     redirect or ""), { timeout = 60 })
 end
 
--- What the script prints, and nothing of the host: all is as it was.
+-- The script's output, and no complaint of the host: the process is as before.
 local function says(expected, options, code, redirect)
   local r = run(options, code, redirect)
   assert.equal(expected, (r.err:gsub(folder .. "/", "")))
@@ -62,7 +62,7 @@ describe("a script that may not", function()
     assert.equal(table.concat(expected, "\n"), r.out)
   end
 
-  it("start programs is told so by all that would", function()
+  it("start programs gets an error from every function that would", function()
     refused(8 + SIGNALS, "start others", {
       { "timerlua.exec", "tl.exec { 'true' }" },
       { "timerlua.run", "tl.run { 'true' }" },
@@ -77,7 +77,7 @@ describe("a script that may not", function()
     })
   end)
 
-  it("use files is told so by all that would", function()
+  it("use files gets an error from every function that would", function()
     refused(4, "use files", {
       { "io.open", "io.open '/etc/passwd'" }, { "io.lines", "io.lines '/etc/passwd'" },
       { "io.popen", "io.popen 'true'" }, { "io.stdout", "io.stdout:write 'x'" },
@@ -94,7 +94,7 @@ describe("a script that may not", function()
     })
   end)
 
-  it("reach the host's memory is told so by all that would", function()
+  it("reach the host's memory gets an error from every function that would", function()
     refused(1, "reach its memory", {
       { "require 'ffi'", "require 'ffi'" },
       { "require 'timerlua.core.ffi'", "require 'timerlua.core.ffi'" },
@@ -106,7 +106,7 @@ describe("a script that may not", function()
     })
   end)
 
-  it("do one of these has all the rest", function()
+  it("do one of these can do all the rest", function()
     local path = support.write(folder .. "/script.lua", TRY .. [[
       local timerfd, select = require "timerlua.timerfd", require "timerlua.select"
       local signals = tl.signal("USR1", print):unref()
@@ -126,7 +126,7 @@ describe("a script that may not", function()
     end
   end)
 
-  it("be the program has none of its modules", function()
+  it("be the program cannot require the program's modules", function()
     says("false\tfalse\n", "", [[print((pcall(require, "timerlua.app.program")),
       (pcall(require, "timerlua.app.output")))]])
   end)
@@ -135,7 +135,7 @@ end)
 -- ---------------------------------------------------------------------------
 
 describe("the host's limit of descriptors", function()
-  it("holds for every kind that the loop waits for", function()
+  it("applies to every kind that the loop waits for", function()
     says(("ELIMIT\n"):rep(6) .. "true\n", "descriptors=2", [[
       local select, socket = require "timerlua.select", require "timerlua.socket"
       local one, two = tl.pipe()
@@ -151,7 +151,7 @@ describe("the host's limit of descriptors", function()
       one:close() two:close()]])
   end)
 
-  it("is kept by a process with its pipes, that is not started when they do not fit", function()
+  it("counts a process with its pipes, and no process starts when they do not fit", function()
     says("ELIMIT\nELIMIT\n0\n", "descriptors=3", [[
       local argv = { "sh", "-c", "echo x >" .. os.getenv("FOLDER") .. "/started" }
       local one, two = tl.pipe() -- both kept: of garbage it is not known when it is closed
@@ -165,7 +165,7 @@ describe("the host's limit of descriptors", function()
 end)
 
 describe("the host's limit of timers", function()
-  it("holds for a child's timeout", function()
+  it("applies to a child's timeout", function()
     says("ELIMIT\n", "timers=1", [[
       tl.after(0.001, function() end)
       print((select(3, tl.exec({ "sleep", "100" }, { timeout = 10 }))))]])
@@ -184,7 +184,7 @@ describe("tl_free", function()
       tl.sleep(0.05) tl.sleep(10)]])
   end)
 
-  it("lets one that is detached run on, and closes what it had of it", function()
+  it("lets a detached child run on, and closes its descriptors here", function()
     -- a child of the host's from then on
     says("a child is left\n", "steps=1", [[
       assert(tl.exec({ "sleep", "1" }, { detached = true })) tl.sleep(0.01) tl.sleep(10)]])
@@ -228,7 +228,7 @@ describe("tl_free", function()
       tl.every(0.001, function() end)]], "<" .. modules)
   end)
 
-  it("sends what the kernel takes of the output, and waits for nobody", function()
+  it("sends the output that the kernel takes, and waits for no reader", function()
     local r = run("steps=2", [[
       tl.stderr:send "told\n"
       tl.stdout:send(("x"):rep(1e6))
@@ -273,7 +273,7 @@ false	timerlua.udp: descriptors 0 to 2 are the host program's own, got 0
       print((io.write "") and 1, (select(4, tl.stdout:send "x")))]], "</dev/null")
   end)
 
-  it("take a write by the script where nobody reads, without a signal", function()
+  it("report a write by the script without a reader, without a signal", function()
     says("EPIPE\nEPIPE\n", "", [[
       local cat = tl.exec({ "sh", "-c", "exec <&-; sleep 100" }, { stdin = "pipe" })
       tl.sleep(0.05)
@@ -391,7 +391,7 @@ describe("all modules in a host that only waits on tl_fd", function()
       for _, steps in ipairs { 1, 20, 300 } do
         local r = work("valgrind -q --error-exitcode=9 --leak-check=full "
           .. "--errors-for-leak-kinds=definite,indirect,possible", "acts=10 steps=" .. steps)
-        -- it does not know pidfd_send_signal(2), and says so
+        -- it does not know pidfd_send_signal(2), and reports that
         assert.same({ "", 0 }, { (r.err:gsub("%-%-%d+%-%- [^\n]*\n", "")), r.code })
       end
     end)

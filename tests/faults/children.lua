@@ -1,5 +1,6 @@
--- Children in many ways, for processes_spec.lua, which makes calls fail
--- under them. Says what was told, and what is left open or running in the end.
+-- Children in many ways, for processes_spec.lua, which makes calls fail under them.
+-- Prints the reported failures, and the descriptors and children that are left in the
+-- end.
 local tl = require "timerlua"
 local ffi = require "ffi"
 
@@ -41,7 +42,7 @@ local function check_equal(what, expected, actual)
   if expected ~= actual then say("WRONG", what, tostring(actual)) end
 end
 
--- How it ended, if that is known.
+-- How the child ended, if that is known.
 local function check_status(what, status, key, expected)
   if status.lost then return note(what, "lost", status.lost) end
   check_equal(what, expected, status[key])
@@ -58,7 +59,7 @@ local function attributes()
 end
 
 local function finish(what, p)
-  -- a signal that could not be sent may be sent once more
+  -- a signal that could not be sent may be sent again
   if not check(what, p:stop(0.05)) then check(what, p:stop(0.05)) end
   check_status(what, p:wait(), "signal", "SIGTERM")
 end

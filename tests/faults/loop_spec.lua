@@ -1,5 +1,5 @@
--- The n-th call of a system call or allocator fails: a clear error and the
--- right status, never a crash, a hang or something leaked.
+-- The n-th call of a system call or allocator fails: the result is a clear error and
+-- the right status, never a crash, a hang or a leak.
 local faults = require "tests.support.faults"
 local support = require "tests.support"
 
@@ -77,7 +77,7 @@ describe("waiting", function()
     end
   end)
 
-  it("that fails later, with other clocks, is told as well", function()
+  it("that fails later, with other clocks, is reported as well", function()
     local script = [[
       local tl = require "timerlua"
       tl.sleep(0.001)
@@ -102,7 +102,7 @@ describe("waiting", function()
     end
   end)
 
-  it("that is interrupted goes on, with the time that is left", function()
+  it("that is interrupted goes on, for the time left", function()
     local script = [[
       local tl = require "timerlua"
       local start = tl.now()
@@ -170,10 +170,9 @@ describe("watching a descriptor", function()
   end)
 end)
 
-describe("memory that lacks", function()
-  -- Arms enough of everything that every table of the core has to grow, notes
-  -- what was refused, and in the end compares: all that was promised has run,
-  -- and nothing is left.
+describe("a lack of memory", function()
+  -- Arms enough of everything that every table of the core has to grow, and notes every
+  -- refusal. In the end, everything that was promised has run, and nothing is left.
   local SCRIPT = [[
     local tl = require "timerlua"
     local promised, kept, refused = 0, 0, 0
@@ -226,7 +225,7 @@ describe("memory that lacks", function()
       local calls = count(call, SCRIPT)
       assert.truthy(calls >= 1, call .. " is never called")
       local refused, broke = 0, 0
-      -- all of the first, then ever fewer: they are alike
+      -- all of the first calls, then ever fewer: they are alike
       local n = 1
       while n <= calls do
         local r = run(SCRIPT, call, n, "ENOMEM")

@@ -1,13 +1,13 @@
--- Plain sockets under calls that fail: each failure is told with its operation,
--- cause and code, what can be tried again is, and no byte is lost in silence.
+-- Plain sockets under calls that fail: each failure is reported with its operation,
+-- cause and code, calls are repeated where that helps, and no byte is lost silently.
 local faults = require "tests.support.faults"
 local support = require "tests.support"
 
 setup(faults.setup)
 teardown(faults.teardown)
 
--- One side sends 200,000 bytes, the other takes them in pieces; both in blocking
--- mode, in tasks. Ends with what failed first.
+-- One side sends 200,000 bytes, the other receives them in pieces; both in blocking
+-- mode, in tasks. Ends with the first failure.
 local SCRIPT = [[
   local tl, socket = require "timerlua", require "timerlua.socket"
   local function check(ok, message, code)
@@ -43,7 +43,8 @@ local function play(call, n, code, options)
   return r.out, r.calls
 end
 
--- What is tried again, and what is told: one of the manual page's for each.
+-- Errors after which a call is repeated, and errors that are reported: one of the
+-- manual page's for each call.
 local TELLS = {
   socket = "EMFILE ENOBUFS", setsockopt = "ENOPROTOOPT", bind = "EADDRINUSE EACCES",
   listen = "EADDRINUSE", getsockname = "ENOBUFS", accept4 = "EMFILE ECONNABORTED",
@@ -81,7 +82,7 @@ describe("a plain socket whose", function()
     end)
   end
 
-  it("calls move few bytes at once, loses none", function()
+  it("calls move few bytes at once, loses no byte", function()
     if support.sanitized then return end -- 28,000 calls
     assert.equal("all of it\n", (play("none", 0, "EINTR", { most = 7, timeout = 30 })))
   end)

@@ -1,13 +1,13 @@
--- Every system call by which children are started, ended and reaped fails in
--- turn, and every allocation: each failure is told with its cause, or changes
--- nothing; no descriptor, handle or child stays.
+-- Every system call by which children are started, ended and reaped fails in turn, and
+-- every allocation: each failure is reported with its cause, or changes nothing; no
+-- descriptor, handle or child stays.
 local faults = require "tests.support.faults"
 local support = require "tests.support"
 
 setup(faults.setup)
 teardown(faults.teardown)
 
--- What the manual page of each names and we could see.
+-- The errors that the manual page of each call names, as far as they can happen here.
 local ERRORS = {
   clone = "EAGAIN ENOMEM EPERM ENOSPC EMFILE ENFILE EINVAL",
   pipe2 = "EMFILE ENFILE ENOMEM",
@@ -32,7 +32,7 @@ local ERRORS = {
   malloc = "ENOMEM", calloc = "ENOMEM", realloc = "ENOMEM",
 }
 
--- Of a pipe that broke on our side.
+-- The errors of a pipe that broke on our side.
 local CONSEQUENCES = { EBADF = true }
 
 local function check_run(r, code, label)
@@ -82,7 +82,7 @@ describe("children", function()
     end)
   end
 
-  it("that cannot be had for want of descriptors are told, and all is closed", function()
+  it("that cannot be started without descriptors are reported, and all is closed", function()
     local r = support.shell("ulimit -n 20; " .. support.program .. " -e " .. support.quote [[
       local tl = require "timerlua"
       local list, message, code = {}, nil, nil

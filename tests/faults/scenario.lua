@@ -1,8 +1,9 @@
--- A server and a client in one program, for sockets_spec.lua, which makes
--- calls fail under them:
---   timerlua faults_scenario.lua task|callback|big|questions level|edge ADDRESS
--- Every call is looked at; in the end it says what was told, whether each side's
--- bytes are a beginning of what the other sent, and what is left open.
+-- A server and a client in one program, for sockets_spec.lua, which makes calls fail
+-- under them:
+-- timerlua faults_scenario.lua task|callback|big|questions level|edge ADDRESS
+-- Every call is checked; in the end the script prints the reported failures, whether
+-- the bytes that each side received are a beginning of the bytes that the other sent,
+-- and the descriptors that are left open.
 local tl = require "timerlua"
 local ffi = require "ffi"
 
@@ -16,7 +17,7 @@ end
 local function say(...) io.write(table.concat({ ... }, " "), "\n") end
 
 -- ---------------------------------------------------------------------------
--- what is open
+-- open descriptors
 
 ffi.cdef "int isatty(int fd);"
 local EBADF = 9
@@ -31,7 +32,7 @@ local function descriptors()
 end
 
 -- ---------------------------------------------------------------------------
--- what is told
+-- reported failures
 
 local told = 0
 
@@ -41,13 +42,13 @@ local function note(what, message, code)
   say("told", what, tostring(code), tostring(message))
 end
 
---- Pass a success on, note a failure.
+--- Pass a success on; note a failure.
 local function check(what, result, message, code)
   if result == nil or result == false then note(what, message, code) end
   return result
 end
 
--- No two places alike, so that bytes that are lost or doubled are seen.
+-- No two places are alike, so lost or doubled bytes are noticed.
 local function payload_of(parts)
   local total = 0
   for _, length in ipairs(parts) do total = total + length end
@@ -77,7 +78,7 @@ local function serve(conn)
     local data, message, _, code = conn:receive_some()
     if not data then
       if code ~= "EOF" then return note("server receive", message, code) end
-      return check("server flush", conn:flush()) -- so that it learns of a failure
+      return check("server flush", conn:flush()) -- so that a failure is noticed
     end
     arrived[#arrived + 1] = data
     local sent, why, _, because = conn:send(data)
@@ -145,7 +146,7 @@ local function open(conn)
   opened = opened + 1
 end
 
--- `error` and `close` tell the same failure; it is noted once.
+-- `error` and `close` report the same failure; it is noted once.
 local function closing(name, done)
   return function(conn, message, code)
     if conn.name == "closed" then say("CLOSED TWICE") end
@@ -223,7 +224,8 @@ local function collect()
   for _ = 1, 3 do collectgarbage() end
 end
 
--- what is opened once and kept is open before: clocks, and the resolver's
+-- descriptors that are opened once and kept are opened in advance: clocks, and the
+-- resolver's
 while tl.stats().timerfd_sets == 0 do tl.sleep(0.01) end
 pcall(tl.resolve, "localhost")
 collect()

@@ -1,13 +1,13 @@
--- The n-th call of what signals and daemons need fails: told, with the cause;
--- nothing is leaked, and the mask is as it was.
+-- The n-th call that signals and daemons need fails: the failure is reported, with the
+-- cause; nothing is leaked, and the mask is as before.
 local faults = require "tests.support.faults"
 local support = require "tests.support"
 
 setup(faults.setup)
 teardown(faults.teardown)
 
--- Listens to two signals and takes one of each; what is refused is said, tried
--- again, and then nothing may be left.
+-- Listens to two signals and takes one of each; refusals are reported, the calls are
+-- repeated, and then nothing may be left.
 local SIGNALS = [[
   local tl = require "timerlua"
   local ffi = require "ffi"
@@ -155,11 +155,11 @@ describe("--pid-file, with", function()
       path), call, n, code, options)
   end
 
-  it("each call of its file that fails, and none is left", function()
+  it("each call of its file that fails, and no file is left", function()
     for call, codes in pairs { flock = { "ENOLCK" }, link = { "EPERM", "EROFS" },
       write = { "ENOSPC" }, rename = { "EACCES" } } do
       for _, code in ipairs(codes) do
-        if call == "rename" then support.write(path, "1\n") end -- one to be replaced
+        if call == "rename" then support.write(path, "1\n") end -- a file to be replaced
         local r = run(call, 1, code)
         local cause = ("timerlua: --pid-file %s: %s\n"):format(path, faults.text(code))
         assert.equal(cause, r.err, call)

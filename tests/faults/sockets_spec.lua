@@ -1,15 +1,16 @@
--- Every system call of the socket path, and every allocation, fails in turn
--- under a server and a client (faults_scenario.lua): each failure is told with
--- its cause, or changes nothing; no byte is lost in silence or comes twice; no
--- descriptor and no handle stays.
+-- Every system call of the socket path, and every allocation, fails in turn under a
+-- server and a client (faults_scenario.lua): each failure is reported with its cause,
+-- or changes nothing; no byte is lost silently or arrives twice; no descriptor and no
+-- handle stays.
 local faults = require "tests.support.faults"
 local support = require "tests.support"
 
 setup(faults.setup)
 teardown(faults.teardown)
 
--- What the manual page of each names, and for connections tcp(7) too. Of
--- accept(2) those that pass by are apart: they end nothing, and nobody is told.
+-- The errors that the manual page of each call names, and for connections tcp(7) too.
+-- The errors of accept(2) that concern only a passing connection are separate: they end
+-- nothing, and are not reported.
 local ERRORS = {
   socket = "EACCES EAFNOSUPPORT EINVAL EMFILE ENFILE ENOBUFS ENOMEM EPROTONOSUPPORT",
   bind = "EACCES EADDRINUSE EBADF EINVAL ENOTSOCK EADDRNOTAVAIL EFAULT ELOOP ENAMETOOLONG "
@@ -69,8 +70,8 @@ local function play(scenario, call, n, code, options)
   return faults.run_command(command, call, n, code, options)
 end
 
--- Of a failure of the one side that the other learns; or, of a name with two
--- addresses, where nobody listens on the one that is left.
+-- Failures of one side that the other side notices; or, for a name with two addresses,
+-- no listener at the remaining address.
 local CONSEQUENCES = { ECONNREFUSED = true, EOF = true, ECONNRESET = true, EPIPE = true,
   EBADF = true, ENOTCONN = true }
 -- The program's own word for it.
@@ -87,8 +88,8 @@ local function check_told(r, code, label)
     select(2, r.out:gsub("told %l[%l ]- E%u+ [^\n]+", "")), label .. ": no code\n" .. r.out)
 end
 
--- A failure is told, by the side it befalls or, if that had closed already, by
--- the other; or everything arrives.
+-- A failure is reported, by the side where it happens or, if that side had closed
+-- already, by the other; or everything arrives.
 local function check_run(r, code, label)
   if r.out == "" then -- the loop itself could not be opened
     assert.truthy(r.err:lower():find(faults.text(code), 1, true) or
@@ -110,8 +111,8 @@ local function check_run(r, code, label)
   end
 end
 
--- The first calls, then ever fewer: they are alike. FAULTS=all takes three times
--- as many as there is time for in a run of all specs.
+-- The first calls, then ever fewer: they are alike. FAULTS=all takes three times as
+-- many as there is time for in a run of all specs.
 local first, factor = 3, 4
 if os.getenv("FAULTS") == "all" then first, factor = 5, 2 end
 if support.sanitized then first, factor = 2, 6 end
@@ -125,7 +126,7 @@ local function numbers(calls)
   return list
 end
 
-local used = {} -- errors by call; the scenarios take them in turn
+local used = {} -- errors by call; the scenarios use them in turn
 
 local function next_code(call)
   local codes = words(ERRORS[call])
@@ -171,7 +172,7 @@ describe("with", function()
     end)
   end
 
-  it("one server, whatever was not in turn yet", function()
+  it("one server, for the errors that were not in turn yet", function()
     if support.sanitized then return pending("a sample is enough there") end
     for _, call in ipairs(CALLS) do
       local scenario = SCENARIOS[call:find("^get") and #SCENARIOS or 1][2]
@@ -184,7 +185,7 @@ describe("with", function()
 end)
 
 describe("a socket that epoll refuses to watch", function()
-  it("fails with that; only a file is always ready instead", function()
+  it("fails with that error; only a file is always ready instead", function()
     local SCRIPT = [[
       local tl = require "timerlua"
       local listener = assert(tl.listen("127.0.0.1:0", function() end))

@@ -1,13 +1,13 @@
 -- Every system call of pipes, socket pairs, files and standard streams, and every
--- allocation, fails in turn: it is told with its cause or changes nothing, no
--- byte comes twice or out of order, no descriptor and no handle stays.
+-- allocation, fails in turn: the failure is reported with its cause or changes nothing,
+-- no byte arrives twice or out of order, no descriptor and no handle stays.
 local faults = require "tests.support.faults"
 local support = require "tests.support"
 
 setup(faults.setup)
 teardown(faults.teardown)
 
--- What the manual page of each names.
+-- The errors that the manual page of each call names.
 local ERRORS = {
   read = { "EAGAIN", "EBADF", "EFAULT", "EINTR", "EINVAL", "EIO", "EISDIR" },
   writev = { "EAGAIN", "EBADF", "EFAULT", "EFBIG", "EINTR", "EINVAL", "EIO", "ENOSPC", "EPERM",
@@ -20,8 +20,8 @@ local ERRORS = {
   malloc = { "ENOMEM" }, calloc = { "ENOMEM" }, realloc = { "ENOMEM" },
 }
 
--- Both ends of a pipe, of a socket pair, and of the standard streams: each says
--- what it was told; what arrived must be a beginning of what was sent.
+-- Both ends of a pipe, of a socket pair, and of the standard streams: each prints the
+-- failures reported to it; the received bytes must be a beginning of the sent ones.
 local SCRIPT = [[
 local tl = require "timerlua"
 local ffi = require "ffi"
@@ -104,10 +104,10 @@ local function play(call, n, code, options)
   return faults.run_command(command, call, n, code, options)
 end
 
--- Where the loop itself cannot begin or go on, that is all there is to tell.
+-- If the loop itself cannot begin or go on, only that is reported.
 local FATAL = { "cannot open", "opening the loop", "not enough memory", "annot allocate",
   "timerlua.run: waiting: " }
--- Of a failure of the one side that the other learns.
+-- Failures of one side that the other side notices.
 local CONSEQUENCES = { EPIPE = true, ECONNRESET = true, EBADF = true, EOF = true }
 
 local function check(r, label, code)

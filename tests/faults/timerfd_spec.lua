@@ -1,4 +1,4 @@
--- Timer descriptors and limits under calls that fail: each failure is told as a
+-- Timer descriptors and limits under calls that fail: each failure is returned as a
 -- value, and nothing is leaked.
 local faults = require "tests.support.faults"
 local support = require "tests.support"
@@ -6,7 +6,7 @@ local support = require "tests.support"
 setup(faults.setup)
 teardown(faults.teardown)
 
--- Each line of what is printed is one call's results; `t` is a stopped timer.
+-- Each line of the output has one call's results; `t` is a stopped timer.
 local PRELUDE = [[
   local tl, timerfd = require "timerlua", require "timerlua.timerfd"
   local limits = require "timerlua.limits"
@@ -22,7 +22,7 @@ local function says(expected, script, call, n, code, options)
 end
 
 describe("a failure of", function()
-  it("timerfd_create is told with the clock", function()
+  it("timerfd_create is returned with the clock", function()
     for _, code in ipairs { "EMFILE", "ENFILE", "ENODEV", "ENOMEM", "EPERM" } do
       says(("nil\ttimerfd.create(CLOCK_MONOTONIC): %s\t%s"):format(faults.text(code), code),
         "print(t, message, code)", "timerfd_create", 2, code)
@@ -31,7 +31,7 @@ describe("a failure of", function()
       "print(timerfd.create(timerfd.CLOCK_BOOTTIME_ALARM))", "timerfd_create", 3, "EPERM")
   end)
 
-  it("timerfd_settime is told, and the timer is as it was", function()
+  it("timerfd_settime is returned, and the timer is as before", function()
     for name, number in pairs { settime = "0", settime_ns = "0LL" } do
       for _, code in ipairs { "ECANCELED", "EINVAL", "EPERM" } do
         local fails = ("print(t:%s { initial = 1000 })"):format(name)
@@ -41,14 +41,14 @@ describe("a failure of", function()
     end
   end)
 
-  it("timerfd_gettime is told", function()
+  it("timerfd_gettime is returned", function()
     says("nil\ttimerfd.gettime fd 6: bad file descriptor\tEBADF\n0LL\t0LL",
       "print(t:gettime()) print(t:gettime_ns())", "timerfd_gettime", 1, "EBADF")
     says("nil\ttimerfd.gettime_ns fd 6: bad file descriptor\tEBADF\n0\t0",
       "print(t:gettime_ns()) print(t:gettime())", "timerfd_gettime", 1, "EBADF")
   end)
 
-  it("read is told, a step of the clock as ECANCELED, and the next one goes on", function()
+  it("read is returned, a step of the clock as ECANCELED, and the next read goes on", function()
     for _, flags in ipairs { "", ", { nonblock = true }" } do
       for _, code in ipairs { "ECANCELED", "EBADF", "ENOMEM" } do
         says(("nil\ttimerfd.read fd 6: %s\t%s\n1"):format(faults.text(code), code), [[
@@ -64,13 +64,13 @@ describe("a failure of", function()
       { times = 3 })
   end)
 
-  it("poll is told, and with EINTR it is repeated", function()
+  it("poll is returned, and with EINTR it is repeated", function()
     says("nil\ttimerfd.read fd 6: cannot allocate memory\tENOMEM\n1",
       "t:settime { initial = 0.001 } print(t:read()) print(t:read())", "poll", 1, "ENOMEM")
     says("1", "t:settime { initial = 0.001 } print(t:read())", "poll", 1, "EINTR")
   end)
 
-  it("fcntl is told", function()
+  it("fcntl is returned", function()
     local before = faults.run("", "fcntl", 0, "EBADF").calls -- of the program's start
     says("nil\ttimerfd.read fd 6: bad file descriptor\tEBADF", "print(t:read())", "fcntl",
       before + 1, "EBADF")
@@ -86,7 +86,7 @@ describe("a failure of", function()
     end
   end)
 
-  it("malloc and realloc is told or raised, never a crash", function()
+  it("malloc and realloc is returned or raised, never a crash", function()
     local script = PRELUDE .. [[)
       local function attempt(fn, ...)
         local ok, result, message = pcall(fn, ...)
@@ -110,7 +110,7 @@ describe("a failure of", function()
     end
   end)
 
-  it("getrlimit and setrlimit is told", function()
+  it("getrlimit and setrlimit is returned", function()
     says("nil\tlimits.nofile: bad address\tEFAULT", "print(limits.nofile())", "getrlimit", 1,
       "EFAULT")
     says("nil\tlimits.nofile(64): bad address\tEFAULT", "print(limits.nofile(64))", "getrlimit",
@@ -156,7 +156,7 @@ describe("limits.nofile", function()
       == "nil\tlimits.nofile(2000): operation not permitted\tEPERM\n", out)
   end)
 
-  it("refuses what is no number of descriptors", function()
+  it("refuses values that are not numbers of descriptors", function()
     local limits = require "timerlua.limits"
     for _, value in ipairs { -1, 1.5, 1 / 0, 0 / 0, "64", {} } do
       assert.truthy(support.raised(function() limits.nofile(value) end):find(

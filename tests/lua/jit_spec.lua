@@ -1,9 +1,9 @@
--- The promise that makes callbacks fast: arming, cancelling, re-arming and what
--- a timer runs are compiled, without an abort on the way.
+-- The promise that makes callbacks fast: arming, cancelling, re-arming and the
+-- callbacks of timers are compiled, without an abort on the way.
 local support = require "tests.support"
 
--- Runs in the child before the code under test: notes every trace, by where it
--- began, and what became of it.
+-- Runs in the child before the code under test: notes every trace, by where it began,
+-- and its outcome.
 local WATCHER = [[
 local util = require "jit.util"
 local traces, current, aborts = {}, nil, {}
@@ -33,9 +33,9 @@ local tl = require "timerlua"
 local function nothing() end
 ]]
 
--- Aborts by which LuaJIT only looks for a better place to begin: leaving,
--- entering and unrolling a loop (lj_traceerr.h). Which counter becomes hot first
--- depends on where the code happens to lie in memory.
+-- Aborts by which LuaJIT only looks for a better place to begin: leaving, entering and
+-- unrolling a loop (lj_traceerr.h). Which counter becomes hot first depends on the
+-- position of the code in memory.
 local HEURISTIC = { [8] = true, [9] = true, [10] = true }
 
 -- Traces of the code under test, which begins on line 2 of the script.
@@ -71,8 +71,8 @@ local function has(seen, wanted)
   return false
 end
 
--- The loop is one closed trace: nothing in it is left to the interpreter,
--- nothing was given up.
+-- The loop is one closed trace: no part of it is left to the interpreter, and no trace
+-- was aborted.
 local function expect_loop_compiled(code)
   local seen = traces_of(code)
   local line = code:sub(1, 4) == "for " and 2 or 3
@@ -130,7 +130,7 @@ for _ = 1, 3000 do sum = sum + tl.now() - tl.time() end
 report()]]
   end)
 
-  it("asks a timer what it is told in its callback", function()
+  it("reads a timer's fields in its callback", function()
     expect_loop_compiled [[local t, sum = tl.every(60, nothing), 0
 for _ = 1, 3000 do sum = sum + t.due + t.late + t.missed + t.runs end
 report() t:cancel()]]
@@ -147,7 +147,7 @@ tl.every(0.001, tick)]], "--virtual-time")
     assert.same({}, seen.aborts)
   end)
 
-  it("is one each, however many there are", function()
+  it("is a trace for each callback, however many there are", function()
     local seen = traces_of([[local n = 0
 local function a() n = n + 1 end
 local function b() n = n + 2 end

@@ -38,7 +38,7 @@ teardown(function()
 end)
 
 describe("the options", function()
-  it("--help tells every option and the exit status", function()
+  it("--help shows every option and the exit status", function()
     local r = run { "--help" }
     assert.equal(0, r.code)
     assert.equal("", r.err)
@@ -64,7 +64,7 @@ describe("the options", function()
     assert.equal(8, tried)
   end)
 
-  it("--version tells the version and LuaJIT's", function()
+  it("--version shows the version and LuaJIT's", function()
     local r = run { "--version" }
     assert.equal(0, r.code)
     assert.equal("", r.err)
@@ -79,7 +79,7 @@ describe("the options", function()
     assert.equal(0, r.code)
   end)
 
-  it("-e and -l take their value in the same word too", function()
+  it("-e and -l take their value in the same word, too", function()
     local r = run { "-ltimerlua", "-eio.write(type(package.loaded.timerlua))" }
     assert.equal("table", r.out)
     assert.equal(0, r.code)
@@ -180,7 +180,7 @@ describe("wrong usage", function()
       run(arguments))
   end
 
-  it("is told in two lines, with status 2", function()
+  it("is reported in two lines, with status 2", function()
     refused("no script given", {})
     refused("no script given", { "--virtual-time" })
     refused("no script given", { "--" })
@@ -450,7 +450,7 @@ end)
       run "require('timerlua').spawn(error, false)")
   end)
 
-  it("whose value fails to say what it is is reported all the same", function()
+  it("whose value fails to describe itself is reported all the same", function()
     local r = run [[
       local tl = require "timerlua"
       tl.after(0.002, function() io.write("went on") end)
@@ -578,7 +578,7 @@ describe("a reader that goes away", function()
     assert.truthy(reports <= 1, r.err)
   end
 
-  it("ends a script that prints for ever, and is no crash", function()
+  it("ends a script that prints forever, and is not a crash", function()
     local r = shell(("{ %s -e %s; echo $? >&2; } | head -n 1"):format(support.program,
       quote [[require("timerlua").every(0.001, function() print(("tick"):rep(1000)) end)]]),
       { timeout = 20 })
@@ -587,7 +587,7 @@ describe("a reader that goes away", function()
     assert_told(r)
   end)
 
-  it("ends a script that prints much, with a status that tells", function()
+  it("ends a script that prints much, with a status that shows the loss", function()
     local r = shell(("{ %s -e %s; echo $? >&2; } | head -n 1"):format(support.program,
       quote "for i = 1, 1e6 do print(i) end"), { timeout = 20 })
     assert.equal("1\n", r.out)

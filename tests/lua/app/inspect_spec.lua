@@ -1,5 +1,5 @@
--- What the runtime tells of itself: its live handles and its counters. Each
--- script runs in a program of its own, so that nothing else is counted.
+-- The runtime's reports about itself: its live handles and its counters. Each script
+-- runs in a program of its own, so that nothing else is counted.
 local support = require "tests.support"
 
 -- Run a script; it hands results over by say(key, value).
@@ -28,7 +28,7 @@ local function values_of(code, options)
 end
 
 describe("tl.handles", function()
-  it("lists a timer with all that is known of it", function()
+  it("lists a timer with all known facts", function()
     local v = values_of([[local t = tl.every(60, nothing) t.name = "tick"
       tl.sleep(150)
       local now = tl.now()
@@ -52,7 +52,7 @@ describe("tl.handles", function()
     assert.equal("false", v.paused)
   end)
 
-  it("lists every timer until it ends, and none after", function()
+  it("lists every timer until it ends, and not afterwards", function()
     local v = values_of([[local function count()
         local n = 0
         for _, row in ipairs(tl.handles()) do n = n + (row.kind == "timer" and 1 or 0) end
@@ -183,7 +183,7 @@ describe("tl.stats", function()
       for i = 1, 10 do timers[i]:reset(i) end
       tl.clock:advance(200)
       local after = tl.stats()
-      -- advance sleeps, which is no timer
+      -- advance sleeps, and a sleep is not a timer
       say("armed", after.armed - before.armed) say("fired", after.fired - before.fired)
       say("cancelled", after.cancelled - before.cancelled)
       say("handles", after.handles - before.handles)
@@ -254,7 +254,7 @@ describe("tl.stats", function()
     assert.truthy(r.out:find("errors=2", 1, true), r.out)
   end)
 
-  it("gives bytes back when timers end", function()
+  it("shows that bytes are released when timers end", function()
     local v = values_of([[local before = tl.stats().bytes
       local timers = {}
       for i = 1, 200000 do timers[i] = tl.after(i, nothing) end
@@ -273,7 +273,7 @@ describe("tl.stats().lateness", function()
     assert.same({ 0, 0, 0, 0 }, { v.count, v.mean, v.p99, v.max })
   end)
 
-  it("is none at all in virtual time", function()
+  it("is zero in virtual time", function()
     local v = values_of([[for i = 1, 50 do tl.after(i, nothing) end
       tl.sleep(60)
       local l = tl.stats().lateness
@@ -339,7 +339,7 @@ if may_trace() then
       assert.equal(count("256, %-1%)") + count("256, %-1, NULL"), v.wakeups)
     end)
 
-    it("stay at none while nothing waits", function()
+    it("stay at zero while nothing waits", function()
       local v = values_of([[local before = tl.stats().system_calls
         for i = 1, 1000 do tl.after(i, nothing):cancel() end
         say("calls", tl.stats().system_calls - before)]])

@@ -4,7 +4,7 @@ local shell, quote = support.shell, support.quote
 
 local SIGINT, SIGTERM = 2, 15
 
--- What every script here begins with: signal(n) sends itself one.
+-- The beginning of every script here: signal(n) sends itself a signal.
 local PRELUDE = [[
 local tl = require "timerlua"
 local ffi = require "ffi"
@@ -14,8 +14,8 @@ local stop = require "timerlua.app.stop"
 io.stdout:setvbuf("line")
 ]]
 
--- Run a command whose own end is the status; what the shell between has to say
--- about that ("Terminated") is thrown away.
+-- Run a command whose own end is the status; the message of the shell in between
+-- ("Terminated") is dropped.
 local function run_command(command)
   return shell(("exec 3>&2 2>/dev/null; (%s) 2>&3; exit $?"):format(command),
     { timeout = 10 })
@@ -59,7 +59,7 @@ describe("SIGINT and SIGTERM", function()
       out = r.out:gsub("\t.*\n", "\n") })
   end)
 
-  it("let the running callback finish, and nothing after it start", function()
+  it("let the running callback finish, and start nothing after it", function()
     assert_ended(128 + SIGINT, "begun\nfinished\n", run_script [[
       tl.after(0.001, function()
         print("begun")
@@ -137,7 +137,7 @@ describe("SIGINT and SIGTERM", function()
     assert.equal(1, r.code)
   end)
 
-  it("end at once when they come twice, also in a handler that waits", function()
+  it("end at once when they come twice, even in a handler that waits", function()
     local r = run_script [[
       tl.on("stop", function()
         print("begun")
@@ -259,7 +259,7 @@ describe("tl.stop", function()
       tl.stop()]])
   end)
 
-  it("refuses what is no exit status, at the caller's line", function()
+  it("refuses values that are not exit statuses, at the caller's line", function()
     assert_ended(0, ("1: timerlua.stop: code must be an integer from 0 to 255, got %s\n")
       :rep(5):format("-1", "256", "1.5", '"1"', "nan"), run_script([[
       for _, code in ipairs { -1, 256, 1.5, "1", 0/0 } do
@@ -268,13 +268,13 @@ describe("tl.stop", function()
       end]]))
   end)
 
-  it("in a pcall is no error", function()
+  it("in a pcall is not an error", function()
     assert_ended(2, "true\n", run_script [[print((pcall(tl.stop, 2)))]])
   end)
 end)
 
 describe('tl.on("stop")', function()
-  it("is told of the natural end", function()
+  it("is called at the natural end", function()
     assert_ended(0, "main\ntimer\ndone\tnil\n", run_script [[
       tl.on("stop", print)
       tl.after(0.001, function() print("timer") end)
@@ -300,7 +300,7 @@ describe('tl.on("stop")', function()
     assert_ended(9, "", run_script [[tl.on("stop", function() tl.stop(9) end)]])
   end)
 
-  it("subscribed in a handler is not told any more", function()
+  it("subscribed in a handler is not called any more", function()
     assert_ended(0, "outer\n", run_script [[
       tl.on("stop", function()
         print("outer")
@@ -308,7 +308,7 @@ describe('tl.on("stop")', function()
       end)]])
   end)
 
-  it("cancelled is not told", function()
+  it("cancelled is not called", function()
     assert_ended(0, "true\tfalse\nkept\n", run_script [[
       local subscription = tl.on("stop", function() print("cancelled") end)
       tl.on("stop", function() print("kept") end)
@@ -329,7 +329,7 @@ describe('tl.on("error")', function()
     assert.equal(0, r.code)
   end)
 
-  it("is told of errors in the main chunk and in tasks", function()
+  it("gets errors in the main chunk and in tasks", function()
     assert_ended(0, "main broke\tmain\ntask broke\tworker\n", run_script [[
       tl.on("error", function(err, _, source) print(err, source.name) end)
       tl.spawn(function() tl.sleep(0.001) error("task broke", 0) end).name = "worker"
@@ -359,7 +359,7 @@ describe('tl.on("error")', function()
       tl.sleep(60)]])
   end)
 
-  it("that fails itself is reported, and what it was told of, with status 1", function()
+  it("that fails itself is reported, along with the error that it got, with status 1", function()
     local r = run_script [[
       tl.on("error", function() error("worse", 0) end)
       tl.after(0, error, "broken")
@@ -396,7 +396,7 @@ describe('tl.on("error")', function()
 end)
 
 describe("tl.on", function()
-  it("refuses unknown events and what cannot be called", function()
+  it("refuses unknown events and values that cannot be called", function()
     assert_ended(0, 'x:1: timerlua.on: event must be "error", "stop", "clock_jump",'
       .. ' "reload" or "post", got "end"\nx:1: timerlua.on: fn must be a function, got nil\n',
       run_script [[

@@ -1,5 +1,5 @@
--- select.devpoll: what Python's own tests ask of it, and what Solaris's object
--- does differently from poll.
+-- select.devpoll: the behavior that Python's own tests require, and the differences
+-- between Solaris's object and poll.
 local fds = require "tests.support.descriptors"
 local select = require "timerlua.select"
 local sockets = require "tests.support.sockets"
@@ -14,7 +14,7 @@ local function sorted(list)
   return list
 end
 
--- What is asked both of a task and of the main chunk of a plain luajit.
+-- Tests for both a task and the main chunk of a plain luajit.
 local function both(name, fn)
   it(name .. ", in a task", function() sockets.run(fn) end)
   it(name .. ", outside", function()
@@ -48,7 +48,7 @@ describe("a devpoll object", function()
     dp:close()
   end)
 
-  it("goes with the last reference to it", function()
+  it("is closed with the last reference to it", function()
     local before = support.count_fds()
     assert.truthy((select.devpoll()))
     support.collect()
@@ -119,7 +119,7 @@ describe("a devpoll object", function()
     fds.close(a, b)
   end)
 
-  it("waits for everything unless told", function()
+  it("waits for everything by default", function()
     local dp = assert(select.devpoll())
     local a, b = fds.pair()
     fds.put(b)
@@ -130,7 +130,7 @@ describe("a devpoll object", function()
     fds.close(a, b)
   end)
 
-  it("ignores the removal of what is not there, and registers what is modified", function()
+  it("ignores the removal of unknown descriptors, and registers modified ones", function()
     local dp = assert(select.devpoll())
     local r, w = fds.pipe()
     assert.is_true(dp:unregister(r))
@@ -159,7 +159,7 @@ describe("a devpoll object", function()
     fds.close(r, w)
   end)
 
-  it("refuses masks and times that are none", function()
+  it("refuses invalid masks and times", function()
     local dp = assert(select.devpoll())
     local r, w = fds.pipe()
     for _, method in ipairs { "register", "modify" } do
@@ -221,7 +221,7 @@ describe("a devpoll object", function()
     fds.close(r, w)
   end)
 
-  it("tells of a descriptor that was closed, and forgets what it was waited for", function()
+  it("reports a closed descriptor, and forgets the events that it was waited for", function()
     local dp = assert(select.devpoll())
     local a, b = fds.pair()
     dp:register(a, OUT)
@@ -240,7 +240,7 @@ describe("a devpoll object", function()
     fds.close(b, c, d)
   end)
 
-  it("tells of more descriptors than there were when it was made", function()
+  it("reports more descriptors than there were when it was made", function()
     local dp = assert(select.devpoll())
     local open = {}
     for _ = 1, 600 do

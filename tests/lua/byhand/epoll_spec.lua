@@ -1,4 +1,5 @@
--- select.epoll: what Python's own tests ask of it, and what tasks do.
+-- select.epoll: the behavior that Python's own tests require, and the behavior in
+-- tasks.
 local bit = require "bit"
 local faults = require "tests.support.faults"
 local fds = require "tests.support.descriptors"
@@ -45,7 +46,7 @@ describe("an epoll object", function()
     end
   end)
 
-  it("refuses what Python refuses when it is made", function()
+  it("refuses the arguments that Python refuses", function()
     assert.equal("HERE: timerlua.select.epoll: sizehint must be an integer > 0, or -1, got -2",
       support.raised(function() select.epoll(-2) end))
     for _, hint in ipairs { 0, 1.5, 0 / 0, "foo", {} } do
@@ -88,7 +89,7 @@ describe("an epoll object", function()
     fds.close(r, w)
   end)
 
-  it("refuses what is no descriptor", function()
+  it("refuses values that are not descriptors", function()
     local ep = assert(select.epoll())
     local rule = "HERE: timerlua.select.epoll:register: fd must be a descriptor, an io file or "
       .. "have fileno(), got "
@@ -106,7 +107,7 @@ describe("an epoll object", function()
     ep:close()
   end)
 
-  it("refuses masks that are none", function()
+  it("refuses invalid masks", function()
     local ep = assert(select.epoll())
     local rule = "HERE: timerlua.select.epoll:modify: mask must be made of EPOLL constants, got "
     for _, mask in ipairs { 2 ^ 32, -2 ^ 31 - 1, 1.5, "1" } do
@@ -116,7 +117,7 @@ describe("an epoll object", function()
     ep:close()
   end)
 
-  it("tells the kernel's failures with their names", function()
+  it("returns the kernel's failures with their names", function()
     local ep = assert(select.epoll())
     local r, w = fds.pipe()
     assert.is_true(ep:register(r))
@@ -187,7 +188,7 @@ describe("an epoll object", function()
     fds.close(r, w)
   end)
 
-  it("waits for everything unless told", function()
+  it("waits for everything by default", function()
     local a, b = fds.pair()
     local ep = assert(select.epoll())
     ep:register(a)
@@ -229,7 +230,7 @@ describe("an epoll object", function()
     fds.close(r, w)
   end)
 
-  it("goes with the last reference to it", function()
+  it("is closed with the last reference to it", function()
     sockets.run(function()
       local r, w = fds.pipe()
       for _ = 1, 10 do
@@ -241,7 +242,7 @@ describe("an epoll object", function()
     end)
   end)
 
-  it("drops a descriptor that is closed, and not the next of its number", function()
+  it("drops a closed descriptor, and not the next one with its number", function()
     local r, w = fds.pipe()
     local ep = assert(select.epoll())
     ep:register(r, IN)
@@ -258,7 +259,7 @@ describe("an epoll object", function()
 end)
 
 describe("epoll's poll", function()
-  it("refuses timeouts and counts that are none", function()
+  it("refuses invalid timeouts and counts", function()
     local ep = assert(select.epoll())
     for _, most in ipairs { 0, -2, 1.5, 0 / 0, "x" } do
       assert.truthy(support.raised(function() ep:poll(0, most) end):find(
@@ -344,7 +345,7 @@ describe("epoll's poll", function()
     assert.equal("1\thello\n", r.out)
   end)
 
-  it("is ended by a signal to the program, in a loop that never waits too", function()
+  it("is ended by a signal to the program, even in a loop that never waits", function()
     for _, mask in ipairs { "EPOLLIN", "EPOLLOUT" } do
       local command = "timeout --preserve-status -s TERM 0.3 %s -e %s"
       local r = support.shell(command:format(support.program, support.quote(([[
@@ -443,7 +444,7 @@ describe("epoll's poll", function()
     end
   end)
 
-  it("lets a task that only looks and finds nothing be cancelled", function()
+  it("lets a task that only checks and finds nothing be cancelled", function()
     sockets.run(function()
       local ep = assert(select.epoll())
       local task = tl.spawn(function() while true do ep:poll(0) end end)
@@ -557,7 +558,7 @@ describe("epoll's events", function()
     fds.close(r, w)
   end)
 
-  it("of nested, broken off and concurrent loops do not mix", function()
+  it("of nested, unfinished and concurrent loops do not mix", function()
     sockets.run(function()
       local ep, ends, mine = assert(select.epoll()), {}, {}
       for i = 1, 6 do
@@ -609,14 +610,14 @@ describe("epoll with failing calls", function()
     return r.out, r.calls
   end
 
-  it("tells that there is no descriptor for a new one", function()
+  it("reports that there is no descriptor for a new set", function()
     for _, code in ipairs { "EMFILE", "ENFILE", "ENOMEM" } do
       assert.equal(("epoll: %s\t%s\n"):format(faults.text(code), code),
         (run("epoll_create1", 2, code)))
     end
   end)
 
-  it("tells that the kernel refused", function()
+  it("reports a refusal by the kernel", function()
     local _, calls = run("epoll_ctl", 0, "ENOMEM")
     local told = 0
     local script = SCRIPT:gsub("poll%(5%)", "poll(0.1)") -- in vain for what was refused
@@ -651,7 +652,7 @@ describe("epoll with failing calls", function()
     end
   end)
 
-  it("tells what went wrong in a wait that blocks", function()
+  it("reports the failure of a wait that blocks", function()
     local r = faults.run([[
       local select = require "timerlua.select"
       coroutine.wrap(function() print(select.epoll():poll(0.0001)) end)()

@@ -1,4 +1,4 @@
--- The filters of select.kqueue: what kqueue(2) of FreeBSD says of each.
+-- The filters of select.kqueue, as described in FreeBSD's kqueue(2).
 local bit = require "bit"
 local fds = require "tests.support.descriptors"
 local ffi = require "ffi"
@@ -20,7 +20,7 @@ local EBUSY = 16
 
 local kevent = select.kevent
 
--- What is asked both of a task and of the main chunk of a plain luajit.
+-- Tests for both a task and the main chunk of a plain luajit.
 local function both(name, fn)
   it(name .. ", in a task", function() sockets.run(fn) end)
   it(name .. ", outside", function() queues.outside(fn) end)
@@ -38,7 +38,7 @@ describe("KQ_FILTER_READ", function()
     if w then fds.close(w) end
   end)
 
-  it("tells again and again how much there is", function()
+  it("reports again and again how much there is", function()
     change(kq, r)
     none(kq)
     fds.put(w, "abc")
@@ -49,7 +49,7 @@ describe("KQ_FILTER_READ", function()
     none(kq)
   end)
 
-  it("tells of changes only with CLEAR", function()
+  it("reports only changes with CLEAR", function()
     change(kq, r, READ, ADD + CLEAR)
     fds.put(w, "abc")
     local event = one(kq)
@@ -58,7 +58,7 @@ describe("KQ_FILTER_READ", function()
     none(kq)
     fds.put(w, "d")
     assert.equal(4, one(kq).data)
-    change(kq, r, READ, ADD + CLEAR) -- anew: what is there is told
+    change(kq, r, READ, ADD + CLEAR) -- again: the present state is reported
     assert.equal(4, one(kq).data)
     none(kq)
     change(kq, r, READ, ADD) -- and without CLEAR
@@ -102,7 +102,7 @@ describe("KQ_FILTER_READ", function()
     assert.equal(EOF, one(kq).flags)
   end)
 
-  it("tells of the end, and of what is left before it", function()
+  it("reports the end, and the bytes left before it", function()
     change(kq, r)
     fds.put(w, "abc")
     fds.close(w)
@@ -115,7 +115,7 @@ describe("KQ_FILTER_READ", function()
     assert.same({ EOF, 0 }, { one(kq).flags, one(kq).data })
   end)
 
-  it("tells of a peer that sends no more", function()
+  it("reports a peer that sends no more", function()
     local a, b = fds.pair()
     change(kq, a)
     change(kq, a, WRITE)
@@ -127,7 +127,7 @@ describe("KQ_FILTER_READ", function()
     fds.close(a, b)
   end)
 
-  it("tells the error that ended a connection, in every report", function()
+  it("reports the error that ended a connection, every time", function()
     sockets.run(function()
       local own_kq = assert(select.kqueue())
       local conn, client = sockets.pair()
@@ -151,7 +151,7 @@ describe("KQ_FILTER_READ", function()
     end)
   end)
 
-  it("tells how many connections wait", function()
+  it("reports how many connections wait", function()
     sockets.run(function()
       local own_kq = assert(select.kqueue())
       local listener = assert(tl.listen("127.0.0.1:0", function() end))
@@ -187,7 +187,7 @@ describe("KQ_FILTER_READ", function()
     fds.close(a)
   end)
 
-  it("forgets a descriptor that is closed, and does not take the next for it", function()
+  it("forgets a closed descriptor, and does not mistake the next one for it", function()
     local a, b = fds.pair()
     fds.put(b)
     change(kq, a)
@@ -204,7 +204,7 @@ describe("KQ_FILTER_READ", function()
     fds.close(b, c, d)
   end)
 
-  it("forgets one of which a duplicate lives, and does not spin on it", function()
+  it("forgets a descriptor whose duplicate lives, and does not spin on it", function()
     local a, b = fds.pair()
     local copy = fds.duplicate(a)
     change(kq, r)
@@ -223,7 +223,7 @@ describe("KQ_FILTER_READ", function()
     fds.close(copy, b)
   end)
 
-  it("does not mistake the news of a descriptor's number that was given out again", function()
+  it("does not mistake events of a descriptor whose number was reused", function()
     local a, b = fds.pair()
     local copy = fds.duplicate(a)
     local c, d = fds.pair()
@@ -253,7 +253,7 @@ describe("KQ_FILTER_READ of a file", function()
     os.remove(path)
   end)
 
-  it("tells how much is left to its end", function()
+  it("reports how much is left to its end", function()
     change(kq, file)
     assert.equal(5, one(kq).data)
     file:seek("set", 2)
@@ -282,7 +282,7 @@ describe("KQ_FILTER_READ of a file", function()
     kq = assert(select.kqueue())
   end)
 
-  it("tells of growth only with CLEAR, and ends with ONESHOT", function()
+  it("reports growth only with CLEAR, and ends with ONESHOT", function()
     change(kq, file, READ, ADD + CLEAR)
     assert.equal(5, one(kq).data)
     none(kq)
@@ -332,7 +332,7 @@ describe("KQ_FILTER_READ of a file", function()
 end)
 
 describe("KQ_FILTER_WRITE", function()
-  it("tells of room, not of none", function()
+  it("reports room, but not a lack of room", function()
     local kq = assert(select.kqueue())
     local r, w = fds.pipe()
     change(kq, w, WRITE)
@@ -345,7 +345,7 @@ describe("KQ_FILTER_WRITE", function()
     fds.close(r, w)
   end)
 
-  it("tells when nobody reads", function()
+  it("reports that no reader is left", function()
     local kq = assert(select.kqueue())
     local r, w = fds.pipe()
     change(kq, w, WRITE)
@@ -430,7 +430,7 @@ describe("KQ_FILTER_TIMER", function()
     none(kq)
   end)
 
-  it("starts anew when it is added again", function()
+  it("starts from the beginning when it is added again", function()
     change(kq, 1, TIMER, ADD, 0, 1)
     wait_until(tl.now() + 0.003)
     change(kq, 1, TIMER, ADD, 0, 60000)
@@ -439,7 +439,7 @@ describe("KQ_FILTER_TIMER", function()
     one(kq)
   end)
 
-  it("stays as it is when it is added again with what cannot be", function()
+  it("stays as it is when it is added again with invalid values", function()
     change(kq, 1, TIMER, ADD + CLEAR, 0, 1, "mine")
     for _, wrong in ipairs { { 0, -1 }, { 3, 1 }, { 0x100, 1 } } do
       assert.is_nil((kq:control({ kevent(1, TIMER, ADD, wrong[1], wrong[2]) }, 0)))
@@ -498,12 +498,12 @@ describe("KQ_FILTER_SIGNAL", function()
     send(SIGRTMIN)
     send(SIGRTMIN)
     none(kq)
-    change(kq, SIGRTMIN, SIGNAL, ADD) -- keeps what was counted
+    change(kq, SIGRTMIN, SIGNAL, ADD) -- keeps the count
     assert.equal(2, one(kq).data)
     kq:close()
   end)
 
-  it("is one queue's, until that lets it go; what came to it is dropped then", function()
+  it("belongs to one queue until that releases it; its signals are then dropped", function()
     local kq, other = assert(select.kqueue()), assert(select.kqueue())
     change(kq, SIGUSR1, SIGNAL)
     fails("EBUSY", "kqueue.control SIGNAL 10: device or resource busy",
@@ -588,7 +588,7 @@ describe("KQ_FILTER_VNODE", function()
     assert.equal(0, support.shell(("cd %s && %s"):format(folder, command)).code)
   end
 
-  it("tells what became of a file", function()
+  it("reports changes of a file", function()
     change(kq, file, VNODE, ADD + CLEAR, ALL)
     none(kq)
     for _, step in ipairs {
@@ -609,7 +609,7 @@ describe("KQ_FILTER_VNODE", function()
     assert.equal("WRITE", notes(one(kq)))
   end)
 
-  it("tells only what was asked for", function()
+  it("reports only the requested changes", function()
     change(kq, file, VNODE, ADD + CLEAR, select.KQ_NOTE_RENAME)
     sh("echo x >>file; chmod 600 file")
     none(kq)
@@ -635,7 +635,7 @@ describe("KQ_FILTER_VNODE", function()
     assert.equal("ENOENT", _G.select(3, kq:control({ kevent(file, VNODE, DELETE) }, 0)))
   end)
 
-  it("tells what became of a directory", function()
+  it("reports changes of a directory", function()
     local fd = fds.open(folder)
     change(kq, fd, VNODE, ADD + CLEAR, ALL)
     for _, step in ipairs {
@@ -688,7 +688,7 @@ describe("KQ_FILTER_VNODE", function()
     assert.equal("LINK", notes(one(kq)))
   end)
 
-  it("wakes who waits", function()
+  it("wakes a waiting task", function()
     sockets.run(function()
       local own_kq = assert(select.kqueue())
       change(own_kq, file, VNODE, ADD + CLEAR, ALL)
@@ -722,19 +722,19 @@ describe("KQ_FILTER_PROC", function()
     fds.close(r, w)
   end)
 
-  it("tells of one that a signal ended, also when it was before", function()
+  it("reports a process that a signal ended, even if that was before", function()
     local kq = assert(select.kqueue())
     local pid = fork(function() while true do C.kill(C.getpid(), 19) end end)
     assert.equal(0, C.kill(pid, SIGKILL))
     change(kq, pid, PROC, ADD, select.KQ_NOTE_EXIT)
     assert.equal(SIGKILL, one(kq).data)
-    change(kq, pid, PROC) -- without a note it is told, too
+    change(kq, pid, PROC) -- without a note it is reported, too
     assert.same({ 0, SIGKILL }, (function(e) return { e.fflags, e.data } end)(one(kq)))
     assert.equal(SIGKILL, wait_for(pid))
     kq:close()
   end)
 
-  it("tells of processes that are no children", function()
+  it("reports processes that are not children", function()
     local kq = assert(select.kqueue())
     local pipe = io.popen("sleep 60 >/dev/null & echo $!")
     local pid = tonumber(pipe:read("*l"))

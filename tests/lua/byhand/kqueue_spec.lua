@@ -1,5 +1,5 @@
--- select.kqueue and select.kevent: what Python's own tests ask of them, and what
--- tasks do. The filters are in kqueue_filters_spec.lua.
+-- select.kqueue and select.kevent: the behavior that Python's own tests require, and
+-- the behavior in tasks. The filters are in kqueue_filters_spec.lua.
 local bit = require "bit"
 local faults = require "tests.support.faults"
 local fds = require "tests.support.descriptors"
@@ -22,7 +22,7 @@ local ENOENT, EBADF, EINVAL, ENOTSUP, ESRCH = 2, 9, 22, 95, 3
 
 local kevent = select.kevent
 
--- What is asked both of a task and of the main chunk of a plain luajit.
+-- Tests for both a task and the main chunk of a plain luajit.
 local function both(name, fn)
   it(name .. ", in a task", function() sockets.run(fn) end)
   it(name .. ", outside", function() queues.outside(fn) end)
@@ -61,7 +61,7 @@ describe("a kevent", function()
       fields(kevent(2 ^ 53, 1, 2, 3, 2 ^ 53 - 1, 2 ^ 53)))
   end)
 
-  it("takes the number of what has fileno()", function()
+  it("takes the number of an object that has fileno()", function()
     local file = assert(io.open("Makefile"))
     local object = { fileno = function() return 77 end }
     assert.equal(77, kevent(object).ident)
@@ -77,7 +77,7 @@ describe("a kevent", function()
     assert.equal(select.KQ_NOTE_EXIT, kevent(1, PROC, ADD, bit.bor(select.KQ_NOTE_EXIT, 0)).fflags)
   end)
 
-  it("refuses fields that are none", function()
+  it("refuses invalid fields", function()
     local function refused(what, ...)
       local arguments = { n = _G.select("#", ...), ... }
       local message = support.raised(function()
@@ -117,7 +117,7 @@ describe("a kevent", function()
     assert.equal("1:-1 2:-1 3:-1", names(list))
   end)
 
-  it("shows itself", function()
+  it("has a readable text", function()
     assert.equal("<select.kevent ident=3 filter=-2 flags=0x11 fflags=0x1 data=7 udata=u>",
       tostring(kevent(3, WRITE, ADD + ONESHOT, 1, 7, "u")))
   end)
@@ -138,7 +138,7 @@ describe("a kqueue", function()
     assert.truthy(support.raised(function() kq.control() end):find("as kq:control()", 1, true))
   end)
 
-  it("is not inherited by programs that are started, nor anything it opens", function()
+  it("is not inherited by started programs, nor is any descriptor it opens", function()
     local before = support.count_fds()
     local list = support.shell("ls /proc/self/fd | wc -l").out
     local kq = assert(select.kqueue())
@@ -209,7 +209,7 @@ describe("a kqueue", function()
     kq:close()
   end)
 
-  it("changes nothing when one of the list is no kevent", function()
+  it("changes nothing when an element of the list is not a kevent", function()
     local kq = assert(select.kqueue())
     assert.equal("HERE: timerlua.select.kqueue:control: changelist[2] must be a kevent object, "
       .. "got 7", support.raised(function() kq:control({ kevent(1, TIMER), 7 }, 0) end))
@@ -222,7 +222,7 @@ describe("a kqueue", function()
     kq:close()
   end)
 
-  it("refuses counts and times that are none", function()
+  it("refuses invalid counts and times", function()
     local kq = assert(select.kqueue())
     for _, most in ipairs { -1, 1.5, "1", 0 / 0 } do
       assert.truthy(support.raised(function() kq:control(nil, most, 0) end)
@@ -236,7 +236,7 @@ describe("a kqueue", function()
     kq:close()
   end)
 
-  it("gives back what udata was, of any kind, as long as the event is there", function()
+  it("returns udata of any kind, as long as the event is there", function()
     local kq = assert(select.kqueue())
     local r, w = fds.pipe()
     local mine = setmetatable({}, { __mode = "v" })
@@ -268,7 +268,7 @@ describe("a kqueue", function()
     assert.is_nil((select.kqueue.fromfd(number)))
   end)
 
-  it("goes with the last reference to it", function()
+  it("is closed with the last reference to it", function()
     local before = support.count_fds()
     local kq = assert(select.kqueue())
     change(kq, 1, TIMER, ADD, 0, 1000)
@@ -327,7 +327,7 @@ describe("a kqueue's failures", function()
     change(kq, 2, TIMER, DELETE)
   end)
 
-  it("end the call when there is none, and the changes before stay", function()
+  it("end the call when there is no room, and earlier changes stay", function()
     local list = { kevent(2, TIMER, ADD, 0, 1000), kevent(1, TIMER, DELETE),
       kevent(3, TIMER, ADD, 0, 1000) }
     local message = "kqueue.control TIMER 1: no such file or directory"
@@ -338,7 +338,7 @@ describe("a kqueue's failures", function()
     fails("ENOENT", message, kq:control(list, 1))
   end)
 
-  it("are told with BSD's codes", function()
+  it("are reported with BSD's codes", function()
     local r, w = fds.pipe()
     assert.equal(EBADF, error_of(4000))
     assert.equal(EBADF, error_of(2 ^ 40))
@@ -360,7 +360,7 @@ describe("a kqueue's failures", function()
     fds.close(r, w)
   end)
 
-  it("say what Linux does not have", function()
+  it("name the features that Linux does not have", function()
     local r, w = fds.pipe()
     for _, filter in ipairs { select.KQ_FILTER_AIO, select.KQ_FILTER_NETDEV, -11 } do
       assert.equal(ENOTSUP, error_of(r, filter))
@@ -405,7 +405,7 @@ describe("a kqueue that is waited for", function()
     kq:close()
   end)
 
-  it("is over in its time though news comes that is not enough", function()
+  it("ends in time though events come that are not enough", function()
     sockets.run(function()
       local kq = assert(select.kqueue())
       local a, b = fds.pair()
@@ -529,11 +529,11 @@ describe("a kqueue that is waited for", function()
   end)
 end)
 
--- Random changes against a plain model: what is level-triggered is told exactly
+-- Random changes against a plain model: level-triggered events are reported exactly
 -- when the model says so.
 describe("a kqueue under random changes", function()
   for _, seed in ipairs(support.seeds(3)) do
-    it("tells what a model tells, seed " .. seed, function()
+    it("reports the events of a model, seed " .. seed, function()
       math.randomseed(seed)
       local before = support.count_fds()
       local kq = assert(select.kqueue())
@@ -615,7 +615,7 @@ describe("a kqueue whose carriers fail", function()
     return r.out
   end
 
-  it("tells which, and goes on with the others", function()
+  it("reports the failure, and goes on with the others", function()
     local whole = "true\ntrue\n"
     assert.equal(whole, run("none", 0, "EMFILE"))
     for call, who in pairs { timerfd_create = "TIMER 1", signalfd = "SIGNAL 10",
@@ -631,13 +631,13 @@ describe("a kqueue whose carriers fail", function()
     assert.truthy(run("timerfd_settime", 1, "EINVAL"):match("^kqueue.control TIMER 1: "))
   end)
 
-  it("tells that the queue could not be opened", function()
+  it("reports that the queue could not be opened", function()
     assert.equal(("kqueue: %s\tEMFILE\n"):format(faults.text("EMFILE")),
       run("epoll_create1", 2, "EMFILE"))
   end)
 
-  -- Each failure is told once, and changes nothing else; those of the loop's
-  -- own set end the program.
+  -- Each failure is reported once, and changes nothing else; failures of the loop's own
+  -- set end the program.
   local function check_each(call, code, least)
     local told = 0
     for n = 1, faults.run(SCRIPT, call, 0, code).calls do
@@ -656,11 +656,11 @@ describe("a kqueue whose carriers fail", function()
     assert.is_true(told >= least, told)
   end
 
-  it("tells of every epoll_ctl that fails", function()
+  it("reports every epoll_ctl that fails", function()
     check_each("epoll_ctl", "ENOSPC", 6)
   end)
 
-  it("tells of every allocation that fails", function()
+  it("reports every allocation that fails", function()
     if support.sanitized then return pending("the sanitizers' allocator is in between") end
     check_each("calloc", "ENOMEM", 7)
   end)

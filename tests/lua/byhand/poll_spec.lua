@@ -1,4 +1,4 @@
--- select.poll: what Python's own tests ask of it, and what tasks do.
+-- select.poll: the behavior that Python's own tests require, and the behavior in tasks.
 local ffi = require "ffi"
 local faults = require "tests.support.faults"
 local fds = require "tests.support.descriptors"
@@ -99,7 +99,7 @@ describe("a poll object", function()
     fds.close(r, w)
   end)
 
-  it("changes what is registered again", function()
+  it("changes a registered descriptor", function()
     local r, w = fds.pipe()
     local p = select.poll()
     p:register(w, IN)
@@ -109,7 +109,7 @@ describe("a poll object", function()
     fds.close(r, w)
   end)
 
-  it("tells that what is to be changed is not registered", function()
+  it("reports that a descriptor to be changed is not registered", function()
     local p = select.poll()
     fails("ENOENT", "poll.modify fd 1972: no such file or directory", p:modify(1972, IN))
     assert.equal("HERE: timerlua.select.poll:unregister: fd must be registered, got 1972",
@@ -120,7 +120,7 @@ describe("a poll object", function()
     assert.truthy(support.raised(function() p:unregister(1972) end))
   end)
 
-  it("refuses what is no descriptor, mask or timeout", function()
+  it("refuses invalid descriptors, masks and timeouts", function()
     local p = select.poll()
     for _, fd in ipairs { -1, 1.5, "x", {}, 2 ^ 31 } do
       assert.truthy(support.raised(function() p:register(fd, IN) end):find(
@@ -149,7 +149,7 @@ describe("a poll object", function()
     p:register(0, 65535)
   end)
 
-  it("reports what it was not asked for: errors and hang-ups, but no more", function()
+  it("reports errors and hang-ups although they were not requested, but no more", function()
     local r, w = fds.pipe()
     local r2, w2 = fds.pipe()
     local p = select.poll()
@@ -296,7 +296,7 @@ describe("poll's poll", function()
     end)
   end)
 
-  it("tells that it has nothing to wait for", function()
+  it("reports that it has nothing to wait for", function()
     local r = support.run([[require("timerlua.select").poll():poll()]])
     assert.truthy(r.err:find("nothing is left that could wake it", 1, true), r.err)
   end)
@@ -331,7 +331,7 @@ describe("poll with failing calls", function()
     return r.out, r.calls
   end
 
-  it("tells why it could not ask or wait", function()
+  it("reports why it could not poll or wait", function()
     assert.equal("poll: invalid argument\tEINVAL\n", (out("ppoll", 1, "EINVAL")))
     assert.equal("poll: cannot allocate memory\tENOMEM\n", (out("ppoll", 2, "ENOMEM")))
     assert.equal("poll: too many open files\tEMFILE\n", (out("epoll_create1", 2, "EMFILE")))

@@ -38,7 +38,7 @@ local function wait_for(where, fd, interest, delay)
 end
 
 describe("readiness", function()
-  it("keeps the loop running as long as somebody waits", function()
+  it("keeps the loop running as long as a task waits", function()
     local r = support.run [[
       local ffi = require "ffi"
       ffi.cdef "int pipe(int fds[2]);"
@@ -90,7 +90,7 @@ describe("readiness", function()
     end)
   end)
 
-  it("does not spin on a descriptor that is ready while nobody waits", function()
+  it("does not spin on a descriptor that is ready while no task waits", function()
     sockets.run(function()
       local r, w = pipe()
       local place = assert(readiness.place(r))
@@ -171,7 +171,7 @@ describe("readiness", function()
     end)
   end)
 
-  it("tells of descriptors that cannot be waited for", function()
+  it("reports descriptors that cannot be waited for", function()
     sockets.run(function()
       assert.equal(EBADF, wait_for("test", 4000, "r", 1))
       local fd = ffi.C.open("Makefile", O_CLOEXEC)
@@ -180,7 +180,7 @@ describe("readiness", function()
     end)
   end)
 
-  it("hears of a hang-up", function()
+  it("notices a hang-up", function()
     sockets.run(function()
       local r, w = pipe()
       tl.after(0.001, function() close(w) end)

@@ -1,5 +1,5 @@
--- select.select: what Python's own tests ask of it, what tasks do, and that
--- select, poll and epoll say the same.
+-- select.select: the behavior that Python's own tests require, the behavior in tasks,
+-- and that select, poll and epoll agree.
 local bit = require "bit"
 local ffi = require "ffi"
 local faults = require "tests.support.faults"
@@ -60,7 +60,7 @@ describe("select", function()
     fds.close(r, w)
   end)
 
-  it("refuses what is no list, descriptor or timeout", function()
+  it("refuses invalid lists, descriptors and timeouts", function()
     for _, list in ipairs { 1, "x", { a = 1 }, { fileno = function() return 0 end } } do
       assert.truthy(support.raised(function() select.select(list, {}, {}) end):find(
         "HERE: timerlua.select.select: rlist must be a list of descriptors and objects with "
@@ -288,7 +288,7 @@ describe("select with failing calls", function()
     return r.out
   end
 
-  it("tells why it could not ask or wait", function()
+  it("reports why it could not poll or wait", function()
     assert.equal("select: invalid argument\tEINVAL\n", out("ppoll", 1, "EINVAL"))
     assert.equal("select: cannot allocate memory\tENOMEM\n", out("ppoll", 2, "ENOMEM"))
     assert.equal("select: too many open files\tEMFILE\n", out("epoll_create1", 2, "EMFILE"))
@@ -301,7 +301,7 @@ describe("select with failing calls", function()
   end)
 end)
 
--- What the three say of the same descriptors must be the same.
+-- The results of the three for the same descriptors must agree.
 describe("select, poll and epoll", function()
   local function change(ends)
     local pipe = ends[math.random(#ends)]
@@ -377,7 +377,7 @@ describe("select, poll and epoll", function()
   end)
 end)
 
--- The kernel's own select(2), which looks and does not wait.
+-- The kernel's own select(2), which checks and does not wait.
 describe("select and select(2)", function()
   ffi.cdef "int select(int, void *, void *, void *, int64_t *);"
 

@@ -1,4 +1,4 @@
--- Checks of what scripts pass: lua/timerlua/core/check.lua.
+-- Checks of the arguments of scripts: lua/timerlua/core/check.lua.
 local check = require "timerlua.core.check"
 local support = require "tests.support"
 
@@ -44,7 +44,7 @@ describe("a check of", function()
       raised(check.boolean, "f", "option x", 1))
   end)
 
-  it("options raises for a name that is not known, and tells the nearest", function()
+  it("options raises for an unknown name, and suggests the nearest", function()
     local known = { after = true, every = true }
     local given = { every = 1 }
     assert.equal(given, check.options("f", given, known))

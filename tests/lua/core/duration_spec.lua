@@ -7,7 +7,7 @@ local function ns(value)
   return tostring(duration.to_ns("after", "delay", value))
 end
 
--- The message for a value that is refused, wherever it points.
+-- The message for a refused value, wherever it points.
 local function complaint(value)
   local ok, message = pcall(duration.to_ns, "after", "delay", value)
   assert.is_false(ok)
@@ -42,7 +42,7 @@ describe("a duration as a number of seconds", function()
     assert.equal("9223372036000000000LL", ns(9223372036))
   end)
 
-  it("is never less than asked for in 10,000 random numbers", function()
+  it("is never less than requested in 10,000 random numbers", function()
     local seed = require("tests.support").seeds(1)[1]
     math.randomseed(seed)
     for _ = 1, 10000 do

@@ -23,7 +23,7 @@ describe("errno", function()
     assert.is_true(known > 100)
   end)
 
-  it("raises for a name that is none", function()
+  it("raises for an unknown name", function()
     for _, name in ipairs { "EFOO", "", "eagain", "EAGAIN ", "ELIMIT" } do
       local ok, message = pcall(function() return errno[name] end)
       assert.is_false(ok)

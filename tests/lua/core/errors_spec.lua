@@ -28,7 +28,7 @@ describe("D11: an error in a callback", function()
     assert.truthy(errors[1].traceback:find("errors_spec.lua", 1, true))
   end)
 
-  it("may be any value, nil too", function()
+  it("may be any value, even nil", function()
     local object = {}
     local errors = collecting_errors(function()
       tl.after(1, function() error(object) end)
@@ -40,7 +40,7 @@ describe("D11: an error in a callback", function()
     assert.is_nil(errors[2].err)
   end)
 
-  it("is told on standard error and by exit status 1 when nobody handles it", function()
+  it("is reported on standard error and by exit status 1 when there is no handler", function()
     local r = support.run [[
       local tl = require "timerlua"
       for i = 1, 10 do

@@ -6,14 +6,14 @@ local function ns(value)
   return tostring(instant.to_ns("at", "when", value))
 end
 
--- The message for a value that is refused, wherever it points.
+-- The message for a refused value, wherever it points.
 local function complaint(value)
   local ok, message = pcall(instant.to_ns, "at", "when", value)
   assert.is_false(ok)
   return (message:gsub("^[^ ]+:%d+: ", ""))
 end
 
--- What another time zone makes of a text.
+-- The meaning of a text in another time zone.
 local function ns_in(zone, text)
   local code = ('io.write(tostring(require("timerlua.core.instant").to_ns("at", "when", %q)))')
     :format(text)
@@ -86,7 +86,7 @@ describe("an instant as text without a zone", function()
 end)
 
 describe("an instant as a table", function()
-  it("is what os.time makes of it", function()
+  it("means the same as for os.time", function()
     local now = os.time()
     assert.equal(now .. SECOND, ns(os.date("*t", now)))
     local noon = os.time { year = 2030, month = 1, day = 31 }
@@ -141,7 +141,7 @@ describe("an instant as a number", function()
   end)
 end)
 
-describe("a text that is no instant", function()
+describe("a text that is not an instant", function()
   local wrong = { "", "noon", "2030", "2030-01", "2030-1-31", "30-01-31",
     "2030-13-01T00:00:00Z", "2030-00-01T00:00:00Z", "2030-01-00T00:00:00Z",
     "2030-01-32T00:00:00Z", "2030-04-31T00:00:00Z", "2023-02-29T00:00:00Z",
