@@ -1,5 +1,5 @@
--- docs/reference.md is what packaging/reference.lua makes of today's comments, and has
--- what is public at run time, all of it and nothing else.
+-- docs/reference.md is the output of packaging/reference.lua for the present comments,
+-- and describes everything that is public at run time, and nothing else.
 local support = require "tests.support"
 local tl = require "timerlua"
 
@@ -13,7 +13,7 @@ local INTERNAL = { ["scope:child_failed"] = true, ["scope:child_ended"] = true,
 -- ---------------------------------------------------------------------------
 -- the page
 
--- What has a heading of its own: name, arguments, and the text below.
+-- The entries with a heading of their own: name, arguments, and the text below.
 local function entries()
   local list, entry = {}, nil
   for line in page:gmatch "([^\n]*)\n" do
@@ -51,7 +51,7 @@ local function fields_of(heading)
 end
 
 -- ---------------------------------------------------------------------------
--- what is there at run time
+-- public at run time
 
 local function add_functions(names, prefix, list)
   for name, value in pairs(list) do
@@ -61,7 +61,7 @@ local function add_functions(names, prefix, list)
   end
 end
 
--- An object of each class but timers, by what the page calls it.
+-- An object of each class except timers, by its name on the page.
 local function make_objects()
   local select, socket = require "timerlua.select", require "timerlua.socket"
   local made = {
@@ -109,7 +109,7 @@ local MODULES = { "timerfd", "timerstack", "select", "socket", "limits" }
 local function public_names(made)
   local names = { ["tl._VERSION"] = true, ["tl.stdin"] = true, ["tl.stdout"] = true,
     ["tl.stderr"] = true }
-  getmetatable(tl).load_all() -- what is loaded when it is asked for
+  getmetatable(tl).load_all() -- loads the functions that are loaded on first use
   add_functions(names, "tl.", tl)
   for name in pairs(tl.clock) do
     local is_method = page:find("`tl.clock:" .. name .. "(", 1, true)
@@ -122,7 +122,7 @@ local function public_names(made)
   return names
 end
 
--- What a function says may be in its table of options.
+-- The options that a function accepts, according to its error message.
 local function known_options(call)
   local _, message = pcall(call, { ["no such option"] = 1 })
   local names = {}
@@ -140,13 +140,13 @@ describe("the reference", function()
   setup(function() made = make_objects() end)
   teardown(function() end_objects(made) end)
 
-  it("is made from the comments as they are: make reference", function()
+  it("is made from the present comments: make reference", function()
     local r = support.shell("luajit packaging/reference.lua")
     assert.equal("", r.err)
     assert.is_true(r.out == page, PAGE .. " is not what `make reference` makes")
   end)
 
-  it("has every public function once, and none that is not there", function()
+  it("has every public function once, and no others", function()
     local told = {}
     for _, entry in ipairs(entries()) do
       assert.is_nil(told[entry.name], entry.name)
@@ -170,7 +170,7 @@ describe("the reference", function()
     end
   end)
 
-  it("says since when, and not since a release to come", function()
+  it("gives the first release, and not a future one", function()
     local major, minor = tl._VERSION:match "^(%d+)%.(%d+)"
     for _, entry in ipairs(entries()) do
       local x, y = entry.body:match "%*Since (%d+)%.(%d+)%.%*"
@@ -203,7 +203,7 @@ describe("the reference", function()
       ["Epoll objects"] = "ep", ["Devpoll objects"] = "dp", ["Kqueue objects"] = "kq",
       ["Socket objects"] = "s" } do
       for name, field in pairs(assert(all[heading], heading)) do
-        local value = made[receiver][name] -- a timer raises for what is no field
+        local value = made[receiver][name] -- a timer raises for unknown fields
         local kind = field.type == "integer" and "number" or field.type
         if kind == "number" or kind == "string" or kind == "boolean" then
           assert.equal(kind, type(value), receiver .. "." .. name)

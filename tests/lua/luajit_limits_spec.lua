@@ -1,4 +1,4 @@
--- What LuaJIT's limits must not do to scripts.
+-- Effects of LuaJIT's limits that scripts must not see.
 local tl = require "timerlua"
 local virtual = require "tests.support.virtual"
 local clock = tl.clock
@@ -20,7 +20,7 @@ describe("D30: LuaJIT's limits", function()
     assert.equal(2000 * 2001 / 2, sum)
   end)
 
-  it("do not show when the code that waits is compiled", function()
+  it("do not show when waiting code is compiled", function()
     local ticks = 0
     local timer = tl.every(1, function() ticks = ticks + 1 end)
     for _ = 1, 2000 do clock:advance(1) end

@@ -9,7 +9,7 @@ local timerfd = require "timerlua.timerfd"
 local MONOTONIC, REALTIME = timerfd.CLOCK_MONOTONIC, timerfd.CLOCK_REALTIME
 local NONBLOCK, ABSTIME = timerfd.TFD_NONBLOCK, timerfd.TFD_TIMER_ABSTIME
 local F_GETFD, F_GETFL, FD_CLOEXEC, O_NONBLOCK = 1, 3, 1, 2048
-local NONE = 4000 -- no descriptor
+local NONE = 4000 -- not a descriptor
 
 local function create(flags, clock)
   return assert(timerfd.create(clock or MONOTONIC, flags))
@@ -59,7 +59,7 @@ describe("timerfd.create", function()
     end
   end)
 
-  it("makes clocks that wake the machine, or says what the kernel says", function()
+  it("makes clocks that wake the machine, or returns the kernel's refusal", function()
     for clock, name in pairs { [timerfd.CLOCK_REALTIME_ALARM] = "REALTIME_ALARM",
       [timerfd.CLOCK_BOOTTIME_ALARM] = "BOOTTIME_ALARM" } do
       local t, message, code = timerfd.create(clock, NONBLOCK)
@@ -72,7 +72,7 @@ describe("timerfd.create", function()
     end
   end)
 
-  it("makes them close-on-exec and blocking, unless told otherwise", function()
+  it("makes them close-on-exec and blocking by default", function()
     local function flags(given)
       local t = create(given)
       local fd = t:fileno()
@@ -91,7 +91,7 @@ describe("timerfd.create", function()
     assert.same({ false, true }, { flags { cloexec = false, nonblock = true } })
   end)
 
-  it("refuses what is no clock and no flag", function()
+  it("refuses invalid clocks and flags", function()
     for _, clock in ipairs { -1, 2, 11, 1.5, 0 / 0, "1", {}, true } do
       assert.equal("HERE: timerlua.timerfd.create: clockid must be CLOCK_REALTIME, "
         .. "CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_REALTIME_ALARM or CLOCK_BOOTTIME_ALARM, got "
@@ -110,7 +110,7 @@ describe("timerfd.create", function()
       support.raised(function() timerfd.create(MONOTONIC, { nonblock = 1 }) end))
   end)
 
-  it("says its clock and descriptor", function()
+  it("has its clock and descriptor", function()
     local t = create()
     assert.equal("timerlua.Timerfd: CLOCK_MONOTONIC, fd " .. t:fileno(), tostring(t))
     t:close()
@@ -124,7 +124,7 @@ describe("timerfd.settime", function()
   before_each(function() t = create(NONBLOCK) end)
   after_each(function() t:close() end)
 
-  it("returns what was set before, in seconds", function()
+  it("returns the previous setting, in seconds", function()
     assert.same({ 0, 0 }, { timerfd.settime(t, 0, 1000, 0.25) })
     local initial, interval = timerfd.settime(t:fileno(), 0, 2000.5, 0)
     assert_between(999, 1000, initial)
@@ -197,7 +197,7 @@ describe("timerfd.settime", function()
     assert.equal(0, (t:gettime()))
   end)
 
-  it("forgets expirations that nobody has read", function()
+  it("forgets expirations that were not read", function()
     t:settime { initial = 1e-9 }
     sockets.till(function() return t:gettime() == 0 end)
     t:settime { initial = 1000 }
@@ -245,7 +245,7 @@ describe("timerfd.settime", function()
     assert.same({ nil, "would block", "EAGAIN" }, { t:read() })
   end)
 
-  it("refuses times that are none, and leaves the timer as it was", function()
+  it("refuses invalid times, and leaves the timer as it was", function()
     t:settime { initial = 1000, interval = 5 }
     for _, name in ipairs { "initial", "interval" } do
       for value, rule in pairs {
@@ -273,7 +273,7 @@ describe("timerfd.settime", function()
     assert.equal(5, select(2, t:gettime()))
   end)
 
-  it("refuses what is no flag, no option, no descriptor", function()
+  it("refuses invalid flags, options and descriptors", function()
     for _, flags in ipairs { -1, 4, 1.5, 0 / 0, 2 ^ 31 } do
       assert.equal("HERE: timerlua.timerfd.settime: flags must be 0, TFD_TIMER_ABSTIME, "
         .. "TFD_TIMER_CANCEL_ON_SET or their sum, got " .. tostring(flags),
@@ -301,7 +301,7 @@ describe("timerfd.settime", function()
     assert.same({ nil, "would block", "EAGAIN" }, { timerfd.read(other) })
   end)
 
-  it("tells what the kernel says of other descriptors", function()
+  it("returns the kernel's failures for other descriptors", function()
     assert.same({ nil, "timerfd.settime fd 4000: bad file descriptor", "EBADF" },
       { timerfd.settime(NONE, 0, 1) })
     assert.same({ nil, "timerfd.settime_ns fd 4000: bad file descriptor", "EBADF" },
@@ -327,7 +327,7 @@ describe("timerfd.read", function()
     end)
   end)
 
-  it("counts what was missed", function()
+  it("counts missed expirations", function()
     everywhere(function(place)
       local t = create()
       t:settime { initial = 1e-4, interval = 1e-4 }
@@ -341,7 +341,7 @@ describe("timerfd.read", function()
     end)
   end)
 
-  it("does not wait for a TFD_NONBLOCK one", function()
+  it("does not wait for a TFD_NONBLOCK timer", function()
     everywhere(function(place)
       local t = create(NONBLOCK)
       t:settime { initial = 1000 }
@@ -416,7 +416,7 @@ describe("timerfd.read", function()
     end)
   end)
 
-  it("is told when the descriptor is closed, by whatever name", function()
+  it("gets an error when the descriptor is closed, by any name", function()
     sockets.run(function()
       for _, watched in ipairs { false, true } do
         for name, closer in pairs {
@@ -466,14 +466,14 @@ describe("timerfd.read", function()
     end)
   end)
 
-  it("tells what the kernel says of other descriptors", function()
+  it("returns the kernel's failures for other descriptors", function()
     everywhere(function()
       assert.same({ nil, "timerfd.read fd 4000: bad file descriptor", "EBADF" },
         { timerfd.read(NONE) })
     end)
   end)
 
-  it("does not keep the program running once nobody waits", function()
+  it("does not keep the program running once no task waits", function()
     local r = support.run([[
       local tl, timerfd = require "timerlua", require "timerlua.timerfd"
       local t = timerfd.create(timerfd.CLOCK_MONOTONIC)

@@ -11,7 +11,7 @@ describe("timerstack", function()
   before_each(function() fd = assert(timerstack.create(timerstack.CLOCK_REALTIME, 0)) end)
   after_each(function() assert.is_true(timerfd.close(fd)) end)
 
-  it("makes a plain number, which is the script's to close", function()
+  it("makes a plain number, which the script has to close", function()
     assert.equal("number", type(fd))
     support.collect()
     assert.same({ 0, 0 }, { timerstack.gettime(fd) })
@@ -44,7 +44,7 @@ describe("timerstack", function()
     end)
   end)
 
-  it("sets anew, before and after it has expired", function()
+  it("can be set again, before and after it has expired", function()
     sockets.run(function()
       timerstack.settime(fd, 0, 1000, 0)
       timerstack.settime(fd, 0, 0.001, 0)
@@ -92,7 +92,7 @@ describe("timerstack", function()
     end)
   end)
 
-  it("tells failures as values, and misuse at the caller's line", function()
+  it("returns failures as values, and raises misuse at the caller's line", function()
     assert.same({ nil, "timerfd.settime fd 4000: bad file descriptor", "EBADF" },
       { timerstack.settime(4000, 0, 1, 0) })
     assert.same({ nil, "timerfd.gettime fd 4000: bad file descriptor", "EBADF" },

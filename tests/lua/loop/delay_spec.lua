@@ -1,4 +1,4 @@
--- What is a delay, and how exactly it is kept.
+-- Which values are delays, and how exactly delays are kept.
 local tl = require "timerlua"
 local virtual = require "tests.support.virtual"
 local clock = tl.clock

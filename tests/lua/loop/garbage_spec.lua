@@ -1,4 +1,4 @@
--- What the loop keeps alive, and what it lets go.
+-- Which objects the loop keeps alive, and which ones it releases.
 local support = require "tests.support"
 local tl = require "timerlua"
 local virtual = require "tests.support.virtual"
@@ -9,7 +9,7 @@ local log, collecting_errors, survivors = virtual.log, virtual.collecting_errors
 virtual.each(before_each, after_each)
 
 describe("D14: garbage", function()
-  it("is never a timer that waits, though nobody refers to it", function()
+  it("is never a waiting timer, even without a reference to it", function()
     for i = 1, 50 do
       tl.after(i / 10, function()
         support.collect()

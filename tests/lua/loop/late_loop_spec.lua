@@ -8,7 +8,7 @@ local log, note, busy = virtual.log, virtual.note, virtual.busy
 virtual.each(before_each, after_each)
 
 describe("D16: a loop that is late", function()
-  it("calls once for the missed ticks, tells their number, and keeps the grid", function()
+  it("calls once for the missed ticks, counts them, and keeps the grid", function()
     local timer = tl.timer { every = 0.25, clock = "realtime", fn = function(t)
       log[#log + 1] = { t.due - 1000, t.missed, t:next() - 1000 }
       if t.runs == 1 then clock:step_wall(1.375) end
@@ -60,7 +60,7 @@ describe("D17: 100 ticks of 5 ms with 2 ms of work", function()
     assert.is_true(#log > 10)
   end)
 
-  it("stay on the grid to the nanosecond, whatever the work takes", function()
+  it("stay on the grid to the nanosecond, however long the work takes", function()
     local timer = tl.timer { every = 0.005, clock = "boottime", limit = 100, fn = function(t)
       log[#log + 1] = t.missed_total
       clock:suspend(0.002)

@@ -1,4 +1,4 @@
--- The order in which timers run, and what their callbacks may do to each other.
+-- The order in which timers run, and how their callbacks may affect each other.
 local ffi = require "ffi"
 local support = require "tests.support"
 local tl = require "timerlua"
@@ -53,7 +53,7 @@ describe("D01: a timer that cancels itself", function()
 end)
 
 describe("D02: a timer that cancels another of the same batch", function()
-  it("keeps that one from running, and no third", function()
+  it("keeps that timer from running, and no third timer", function()
     local b
     tl.after(1, function() log[1], log[2] = "a", b:cancel() end)
     b = tl.after(1, note "b")
@@ -191,7 +191,7 @@ describe("D04: a timer re-armed with no delay for ever", function()
   end)
 end)
 
--- What should run, by the rule alone: a list of {due, order, name}.
+-- The runs that the rule alone predicts: a list of {due, order, name}.
 local function take_due(model, now)
   local due = {}
   for i = #model, 1, -1 do

@@ -143,7 +143,7 @@ describe("a wrong argument", function()
   }
   for _, case in ipairs(cases) do
     local title, call, message = case[1], case[2], case[3]
-    it("is told at the caller's line: " .. title, function()
+    it("is reported at the caller's line: " .. title, function()
       assert.equal("HERE: timerlua." .. message, raised(call))
     end)
   end
@@ -322,7 +322,7 @@ describe("at", function()
 end)
 
 describe("the full form", function()
-  it("has the first tick where asked and the others on its grid", function()
+  it("has the first tick where requested and the others on its grid", function()
     clock.virtual { start = 1000 }
     local timer = tl.timer { every = 0.5, first = 1.25, fn = function()
       log[#log + 1] = tl.time()
@@ -341,7 +341,7 @@ describe("the full form", function()
     assert.same({ "x", "x" }, log)
   end)
 
-  it("ends after as many callbacks as limit says", function()
+  it("ends after as many callbacks as limit allows", function()
     local timer = tl.timer { every = 1, limit = 3, fn = function(t)
       log[#log + 1] = t.runs
     end }
@@ -390,7 +390,7 @@ describe("the full form", function()
 end)
 
 describe("cancel", function()
-  it("says whether it cancelled, and is harmless when repeated", function()
+  it("returns whether it cancelled, and is harmless when repeated", function()
     local timer = tl.after(1, note "x")
     assert.is_true(timer:cancel())
     assert.is_false(timer:cancel())
@@ -434,7 +434,7 @@ describe("reset", function()
     assert.same({ "x" }, log)
   end)
 
-  it("without delay repeats the one it was made with", function()
+  it("without delay repeats the delay that it was made with", function()
     local timer = tl.after(2, note "x")
     clock:advance(1.5)
     timer:reset()
@@ -495,7 +495,7 @@ describe("reset", function()
 end)
 
 describe("pause and resume", function()
-  it("keep what is left of the wait", function()
+  it("keep the rest of the wait", function()
     local timer = tl.after(1, note "x")
     clock:advance(0.75)
     timer:pause()
@@ -574,7 +574,7 @@ describe("pause and resume", function()
 end)
 
 describe("next", function()
-  it("tells the n-th run to come", function()
+  it("returns the n-th run to come", function()
     clock.virtual { start = 1000 }
     local timer = tl.timer { every = 2, clock = "realtime", fn = nothing }
     assert.same({ 1002, 1002, 1006 }, { timer:next(), timer:next(1), timer:next(3) })
@@ -603,7 +603,7 @@ describe("next", function()
 end)
 
 describe("the fields of a timer", function()
-  it("tell its state while it waits", function()
+  it("show its state while it waits", function()
     clock.virtual { start = 1000 }
     local timer = tl.timer { every = 2, first = 3, clock = "realtime", fn = nothing,
       name = "tick" }
@@ -614,7 +614,7 @@ describe("the fields of a timer", function()
     assert.same({ 1003, 2, 0, 0, 0, 0, "realtime", "tick", true, false, "timer" }, seen)
   end)
 
-  it("tell in the callback when it was due and how late it is", function()
+  it("show in the callback when it was due and how late it is", function()
     clock.virtual { start = 1000 }
     tl.at(1002, function(t) log = { t.due, t.late, t.runs } end)
     clock:step_wall(10.5)
@@ -622,7 +622,7 @@ describe("the fields of a timer", function()
     assert.same({ 1002, 8.5, 1 }, log)
   end)
 
-  it("tell small and odd latenesses", function()
+  it("show small and odd latenesses", function()
     local timer = tl.timer { after = 0, clock = "boottime", fn = function(t) log = t.late end }
     clock:suspend(100000001LL)
     clock:advance(0)
@@ -638,7 +638,7 @@ describe("the fields of a timer", function()
     assert.same({ "monotonic", "realtime", "boottime" }, seen)
   end)
 
-  it("tell where its callback was defined, with arguments or without", function()
+  it("show where its callback was defined, with arguments or without", function()
     local function fn() end
     local info = debug.getinfo(fn, "S")
     local a, b = tl.after(1, fn), tl.after(1, fn, "x")
@@ -669,7 +669,7 @@ describe("the fields of a timer", function()
 end)
 
 describe("handles", function()
-  it("list each live timer with what is known of it", function()
+  it("list each live timer with all known facts", function()
     clock.virtual { start = 1000 }
     local timer = tl.timer { every = 2, clock = "realtime", fn = nothing, name = "tick" }
     clock:advance(5)

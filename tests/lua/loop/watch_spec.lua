@@ -20,7 +20,7 @@ local count_fds = support.count_fds
 describe("tl.watch", function()
   local tl, opened, watchdog, before
 
-  -- On virtual time a wait for what never comes ends by the watchdog at once.
+  -- On virtual time, the watchdog ends a wait for an event that never comes at once.
   before_each(function()
     tl = require "timerlua"
     tl.clock.virtual()
@@ -74,7 +74,7 @@ describe("tl.watch", function()
     return got >= 0 and ffi.string(buffer, got) or nil
   end
 
-  -- Turns enough for everything that is ready to be told.
+  -- Enough turns for all ready events to be reported.
   local function turns(count)
     for _ = 1, count do tl.sleep(0) end
   end
@@ -109,7 +109,7 @@ describe("tl.watch", function()
     assert.equal(false, watch:cancel())
   end)
 
-  it("tells writable, and both directions of a socket", function()
+  it("reports writable, and both directions of a socket", function()
     local a, b = new_pair()
     local ready = {}
     local writable = tl.watch(a, "w", function(_, letters) ready.a = letters end)
@@ -162,7 +162,7 @@ describe("tl.watch", function()
     assert.equal(1, #calls)
   end)
 
-  it("does not call a new watch for what an old one of the same number had", function()
+  it("does not call a new watch for events of an old one with the same number", function()
     local calls = {}
     local watches, ends = {}, {}
     for i = 1, 2 do
@@ -189,7 +189,7 @@ describe("tl.watch", function()
     fresh:cancel()
   end)
 
-  it("delivers a hang-up, after what can be read", function()
+  it("delivers a hang-up, after the readable data", function()
     local r, w = new_pipe()
     local seen = {}
     tl.watch(r, "r", function(self, ready)
@@ -324,7 +324,7 @@ describe("tl.watch", function()
     assert.equal("EBADF", code)
   end)
 
-  it("refuses a descriptor that is watched with EEXIST; the first goes on", function()
+  it("refuses a watched descriptor with EEXIST; the first watch goes on", function()
     local r, w = new_pipe()
     local calls = 0
     local first = tl.watch(r, "r", function() calls = calls + 1 read(r) end)
@@ -372,7 +372,7 @@ describe("tl.watch", function()
     assert.equal(true, watch:cancel())
   end)
 
-  it("tells an edge again after its callback has waited", function()
+  it("reports an edge again after its callback has waited", function()
     local a, b = new_pair()
     local seen = {}
     write(b, "x")
@@ -389,7 +389,7 @@ describe("tl.watch", function()
     watch:cancel()
   end)
 
-  it("delivers errors and hang-ups that were not asked for", function()
+  it("delivers errors and hang-ups that were not requested", function()
     local seen = {}
     local r, w = new_pipe()
     tl.watch(w, "r", function(self, ready)
@@ -409,7 +409,7 @@ describe("tl.watch", function()
     assert.truthy(seen[2]:find("h", 1, true), seen[2])
   end)
 
-  it("tells a watch that its descriptor was closed, once the number is another's", function()
+  it("informs a watch of a closed descriptor, once another file has the number", function()
     local r, w = new_pipe()
     local seen, other = {}, {}
     local watch = tl.watch(r, "r", function(_, ready) seen[#seen + 1] = ready end)
@@ -433,7 +433,7 @@ describe("tl.watch", function()
     close(w)
   end)
 
-  it("drops what a closed descriptor's duplicate still reports", function()
+  it("drops events that a closed descriptor's duplicate still reports", function()
     local r, w = new_pipe()
     local copy = ffi.C.dup(r)
     opened[copy] = true
@@ -499,7 +499,7 @@ describe("tl.watch", function()
     watch:cancel()
   end)
 
-  it("holds its callback until it is cancelled, and not longer", function()
+  it("holds its callback until it is cancelled, and no longer", function()
     local r = new_pipe()
     local weak = setmetatable({}, { __mode = "v" })
     local function start()
@@ -561,7 +561,7 @@ assert(ffi.C.pipe(fds) == 0)
     assert.equal(0, r.code)
   end)
 
-  it("waits for one that is referenced again", function()
+  it("waits for a watch that is referenced again", function()
     local r = run_script [[
       local watch = tl.watch(fds[0], "r", function(self) io.write("ready") self:cancel() end)
       watch:unref():ref():ref()

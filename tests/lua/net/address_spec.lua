@@ -8,7 +8,7 @@ local function parse(text)
   return address.parse("listen", "address", text)
 end
 
--- The address that a text means, as text again.
+-- The address that a text stands for, as a text again.
 local function again(text)
   local endpoint = parse(text)
   assert.equal(C.TL_ENDPOINT_ADDRESS, endpoint.kind)
@@ -78,7 +78,7 @@ describe("a numeric address", function()
     refuses("what stands after the % must be a network interface", text)
   end
 
-  it("is made of a host and a port, too", function()
+  it("can also be made of a host and a port", function()
     local a = ffi.new("tl_address")
     for host, expected in pairs { ["127.0.0.1"] = "127.0.0.1:80", ["::1"] = "[::1]:80",
       ["fe80::1%lo"] = "[fe80::1%1]:80" } do
@@ -116,7 +116,7 @@ describe("a named host", function()
     return address.name(endpoint, text), endpoint.port
   end
 
-  it("is handed on with its port", function()
+  it("is passed on with its port", function()
     assert.same({ "localhost", 80 }, { name_port("localhost:80") })
     assert.same({ "a-b_c.example.com.", 1 }, { name_port("a-b_c.example.com.:1") })
     assert.same({ "1.2.3.4a", 1 }, { name_port("1.2.3.4a:1") })
@@ -140,7 +140,7 @@ describe("a named host", function()
 end)
 
 describe("a port alone", function()
-  it("is any host", function()
+  it("means any host", function()
     local endpoint = parse(":8080")
     assert.equal(C.TL_ENDPOINT_ANY, endpoint.kind)
     assert.equal(8080, endpoint.port)
@@ -204,7 +204,7 @@ describe("an inherited descriptor", function()
   refuses('the name of "fd:name" must be at most 255 bytes', "fd:" .. ("n"):rep(256))
 end)
 
-describe("an address that is no text", function()
+describe("an address that is not a text", function()
   for _, value in ipairs { 80, true, {}, ffi.new("tl_address") } do
     it("is refused: " .. type(value), function()
       assert.equal(("HERE: timerlua.listen: address must be a text: %s, got %s"):format(FORMS,
@@ -226,7 +226,7 @@ describe("host and port", function()
     assert.same({ "unix:/x" }, host_port("unix:/x"))
   end)
 
-  it("are nothing where there is no address", function()
+  it("are nil where there is no address", function()
     local a = ffi.new("tl_address")
     assert.equal(0, C.tl_address_family(a))
     assert.is_nil(address.text(a))

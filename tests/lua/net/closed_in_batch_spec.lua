@@ -5,7 +5,7 @@ for _, edge in ipairs { false, true } do
   local mode = edge and " (edge)" or ""
 
   describe("D23: a handler that closes others of the same batch" .. mode, function()
-    it("keeps them from being told anything but close, of 2,500", function()
+    it("keeps their callbacks, except close, from being called, of 2,500", function()
       local code = ([[
         local tl = require "timerlua"
         local conns, told, closed, count = {}, 0, 0, 2500

@@ -1,4 +1,5 @@
--- tl.connect: what it reaches, how it fails, and that it leaves nothing behind.
+-- tl.connect: the addresses that it reaches, how it fails, and that it leaves nothing
+-- behind.
 local sockets = require "tests.support.sockets"
 local support = require "tests.support"
 local tl = require "timerlua"
@@ -8,14 +9,15 @@ local run, till, turns, collecting = sockets.run, sockets.till, sockets.turns, s
 
 local function nothing() end
 
--- An address where nobody listens.
+-- An address without a listener.
 local function dead_address()
   local listener = assert(tl.listen("127.0.0.1:0", nothing))
   listener:close()
   return listener:sock()
 end
 
--- A Unix path whose backlog is full of `count` connections, and what closes it.
+-- A Unix path whose backlog is full of `count` connections, and a function that closes
+-- it.
 local function full_unix()
   local path = os.tmpname()
   os.remove(path)
@@ -30,7 +32,7 @@ local function full_unix()
 end
 
 describe("tl.connect", function()
-  it("tells operation, address and cause when it fails", function()
+  it("names operation, address and cause when it fails", function()
     run(function()
       local address = dead_address()
       local conn, message, code = tl.connect(address)
@@ -119,7 +121,7 @@ describe("tl.connect", function()
       listener:pause()
       local clients = {}
       local conn, _, code
-      repeat -- the kernel drops what does not fit
+      repeat -- the kernel drops connections that do not fit
         conn, _, code = tl.connect(listener:sock(), { timeout = 0.05 })
         clients[#clients + 1] = conn
       until not conn or #clients > 10
@@ -213,7 +215,7 @@ describe("tl.connect with a handler", function()
     return function() return log[#log] and log[#log]:find(what, 1, true) == 1 end
   end
 
-  it("that is a table returns at once, and tells open, data, eof, close", function()
+  it("that is a table returns at once, and calls open, data, eof, close", function()
     run(function()
       local listener = assert(tl.listen("127.0.0.1:0", function(c) c:send("hi") end))
       local conn = tl.connect(listener:sock(), { handler = callbacks() })
@@ -226,7 +228,7 @@ describe("tl.connect with a handler", function()
     end)
   end)
 
-  it("that is a table is told error, then close, when it fails", function()
+  it("that is a table has error called, then close, when it fails", function()
     run(function()
       local conn = tl.connect(dead_address(), { handler = callbacks() })
       till(told "close")
@@ -236,7 +238,7 @@ describe("tl.connect with a handler", function()
     end)
   end)
 
-  it("that is a table is told close, once, when closed while it connects", function()
+  it("that is a table has close called, once, when closed while it connects", function()
     run(function()
       for _, verb in ipairs { "close", "abort" } do
         for count = 0, 3 do

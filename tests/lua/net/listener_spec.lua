@@ -1,4 +1,4 @@
--- Listeners: addresses, options, handlers, and what goes wrong in accept.
+-- Listeners: addresses, options, handlers, and failures of accept.
 local ffi = require "ffi"
 local sockets = require "tests.support.sockets"
 local support = require "tests.support"
@@ -23,7 +23,7 @@ local function exists(path)
   return os.rename(path, path) ~= nil
 end
 
--- Ask the one who listens there, and give its answer.
+-- Ask the server that listens there, and return its answer.
 local function ask(address)
   local conn = assert(tl.connect(address))
   conn:send("hello\n")
@@ -36,7 +36,7 @@ local function greet(conn)
   conn:send(conn:receive() .. " to you")
 end
 
--- The errors that nobody caught while `fn` runs: message, kind and name.
+-- The uncaught errors while `fn` runs: message, kind and name.
 local function collecting_errors(fn)
   local seen = {}
   local subscription = tl.on("error", function(err, _, source)
@@ -114,7 +114,7 @@ describe("tl.listen", function()
     end)
   end)
 
-  it("fails where a file is already, whether anybody listens or not", function()
+  it("fails where a file exists, whether or not a process listens", function()
     run(function()
       local path = support.temporary("")
       local listener, message, code = tl.listen("unix:" .. path, nothing)
@@ -125,7 +125,7 @@ describe("tl.listen", function()
     end)
   end)
 
-  it("tells operation, address and cause when it fails", function()
+  it("names operation, address and cause when it fails", function()
     run(function()
       local first = assert(tl.listen("127.0.0.1:0", nothing))
       local listener, message, code = tl.listen(first:sock(), nothing)
@@ -161,7 +161,7 @@ describe("tl.listen", function()
     end)
   end)
 
-  it("takes an inherited socket by number or name, and checks whose it is", function()
+  it("takes an inherited socket by number or name, and checks who owns it", function()
     local code = [[
       local tl = require "timerlua"
       local ffi = require "ffi"
@@ -224,7 +224,7 @@ describe("tl.listen", function()
 end)
 
 describe("a listener", function()
-  it("with max_connections lets others wait until one ends, however it ends", function()
+  it("with max_connections lets others wait until a connection ends, in any way", function()
     run(function()
       local conns = {}
       local listener = assert(tl.listen("127.0.0.1:0", function(c)
@@ -315,7 +315,7 @@ describe("a listener", function()
     end)
   end)
 
-  it("keeps the loop running, or not when it is not referenced", function()
+  it("keeps the loop running, unless it is not referenced", function()
     local r = support.run([[local tl = require "timerlua"
       local l = tl.listen("127.0.0.1:0", print)
       tl.after(0.01, function() io.write("still ") l:close() end):unref()
@@ -364,7 +364,7 @@ for _, edge in ipairs { false, true } do
       end)
     end)
 
-    it("that fails has its connection closed and its error told with the name", function()
+    it("that fails has its connection closed and its error reported with the name", function()
       run(function()
         local seen = collecting_errors(function()
           local listener = listen(function(conn)
@@ -433,7 +433,7 @@ for _, edge in ipairs { false, true } do
       return log
     end
 
-    it("is told open, data, eof, close, in this order", function()
+    it("has open, data, eof, close called, in this order", function()
       run(function()
         local listener = listen()
         local client = assert(tl.connect(listener:sock()))
@@ -446,7 +446,7 @@ for _, edge in ipairs { false, true } do
       end)
     end)
 
-    it("without eof closes itself once what is queued has been sent", function()
+    it("without eof closes itself once the queued bytes have been sent", function()
       run(function()
         local listener = listen({ eof = false, data = function(conn)
           conn:send(("x"):rep(8 * 2 ^ 20))
@@ -460,7 +460,7 @@ for _, edge in ipairs { false, true } do
       end)
     end)
 
-    it("with eof may answer after it", function()
+    it("with eof may send after it", function()
       run(function()
         local listener = listen { eof = function(conn)
           log[#log + 1] = "eof"
@@ -478,7 +478,7 @@ for _, edge in ipairs { false, true } do
       end)
     end)
 
-    it("is told error, then close, when the peer resets; what came before first", function()
+    it("has error called, then close, when the peer resets; earlier bytes come first", function()
       run(function()
         local listener = listen()
         local client = assert(tl.connect(listener:sock()))
@@ -488,7 +488,7 @@ for _, edge in ipairs { false, true } do
       end)
     end)
 
-    it("is told close once when it closes or aborts itself, in whatever callback", function()
+    it("has close called once when it closes or aborts itself, in any callback", function()
       run(function()
         for _, verb in ipairs { "close", "abort" } do
           for _, where in ipairs { "open", "data", "eof" } do
@@ -502,7 +502,7 @@ for _, edge in ipairs { false, true } do
             if client then
               client:send("x")
               client:shutdown("send")
-            else -- it was reset before this was told
+            else -- the reset came before this was called
               assert.same({ "abort", "open", "ECONNRESET" }, { verb, where, code })
             end
             finish(listener)
@@ -515,7 +515,7 @@ for _, edge in ipairs { false, true } do
       end)
     end)
 
-    it("is told close once when a timer closes it with data under way", function()
+    it("has close called once when a timer closes it with data in progress", function()
       run(function()
         local conn
         local listener = listen { open = function(c) conn = c end }
@@ -531,7 +531,7 @@ for _, edge in ipairs { false, true } do
       end)
     end)
 
-    it("that fails is closed, and its error told with name and site", function()
+    it("that fails is closed, and its error reported with name and site", function()
       run(function()
         for _, where in ipairs { "open", "data", "eof" } do
           local seen = collecting_errors(function()
@@ -552,7 +552,7 @@ for _, edge in ipairs { false, true } do
       end)
     end)
 
-    it("that fails in close, or in error, is told nothing twice", function()
+    it("that fails in close, or in error, is called no more", function()
       run(function()
         local seen = collecting_errors(function()
           local count = 0
@@ -608,7 +608,7 @@ for _, edge in ipairs { false, true } do
       end)
     end)
 
-    it("that waits while it is closed is told close after that", function()
+    it("that waits while it is closed has close called after that", function()
       run(function()
         local conn
         local go = tl.channel(1)
@@ -630,7 +630,7 @@ for _, edge in ipairs { false, true } do
       end)
     end)
 
-    it("needs no callback but data, and may have none", function()
+    it("needs no callback except data, and may have none", function()
       run(function()
         for _, callbacks in ipairs { {}, { data = nothing } } do
           local listener = assert(tl.listen("127.0.0.1:0", callbacks, { edge = edge }))
@@ -645,7 +645,7 @@ for _, edge in ipairs { false, true } do
       end)
     end)
 
-    it("that waits is listed, also without open", function()
+    it("that waits is listed, even without open", function()
       run(function()
         local listener
         listener = assert(tl.listen("127.0.0.1:0", { data = function(conn)
@@ -706,7 +706,7 @@ describe("accepting without descriptors left", function()
       listener:close()]] .. body
   end
 
-  it("is told once, does not spin, and goes on when there are some", function()
+  it("is reported once, does not spin, and goes on when there are some", function()
     local r = support.run({ "-e", (script(""):gsub("OPTS", [[{ error = function(l, m, code)
       told = told + 1
       messages[told] = m:gsub(":%%d+", "") .. " " .. code .. " " .. l.kind
@@ -718,7 +718,7 @@ describe("accepting without descriptors left", function()
     assert.equal(0, r.code)
   end)
 
-  it("is told to tl.on error without a function of the listener's", function()
+  it("is reported to tl.on error without a function of the listener's", function()
     local r = support.run({ "-e", (script(""):gsub("OPTS", "nil")) },
       { timeout = 20, before = "ulimit -n 40; " })
     assert.equal(1, support.count("too many open files", r))

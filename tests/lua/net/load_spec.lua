@@ -1,5 +1,5 @@
--- Connections under load, in this process: what is queued is bounded or given
--- back, and nothing stays open.
+-- Connections under load, in this process: queued bytes are bounded or their memory is
+-- released, and nothing stays open.
 local tl = require "timerlua"
 local support = require "tests.support"
 
@@ -75,7 +75,7 @@ describe("a writer that is faster than its reader", function()
   end)
 end)
 
-describe("a port where nobody listens", function()
+describe("a port without a listener", function()
   it("refuses a thousand connects at once, each with its cause", function()
     local server = assert(tl.listen("127.0.0.1:0", print))
     local target, refused = "127.0.0.1:" .. server.port, 0
@@ -99,7 +99,7 @@ describe("idle connections", function()
   -- A byte every 20 ms; the limit is thirty times that.
   local PACE = support.sanitized and 0.1 or 0.02
 
-  it("are closed on time by timers that each byte arms anew", function()
+  it("are closed on time by timers that each byte arms again", function()
     local count, closed, early = support.sanitized and 100 or 200, 0, 0
     local server = assert(tl.listen("127.0.0.1:0", {
       open = function(c)

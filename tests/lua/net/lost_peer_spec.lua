@@ -28,7 +28,7 @@ for _, edge in ipairs { false, true } do
       end)
     end)
 
-    it("by a reset is told to who reads, sends, waits or comes later", function()
+    it("by a reset is reported to tasks that read, send, wait or come later", function()
       run(function()
         local a, b = sockets.pair { edge = edge } -- idle
         a:abort()

@@ -1,5 +1,5 @@
--- tl.resolve, against dnsmasq and against servers that say nothing; and the
--- resolver that does without c-ares, against a getaddrinfo of our own.
+-- tl.resolve, against dnsmasq and against silent servers; and the resolver without
+-- c-ares, against a getaddrinfo of our own.
 local ffi = require "ffi"
 local support = require "tests.support"
 local tl = require "timerlua"
@@ -18,13 +18,13 @@ local AF_INET, SOCK_DGRAM_NONBLOCK = 2, 2 + 2048
 
 local raised, quote = support.raised, support.quote
 
--- A build with c-ares is asked for servers, the other one refuses them.
+-- A build with c-ares takes servers, the other build refuses them.
 local with_ares = select(3, tl.resolve("x.test", { servers = { "127.0.0.1:1" },
   timeout = 0.001 })) ~= "EOPNOTSUPP"
 
 local count_fds = support.count_fds
 
--- A socket of 127.0.0.1 that nobody reads: a name server that says nothing.
+-- A socket of 127.0.0.1 that is never read: a silent name server.
 local function silent_server()
   local fd = ffi.C.socket(AF_INET, SOCK_DGRAM_NONBLOCK, 0)
   local address = ffi.new("test_inet", { family = AF_INET, host = { 127, 0, 0, 1 } })
@@ -55,7 +55,7 @@ describe("tl.resolve", function()
     assert.same(before, { count_fds(), tl.stats().handles, tl.stats().active })
   end)
 
-  it("gives an address back at once, in its shortest form", function()
+  it("returns an address at once, in its shortest form", function()
     assert.same({ "127.0.0.1" }, tl.resolve("127.0.0.1"))
     assert.same({ "::1" }, tl.resolve("::1"))
     assert.same({ "::1" }, tl.resolve("[::1]"))
@@ -63,14 +63,14 @@ describe("tl.resolve", function()
     assert.same({ "10.0.0.1" }, tl.resolve("10.0.0.1", { family = "inet" }))
   end)
 
-  it("says that an address is of the other family, or its device is not there", function()
+  it("reports that an address is of the other family, or its device is missing", function()
     assert.same({ nil, "resolve ::1: the host has no such address", "ENODATA" },
       { tl.resolve("::1", { family = "inet" }) })
     assert.same({ nil, "resolve fe80::1%nodevice: no such device", "ENODEV" },
       { tl.resolve("fe80::1%nodevice") })
   end)
 
-  it("knows localhost and all under it, whatever the system says", function()
+  it("knows localhost and all names under it, whatever the system says", function()
     for _, name in ipairs { "localhost", "LocalHost", "localhost.", "app.localhost" } do
       assert.same({ "127.0.0.1" }, tl.resolve(name, { family = "inet" }))
       local addresses = tl.resolve(name, { family = "inet6" })
@@ -96,7 +96,7 @@ describe("tl.resolve", function()
     assert.is_true(checked > 0)
   end)
 
-  it("returns for what is no name", function()
+  it("returns an error for values that are not names", function()
     for _, name in ipairs { "two words", "a..b", "1.2.3", "0x7f.1", "unix:/x", "a:80", "[host]",
       ("x"):rep(64) .. ".test" } do
       assert.same({ nil, ("resolve %s: not a host's name"):format(name), "EBADNAME" },
@@ -128,7 +128,7 @@ describe("tl.resolve", function()
     assert.truthy(raised(function() tl.resolve("a", { servers = {} }) end):find("must be a list"))
   end)
 
-  it("gives whoever connects addresses with the port, of their own", function()
+  it("gives each connecting socket its own addresses with the port", function()
     local ns = 1000000000LL
     for _, name in ipairs { "127.0.0.1", "localhost" } do
       local options = { port = 8080, family = 2, ns = ns }
@@ -205,17 +205,17 @@ describe("tl.resolve", function()
       assert.same({ "10.1.2.4" }, tl.resolve("alias.test", with { family = "inet" }))
     end)
 
-    it("tells a name that is not there from one without such addresses", function()
+    it("distinguishes a missing name from a name without such addresses", function()
       assert.same({ nil, "resolve none.test: host not found", "ENOTFOUND" },
         { tl.resolve("none.test", options) })
       assert.same({ nil, "resolve four.test: the host has no such address", "ENODATA" },
         { tl.resolve("four.test", with { family = "inet6" }) })
     end)
 
-    it("tells that no server would answer", function()
+    it("reports that no server would answer", function()
       local found, message, code = tl.resolve("example.com", options)
       assert.is_nil(found)
-      -- c-ares 1.18 says no more than that
+      -- c-ares 1.18 reports no more than that
       if code ~= "EREFUSED" then assert.equal("ECONNREFUSED", code) end
       assert.truthy(message:find("^resolve example.com: .*name server"))
     end)
@@ -255,7 +255,7 @@ describe("tl.resolve", function()
         local found, message = tasks[i]:join()
         assert.equal(2, found and #found, message)
       end
-      -- what is lost comes after 2 s at the earliest
+      -- lost answers come after 2 s at the earliest
       assert.is_true(tl.now() - start < 2)
     end)
 
@@ -268,7 +268,7 @@ describe("tl.resolve", function()
     end)
   end)
 
-  describe("with a server that says nothing", function()
+  describe("with a silent server", function()
     local silent, options
 
     before_each(function()
@@ -312,7 +312,7 @@ describe("tl.resolve", function()
       assert.is_true(took > 1.9 and took < 5, took)
     end)
 
-    it("asks once for all who want the same at the same time", function()
+    it("asks once for all tasks that want the same name at the same time", function()
       local tasks = {}
       for i = 1, 5 do
         tasks[i] = tl.spawn(tl.resolve, i % 2 == 0 and "One.test" or "one.test", options)
@@ -323,7 +323,7 @@ describe("tl.resolve", function()
       assert.equal(1, questions(silent))
     end)
 
-    it("goes on for the others when one of them gives up", function()
+    it("goes on for the others when one task gives up", function()
       local patient = { servers = options.servers, timeout = 0.2, family = "inet" }
       local short = { servers = options.servers, timeout = 0.02, family = "inet" }
       local start = tl.now()
@@ -357,7 +357,7 @@ describe("tl.resolve", function()
       assert.equal(before[1], count_fds())
     end)
 
-    it("shows what it has watched", function()
+    it("shows the descriptors that it has watched", function()
       local task = tl.spawn(tl.resolve, "slow.test", options)
       tl.sleep(0.01)
       local kinds = {}
@@ -368,7 +368,7 @@ describe("tl.resolve", function()
       task:join()
     end)
 
-    it("keeps the loop running while somebody waits, and not longer", function()
+    it("keeps the loop running while a task waits, and no longer", function()
       local code = ([[local tl = require "timerlua"
         tl.spawn(function()
           print(select(3, tl.resolve("slow.test", { servers = { "%s" }, timeout = 0.1 })))
@@ -437,7 +437,7 @@ describe("the resolver without c-ares", function()
       .. "nil\tETIMEDOUT\nnil\tECONNREFUSED\nnil\tENOMEM\nnil\tENOMEM\n", out)
   end)
 
-  it("gives addresses, and localhost without being told", function()
+  it("gives addresses, and localhost without being configured", function()
     assert.equal("10.0.0.1\n127.0.0.1 ::1\n::1\n", run [[
       print(table.concat(tl.resolve("quick.test"), " "))
       print(table.concat(tl.resolve("a.localhost"), " "))
@@ -460,7 +460,7 @@ describe("the resolver without c-ares", function()
     assert.equal("ETIMEDOUT\nETIMEDOUT\n", out)
   end)
 
-  it("goes on after a lookup that nobody waited for any more", function()
+  it("goes on after a lookup that no task waited for any more", function()
     local out = run [[
       print(select(3, tl.resolve("slow.test", { timeout = 0.05 })))
       local task = tl.spawn(tl.resolve, "gone.test")
@@ -472,7 +472,7 @@ describe("the resolver without c-ares", function()
     assert.equal("ETIMEDOUT\n10.0.0.1\n0\n", out)
   end)
 
-  it("answers many, and gives all descriptors back", function()
+  it("answers many lookups, and releases all descriptors", function()
     local out = run [[
       local tasks, found = {}, 0
       for i = 1, 300 do

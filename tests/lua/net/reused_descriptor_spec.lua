@@ -1,4 +1,4 @@
--- A descriptor's number that is used again while events of the old one are under way.
+-- A descriptor's number that is reused while events of the old one are in progress.
 local ffi = require "ffi"
 local sockets = require "tests.support.sockets"
 local tl = require "timerlua"
@@ -28,7 +28,7 @@ for _, edge in ipairs { false, true } do
   local mode = edge and " (edge)" or ""
 
   describe("D22: a descriptor's number used again" .. mode, function()
-    it("within a batch brings the new connection nothing of the old one's", function()
+    it("within a batch gives the new connection no events of the old one", function()
       run(function()
         local listener_two
         local fresh, same = {}, 0

@@ -1,4 +1,4 @@
--- The queue of what is still to be sent.
+-- The queue of bytes that are still to be sent.
 local sockets = require "tests.support.sockets"
 local tl = require "timerlua"
 

@@ -1,5 +1,5 @@
--- What makes a script a daemon: the service manager is told, the settings are
--- read again, one process at a time. The manager here is a socket of ours.
+-- Features of a daemon: messages to the service manager, reading the settings again,
+-- one process at a time. The manager here is a socket of ours.
 local ffi = require "ffi"
 local server = require "tests.support.server"
 local sockets = require "tests.support.sockets"
@@ -11,7 +11,7 @@ ffi.cdef "int setenv(const char *, const char *, int); int unsetenv(const char *
 
 local quote = support.quote
 
--- What the manager was told, one text for each datagram.
+-- The messages that the manager received, one text for each datagram.
 local manager
 
 local function open_manager(address)
@@ -75,12 +75,12 @@ local function with_socket(name, fn)
 end
 
 describe("tl.notify", function()
-  it("tells nobody, and says so, without a NOTIFY_SOCKET", function()
+  it("sends nothing, and returns false, without a NOTIFY_SOCKET", function()
     assert.is_false(tl.notify("ready"))
     with_socket("", function() assert.is_false(tl.notify { status = "x" }) end)
   end)
 
-  it("tells each word as sd_notify(3) writes it", in_manager(function()
+  it("sends each word as sd_notify(3) writes it", in_manager(function()
     local function told(what)
       assert.is_true(tl.notify(what))
       local text = await_told(1)
@@ -100,7 +100,7 @@ describe("tl.notify", function()
     end)
   end))
 
-  it("tells the monotonic time of a reload, also in virtual time", in_manager(function()
+  it("sends the monotonic time of a reload, even in virtual time", in_manager(function()
     local function monotonic() -- microseconds; the loop's clock is real here
       return tl.now() * 1e6
     end
@@ -128,7 +128,7 @@ describe("tl.notify", function()
     end, "unix:" .. path)()
   end)
 
-  it("returns what the world has against it", function()
+  it("returns the system's failures", function()
     local function refused(name, ...)
       local expected = { ... }
       with_socket(name, function()
@@ -164,7 +164,7 @@ describe("tl.notify", function()
     end)
   end))
 
-  it("gives up after a second, and says so", in_manager(function()
+  it("gives up after a second, and returns that", in_manager(function()
     manager.socket:pause()
     with_socket(manager.name, function()
       local told, message, code = true, nil, nil
@@ -180,7 +180,7 @@ describe("tl.notify", function()
     manager.socket:resume()
   end))
 
-  it("refuses what is not as described, at the caller's line", function()
+  it("refuses undocumented messages, at the caller's line", function()
     local words = "ready, reloading, stopping, status, errno, mainpid, extend_timeout, watchdog"
     for what, message in pairs {
       [{ redy = true }] = "a word must be one of " .. words .. ', got "redy"',
@@ -216,7 +216,7 @@ describe("the watchdog", function()
     return count
   end
 
-  it("is told twice in each period, from ready on, by the loop", in_manager(function()
+  it("gets two pings in each period, from ready on, by the loop", in_manager(function()
     start(environment(), "-e " .. quote [[local tl = require "timerlua"
       tl.sleep(0.1)
       tl.notify "ready"
@@ -230,7 +230,7 @@ describe("the watchdog", function()
     await_stopping()
   end))
 
-  it("is not told while the loop is stuck", in_manager(function()
+  it("gets no pings while the loop is stuck", in_manager(function()
     start(environment(), "-e " .. quote [[local tl = require "timerlua"
       local ffi = require "ffi"
       ffi.cdef "int usleep(unsigned);"
@@ -251,7 +251,7 @@ describe("the watchdog", function()
     assert.is_true(pings() >= 1)
   end))
 
-  it("is not told by a loop that was not asked, or not this one", in_manager(function()
+  it("gets no pings by a loop that was not asked, or not this one", in_manager(function()
     local script = "-e " .. quote [[local tl = require "timerlua"
       tl.notify { ready = true, watchdog = WATCHDOG }
       tl.sleep(0.1)
@@ -270,7 +270,7 @@ describe("the watchdog", function()
     assert.equal(0, pings())
   end))
 
-  it("is told by the process that it is meant for", in_manager(function()
+  it("gets pings by the process that it is meant for", in_manager(function()
     local path = support.temporary [[local tl = require "timerlua"
       tl.notify "ready"
       tl.sleep(0.1)]]
@@ -308,7 +308,7 @@ describe("tl.reload", function()
     end)
   end)
 
-  it("called while it runs has it run once more", function()
+  it("called while it runs makes it run once more", function()
     sockets.run(function()
       local runs, busy, most = 0, 0, 0
       local a = tl.on("reload", function()
@@ -355,7 +355,7 @@ describe("--reload-on", function()
     assert.equal(0, r.code)
   end)
 
-  it("refuses what is no signal, with status 2", function()
+  it("refuses values that are not signals, with status 2", function()
     for name, message in pairs {
       HPU = 'timerlua.signal: signal must be the name of a signal, such as "HUP", got "HPU"',
       KILL = "timerlua.signal: signal must be one that can be caught, and SIGKILL cannot: "
@@ -419,7 +419,7 @@ describe("--pid-file", function()
     end
   end)
 
-  it("that a living process holds ends the next one at once", function()
+  it("that a living process holds ends the next process at once", function()
     start("", script "tl.sleep(60)")
     server.await("pid file", exists)
     local r = support.shell(("%s %s"):format(support.program, script "print('never')"))
@@ -449,7 +449,7 @@ describe("--pid-file", function()
 
   it("lets one of many through that start at once", function()
     support.write(path, "1\n") -- one was left
-    local lost = os.tmpname() -- a line for each that was refused
+    local lost = os.tmpname() -- a line for each refused process
     local winner = script(([[print("in")
       local deadline, lines = tl.now() + 20
       repeat
@@ -462,11 +462,11 @@ describe("--pid-file", function()
       { timeout = 60 })
     os.remove(lost)
     assert.equal("in\n", r.out, r.err)
-    -- messages of several processes may be within each other's lines
+    -- messages of several processes may be inside each other's lines
     assert.equal(11, support.count("%-%-pid%-file: process %d+ holds ", r))
   end)
 
-  it("is not removed when it is another's by now, nor by a forked child", function()
+  it("is not removed when another process owns it by now, nor by a forked child", function()
     start("", script(([[os.remove(%q)
       local file = io.open(%q, "w") file:write("another's") file:close()]]):format(path, path)))
     assert.equal(0, ended().code)
@@ -483,7 +483,7 @@ describe("--pid-file", function()
     assert.equal("true\n", r.out, r.err)
   end)
 
-  it("that cannot be written is told, with the cause", function()
+  it("that cannot be written is reported, with the cause", function()
     local r = support.shell(("%s --pid-file=/nowhere/x.pid -e 'print(1)'"):format(support.program))
     assert.equal("timerlua: --pid-file /nowhere/x.pid: no such file or directory\n", r.err)
     assert.equal(1, r.code)

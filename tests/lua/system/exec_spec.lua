@@ -1,5 +1,5 @@
--- Starting children: what is checked, what reaches them, what is told when one
--- cannot be started.
+-- Starting children: how requests are checked, how they reach the children, and which
+-- failures are reported.
 local ffi = require "ffi"
 local processes = require "tests.support.processes"
 local sockets = require "tests.support.sockets"
@@ -79,7 +79,7 @@ describe("a program", function()
     return path
   end
 
-  it("that is not there is told, with ENOENT", function()
+  it("that does not exist is reported, with ENOENT", function()
     run(function()
       assert.same({ nil, "exec nosuch: no such file or directory", "ENOENT" },
         { tl.exec { "nosuch" } })
@@ -89,7 +89,7 @@ describe("a program", function()
     end)
   end)
 
-  it("that may not be run is told", function()
+  it("that may not be run is reported", function()
     run(function()
       local path = script("data", "no program", "644")
       assert.same({ nil, ("exec %s: permission denied"):format(path), "EACCES" },
@@ -107,7 +107,7 @@ describe("a program", function()
     end)
   end)
 
-  it("is looked for in the PATH it gets, else in our own", function()
+  it("is looked for in the PATH it gets, otherwise in our own", function()
     run(function()
       script("greet", "#!/bin/sh\necho hello\n")
       local path = "/nosuch:/etc/passwd:" .. folder .. ":/bin"
@@ -118,7 +118,7 @@ describe("a program", function()
     end)
   end)
 
-  it("in PATH that may not be run is passed over, and told if there is no other", function()
+  it("in PATH that may not be run is skipped, and reported if there is no other", function()
     run(function()
       script("closed", "#!/bin/sh\n", "644")
       assert.equal("EACCES", select(3, tl.exec({ "closed" },
@@ -146,7 +146,7 @@ describe("the options of tl.exec", function()
     return (raised(function() tl.exec({ "true" }, opts) end):gsub("^HERE: timerlua.exec: ", ""))
   end
 
-  it("are refused when they are unknown or cannot be", function()
+  it("are refused when they are unknown or invalid", function()
     assert.equal("opts must be a table, got 5", refused(5))
     assert.truthy(refused({ sdtin = "null" }):find('an option must be one of .*got "sdtin"'))
     assert.equal('option stdin must be "pipe", "inherit", "null", a descriptor, an io file or a '
@@ -182,7 +182,7 @@ describe("the options of tl.exec", function()
     assert.equal("option name must be a string, got 1", refused { name = 1 })
   end)
 
-  it("set the working directory, or tell which cannot be", function()
+  it("set the working directory, or report a failure", function()
     run(function()
       assert.equal("/usr\n", output({ "pwd" }, { cwd = "/usr" }))
       assert.same({ nil, "exec pwd: cwd /nosuch: no such file or directory", "ENOENT" },
@@ -234,7 +234,7 @@ describe("the options of tl.exec", function()
       end)
     end)
 
-    it("tell that user and group may not be set", function()
+    it("report that user and group may not be set", function()
       local r = support.run([[
         local ffi = require "ffi"
         ffi.cdef "int setuid(unsigned);"
@@ -251,7 +251,7 @@ describe("the options of tl.exec", function()
 end)
 
 describe("the standard streams", function()
-  it("are our own unless something else is asked for", function()
+  it("are our own by default", function()
     local r = support.run({ "-e", [[
       local tl = require "timerlua"
       io.write("first ") -- still in our buffer
@@ -280,7 +280,7 @@ describe("the standard streams", function()
     end)
   end)
 
-  it("come right however their descriptors cross", function()
+  it("are right however their descriptors cross", function()
     -- in a process of its own: standard output and error change places
     local r = support.run([[
       local tl = require "timerlua"
@@ -289,7 +289,7 @@ describe("the standard streams", function()
     assert.same({ "err\nagain\n", "out\nfine\n" }, { r.out, r.err })
   end)
 
-  it("tell a descriptor that is closed", function()
+  it("report a closed descriptor", function()
     run(function()
       assert.same({ nil, "exec true: stderr: bad file descriptor", "EBADF" },
         { tl.exec({ "true" }, { stdout = "pipe", stderr = 3999 }) })
@@ -356,7 +356,7 @@ describe("a pipe to a child", function()
 
   it("blocks in the child, whose programs expect that", function()
     run(function()
-      -- dd reports what came short or not at all
+      -- dd reports bytes that came short or not at all
       local result = tl.run({ "sh", "-c", "(sleep 0.05; cat) | dd bs=1M 2>/dev/null | wc -c" },
         { input = ("x"):rep(2 ^ 20) })
       assert.equal("1048576", result.stdout:match("%d+"))

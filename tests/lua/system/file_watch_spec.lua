@@ -1,4 +1,4 @@
--- Watched paths: what is told of files that come, change, move and go.
+-- Watched paths: the events of files that come, change, move and go.
 local ffi = require "ffi"
 local faults = require "tests.support.faults"
 local sockets = require "tests.support.sockets"
@@ -19,8 +19,8 @@ teardown(function()
   support.shell("rm -rf " .. folder)
 end)
 
--- Run `fn(seen, sh)` with a watch of a path in a new folder: sh runs a command
--- there; seen(...) is what was told by it, one line for each event.
+-- Run `fn(seen, sh)` with a watch of a path in a new folder: sh runs a command there;
+-- seen(...) checks the events reported for it, one line for each event.
 local function watching(path, before, fn)
   local place = support.shell("mktemp -d -p " .. folder).out:match("[^\n]+")
   local function sh(command)
@@ -48,7 +48,7 @@ local function watching(path, before, fn)
 end
 
 describe("a watched file", function()
-  it("is told of when it is modified, moved, created and deleted", function()
+  it("reports that it is modified, moved, created and deleted", function()
     watching("log", "echo 1 >log", function(seen, sh, watch)
       assert.is_true(watch.exists)
       sh "echo 2 >>log"
@@ -130,7 +130,7 @@ describe("a watched file", function()
       end)
   end)
 
-  it("is told of in the order of what happened, though it is long over", function()
+  it("reports events in their order, even long after they happened", function()
     watching("log", "true", function(seen, sh)
       sh "echo 1 >log; rm log"
       seen("create log", "delete log")
@@ -173,7 +173,7 @@ describe("a watched file", function()
 end)
 
 describe("a watched directory", function()
-  it("tells of its entries, and of itself", function()
+  it("reports events of its entries, and of itself", function()
     watching("d", "mkdir d", function(seen, sh)
       sh "touch d/one"
       seen "create d/one"
@@ -212,7 +212,7 @@ describe("a file watch", function()
     end)
   end)
 
-  it("tells all who watch the same file, but not who has cancelled", function()
+  it("informs all watches of the same file, except cancelled ones", function()
     sockets.run(function()
       local path = support.write(folder .. "/same", "1")
       local told = {}
@@ -234,7 +234,7 @@ describe("a file watch", function()
     end)
   end)
 
-  it("tells one after the other when its callback waits, and goes on after an error", function()
+  it("reports one event at a time when its callback waits, and goes on after an error", function()
     sockets.run(function()
       local path = folder .. "/waits"
       local told, running = {}, 0
@@ -262,7 +262,7 @@ describe("a file watch", function()
     end)
   end)
 
-  it("is listed by tl.handles, and nothing that it is made of", function()
+  it("is listed by tl.handles, but its parts are not", function()
     local watch = tl.on_file(folder .. "/listed", print)
     watch.name = "mine"
     local rows = {}
@@ -293,7 +293,7 @@ describe("a file watch", function()
     assert.equal(0, r.code)
   end)
 
-  it("tells an overflow of the kernel's queue, and what there is after it", function()
+  it("reports an overflow of the kernel's queue, and the state after it", function()
     local r = support.run({ "-e", ([[
       local tl = require "timerlua"
       local folder = "%s/overflow"
@@ -314,7 +314,7 @@ describe("a file watch", function()
     assert.equal("overflow create\n", r.out)
   end)
 
-  it("tells what the limits of inotify refuse, at once or later", function()
+  it("reports refusals by the limits of inotify, at once or later", function()
     local script = ([[
       local tl = require "timerlua"
       local folder = "%s/limits"
@@ -350,7 +350,7 @@ describe("a file watch", function()
     end
   end)
 
-  it("cannot be made of nonsense", function()
+  it("cannot be made of invalid arguments", function()
     local rule = "path must be a string, not empty and without zeroes, got "
     assert.equal("HERE: timerlua.on_file: " .. rule .. "nil",
       support.raised(function() tl.on_file(nil, print) end))
@@ -365,7 +365,7 @@ describe("a file watch", function()
   end)
 
   if ffi.C.getuid() == 0 then
-    it("tells of a file that may not be read by its directory", function()
+    it("reports a file that may not be read through its directory", function()
       support.shell(("mkdir %s/secret; echo x >%s/secret/log; chmod 711 %s; chmod 755 %s/secret; "
         .. "chmod 600 %s/secret/log; cp %s %s/program; chmod 755 %s/program; : >%s/out; "
         .. "chmod 666 %s/out"):format(folder, folder, folder, folder, folder, support.program,
@@ -389,9 +389,9 @@ describe("a file watch", function()
 end)
 
 describe("scripts/follow_log.lua", function()
-  -- 3,000 lines through 6 rotations, with a writer that keeps the old file open
-  -- for a while; the follower is ended when it has the last line. A log is not
-  -- rotated again before it has seen the new one.
+  -- 3,000 lines through 6 rotations, with a writer that keeps the old file open for a
+  -- while; the follower is ended when it has the last line. A log is not rotated again
+  -- before the follower has seen the new one.
   local root = support.shell("pwd").out:match("[^\n]+")
 
   local function follow(name, rotate)
@@ -424,7 +424,7 @@ describe("scripts/follow_log.lua", function()
     assert.equal("code 143\nnothing lost, nothing doubled\n", r.out, name)
   end
 
-  it("loses and doubles nothing when the log is renamed and made anew", function()
+  it("loses and doubles nothing when the log is renamed and created again", function()
     follow("rename", 'mv log log.1; : >log')
   end)
 
@@ -433,8 +433,9 @@ describe("scripts/follow_log.lua", function()
   end)
 
   it("loses and doubles nothing when the log is copied and truncated", function()
-    -- A writer that goes on between the two would lose lines without any reader; one
-    -- that writes as much as was there before the reader looks hides it from him.
+    -- A writer that goes on between copy and truncate would lose lines without any
+    -- reader; a writer that writes as much as was there before hides that from the
+    -- reader.
     local seen = [[until grep -qs "line $i\$" out; do sleep 0.01; done; ]]
     follow("truncate", "cp log log.1; " .. seen .. ': >log; i=$((i + 1)); echo "line $i" >&3; '
       .. seen)

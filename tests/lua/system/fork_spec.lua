@@ -1,4 +1,4 @@
--- A process that forks, and children that are started behind our back.
+-- A process that forks, and children that other code starts.
 local sockets = require "tests.support.sockets"
 local support = require "tests.support"
 local tl = require "timerlua"
@@ -32,7 +32,7 @@ describe("D21: a fork", function()
     c:send("again") print("parent", c:receive(5))
     c:close() l:close()]]
 
-  it("leaves the parent's loop and connections alone, and the child is told", function()
+  it("leaves the parent's loop and connections alone, and the child gets an error", function()
     local r = support.run(FORK)
     assert.equal("child\t256\nparent\tqueued\nparent\tagain\n", r.out)
     assert.equal("timerlua: timerlua.run: this process was forked from the one that "

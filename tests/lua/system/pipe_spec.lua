@@ -1,4 +1,4 @@
--- Connections on pipes, socket pairs and other descriptors that are no sockets.
+-- Connections on pipes, socket pairs and other descriptors that are not sockets.
 local ffi = require "ffi"
 local sockets = require "tests.support.sockets"
 local support = require "tests.support"
@@ -76,7 +76,7 @@ describe("a pipe", function()
       end)
   end
 
-  it("has one direction: the other's verbs answer EBADF", function()
+  it("has one direction: methods of the other return EBADF", function()
     sockets.run(function()
       local reader, writer = assert(tl.pipe())
       local function answer(_, message, ...) return { message, (select(select("#", ...), ...)) } end
@@ -98,7 +98,7 @@ describe("a pipe", function()
     end)
   end)
 
-  it("ends for its reader when its writer is shut down, after all that is queued", function()
+  it("ends for its reader when its writer is shut down, after all queued bytes", function()
     sockets.run(function()
       local reader, writer = assert(tl.pipe())
       local text = ("x"):rep(300000)
@@ -118,7 +118,7 @@ describe("a pipe", function()
     end)
   end)
 
-  it("tells its writer EPIPE once its reader is closed", function()
+  it("returns EPIPE to its writer once its reader is closed", function()
     for _, how in ipairs { "close", "shutdown", "abort" } do
       sockets.run(function()
         local reader, writer = assert(tl.pipe())
@@ -167,7 +167,7 @@ describe("a pipe", function()
     end)
   end)
 
-  it("sends what is queued before it is closed, when nobody has it any more", function()
+  it("sends the queued bytes before it is closed, when it becomes garbage", function()
     sockets.run(function()
       local reader = assert(tl.pipe())
       do
@@ -182,7 +182,7 @@ describe("a pipe", function()
     end)
   end)
 
-  it("tells that no descriptors are left", function()
+  it("reports that no descriptors are left", function()
     local r = support.run({ "-e", [[
       local tl = require "timerlua"
       for _, make in ipairs { tl.pipe, tl.socketpair } do
@@ -289,7 +289,7 @@ describe("a connection of a regular file", function()
     end)
   end)
 
-  it("writes what is queued although it is closed at once", function()
+  it("writes the queued bytes although it is closed at once", function()
     sockets.run(function()
       local conn = connect(path, O_WRONLY)
       conn:send(("x"):rep(2 ^ 22))
@@ -298,7 +298,7 @@ describe("a connection of a regular file", function()
     end)
   end)
 
-  it("knows no end of sending where it has two directions", function()
+  it("has no end of sending in a file open in both directions", function()
     sockets.run(function()
       support.write(path, "text")
       local conn = connect(path, O_RDWR)
@@ -313,7 +313,7 @@ describe("a connection of a regular file", function()
     end)
   end)
 
-  it("tells that a disk is full, and reads nothing from /dev/null", function()
+  it("reports that a disk is full, and reads nothing from /dev/null", function()
     sockets.run(function()
       local full = connect("/dev/full", O_WRONLY)
       full:send("x")

@@ -1,4 +1,4 @@
--- Children that run: waiting for them, signals, who ends them and when.
+-- Running children: waiting for them, signals, when and how they are ended.
 local processes = require "tests.support.processes"
 local sockets = require "tests.support.sockets"
 local support = require "tests.support"
@@ -23,7 +23,7 @@ local function shell(code, opts)
 end
 
 describe("process:wait", function()
-  it("gives the exit status and what was used", function()
+  it("gives the exit status and the resources used", function()
     run(function()
       local status = shell("exit 7"):wait()
       assert.equal(7, status.code)
@@ -53,7 +53,7 @@ describe("process:wait", function()
     end)
   end)
 
-  it("serves several tasks, and whoever comes later", function()
+  it("serves several tasks, and later calls", function()
     run(function()
       local p = shell("read line; exit 3", { stdin = "pipe" })
       local tasks = {}
@@ -83,7 +83,7 @@ describe("process:wait", function()
     end)
   end)
 
-  it("answers for one that ended before it was waited for", function()
+  it("returns at once for a child that ended before", function()
     run(function()
       local p = assert(tl.exec { "true" })
       sockets.till(function() return not processes.alive(p.pid) end, "its end")
@@ -138,7 +138,7 @@ describe("on_exit", function()
 end)
 
 describe("process:kill", function()
-  it("takes names and numbers, and tells of the end", function()
+  it("takes names and numbers, and reports the end", function()
     run(function()
       local p = assert(tl.exec { "sleep", "60" })
       assert.is_true(p:kill "SIGSTOP")
@@ -151,7 +151,7 @@ describe("process:kill", function()
     end)
   end)
 
-  it("suggests the nearest name for what is none", function()
+  it("suggests the nearest name for an unknown name", function()
     run(function()
       local p = assert(tl.exec { "true" })
       local prefix = "HERE: timerlua.process:kill: signal must be "
@@ -209,7 +209,7 @@ describe("a child", function()
     assert.same({ "300\tSIGKILL\n", "", 0 }, { r.out, r.err, r.code })
   end)
 
-  it("is ended by SIGPIPE as ever", function()
+  it("is ended by SIGPIPE as usual", function()
     run(function()
       local p = assert(tl.exec({ "yes" }, { stdout = "pipe" }))
       assert.equal("y", p.stdout:receive())
@@ -248,7 +248,7 @@ describe("a child", function()
     assert.same({ "", "", 0 }, { r.out, r.err, r.code })
   end)
 
-  it("keeps it running, if unreferenced, while somebody waits for it", function()
+  it("keeps it running, if unreferenced, while a task waits for it", function()
     local r = support.run [[
       local tl = require "timerlua"
       print(tl.exec({ "sleep", "0.05" }):unref():wait().code)]]
@@ -275,7 +275,7 @@ describe("a child", function()
     end)
   end)
 
-  it("that writes 1 GB nobody reads waits, and we hold none of it", function()
+  it("that writes 1 GB of unread output waits, and we hold none of it", function()
     run(function()
       local p = assert(tl.exec({ "head", "-c", "1000000000", "/dev/zero" }, { stdout = "pipe" }))
       local before = tl.stats().bytes
@@ -300,7 +300,7 @@ describe("a child", function()
     end, 60)
   end)
 
-  it("that somebody else reaped is known to be lost", function()
+  it("that other code reaped counts as lost", function()
     run(function()
       local ffi = require "ffi"
       local p = assert(tl.exec { "true" })
@@ -328,7 +328,7 @@ describe("a timeout of a child", function()
     end)
   end)
 
-  it("is none for one that has ended", function()
+  it("has no effect on a child that has ended", function()
     run(function()
       local p = assert(tl.exec({ "true" }, { timeout = 60 }))
       assert.is_false(p:wait().timed_out)
@@ -337,7 +337,7 @@ describe("a timeout of a child", function()
 end)
 
 describe("process:stop", function()
-  it("gives TERM, and KILL later", function()
+  it("sends TERM, and KILL later", function()
     run(function()
       local p = assert(tl.exec { "sleep", "60" })
       assert.is_true(p:stop())
@@ -401,7 +401,7 @@ describe("a child that a task started", function()
     run(function()
       local p, me
       tl.after(0, function()
-        p = assert(tl.exec { "sleep", "60" }) -- no task yet
+        p = assert(tl.exec { "sleep", "60" }) -- not a task yet
         me = tl.current()
         tl.sleep(60)
       end)
@@ -411,7 +411,7 @@ describe("a child that a task started", function()
     end)
   end)
 
-  it("is not that of a later run of the same callback", function()
+  it("does not belong to a later run of the same callback", function()
     run(function()
       local first, second, me
       local t = tl.every(0.001, function(t)
@@ -434,7 +434,7 @@ describe("a child that a task started", function()
     end)
   end)
 
-  it("goes on where it is detached, in a session of its own", function()
+  it("goes on when it is detached, in a session of its own", function()
     run(function()
       local p
       local owner = tl.spawn(function()
@@ -453,7 +453,7 @@ describe("a child that a task started", function()
 end)
 
 describe("a child that a scope started", function()
-  it("ends when the scope is cancelled, whoever in it started it", function()
+  it("ends when the scope is cancelled, whichever task started it", function()
     run(function()
       local own, childs, ended_childs
       local _, message = tl.scope(function(scope)
@@ -537,8 +537,8 @@ describe("at the program's end", function()
   end)
   after_each(function() os.remove(path) end)
 
-  -- Run a script with a function child(), which starts one that writes its
-  -- number into a file; returns the result, and whether it runs on.
+  -- Run a script with a function child(), which starts a child that writes its number
+  -- into a file; returns the result, and whether the child still runs.
   local function play(code, option)
     local r = support.run({ option or "--on-error=log", "-e", ([[
       local tl = require "timerlua"

@@ -12,7 +12,7 @@ local HUP, USR1, USR2, TERM, WINCH = 1, 10, 12, 15, 28
 
 local function send(number) assert.equal(0, ffi.C.kill(me, number)) end
 
--- Have another process send it; returns when it has.
+-- Have another process send the signal; returns when it has.
 local function send_from_outside(name, times)
   os.execute(("LD_PRELOAD= sh -c 'i=0; while [ $i -lt %d ]; do kill -%s %d; i=$((i+1)); done'")
     :format(times or 1, name, me))
@@ -24,7 +24,7 @@ local function mask_of(field)
   return support.read("/proc/self/status"):match(field .. ":%s*(%x+)")
 end
 
--- What every script here begins with.
+-- The beginning of every script here.
 local PRELUDE = [[
 local tl = require "timerlua"
 local ffi = require "ffi"
@@ -34,8 +34,8 @@ io.stdout:setvbuf("line")
 local HUP, USR1, USR2, TERM = 1, 10, 12, 15
 ]]
 
--- Run a command whose own end is the status; what the shell between has to say
--- about that is thrown away.
+-- Run a command whose own end is the status; the message of the shell in between is
+-- dropped.
 local function run_command(command)
   return shell(("exec 3>&2 2>/dev/null; (%s) 2>&3; exit $?"):format(command),
     { timeout = support.sanitized and 60 or 20 })
@@ -58,7 +58,7 @@ local function assert_ended(code, out, r)
 end
 
 describe("tl.signal", function()
-  it("calls its function in the loop, with itself, the arguments, and who sent it", function()
+  it("calls its function in the loop, with itself, the arguments, and the sender", function()
     sockets.run(function()
       local got
       local s
@@ -113,7 +113,7 @@ describe("tl.signal", function()
     end)
   end)
 
-  it("calls several functions for a signal in the order they came", function()
+  it("calls several functions for a signal in the order in which they came", function()
     sockets.run(function()
       local order, subscriptions = {}, {}
       for i = 1, 50 do
@@ -126,7 +126,7 @@ describe("tl.signal", function()
     end)
   end)
 
-  it("goes on with realtime signals when the last other one is left", function()
+  it("goes on with realtime signals when the last other signal is left", function()
     sockets.run(function()
       local heard = 0
       local realtime = tl.signal("RTMIN+1", function() heard = heard + 1 end)
@@ -188,7 +188,7 @@ describe("tl.signal", function()
 end)
 
 describe("many signals", function()
-  it("of the standard kind are one while nobody takes them", function()
+  it("of the standard kind are one while no script takes them", function()
     sockets.run(function()
       local runs, count = 0, 0
       local s = tl.signal("USR1", function(self) runs, count = runs + 1, count + self.count end)
@@ -200,7 +200,7 @@ describe("many signals", function()
     end)
   end)
 
-  it("are counted while the function waits, and told once after it", function()
+  it("are counted while the function waits, and reported once after it", function()
     sockets.run(function()
       local counts, busy, most = {}, 0, 0
       local s = tl.signal("USR1", function(self)
@@ -241,7 +241,7 @@ describe("many signals", function()
     end)
   end)
 
-  it("of the realtime kind are counted where more wait than are kept", function()
+  it("of the realtime kind are counted where too many wait", function()
     sockets.run(function()
       local total, runs, last = 0, 0, nil
       local s = tl.signal("RTMIN+1", function(self)
@@ -258,7 +258,7 @@ describe("many signals", function()
     end)
   end)
 
-  it("from several processes at once lose nobody's last one", function()
+  it("from several processes at once lose no process's last one", function()
     sockets.run(function()
       local counts, done = {}, 0
       local subscriptions = {}
@@ -280,7 +280,7 @@ describe("many signals", function()
 end)
 
 describe("signal:cancel", function()
-  it("keeps a run that is due from happening, and says how many that were", function()
+  it("keeps a due run from happening, and returns how many signals that were", function()
     sockets.run(function()
       local ran = false
       local first, second
@@ -326,7 +326,7 @@ describe("signal:cancel", function()
     end)
   end)
 
-  it("restores what the process did with the signal", function()
+  it("restores the process's former handling of the signal", function()
     assert_ended(128 + USR1, "told\n", run_script [[
       tl.signal("USR1", function(s) print("told") s:cancel() send(USR1) print("never") end)
       send(USR1)]])
@@ -339,7 +339,7 @@ describe("signal:cancel", function()
       send(USR1)]], { before = 'trap "" USR1;' }))
   end)
 
-  it("drops what came before it where it would end the process, and tells", function()
+  it("drops earlier signals that would end the process, and counts them", function()
     assert_ended(0, "true\t1\ntrue\t2\ntrue\t0\nalive\n", run_script [[
       local s = tl.signal("USR1", print)
       send(USR1) send(USR1)
@@ -353,8 +353,8 @@ describe("signal:cancel", function()
       print("alive")]])
   end)
 
-  it("passes what came before it to the program's own handling of TERM and INT", function()
-    -- Turns later, it is not in the kernel any more but was not told yet.
+  it("passes earlier signals to the program's own handling of TERM and INT", function()
+    -- Turns later, the signal is not in the kernel any more but was not reported yet.
     for turns, untold in pairs { [0] = 0, 0, 1 } do
       assert_ended(128 + TERM, ("true\t%d\nSIGTERM\n"):format(untold), run_script(([[
         tl.on("stop", function(reason) print(reason) end)
@@ -370,8 +370,7 @@ describe("signal:cancel", function()
 end)
 
 describe("a signal while the program starts", function()
-  -- A program that begins with USR1 blocked and pending, as from a parent that
-  -- had both.
+  -- A program that begins with USR1 blocked and pending, inherited from its parent.
   local function run_blocked(code)
     local path = support.temporary(PRELUDE .. code)
     local r = run_command('LD_PRELOAD="$SANITIZER_PRELOAD" luajit -e ' .. quote(([[
@@ -388,12 +387,12 @@ describe("a signal while the program starts", function()
     return r
   end
 
-  it("is told when the script begins to listen", function()
+  it("is reported when the script begins to listen", function()
     assert_ended(0, "SIGUSR1\n", run_blocked [[
       tl.signal("USR1", function(s) print(s.signal) s:cancel() end)]])
   end)
 
-  it("stays pending when nobody was told of it", function()
+  it("stays pending when no script listened", function()
     assert_ended(0, "true\t0\nSIGUSR1\n", run_blocked [[
       print(tl.signal("USR1", print):cancel())
       tl.signal("USR1", function(s) print(s.signal) s:cancel() end)]])
@@ -431,7 +430,7 @@ describe("TERM and INT", function()
       tl.sleep(60)]])
   end)
 
-  it("that are not listened to stop it as ever", function()
+  it("that no script listens to stop it as usual", function()
     assert_ended(128 + 2, "SIGINT\tnil\n", run_script [[
       tl.on("stop", print)
       tl.signal("TERM", print)
@@ -439,7 +438,7 @@ describe("TERM and INT", function()
       tl.sleep(60)]])
   end)
 
-  it("end a script that an error stops, whatever it had listened to", function()
+  it("end a script that an error stops, whichever signals it had listened to", function()
     local r = run_script([[
       tl.signal("TERM", print)
       tl.on("stop", function(reason) print(reason) send(TERM) send(TERM) tl.sleep(60) end)
@@ -448,7 +447,7 @@ describe("TERM and INT", function()
     assert.equal(128 + TERM, r.code)
   end)
 
-  it("end a script that was told to stop and cannot, by the second one", function()
+  it("end a script that was told to stop and cannot, by the second signal", function()
     assert_ended(128 + TERM, "stopping\n", run_script [[
       tl.on("stop", function() print("stopping") send(TERM) tl.sleep(60) end)
       tl.signal("USR1", function() send(TERM) end)
@@ -625,7 +624,7 @@ describe("other processes and threads", function()
       s:cancel()]])
   end)
 
-  it("do not keep signals from being told that come while they run", function()
+  it("do not keep signals from being reported that come while they run", function()
     assert_ended(0, "false\nSIGTERM\nSIGUSR1\n0\n", run_script [[
       local came = {}
       local s = tl.signal({ "TERM", "USR1" }, function(s)
@@ -641,7 +640,7 @@ describe("other processes and threads", function()
       print(#came > 0)]])
   end)
 
-  it("started in a storm of signals change nothing of it", function()
+  it("started in a storm of signals do not affect it", function()
     assert_ended(0, "true\ttrue\ttrue\n", run_script [[
       local counts, over = { TERM = 0, CHLD = 0 }, false
       local a = tl.signal({ "TERM", "CHLD" }, function(s)
@@ -671,7 +670,7 @@ describe("other processes and threads", function()
       tl.sleep(60)]])
   end)
 
-  it("are started as ever where the arguments are wrong", function()
+  it("are started as usual where the arguments are wrong", function()
     sockets.run(function()
       local s = tl.signal("USR1", print)
       local blocked = mask_of "SigBlk"
@@ -707,7 +706,7 @@ describe("other processes and threads", function()
   end)
 end)
 
-describe("what is no signal", function()
+describe("a value that is not a signal", function()
   it("is refused at the caller's line, with the nearest name", function()
     local function refused(...)
       local arguments = { n = select("#", ...), ... }
@@ -737,7 +736,7 @@ describe("what is no signal", function()
     assert.equal("timerlua.signal: fn must be a function, got nil", refused("TERM"))
   end)
 
-  it("and what cannot be caught, with the reason", function()
+  it("and a signal that cannot be caught, with the reason", function()
     for _, name in ipairs { "KILL", "STOP" } do
       assert.equal(("HERE: timerlua.signal: signal must be one that can be caught, and SIG%s "
         .. "cannot: the kernel lets nobody catch it, got %q"):format(name, name),

@@ -1,4 +1,5 @@
--- Standard input, output and error as connections, and what others see of it.
+-- Standard input, output and error as connections, and their effects on other
+-- processes.
 local faults = require "tests.support.faults"
 local support = require "tests.support"
 
@@ -30,7 +31,7 @@ local function on_terminal(line, code, typed)
   return { out = r.out:gsub("\r", ""), err = r.err, code = r.code }
 end
 
--- O_NONBLOCK in the octal flags that /proc tells.
+-- O_NONBLOCK in the octal flags that /proc shows.
 local NONBLOCK = [[
 local function nonblock(fd)
   local file = assert(io.open("/proc/self/fdinfo/" .. fd))
@@ -54,7 +55,7 @@ describe("standard input", function()
     assert.equal(0, r.code)
   end)
 
-  it("is read from a socket, others of which see no difference", function()
+  it("is read from a socket, whose other users see no difference", function()
     local r = sh("SCRIPT", [[
       local ffi = require "ffi"
       ffi.cdef "int dup2(int, int); int dup(int);"
@@ -83,7 +84,7 @@ describe("standard input", function()
     assert.equal(0, r.code)
   end)
 
-  it("gives on what io.read has read ahead", function()
+  it("passes on the bytes that io.read has read ahead", function()
     local r = sh("printf 'one\\ntwo\\nthree\\n' | SCRIPT",
       "print(io.read()) print(tl.stdin:receive()) print(tl.stdin:receive('*a'))")
     assert.equal("one\ntwo\nthree\n\n", r.out)
@@ -92,7 +93,7 @@ describe("standard input", function()
     assert.equal("one\ntwo\n", r.out)
   end)
 
-  it("does not make the shared description non-blocking, nor after it", function()
+  it("does not make the shared description non-blocking, even afterwards", function()
     local code = NONBLOCK .. [[
       print(nonblock(0), nonblock(tl.stdin:fileno()), tl.stdin:receive(), nonblock(0))]]
     local r = sh("echo x | (SCRIPT; cat /proc/self/fdinfo/0)", code)
@@ -102,7 +103,7 @@ describe("standard input", function()
     assert.truthy(r.out:find("false\ttrue\tx\tfalse\n", 1, true), r.out)
   end)
 
-  it("tells its writer, once it is closed, that nobody reads", function()
+  it("shows its writer, once it is closed, that no reader is left", function()
     local r = sh("(trap '' PIPE; while echo y 2>/dev/null; do :; done; echo over >&2) | SCRIPT", [[
       print(tl.stdin:receive())
       tl.stdin:close()
@@ -112,7 +113,7 @@ describe("standard input", function()
     assert.equal("over\n", r.err)
   end)
 
-  it("is a closed connection where there is none", function()
+  it("is a closed connection if the descriptor is closed", function()
     local r = sh("SCRIPT <&-", "print(tl.stdin:receive()) print(tl.stdin:closed(), tl.stdin.name)")
     assert.equal("nil\tclosed\t\tEBADF\ntrue\tstdin\n", r.out)
     assert.equal(0, r.code)
@@ -120,7 +121,7 @@ describe("standard input", function()
 end)
 
 describe("standard output", function()
-  -- What print, io.write and send are to give, in the order of the calls.
+  -- The output that print, io.write and send are to give, in the order of the calls.
   local MIXED = [[
     local size = tonumber((...))
     for i = 1, size do
@@ -180,7 +181,7 @@ describe("standard output", function()
     assert.is_true(r.out == ("x"):rep(400000) .. "\nafter\n")
   end)
 
-  it("takes what others print while a task waits for room, also in C functions", function()
+  it("takes the output of others while a task waits for room, even in C functions", function()
     local r = sh("SCRIPT | (sleep 0.1; cat)", [[
       tl.spawn(function() tl.stdout:send(("x"):rep(400000) .. "\n") end)
       tl.sleep(0.01)
@@ -193,7 +194,7 @@ describe("standard output", function()
     assert.equal(400001 + #rest, #r.out)
   end)
 
-  it("has all that was written before a flush in front of what a child writes", function()
+  it("has all output from before a flush in front of a child's output", function()
     local r = sh("SCRIPT | cat", [[
       tl.stdout:send("one\n") print "two" io.stdout:flush()
       os.execute("echo three") print "four" io.flush() os.execute("echo five")]])
@@ -211,7 +212,7 @@ describe("standard output", function()
     assert.equal(1, select(2, r.err:gsub("cannot be written", "")))
   end)
 
-  it("tells a sender why, and the exit status says that output was lost", function()
+  it("shows a sender the cause, and the exit status shows that output was lost", function()
     local r = sh("SCRIPT >/dev/full", [[
       tl.stdout:send("x")
       io.stderr:write(select(2, tl.stdout:flush()), "\n")]])
@@ -270,7 +271,7 @@ describe("standard error", function()
   end)
 end)
 
-describe("a description that cannot be opened anew", function()
+describe("a description that cannot be opened a second time", function()
   -- The shell's own descriptor 0 is the same description.
   local function after(code)
     local fifo = folder .. "/shared"

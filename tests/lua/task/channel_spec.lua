@@ -57,7 +57,7 @@ describe("a channel", function()
       tl.after(2, function() ch:send("b") end)]])
   end)
 
-  it("lets no value overtake one that a woken receiver is to have", function()
+  it("lets no value overtake one promised to a woken receiver", function()
     assert_says({ "a", "b" }, [[
       local ch = tl.channel()
       tl.spawn(function() say(ch:receive()) end)
@@ -81,7 +81,7 @@ describe("a channel", function()
       tl.after(1, function() ch:send(5) end)]])
   end)
 
-  it("tells in tl.handles what its tasks wait in", function()
+  it("shows in tl.handles the function that its tasks wait in", function()
     assert_says({ "channel:receive nil", "sleep 1", "nil nil" }, [[
       local ch = tl.channel()
       tl.spawn(function() ch:receive() end).name = "r"
@@ -98,7 +98,7 @@ describe("a channel", function()
 end)
 
 describe("channel:close", function()
-  it("lets what was sent be received", function()
+  it("lets sent values be received", function()
     assert_says({ "true", "1", "2", "nil closed EOF", "nil closed EPIPE" }, [[
       local ch = tl.channel(2)
       ch:send(1)
@@ -110,7 +110,7 @@ describe("channel:close", function()
       say(ch:send(3))]])
   end)
 
-  it("wakes those who wait, and is harmless when repeated", function()
+  it("wakes waiting tasks, and is harmless when repeated", function()
     assert_says({ "receiver nil closed EOF", "sender nil closed EPIPE", "true true" }, [[
       local empty, full = tl.channel(), tl.channel()
       tl.spawn(function() say("receiver", empty:receive()) end)
@@ -170,7 +170,7 @@ describe("a receiver that is cancelled", function()
     end
   end)
 
-  it("leaves it also to one that close woke", function()
+  it("leaves it even to one that close woke", function()
     assert_says({ "second a" }, [[
       local ch = tl.channel()
       local first = tl.spawn(function() say("first", ch:receive()) end)
@@ -236,7 +236,7 @@ describe("a channel in the main chunk of a plain luajit", function()
     assert.equal("b", got)
   end)
 
-  it("that nobody sends to is told", function()
+  it("without a sender is reported", function()
     local r = support.shell(([[LUA_PATH=%s LUA_CPATH=%s luajit -e ]]):format(
       support.quote(os.getenv("LUA_PATH")), support.quote(os.getenv("LUA_CPATH")))
       .. support.quote [[
@@ -254,9 +254,9 @@ describe("a channel in the main chunk of a plain luajit", function()
   end)
 end)
 
--- Senders and receivers come, time out and are cancelled at random, most of it
--- in the same few turns. Every value that was sent is received once or still
--- there, what was not sent never, and each sender's values come in order.
+-- Senders and receivers come, time out and are cancelled at random, mostly in the same
+-- few turns. Every value that was sent is received once or still there, a value that
+-- was not sent never is, and each sender's values come in order.
 describe("random cancellations", function()
   for _, seed in ipairs(support.seeds(8)) do
     it("lose no value (TEST_SEED=" .. seed .. ")", function()
@@ -282,7 +282,7 @@ describe("random cancellations", function()
               local ok
               if random(4) == 1 then
                 ok = tl.timeout(random(0, 2), ch.send, ch, v)
-                if not ok then maybe[v] = nil end -- a timeout takes nothing back that was sent
+                if not ok then maybe[v] = nil end -- a timeout takes no sent value back
               else
                 ok = ch:send(v)
               end

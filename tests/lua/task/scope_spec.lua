@@ -57,7 +57,7 @@ describe("an error in a child", function()
       say(ok, err, clock())]])
   end)
 
-  it("is raised as it is, also when the body is over", function()
+  it("is raised as it is, even when the body is over", function()
     assert_says({ "false true 1" }, [[
       local object = {}
       local ok, err = pcall(tl.scope, function(scope)
@@ -67,7 +67,7 @@ describe("an error in a child", function()
       say(ok, rawequal(err, object), clock())]])
   end)
 
-  it("is told with the traceback of where it arose", function()
+  it("is reported with the traceback of its origin", function()
     local r = run_script [[
       local function deep() tl.sleep(1) error("broken") end
       tl.scope(function(scope) scope:spawn(function() deep() end) end)]]
@@ -112,7 +112,7 @@ describe("an error in a child", function()
       say(ok, err, clock())]])
   end)
 
-  it("is raised also when the only joiner is cancelled before it sees it", function()
+  it("is raised even when the only joiner is cancelled before it sees it", function()
     assert_says({ "false broken" }, [[
       local joiner
       say(pcall(tl.scope, function(scope)
@@ -217,7 +217,7 @@ describe("scope:spawn", function()
       say(select(2, pcall(spawn, kept)))]])
   end)
 
-  it("refuses what is no function, and what is no scope", function()
+  it("refuses values that are not functions, or not scopes", function()
     assert_says({ "x:1: timerlua.scope:spawn: fn must be a function, got nil",
       "x:1: timerlua.scope:spawn: it must be called on a scope, as scope:spawn(), got 5",
       "x:1: timerlua.scope: fn must be a function, got nil" }, [[

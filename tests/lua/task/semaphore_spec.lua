@@ -3,7 +3,7 @@ local support = require "tests.support"
 local run_script, assert_says = support.run_script, support.assert_says
 
 describe("a semaphore", function()
-  it("lets so many in at a time, first come first served", function()
+  it("lets a limited number in at a time, first come first served", function()
     assert_says({ "1 in 0", "2 in 0", "3 in 1", "4 in 1", "5 in 2" }, [[
       local s = tl.semaphore(2)
       for i = 1, 5 do
@@ -23,7 +23,7 @@ describe("a semaphore", function()
       say(s:try_acquire())]])
   end)
 
-  it("lets nobody overtake one that was handed a permit", function()
+  it("lets no task overtake one that was handed a permit", function()
     assert_says({ "false", "waited" }, [[
       local s = tl.semaphore(1)
       s:acquire()
@@ -46,7 +46,7 @@ describe("a semaphore", function()
       say(s)]])
   end)
 
-  it("has permits back from the cancelled and the timed out", function()
+  it("gets permits back from cancelled and timed-out tasks", function()
     assert_says({ "nil timeout ETIMEDOUT 1", "true 1" }, [[
       local s = tl.semaphore(1)
       s:acquire()

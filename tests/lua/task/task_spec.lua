@@ -40,7 +40,7 @@ describe("tl.sleep", function()
       say(tl.sleep(0), clock())]])
   end)
 
-  it("takes durations as tl.after does, and refuses what is none", function()
+  it("takes durations as tl.after does, and refuses other values", function()
     assert_says({ "1.5", "2.5",
       'x:1: timerlua.sleep: delay must be a number >= 0, got -1' }, [[
       tl.sleep("1s500ms")
@@ -106,7 +106,7 @@ describe("tl.spawn", function()
     assert_says({ "1", "2", "3" }, [[for i = 1, 3 do tl.spawn(say, i) end]])
   end)
 
-  it("tells the task's status all its life", function()
+  it("shows the task's status all its life", function()
     assert_says({ "ready", "running", "waiting", "done", "failed", "cancelled" }, [[
       local t
       t = tl.spawn(function() say(t.status) tl.sleep(1) end)
@@ -124,7 +124,7 @@ describe("tl.spawn", function()
       say(t.status)]])
   end)
 
-  it("tells its site and takes a name", function()
+  it("shows its site and takes a name", function()
     assert_says({ "(command line):10", "nil", "worker", "timerlua.Task: done \"worker\" "
       .. "((command line):10)" }, [[
       local t =
@@ -137,7 +137,7 @@ describe("tl.spawn", function()
       say(t)]])
   end)
 
-  it("refuses what cannot be called, at the caller's line", function()
+  it("refuses values that cannot be called, at the caller's line", function()
     assert_says({ "x:1: timerlua.spawn: fn must be a function, got nil",
       "x:1: timerlua.spawn: fn must be a function, got \"print\"" }, [[
       local spawn = loadstring("require('timerlua').spawn(...)", "=x")
@@ -236,7 +236,7 @@ describe("task:join", function()
   end)
 end)
 
-describe("an error in a task that nobody joins", function()
+describe("an error in a task without a joiner", function()
   it("is reported once, while the others go on", function()
     local r = run_script [[
       tl.spawn(function() tl.sleep(1) error("broken") end)
@@ -248,7 +248,7 @@ describe("an error in a task that nobody joins", function()
     assert.equal(1, r.code)
   end)
 
-  it("is reported also when its only joiner was cancelled before", function()
+  it("is reported even when its only joiner was cancelled before", function()
     local r = run_script [[
       local failing = tl.spawn(function() tl.sleep(2) error("broken") end)
       local joiner = tl.spawn(function() failing:join() end)
@@ -339,7 +339,7 @@ describe("task:cancel", function()
       say(t.status, clock())]])
   end)
 
-  it("of a joiner wins over the end of what it joins, in the same turn", function()
+  it("of a joiner wins over the end of the joined task, in the same turn", function()
     assert_says({ "cancelled", "done" }, [[
       local slow, joiner = tl.spawn(tl.sleep, 1)
       tl.spawn(function() slow:join() joiner:cancel() end)
@@ -389,7 +389,7 @@ describe("task:cancel", function()
       say("never")]])
   end)
 
-  it("is no error: the status stays 0 and nothing is reported", function()
+  it("is not an error: the status stays 0 and nothing is reported", function()
     assert_says({}, [[
       local t = tl.spawn(tl.sleep, 5)
       tl.sleep(1)
@@ -470,7 +470,7 @@ describe("tl.defer", function()
       end)]])
   end)
 
-  it("refuses what cannot be called, at the caller's line", function()
+  it("refuses values that cannot be called, at the caller's line", function()
     assert_says({ "x:1: timerlua.defer: fn must be a function, got nil" }, [[
       say(select(2, pcall(loadstring("require('timerlua').defer()", "=x"))))]])
   end)
@@ -747,7 +747,7 @@ describe("the main chunk of a plain luajit", function()
     assert.equal(false, task:cancel())
   end)
 
-  it("is no task: tl.current is nil and tl.defer an error", function()
+  it("is not a task: tl.current is nil and tl.defer an error", function()
     assert.is_nil(tl.current())
     local ok, err = pcall(loadstring("require('timerlua').defer(print)", "=x"))
     assert.equal(false, ok)
@@ -760,7 +760,7 @@ describe("the main chunk of a plain luajit", function()
     assert.truthy(err:find("timerlua.sleep: called in a coroutine of the script's own", 1, true))
   end)
 
-  it("gets errors in callbacks told, and goes on", function()
+  it("gets errors in callbacks reported, and goes on", function()
     local told = {}
     local subscription = tl.on("error", function(err) told[#told + 1] = err end)
     tl.after(1, function() error("one", 0) end)

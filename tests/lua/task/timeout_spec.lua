@@ -79,7 +79,7 @@ describe("tl.timeout", function()
       say(a, b, c, clock())]])
   end)
 
-  it("of 0 allows no wait, but what needs none", function()
+  it("of 0 allows no wait, but calls that need none", function()
     assert_says({ "nil timeout ETIMEDOUT", "5", "7", "nil timeout ETIMEDOUT" }, [[
       say(tl.timeout(0, tl.sleep, 0))
       say(tl.timeout(0, function() return 5 end))
@@ -109,7 +109,7 @@ describe("tl.timeout", function()
       say(ok, err, clock())]])
   end)
 
-  it("reports errors with the traceback of where they arose", function()
+  it("reports errors with the traceback of their origin", function()
     local r = run_script [[
       local function deep() tl.sleep(1) error("broken") end
       tl.spawn(function() tl.timeout(5, function() tl.timeout(6, deep) end) end)]]
@@ -170,7 +170,7 @@ describe("tl.timeout", function()
       say(clock())]])
   end)
 
-  it("does not take a value away that has come", function()
+  it("does not take a received value away", function()
     assert_says({ "7 timeout" }, [[
       local ch = tl.channel()
       local got
@@ -196,7 +196,7 @@ describe("tl.timeout", function()
       end)]])
   end)
 
-  it("refuses what it cannot take, at the caller's line", function()
+  it("refuses invalid arguments, at the caller's line", function()
     assert_says({ "x:1: timerlua.timeout: delay must be a number >= 0, got -1",
       "x:1: timerlua.timeout: fn must be a function, got nil" }, [[
       say(select(2, pcall(loadstring("require('timerlua').timeout(-1, print)", "=x"))))

@@ -30,7 +30,7 @@ describe("D12: a callback that waits", function()
     assert.same({ false, "late", 1002 }, log)
   end)
 
-  it("is told a clear error when it yields to nobody, and the loop goes on", function()
+  it("gets a clear error when it yields without a wait, and the loop goes on", function()
     local timer
     local errors = collecting_errors(function()
       timer = tl.every(1, function() coroutine.yield("x") end)
@@ -81,7 +81,7 @@ describe("D13: run inside a callback", function()
     assert.same({ "same batch", "later", "run returned" }, log)
   end)
 
-  it("is refused to whoever reaches for the loop itself", function()
+  it("is refused to scripts that reach for the loop itself", function()
     local dispatcher = require("timerlua.core")
     local errors = collecting_errors(function()
       tl.after(1, function() dispatcher.run() end)

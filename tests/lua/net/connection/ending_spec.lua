@@ -6,7 +6,7 @@ local tl = require "timerlua"
 
 local run, turns = sockets.run, sockets.turns
 local pattern_of = sockets.pattern_of
-local pack, results = sockets.pack, sockets.pack -- of a call; those that are expected
+local pack, results = sockets.pack, sockets.pack -- of a call; the expected ones
 
 sockets.in_both_modes(function(name, make)
   describe("connection:close" .. name, function()
@@ -39,7 +39,7 @@ sockets.in_both_modes(function(name, make)
       end)
     end)
 
-    it("wakes who receives and who waits to send", function()
+    it("wakes the tasks that receive or wait to send", function()
       run(function()
         local a, b = make { high = 1000, sndbuf = 4096, rcvbuf = 4096 }
         local reader = tl.spawn(function() return a:receive() end)
@@ -52,7 +52,7 @@ sockets.in_both_modes(function(name, make)
       end)
     end)
 
-    it("sends first what is queued, however much", function()
+    it("first sends the queued bytes, however many", function()
       run(function()
         local a, b = make()
         local text = pattern_of(4 * 2 ^ 20)
@@ -66,7 +66,7 @@ sockets.in_both_modes(function(name, make)
       end)
     end)
 
-    it("does not reset the connection though bytes came that nobody read", function()
+    it("does not reset the connection though unread bytes have arrived", function()
       run(function()
         local a, b = make()
         b:send("unread")
@@ -78,7 +78,7 @@ sockets.in_both_modes(function(name, make)
       end)
     end)
 
-    it("gives up what is queued after close_timeout", function()
+    it("gives up the queued bytes after close_timeout", function()
       run(function()
         local a, b = make { close_timeout = 0.02, sndbuf = 4096, rcvbuf = 4096 }
         local unsent = sockets.stats().unsent
@@ -106,7 +106,7 @@ sockets.in_both_modes(function(name, make)
       end)
     end)
 
-    it("comes by itself when a connection is garbage", function()
+    it("comes by itself when a connection becomes garbage", function()
       run(function()
         local a, b = make()
         a:send("last words")
@@ -121,7 +121,7 @@ sockets.in_both_modes(function(name, make)
   end)
 
   describe("connection:shutdown" .. name, function()
-    it("ends sending after what is queued; receiving goes on", function()
+    it("ends sending after the queued bytes; receiving goes on", function()
       run(function()
         local a, b = make()
         a:send("question")
@@ -152,7 +152,7 @@ sockets.in_both_modes(function(name, make)
       end)
     end)
 
-    it("ends receiving, and wakes who waits there", function()
+    it("ends receiving, and wakes a task that waits for bytes", function()
       run(function()
         local a, b = make()
         local reader = tl.spawn(function() return a:receive() end)
@@ -166,7 +166,7 @@ sockets.in_both_modes(function(name, make)
       end)
     end)
 
-    it("ends both when not told which", function()
+    it("ends both directions by default", function()
       run(function()
         local a, b = make()
         a:send("x")
@@ -178,7 +178,7 @@ sockets.in_both_modes(function(name, make)
       end)
     end)
 
-    it("refuses to end anything else", function()
+    it("refuses unknown directions", function()
       run(function()
         local a, b = make()
         local ok, message = pcall(loadstring("(...):shutdown('x')", "=x"), a)

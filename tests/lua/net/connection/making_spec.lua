@@ -5,7 +5,7 @@ local support = require "tests.support"
 local tl = require "timerlua"
 
 local run, turns, till = sockets.run, sockets.turns, sockets.till
-local pack, results = sockets.pack, sockets.pack -- of a call; those that are expected
+local pack, results = sockets.pack, sockets.pack -- of a call; the expected ones
 
 sockets.in_both_modes(function(name, _, edge)
   describe("a connection with callbacks" .. name, function()
@@ -53,7 +53,7 @@ sockets.in_both_modes(function(name, _, edge)
       end)
     end)
 
-    it("is given no data while it is paused, and all of it afterwards", function()
+    it("gets no data while it is paused, and all of it afterwards", function()
       run(function()
         local got, conn = {}, nil
         local client, listener = flowing {
@@ -138,11 +138,11 @@ listener:close()
     assert.equal(0, r.code)
   end
 
-  it("ends when only connections are left that nobody waits for", function()
+  it("ends when only connections are left that no task waits for", function()
     ends_with("end", [[io.write("end")]])
   end)
 
-  it("goes on while a task waits for one, and ends after that", function()
+  it("goes on while a task waits for a connection, and ends after that", function()
     ends_with("hello", [[
       tl.spawn(function() io.write(conn:receive()) end)
       tl.after(0.02, function() accepted:send("hello\n") end)]])
@@ -156,14 +156,14 @@ listener:close()
       tl.sleep(0.01)]])
   end)
 
-  it("waits for one that is referenced again", function()
+  it("waits for a connection that is referenced again", function()
     ends_with("hello", [[
       conn:unref():ref()
       tl.spawn(function() io.write(conn:receive()) end)
       tl.after(0.02, function() accepted:send("hello\n") end):unref()]])
   end)
 
-  it("ends only when what was queued at the end has been sent", function()
+  it("ends only when the bytes queued at the end have been sent", function()
     ends_with("8388608", [[
       tl.spawn(function() io.write(#conn:receive("*a")) end)
       accepted:settimeout(0)
@@ -171,13 +171,13 @@ listener:close()
       accepted:close()]])
   end)
 
-  it("sends what the main chunk queued last", function()
+  it("sends the bytes that the main chunk queued last", function()
     ends_with("bye", [[
       tl.spawn(function() io.write(conn:receive(3)) end)
       accepted:send("bye")]])
   end)
 
-  it("gives back the memory of its queue", function()
+  it("releases the memory of its queue", function()
     ends_with("true", [[
       local text = ("x"):rep(2 ^ 20)
       for i = 1, 20 do
@@ -219,7 +219,7 @@ describe("the main chunk of a plain luajit", function()
     assert.equal(0, r.code)
   end)
 
-  it("is told when the loop ends before bytes come", function()
+  it("gets an error when the loop ends before bytes come", function()
     local r = luajit [[
       local tl = require "timerlua"
       local accepted

@@ -1,10 +1,10 @@
--- What a connection knows of itself, and its settings.
+-- The state of a connection, and its settings.
 local sockets = require "tests.support.sockets"
 local tl = require "timerlua"
 
 local run = sockets.run
 local pattern_of = sockets.pattern_of
-local pack, results = sockets.pack, sockets.pack -- of a call; those that are expected
+local pack, results = sockets.pack, sockets.pack -- of a call; the expected ones
 
 sockets.in_both_modes(function(name, make)
   describe("a connection" .. name, function()
@@ -51,7 +51,7 @@ sockets.in_both_modes(function(name, make)
       end)
     end)
 
-    it("has TCP_NODELAY on both sides unless told otherwise", function()
+    it("has TCP_NODELAY on both sides by default", function()
       run(function()
         for _, nodelay in ipairs { true, false } do
           local a, b = make { nodelay = nodelay }
@@ -113,7 +113,7 @@ sockets.in_both_modes(function(name, make)
       end)
     end)
 
-    it("refuses to be called as anything else", function()
+    it("refuses methods on other values", function()
       run(function()
         local a, b = make()
         local ok, message = pcall(loadstring("(...).receive()", "=x"), a)

@@ -1,5 +1,4 @@
--- What a connection receives: every verb, over loopback, level- and
--- edge-triggered.
+-- How a connection receives: every method, over loopback, level- and edge-triggered.
 local buffer = require "string.buffer"
 local sockets = require "tests.support.sockets"
 local support = require "tests.support"
@@ -7,7 +6,7 @@ local tl = require "timerlua"
 
 local run, turns = sockets.run, sockets.turns
 local pattern_of = sockets.pattern_of
-local pack, results = sockets.pack, sockets.pack -- of a call; those that are expected
+local pack, results = sockets.pack, sockets.pack -- of a call; the expected ones
 
 sockets.in_both_modes(function(name, make, edge)
   describe("connection:receive" .. name, function()
@@ -25,7 +24,7 @@ sockets.in_both_modes(function(name, make, edge)
       end)
     end)
 
-    it("puts lines together that come in pieces, a CR and its LF apart", function()
+    it("joins lines that arrive in pieces, a CR and its LF apart", function()
       run(function()
         local a, b = make()
         local reader = tl.spawn(function() return b:receive(), b:receive("l") end)
@@ -39,7 +38,7 @@ sockets.in_both_modes(function(name, make, edge)
       end)
     end)
 
-    it("gives a number of bytes, also of several arrivals, and leaves the rest", function()
+    it("gives a number of bytes, even from several arrivals, and leaves the rest", function()
       run(function()
         local a, b = make()
         local reader = tl.spawn(function() return b:receive(5), b:receive(3) end)
@@ -95,7 +94,7 @@ sockets.in_both_modes(function(name, make, edge)
       end)
     end)
 
-    it("gives what had come when the time is over, once", function()
+    it("gives the bytes that had arrived when the time is over, once", function()
       run(function()
         local a, b = make()
         b:settimeout(0.01)
@@ -111,7 +110,7 @@ sockets.in_both_modes(function(name, make, edge)
       end)
     end)
 
-    it("with a time of 0 takes what is there, and does not wait", function()
+    it("with a time of 0 takes the bytes there are, and does not wait", function()
       run(function()
         local a, b = make()
         b:settimeout(0)
@@ -126,7 +125,7 @@ sockets.in_both_modes(function(name, make, edge)
       end)
     end)
 
-    it("counts the time anew when bytes come, or not with mode t", function()
+    it("restarts the time when bytes come, or not with mode t", function()
       run(function()
         local a, b = make()
         local function drip(count)
@@ -142,7 +141,7 @@ sockets.in_both_modes(function(name, make, edge)
         drip(4)
         assert.equal("xxxx", b:receive(4))
         b:settimeout(0.2, "t")
-        local dripping = drip(100) -- 10 s, were the time counted anew
+        local dripping = drip(100) -- 10 s, if the time were restarted
         local start = tl.now()
         local data, err, partial = b:receive(100)
         local took = tl.now() - start
@@ -226,7 +225,7 @@ sockets.in_both_modes(function(name, make, edge)
   end)
 
   describe("connection:receive_some" .. name, function()
-    it("gives what is there, at most so much", function()
+    it("gives the bytes there are, up to a limit", function()
       run(function()
         local a, b = make()
         a:send("hello")
@@ -244,7 +243,7 @@ sockets.in_both_modes(function(name, make, edge)
   end)
 
   describe("connection:receive_until" .. name, function()
-    it("finds patterns and plain texts, and leaves what follows", function()
+    it("finds patterns and plain texts, and leaves the bytes after them", function()
       run(function()
         local a, b = make()
         a:send("key=value;%d+;rest")
@@ -258,7 +257,7 @@ sockets.in_both_modes(function(name, make, edge)
       end)
     end)
 
-    it("finds what comes in pieces", function()
+    it("finds matches that arrive in pieces", function()
       run(function()
         local a, b = make()
         local reader = tl.spawn(function() return b:receive_until("--end--", true) end)
@@ -273,7 +272,7 @@ sockets.in_both_modes(function(name, make, edge)
       end)
     end)
 
-    it("gives what had come when there is no match", function()
+    it("gives the bytes that had arrived when there is no match", function()
       run(function()
         local a, b = make()
         a:send("abc")
@@ -319,7 +318,7 @@ sockets.in_both_modes(function(name, make, edge)
       end)
     end)
 
-    it("takes over what other verbs left", function()
+    it("takes the bytes that other methods left", function()
       run(function()
         local a, b = make()
         a:send("line\nrest")
@@ -334,7 +333,7 @@ sockets.in_both_modes(function(name, make, edge)
   end)
 
   describe("connection:lines" .. name, function()
-    it("iterates until the end, a last one without LF too", function()
+    it("iterates until the end, including a last line without LF", function()
       run(function()
         local a, b = make()
         a:send("one\n\ntwo\r\nthree")
@@ -346,7 +345,7 @@ sockets.in_both_modes(function(name, make, edge)
       end)
     end)
 
-    it("ends when the peer resets, which receive tells apart", function()
+    it("ends when the peer resets, which receive reports differently", function()
       run(function()
         local a, b = make()
         a:abort()
@@ -380,7 +379,7 @@ sockets.in_both_modes(function(name, make, edge)
           local piece = ("x"):rep(262144)
           while not stop and a:send(piece) do end
         end)
-        -- a machine may be slow, but not for ever
+        -- a machine may be slow, but not forever
         local ends = tl.now() + 10
         while ticks <= 5 and tl.now() < ends do assert(b:receive(100)) end
         stop = true

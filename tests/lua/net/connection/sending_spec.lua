@@ -1,11 +1,11 @@
--- What a connection sends, over loopback, level- and edge-triggered.
+-- How a connection sends, over loopback, level- and edge-triggered.
 local buffer = require "string.buffer"
 local sockets = require "tests.support.sockets"
 local tl = require "timerlua"
 
 local run, turns = sockets.run, sockets.turns
 local pattern_of = sockets.pattern_of
-local pack, results = sockets.pack, sockets.pack -- of a call; those that are expected
+local pack, results = sockets.pack, sockets.pack -- of a call; the expected ones
 
 sockets.in_both_modes(function(name, make)
   describe("connection:send" .. name, function()
@@ -25,7 +25,7 @@ sockets.in_both_modes(function(name, make)
       end)
     end)
 
-    it("refuses what is none, at the caller's line", function()
+    it("refuses invalid data, at the caller's line", function()
       run(function()
         local a, b = make()
         for _, value in ipairs { true, print } do
@@ -67,7 +67,7 @@ sockets.in_both_modes(function(name, make)
       end)
     end)
 
-    it("times out there with what it took, and goes on later", function()
+    it("times out there with the bytes it took, and goes on later", function()
       run(function()
         local a, b = make { high = 1000, sndbuf = 4096, rcvbuf = 4096 }
         a:settimeout(0.01)

@@ -4,7 +4,7 @@ local tl = require "timerlua"
 
 local run, turns = sockets.run, sockets.turns
 local pattern_of = sockets.pattern_of
-local pack, results = sockets.pack, sockets.pack -- of a call; those that are expected
+local pack, results = sockets.pack, sockets.pack -- of a call; the expected ones
 
 sockets.in_both_modes(function(name, make)
   describe("a wait on a connection" .. name, function()
@@ -41,7 +41,7 @@ sockets.in_both_modes(function(name, make)
       end)
     end)
 
-    it("ended in the turn in which bytes come loses none of them", function()
+    it("that ends in the turn in which bytes arrive loses none of them", function()
       run(function()
         local a, b = make()
         local reference, got = {}, {}

@@ -1,5 +1,5 @@
--- How datagram sockets are made, what keeps a program running, and LuaSocket's
--- forms. What a program's own end depends on is run by the program.
+-- How datagram sockets are made, what keeps a program running, and LuaSocket's forms.
+-- Cases that need the program's own end are run by the program.
 local ffi = require "ffi"
 local datagrams = require "tests.support.datagrams"
 local support = require "tests.support"
@@ -103,7 +103,7 @@ describe("tl.udp", function()
     assert.same({ "udp fd:250: bad file descriptor", "EBADF" }, { message, code })
   end)
 
-  it("says why it cannot be", function()
+  it("reports why it cannot be made", function()
     local server = udp("127.0.0.1:0")
     assert.same({ nil, ("udp %s: address already in use"):format(server:sock()),
       "EADDRINUSE" }, { tl.udp(server:sock()) })
@@ -113,7 +113,7 @@ describe("tl.udp", function()
       { tl.udp("unix:/nowhere/x") })
   end)
 
-  it("refuses what makes no sense, naming the rule", function()
+  it("refuses senseless arguments, naming the rule", function()
     local socket = udp("127.0.0.1:0")
     local raised = support.raised
     for message, call in pairs {

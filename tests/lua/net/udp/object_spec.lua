@@ -1,4 +1,4 @@
--- What a datagram socket knows of itself, its options and groups, and its end.
+-- The state of a datagram socket, its options and groups, and its end.
 local ffi = require "ffi"
 local datagrams = require "tests.support.datagrams"
 local support = require "tests.support"
@@ -38,7 +38,7 @@ describe("tl.udp", function()
         "EADDRINUSE" }, { tl.udp(first:sock()) })
     end)
 
-    it("broadcast, which is not allowed unless asked for", function()
+    it("broadcast, which is not allowed by default", function()
       local got
       local server = udp("0.0.0.0:0", function(_, data) got = data end)
       local to = "127.255.255.255:" .. server:sock():match("%d+$")
@@ -147,7 +147,7 @@ describe("tl.udp", function()
       assert.is_false(server:closed())
     end)
 
-    it("closed when nobody has it any more, with its file", function()
+    it("closed when it becomes garbage, with its file", function()
       local path = os.tmpname()
       os.remove(path)
       local function make() -- in a frame of its own: none of its slots is kept

@@ -1,5 +1,5 @@
--- What datagram sockets receive. The specs' process is a plain luajit, whose
--- main chunk waits.
+-- How datagram sockets receive. The specs run in a plain luajit, whose main chunk
+-- waits.
 local datagrams = require "tests.support.datagrams"
 local support = require "tests.support"
 local tl = require "timerlua"
@@ -16,7 +16,7 @@ describe("tl.udp", function()
   after_each(datagrams.finish)
 
   describe("receives", function()
-    it("by a callback, with where it came from", function()
+    it("by a callback, with the sender's address", function()
       local server, client = pair(echo)
       assert.equal(5, client:send("hello"))
       assert.same({ "hello", server:sock() }, { client:receive() })
@@ -29,7 +29,7 @@ describe("tl.udp", function()
       assert.same({ "hello", client:sock() }, { task:join() })
     end)
 
-    it("what came before it was asked for", function()
+    it("datagrams that came before the request", function()
       local server, client = pair()
       client:send("one")
       client:send("two")
@@ -106,7 +106,7 @@ describe("tl.udp", function()
       assert.same({ nil, "busy", "EBUSY" }, { (pair(echo)):receive() })
     end)
 
-    it("no more once it is closed, and tells who waits", function()
+    it("no more once it is closed, and wakes waiting tasks", function()
       local server = udp("127.0.0.1:0")
       local task = tl.spawn(function() return server:receive() end)
       tl.sleep(0)
@@ -119,7 +119,7 @@ describe("tl.udp", function()
   end)
 
   describe("calls its callback", function()
-    it("not before the last one is over, when that waits", function()
+    it("not before the last call is over, when that waits", function()
       local got, running, most = {}, 0, 0
       local _, client = pair(function(_, data)
         running = running + 1
@@ -165,7 +165,7 @@ describe("tl.udp", function()
       assert.same({ "1", "2", "3" }, got)
     end)
 
-    it("no more once it has closed the socket, though more has come", function()
+    it("no more once it has closed the socket, though more datagrams have come", function()
       local got = {}
       local server, client = pair(function(socket, data)
         got[#got + 1] = data
@@ -205,7 +205,7 @@ describe("tl.udp", function()
       assert.same({ "data", server }, told)
     end)
 
-    it("not in a busy loop when a task-style socket has data nobody reads", function()
+    it("not in a busy loop when a task-style socket has unread data", function()
       local server, client = pair()
       server:settimeout(0.001)
       server:receive()

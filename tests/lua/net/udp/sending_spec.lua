@@ -1,4 +1,4 @@
--- What datagram sockets send, and to whom they are connected.
+-- How datagram sockets send, and how they are connected.
 local datagrams = require "tests.support.datagrams"
 local tl = require "timerlua"
 
@@ -63,7 +63,7 @@ describe("tl.udp", function()
       assert.equal("buffer", (client:receive()))
     end)
 
-    it("nothing too long", function()
+    it("nothing that is too long", function()
       local server, client = pair()
       assert.same({ nil, "message too long", "EMSGSIZE" },
         { client:send(("x"):rep(LONGEST + 1)) })
@@ -71,7 +71,7 @@ describe("tl.udp", function()
       assert.equal("next", (server:receive()))
     end)
 
-    it("not without knowing where to", function()
+    it("not without a destination", function()
       local socket = udp("127.0.0.1:0")
       assert.same({ nil, "destination address required", "EDESTADDRREQ" },
         { socket:send("x") })
@@ -98,8 +98,8 @@ describe("tl.udp", function()
     end)
   end)
 
-  describe("connected to where nobody listens", function()
-    it("tells a reader, once", function()
+  describe("connected to an address without a listener", function()
+    it("reports the refusal to a reader, once", function()
       local socket = udp("127.0.0.1:0", nil, { timeout = 0.01 })
       socket:connect(nobody())
       socket:send("x")
@@ -107,7 +107,7 @@ describe("tl.udp", function()
       assert.same({ nil, "timeout", "ETIMEDOUT" }, { socket:receive() })
     end)
 
-    it("tells a waiting reader", function()
+    it("reports it to a waiting reader", function()
       local socket = udp("127.0.0.1:0")
       socket:connect(nobody())
       local task = tl.spawn(function() return socket:receive() end)
@@ -116,7 +116,7 @@ describe("tl.udp", function()
       assert.same({ nil, "connection refused", "ECONNREFUSED" }, { task:join() })
     end)
 
-    it("tells the error callback, and goes on", function()
+    it("reports it to the error callback, and goes on", function()
       local told = {}
       local socket = udp("127.0.0.1:0", { data = echo,
         error = function(...) told[#told + 1] = { ... } end })
@@ -128,7 +128,7 @@ describe("tl.udp", function()
       assert.is_false(socket:closed())
     end)
 
-    it("tells the option error in the same way", function()
+    it("reports it to the option error in the same way", function()
       local told
       local socket = udp("127.0.0.1:0", echo, { error = function(_, _, code) told = code end })
       socket:connect(nobody())
@@ -137,7 +137,7 @@ describe("tl.udp", function()
       assert.equal("ECONNREFUSED", told)
     end)
 
-    it("reports it where nobody asks", function()
+    it("reports it as an error without a callback", function()
       local told
       tl.on("error", function(message) told = message end)
       local socket = udp("127.0.0.1:0", echo)
@@ -147,7 +147,7 @@ describe("tl.udp", function()
       assert.equal(("udp %s: connection refused"):format(socket:sock()), told)
     end)
 
-    it("does not spin while nobody wants to know", function()
+    it("does not spin while no task wants to know", function()
       local socket = udp("127.0.0.1:0", echo):pause()
       socket:connect(nobody())
       socket:send("x")
@@ -159,7 +159,7 @@ describe("tl.udp", function()
   end)
 
   describe("connects", function()
-    it("and hears others no more, until it is undone", function()
+    it("and receives from no others, until it is undone", function()
       local server, client = pair()
       local other = udp("127.0.0.1:0")
       assert.equal(server:sock(), client:peer())

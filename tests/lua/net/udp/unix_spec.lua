@@ -31,7 +31,7 @@ describe("tl.udp", function()
       assert.same({ "no such file or directory", "ENOENT" }, { err, code })
     end)
 
-    it("tells a datagram that is too long by its length", function()
+    it("reports a datagram that is too long by its length", function()
       local server, client = udp("unix:" .. path), udp("unix:", nil, { sndbuf = 400000 })
       local told
       local flowing = udp("unix:@" .. path, { data = echo,
@@ -53,7 +53,7 @@ describe("tl.udp", function()
       assert.same({ "a datagram of 65537 bytes is longer than 65536", "EMSGSIZE" }, told)
     end)
 
-    -- The receiver's queue is what is full, net.unix.max_dgram_qlen.
+    -- It is the receiver's queue that is full, net.unix.max_dgram_qlen.
     local function fill(client, ...)
       client:settimeout(0.005)
       local sent = 0
