@@ -1,4 +1,4 @@
-/* Single promises of timerlua.h: api CASE, or api all for those that end as
+/* Single promises of timerlua.h: api CASE, or api all for the cases that end as
    they began, in one process. */
 #include <errno.h>
 #include <fcntl.h>
@@ -154,7 +154,7 @@ static void test_watch(void)
     /* level-triggered: there is another byte */
     REQUIRE(readable(0) == 1 && tl_step(rt, 0) == TL_IDLE && ran == 2);
     REQUIRE(readable(0) == 0 && tl_cancel(rt, id) == 1);
-    /* that nothing is left is told, once */
+    /* it is reported once that nothing is left */
     REQUIRE(readable(0) == 1 && tl_step(rt, 0) == TL_DONE && ran == 2);
     REQUIRE(write(ends[1], "c", 1) == 1 && readable(0) == 0);
     REQUIRE(tl_step(rt, 0) == TL_DONE && ran == 2);
@@ -361,7 +361,7 @@ static void test_fork(void)
 {
     REQUIRE(tl_after(rt, 2000000, count, NULL, NULL) == 0);
     lua_State *L = tl_lua(rt);
-    lua_newuserdata(L, 1); /* its finalizer is the parent's to run */
+    lua_newuserdata(L, 1); /* its finalizer is for the parent to run */
     lua_newtable(L);
     lua_pushcfunction(L, exit_child);
     lua_setfield(L, -2, "__gc");
@@ -455,7 +455,7 @@ static void test_virtual(void)
     rt = outer;
 }
 
-/* Freed in the midst of everything: valgrind looks at what is left. */
+/* Freed in the midst of everything: valgrind checks the remains. */
 static void test_free(void)
 {
     int ends[2];
@@ -488,7 +488,7 @@ static void test_free(void)
     close(ends[1]);
 }
 
-/* Whatever it is that memory is lacking for, an error tells so. */
+/* Whatever memory is lacking for, an error reports it. */
 static void test_memory(void)
 {
     static const char script[] =
@@ -529,7 +529,7 @@ static void test_memory(void)
     rt = outer;
 }
 
-/* What it may not change. */
+/* State that the library may not change. */
 static void test_process(void)
 {
     sigset_t before = {0}, after = {0};
@@ -549,7 +549,7 @@ static void test_process(void)
     REQUIRE(strcmp(tl_version(), "0.1.0") == 0);
 }
 
-/* By the Lua API alone, which the library is not told of. */
+/* By the Lua API alone, without the library's knowledge. */
 static void do_lua(const char *code)
 {
     REQUIRE(luaL_dostring(tl_lua(rt), code) == 0);
@@ -578,7 +578,7 @@ static void test_outside(void)
     REQUIRE(tl_next(rt) == -1);
 }
 
-/* tl_next knows of a descriptor that is ready. */
+/* tl_next returns 0 for a ready descriptor. */
 static void test_next_ready(void)
 {
     int ends[2];
@@ -604,7 +604,7 @@ static void load_late(tl_runtime *runtime, uint64_t id, void *argument)
         REQUIRE(tl_stop(rt, *(int *)argument) == 0);
 }
 
-/* The script comes while tl_run is under way. */
+/* The script comes while tl_run is running. */
 static void test_late(void)
 {
     for (int status = 0; status < 8; status += 7) {
@@ -621,7 +621,7 @@ static void test_late(void)
     }
 }
 
-/* A status tells of the errors since the one before. */
+/* A status covers the errors since the previous status. */
 static void test_status(void)
 {
     REQUIRE(tl_post_event(rt, "nobody", "", 0) == 0 && tl_run(rt) == 1);
@@ -696,7 +696,7 @@ static int free_inside(lua_State *L)
     return 1;
 }
 
-/* tl_free is called where it cannot be answered. */
+/* tl_free is called where it must refuse. */
 static void test_ending(void)
 {
     tl_runtime *outer = rt;
@@ -740,7 +740,7 @@ static int make_spoilt(lua_State *L)
     return 1;
 }
 
-/* Errors of finalizers are told, and end nothing else. */
+/* Errors of finalizers are reported, and end nothing else. */
 static void test_finalizers(void)
 {
     tl_runtime *outer = rt;

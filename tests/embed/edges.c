@@ -48,7 +48,7 @@ static void on_post(tl_runtime *runtime, void *argument)
     (void)runtime, (void)argument;
 }
 
-/* A number that is no descriptor takes no memory. */
+/* A number that is not a descriptor takes no memory. */
 static void test_numbers(void)
 {
     tl_runtime_stats before, after;
@@ -66,7 +66,7 @@ static void test_numbers(void)
     REQUIRE(usage.ru_maxrss < 300 * 1024); /* KiB */
 }
 
-/* The limit of memory holds wherever the script's code can run. */
+/* The memory limit applies wherever the script's code can run. */
 static void test_memory(void)
 {
     static const char script[] =
@@ -103,7 +103,7 @@ static void test_memory(void)
     REQUIRE(tl_call(rt, "last", "") == 0);
 }
 
-/* Callbacks that come to wait when memory is used up: each does, or fails. */
+/* Callbacks that begin to wait when memory is used up: each waits, or fails. */
 static void test_tasks(void)
 {
     static const char script[] =

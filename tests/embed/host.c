@@ -1,4 +1,4 @@
-/* A host that runs one script and tells what became of it and of itself.
+/* A host that runs one script and reports the script's outcome and its own.
    host [flags=N] [memory=BYTES] [timers=N] [descriptors=N] [tasks=N]
         [warn=NS] [quiet=1] [run=1] SCRIPT */
 #include <fcntl.h>

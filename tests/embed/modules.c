@@ -56,7 +56,7 @@ static void look(state *s)
         s->fds += fcntl(fd, F_GETFD) >= 0;
 }
 
-/* What is not as it was. */
+/* State that differs from before. */
 static void compare(const state *before)
 {
     state after;
@@ -109,7 +109,7 @@ static void run_child(tl_runtime *rt, lua_State *L)
         fprintf(stderr, "the child ended with %x\n", (unsigned)status);
 }
 
-/* What the script wants to be done between two steps, if anything. */
+/* The script's requests between two steps, if any. */
 static void do_by_hand(lua_State *L)
 {
     lua_getglobal(L, "by_hand");

@@ -1,5 +1,5 @@
-/* Eight threads post to a runtime that works, and stop it: what they post
-   comes, once, in each one's order. Built with ThreadSanitizer by the spec.
+/* Eight threads post to a runtime that works, and stop it: their posts arrive,
+   once, in the order of each thread. Built with ThreadSanitizer by the spec.
    posts POSTS run|step */
 #include <errno.h>
 #include <poll.h>

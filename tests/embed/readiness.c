@@ -1,6 +1,6 @@
-/* Random work for a runtime, from inside and outside its steps, against what
-   tl_fd says: it is readable whenever there is work that a model knows of, and
-   never twice in a row when a step finds nothing to do.
+/* Random work for a runtime, from inside and outside its steps, compared with
+   tl_fd: the descriptor is readable whenever there is work that a model knows
+   of, and never twice in a row when a step finds nothing to do.
    readiness SEED ROUNDS */
 #include <lauxlib.h>
 #include <lua.h>
@@ -107,7 +107,7 @@ static void cancel_timer(void)
     timers[i].id = 0;
 }
 
-/* What was said on a connection has come back. */
+/* The answer on a connection has come back. */
 static int lua_answered(lua_State *L)
 {
     (void)L;
@@ -116,7 +116,7 @@ static int lua_answered(lua_State *L)
     return 0;
 }
 
-/* Without the library being told: by the Lua API alone. */
+/* Without the library's knowledge: by the Lua API alone. */
 static void run_lua(const char *code)
 {
     lua_State *L = tl_lua(rt);

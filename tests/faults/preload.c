@@ -176,7 +176,7 @@ int pidfd_open(pid_t pid, unsigned flags)
     return fails("pidfd_open") ? -1 : REAL(pidfd_open)(pid, flags);
 }
 
-/* What each descriptor was last put into an epoll set with. */
+/* The last setting of each descriptor in an epoll set. */
 static struct registration {
     int epfd; /* 0: not */
     struct epoll_event event;
@@ -200,7 +200,7 @@ int epoll_ctl(int epfd, int operation, int fd, struct epoll_event *event)
     return REAL(epoll_ctl)(epfd, operation, fd, event);
 }
 
-/* Have the edge reported again that the program did not get to the end of. */
+/* Have an edge reported again if the program did not read it to the end. */
 static void renew_edge(int fd)
 {
     struct registration *r = &registrations[fd < DESCRIPTORS ? fd : 0];
@@ -243,7 +243,7 @@ int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
 
 /* --- sockets ------------------------------------------------------------ */
 
-/* As fails, for what the program calls itself, and an edge is not lost. */
+/* As fails, for calls of the program itself, and an edge is not lost. */
 #define DENIED(name, fd)                                                       \
     (CALLED_BY_PROGRAM && fails(name) &&                                       \
      (errno != EAGAIN || (renew_edge(fd), 1)))
@@ -378,7 +378,7 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags)
     return REAL(recvmsg)(fd, message, flags);
 }
 
-/* Datagrams are not cut: what is left out would be lost. */
+/* Datagrams are not cut, because the rest would be lost. */
 static size_t cut_stream(int fd, size_t count)
 {
     int type = 0;
@@ -435,7 +435,7 @@ pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage)
                : REAL(wait4)(pid, status, options, usage);
 }
 
-/* A call of so many arguments, none of which is looked at. */
+/* A call with this many arguments, none of which is examined. */
 #define MAY_FAIL(name, parameters, ...)                                        \
     int name parameters                                                        \
     {                                                                          \
@@ -522,7 +522,7 @@ ssize_t write(int fd, const void *bytes, size_t count)
 
 /* --- files and pipes ---------------------------------------------------- */
 
-/* What timers and events are read from never waits, and gives all at once. */
+/* Reads of timers and events never wait, and return everything at once. */
 ssize_t read(int fd, void *buffer, size_t count)
 {
     if (!CALLED_BY_PROGRAM)
@@ -564,7 +564,7 @@ ssize_t writev(int fd, const struct iovec *parts, int count)
     return result;
 }
 
-/* Of the program's: libc has others for itself. */
+/* Of the program's own: libc has others for itself. */
 int open(const char *path, int flags, ...)
 {
     va_list arguments;

@@ -1,7 +1,7 @@
 local support = require "tests.support"
 
 describe("an error that is hard to report", function()
-  it("is told beside the error of its handler", function()
+  it("is reported beside the error of its handler", function()
     local r = support.run [==[
       local tl = require "timerlua"
       tl.on("error", function() error("handler broke") end)

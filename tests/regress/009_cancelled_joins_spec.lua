@@ -1,6 +1,6 @@
 local support = require "tests.support"
 
-describe("joins that are cancelled", function()
+describe("cancelled joins", function()
   it("leave nothing behind", function()
     local r = support.run [==[
       local tl = require "timerlua"

@@ -1,7 +1,7 @@
 local support = require "tests.support"
 
 describe("a cancelled wait in tl.run", function()
-  it("does not wake what has its slot later", function()
+  it("does not wake a later handle in its slot", function()
     local r = support.run { "--virtual-time", "-e", [==[
       local tl = require "timerlua"
       local a = tl.spawn(function() tl.run() end)

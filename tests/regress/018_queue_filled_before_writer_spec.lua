@@ -1,9 +1,8 @@
--- A writer that was woken was told "timeout" or "busy" when another task had filled
--- the queue again.
+-- A woken writer got "timeout" or "busy" when another task had filled the queue again.
 local support = require "tests.support"
 
-describe("a writer that is woken", function()
-  it("was told timeout, or busy, when somebody else had filled the queue again", function()
+describe("a woken writer", function()
+  it("got timeout, or busy, when another task had filled the queue again", function()
     support.says("done\tdone\n4000000\n", [[
       local l = tl.listen("127.0.0.1:0", function(c)
         while c:receive_some(20000) do tl.sleep(0) end

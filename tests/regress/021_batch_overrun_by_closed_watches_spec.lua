@@ -1,8 +1,8 @@
--- Many watches whose descriptors were closed behind the runtime overran the batch
--- when a thousand timers came due with them.
+-- Many watches whose descriptors were closed without the runtime's knowledge overran
+-- the batch when a thousand timers came due with them.
 local support = require "tests.support"
 
-describe("many watches whose descriptors were closed behind our back", function()
+describe("many watches whose descriptors were closed by other code", function()
   it("overran the batch when a thousand timers came due with them", function()
     support.says("1340\n", [[
       local ffi = require "ffi"

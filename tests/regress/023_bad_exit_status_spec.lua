@@ -3,7 +3,7 @@
 local support = require "tests.support"
 
 describe("os.exit", function()
-  it("refuses what is no status, and ends nothing", function()
+  it("refuses values that are not statuses, and ends nothing", function()
     local r = support.run [[
       local tl = require "timerlua"
       local p = tl.exec { "sleep", "60" }

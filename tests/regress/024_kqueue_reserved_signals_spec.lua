@@ -2,7 +2,7 @@
 local select = require "timerlua.select"
 
 describe("kqueue.control of a signal", function()
-  it("refuses those that the C library keeps for itself", function()
+  it("refuses signals that the C library keeps for itself", function()
     for _, number in ipairs { 32, 33 } do
       local kq = assert(select.kqueue())
       local ok, message, code = kq:control({ select.kevent{ ident = number,

@@ -1,10 +1,10 @@
--- A kqueue kept the udata of descriptors that were closed as long as it lived.
+-- A kqueue kept the udata of closed descriptors as long as it lived.
 local fds = require "tests.support.descriptors"
 local select = require "timerlua.select"
 local support = require "tests.support"
 
 describe("a kqueue", function()
-  it("lets go of the udata of descriptors that were closed", function()
+  it("releases the udata of closed descriptors", function()
     local kq, kept, open = assert(select.kqueue()), setmetatable({}, { __mode = "k" }), {}
     for i = 1, 100 do
       local r, w = fds.pipe()
@@ -22,7 +22,7 @@ describe("a kqueue", function()
     kq:close()
   end)
 
-  it("lets go of it when a descriptor that was closed is deleted", function()
+  it("releases it when a closed descriptor is deleted", function()
     local kq, kept = assert(select.kqueue()), setmetatable({}, { __mode = "k" })
     local r, w = fds.pipe()
     do
@@ -39,7 +39,7 @@ describe("a kqueue", function()
     kq:close()
   end)
 
-  it("keeps what is open, and reports its udata", function()
+  it("keeps the udata of open descriptors, and reports it", function()
     local kq = assert(select.kqueue())
     local r, w = fds.pipe()
     local udata = {}

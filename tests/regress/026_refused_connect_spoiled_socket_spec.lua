@@ -1,5 +1,5 @@
--- A connect that was refused left a socket of which every other connect said
--- ECONNABORTED, and whose recv said that the peer had ended.
+-- After a refused connect, every further connect of the socket returned ECONNABORTED,
+-- and its recv reported that the peer had ended.
 local socket = require "timerlua.socket"
 local sockets = require "tests.support.sockets"
 

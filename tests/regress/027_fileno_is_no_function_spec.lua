@@ -1,10 +1,10 @@
--- An object whose fileno was no function raised an error inside the runtime.
+-- An object whose fileno was not a function raised an error inside the runtime.
 local select = require "timerlua.select"
 local support = require "tests.support"
 local timerfd = require "timerlua.timerfd"
 
-describe("an object whose fileno is no function", function()
-  it("is refused as one that is no descriptor", function()
+describe("an object whose fileno is not a function", function()
+  it("is refused as a value that is not a descriptor", function()
     local object = { fileno = 5 }
     local ep, p = assert(select.epoll()), select.poll()
     for what, call in pairs {

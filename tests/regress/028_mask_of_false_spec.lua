@@ -1,4 +1,4 @@
--- A mask of false was taken for no mask at all.
+-- A mask of false was taken for a missing mask.
 local select = require "timerlua.select"
 local support = require "tests.support"
 

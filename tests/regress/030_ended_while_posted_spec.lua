@@ -1,9 +1,9 @@
--- When the last handles ended in the turn in which something was still to be
--- told of them, the loop waited for ever instead of ending.
+-- When the last handles ended in the turn in which an event of theirs was still to be
+-- reported, the loop waited forever instead of ending.
 local support = require "tests.support"
 
 describe("the loop", function()
-  it("ends when those it was to look at again have ended meanwhile", function()
+  it("ends when the handles it was to look at again have ended meanwhile", function()
     local r = support.run([[
       local tl = require "timerlua"
       local server = tl.listen("127.0.0.1:0", { data = function(c, bytes) c:send(bytes) end })

@@ -1,5 +1,5 @@
--- A number of bytes that came in more than one piece was refused for want of
--- memory, and what had come was lost.
+-- A number of bytes that arrived in more than one piece was refused with an
+-- out-of-memory error, and the received bytes were lost.
 local support = require "tests.support"
 
 describe("a number of bytes", function()

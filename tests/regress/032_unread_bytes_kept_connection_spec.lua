@@ -1,8 +1,8 @@
--- A connection whose peer had ended waited for ever with bytes that nobody read.
+-- A connection whose peer had ended waited forever with unread bytes.
 local support = require "tests.support"
 
 describe("a connection that ends with its peer", function()
-  it("waited for ever with bytes that nobody reads, whatever close_timeout", function()
+  it("waited forever with unread bytes, whatever close_timeout", function()
     support.says("nil\tETIMEDOUT\n", [[
       local l
       l = tl.listen("127.0.0.1:0", {

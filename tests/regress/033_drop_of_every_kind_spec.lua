@@ -1,6 +1,6 @@
--- With --on-error=stop and a stop handler, a script that had any connection,
--- listener or UDP socket, or used tl.stdin, never ended: it turned round and
--- round at the first handle that was no timer, task or watch.
+-- With --on-error=stop and a stop handler, a script that had any connection, listener
+-- or UDP socket, or used tl.stdin, never ended: it looped at the first handle that was
+-- not a timer, task or watch.
 local support = require "tests.support"
 
 local function run(code, options)
@@ -11,7 +11,7 @@ local function run(code, options)
 end
 
 describe("an error that ends the script", function()
-  it("ends handles of every kind, and nothing more is told", function()
+  it("ends handles of every kind, and nothing more is reported", function()
     local r = run([[
       local select = require "timerlua.select"
       local function told() print "told" end
@@ -48,7 +48,7 @@ describe("an error that ends the script", function()
     assert.equal("stop\terror\nconnection timer\n", r.out)
   end)
 
-  it("leaves standard output as it is, with what is queued for it", function()
+  it("leaves standard output as it is, with its queued bytes", function()
     local r = support.shell(("(%s --on-error=stop -e %s; echo status $?) | (sleep 0.3; tail -c 15)")
       :format(support.program, support.quote [[
       local tl = require "timerlua"
@@ -59,7 +59,7 @@ describe("an error that ends the script", function()
     assert.equal("false\nstatus 1\n", r.out)
   end)
 
-  it("leaves the handlers free to use all of it anew", function()
+  it("lets the handlers use all of it again", function()
     local r = run [[
       local a, b = tl.pipe()
       tl.on("stop", function()

@@ -1,9 +1,9 @@
--- HUP, USR1, ALRM and the second TERM left the children running, and HUP the PID
--- file, too, although the documents said that every end ends them.
+-- HUP, USR1, ALRM and the second TERM left the children running, and HUP the PID file,
+-- too, although the documents stated that every end ends them.
 local support = require "tests.support"
 
--- Run a script with a child by a shell that sends signals to it, and say how it
--- ended, what it wrote, and whether the child lives on a second later.
+-- Run a script with a child by a shell that sends signals to it, and return how it
+-- ended, its output, and whether the child still runs a second later.
 local function ended_by(signals, code)
   local path, pid, err = os.tmpname(), os.tmpname(), os.tmpname()
   os.remove(pid)
@@ -53,7 +53,7 @@ describe("a program with a child", function()
       'tl.on("stop", function() tl.sleep(60) end)')))
   end)
 
-  it("leaves one that is detached", function()
+  it("leaves a detached child", function()
     local r = support.shell(([[exec %s -e 'local tl = require "timerlua"
       io.write(tl.exec({ "sleep", "60" }, { detached = true, stdout = "null" }).pid)
       io.stdout:flush()

@@ -1,6 +1,7 @@
--- A child that was given descriptor 1 or tl.stdout came before what was queued
--- for it, or got the stream handed over. A slow reader of standard output held
--- the whole loop at each tl.exec, also where the child did not share it.
+-- The output of a child that was given descriptor 1 or tl.stdout came before the bytes
+-- queued for it, or the child got the stream handed over. A slow reader of standard
+-- output held the whole loop at each tl.exec, even if the child did not share the
+-- stream.
 local support = require "tests.support"
 
 local function shell(command, code)
@@ -31,7 +32,7 @@ describe("a child", function()
     ["with io files"] = "{ stdout = io.stdout, stderr = io.stderr }",
     ["with tl.stdout"] = "{ stdout = tl.stdout, stderr = tl.stderr }",
   } do
-    it("comes after what was written before, " .. how, function()
+    it("comes after earlier output, " .. how, function()
       local r = shell("SCRIPT 2>&1 | cat", [[
         tl.stdout:send("first\n")
         print("second")
@@ -43,7 +44,7 @@ describe("a child", function()
     end)
   end
 
-  it("that does not share the output does not wait for its reader", function()
+  it("without a share of the output does not wait for its reader", function()
     local r = shell("SCRIPT | (sleep 0.5; wc -c)", WATCHED .. [[
       local begun = tl.now()
       tl.exec({ "true" }, { stdout = "null", stderr = "null" }):wait()
@@ -52,7 +53,7 @@ describe("a child", function()
     assert.equal(200000, tonumber(r.out))
   end)
 
-  it("that shares it waits, while the loop goes on", function()
+  it("with a share of the output waits, while the loop goes on", function()
     local r = shell("SCRIPT | (sleep 0.5; tail -c 8)", WATCHED .. [[
       tl.exec({ "echo", "child" }):wait()
       io.stderr:write(worst < 0.3 and "turning" or "held")]])

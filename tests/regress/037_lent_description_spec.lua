@@ -1,10 +1,10 @@
--- Where standard output or input could not be opened anew, and its description
--- was made non-blocking, a child that shared it lost what it wrote ("Resource
--- temporarily unavailable") or could not read.
+-- If standard output or input could not be opened a second time, and its description
+-- was made non-blocking, a child that shared it lost output ("Resource temporarily
+-- unavailable") or could not read.
 local support = require "tests.support"
 local faults = require "tests.support.faults"
 
-describe("a description that cannot be opened anew", function()
+describe("a description that cannot be opened a second time", function()
   setup(faults.setup)
   teardown(faults.teardown)
 
@@ -61,7 +61,7 @@ describe("a description that cannot be opened anew", function()
     assert.equal("one\ntwo 0\nnil\tclosed\t\tEOF\n", r.out)
   end)
 
-  it("is as before for a child that shares none", function()
+  it("is as before for a child that shares no stream", function()
     local r = run(READER, [[
       tl.stdout:send(("x"):rep(200000))
       start("exit 3", { stdin = "pipe", stdout = "pipe", stderr = "pipe" }):wait()]])

@@ -1,4 +1,4 @@
--- A tl.timeout around tl.reload, or a cancelled task, was not heard of: the
+-- A tl.timeout around tl.reload, or the cancellation of its task, had no effect: the
 -- handlers' guard took the interruption for an error of the handler.
 local support = require "tests.support"
 
@@ -28,7 +28,7 @@ describe("tl.reload", function()
       say(clock())]])
   end)
 
-  it("tells of a handler's own errors, and of its own limits nothing", function()
+  it("reports a handler's own errors, but not its own limits", function()
     local r = support.run_script [[
       tl.on("reload", function() say(tl.timeout(0.1, tl.sleep, 1)) error("own", 0) end)
       tl.on("reload", function() say "next" end)

@@ -1,5 +1,5 @@
 -- scripts/descriptors/timerstack_many.lua set -6 timers where few descriptors were
--- left, and one where 0 were asked for.
+-- left, and one timer where 0 were requested.
 local support = require "tests.support"
 
 describe("timerstack_many", function()
@@ -14,7 +14,7 @@ describe("timerstack_many", function()
   end)
 
   -- "0 timers are set", and one was
-  it("refuses a count that is none", function()
+  it("refuses invalid counts", function()
     for _, count in ipairs { "0", "0.5", "-1", "many" } do
       local r = support.run { PATH, count }
       assert.truthy(r.err:find("COUNT must be a whole number >= 1", 1, true))

@@ -1,12 +1,12 @@
--- A task that read while another closed the descriptor in the turn between was told
--- of it by an error.
+-- A task that read while another task closed the descriptor in the turn between got an
+-- error raised instead of a result.
 local select = require "timerlua.select"
 local sockets = require "tests.support.sockets"
 local timerfd = require "timerlua.timerfd"
 local tl = require "timerlua"
 
 describe("closing in the turn that passes before a call", function()
-  it("is told as a value", function()
+  it("is returned as a value", function()
     sockets.run(function()
       local t, kq = assert(timerfd.create(1)), assert(select.kqueue())
       t:settime{ initial = 1e-9, interval = 1e-9 }

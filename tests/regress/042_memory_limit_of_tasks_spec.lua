@@ -1,8 +1,8 @@
--- The limit of memory left no room for tasks that come to wait.
+-- The memory limit left no room for tasks that begin to wait.
 local hosts = require "tests.support.hosts"
 
-describe("the limit of memory", function()
-  it("leaves room for tasks that come to wait", function()
+describe("the memory limit", function()
+  it("leaves room for tasks that begin to wait", function()
     hosts.edge("tasks")
   end)
 end)

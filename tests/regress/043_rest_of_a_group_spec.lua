@@ -1,5 +1,5 @@
--- A process group went on without its leader: the leader obeyed TERM, and that
--- called KILL off. At the end of the program only leaders got KILL.
+-- A process group went on without its leader: the leader obeyed TERM, and so KILL was
+-- not sent. At the end of the program only leaders got KILL.
 local processes = require "tests.support.processes"
 local sockets = require "tests.support.sockets"
 local support = require "tests.support"
@@ -37,7 +37,7 @@ local function is_forgotten(pid)
   return stat == nil
 end
 
-describe("what is left of a group whose leader has ended", function()
+describe("the rest of a group whose leader has ended", function()
   local path
   before_each(function() path = support.temporary() end)
   after_each(function() os.remove(path) end)
@@ -79,7 +79,7 @@ describe("what is left of a group whose leader has ended", function()
     end)
   end)
 
-  it("is noticed to have ended by itself", function()
+  it("is noticed when it ends by itself", function()
     processes.run(function()
       local p = assert(tl.exec({ "sh", "-c", "sleep 0.1 & exit 3" }, { pgroup = true }))
       assert.equal(3, p:wait().code)

@@ -1,8 +1,8 @@
--- A wait for an unreferenced process that was over before the process had the
--- loop go on for it afterwards: the program ended only with the process.
+-- After a wait for an unreferenced process that was over before the process, the loop
+-- kept running for the process: the program ended only with the process.
 local support = require "tests.support"
 
-describe("an unreferenced process that somebody waited for", function()
+describe("an unreferenced process that a task waited for", function()
   it("kept the program running", function()
     local r = support.run([[
       local tl = require "timerlua"

@@ -4,7 +4,7 @@ local sockets = require "tests.support.sockets"
 local support = require "tests.support"
 local tl = require "timerlua"
 
--- Whether what the watch tells of a command, in a new folder, is this.
+-- Whether the watch reports exactly this for a command in a new folder.
 local function check(path, before, ...)
   local place = support.shell("mktemp -d").out:match("[^\n]+")
   local function sh(command)
@@ -34,7 +34,7 @@ local function check(path, before, ...)
 end
 
 describe("a watched symbolic link", function()
-  it("was not followed to what replaced its target", function()
+  it("was not followed when its target was replaced", function()
     check("link", "mkdir d; echo 1 >d/real; ln -s d/real link",
       "echo 2 >>link", "modify",
       "mv d/real d/r2", "move",
@@ -62,7 +62,7 @@ describe("a watched symbolic link", function()
       "echo 1 >>v2/sub/file", "modify")
   end)
 
-  it("that leads in a circle is told", function()
+  it("that leads in a circle is reported", function()
     local path = support.shell("mktemp -d").out:match("[^\n]+") .. "/circle"
     support.shell("ln -s circle " .. path)
     assert.equal("ELOOP", (select(3, tl.on_file(path, print))))

@@ -1,4 +1,4 @@
--- --pid-file destroyed whatever file it named, a pipe too.
+-- --pid-file destroyed any file that it named, even a pipe.
 local support = require "tests.support"
 
 local function refused(before, after, kept)
@@ -11,8 +11,8 @@ local function refused(before, after, kept)
   assert.equal("1\n" .. kept .. "name\n", r.out)
 end
 
-describe("a pid file's name that is something else's", function()
-  it("was taken from a file with something else in it", function()
+describe("a pid file's name that belongs to another file", function()
+  it("was taken from a file with other contents", function()
     refused("echo precious >name", "cat name", "precious\n")
     refused("echo 12 monkeys >name", "cat name", "12 monkeys\n")
     refused("seq 1 100000 >name", "wc -l <name", "100000\n")
@@ -23,7 +23,7 @@ describe("a pid file's name that is something else's", function()
     refused("mkfifo name", "test -p name && echo pipe", "pipe\n")
   end)
 
-  it("is taken from what a killed process left, and from an empty file", function()
+  it("is taken from a file that a killed process left, and from an empty file", function()
     for _, left in ipairs { "99999999\n", "12", "" } do
       local path = support.temporary(left)
       local r = support.run { "--pid-file=" .. path, "-e", ("io.write(io.open(%q):read('*a') == "

@@ -24,7 +24,7 @@ describe("the number of a connection's descriptor", function()
     end)
   end)
 
-  it("may be watched once it is another's", function()
+  it("may be watched once another file has it", function()
     sockets.run(function()
       local ffi = require "ffi"
       local r, w = tl.pipe()

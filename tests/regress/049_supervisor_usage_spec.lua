@@ -9,7 +9,7 @@ describe("scripts/supervisor.lua", function()
     assert.equal(2, r.code)
   end)
 
-  it("raised where there is no such program", function()
+  it("raised when the program does not exist", function()
     local r = support.run { "scripts/supervisor.lua", "/nosuch", "program" }
     assert.equal("supervisor.lua: exec /nosuch: no such file or directory\n", r.err)
     assert.equal(1, r.code)

@@ -1,4 +1,4 @@
--- The last process that a callback had started was kept alive for ever.
+-- The last process that a callback had started was kept alive forever.
 local sockets = require "tests.support.sockets"
 local support = require "tests.support"
 local tl = require "timerlua"

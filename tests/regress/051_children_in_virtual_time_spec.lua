@@ -1,5 +1,5 @@
--- Not said anywhere: what virtual time does to children, which live in real time.
--- The documents say it now, and this holds it.
+-- The effect of virtual time on children, which live in real time, was not documented.
+-- The documents state it now, and this spec checks it.
 local support = require "tests.support"
 
 describe("a child in virtual time", function()

@@ -2,7 +2,7 @@
 local hosts = require "tests.support.hosts"
 
 describe("tl_post_bytes", function()
-  it("refuses more than there can be", function()
+  it("refuses more bytes than there can be", function()
     hosts.edge("posts")
   end)
 end)

@@ -1,7 +1,7 @@
--- A host that did not say TL_SIGNALS had its signals blocked by a script.
+-- A script could block the signals of a host that had not set TL_SIGNALS.
 local hosts = require "tests.support.hosts"
 
-describe("a host that did not say TL_SIGNALS", function()
+describe("a host without TL_SIGNALS", function()
   it("keeps its signals", function()
     hosts.edge("signals")
   end)

@@ -7,7 +7,7 @@ local sockets = require "tests.support.sockets"
 local timerfd = require "timerlua.timerfd"
 local tl = require "timerlua"
 
--- Watch an object, until it is ready.
+-- Watch an object until it is ready.
 local function watched(object)
   local ready
   local watch = assert(tl.watch(object, "r", function(w)
@@ -100,7 +100,7 @@ describe("tl.watch", function()
 end)
 
 describe("a connect that waits", function()
-  it("is not taken for done when the socket begins to be watched", function()
+  it("does not count as done when the socket begins to be watched", function()
     sockets.run(function()
       local full = assert(socket.socket())
       assert(full:bind("127.0.0.1:0"))

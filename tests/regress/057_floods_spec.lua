@@ -1,13 +1,13 @@
--- A task that always found something at once, on a plain socket, a timer
--- descriptor or in kqueue.control with changes only, kept the loop's timers
--- waiting, and neither a limit nor being cancelled reached it.
+-- A task that always found something at once, on a plain socket, on a timer descriptor
+-- or in kqueue.control with changes only, kept the loop's timers waiting, and neither a
+-- limit nor a cancellation reached it.
 local select = require "timerlua.select"
 local socket = require "timerlua.socket"
 local sockets = require "tests.support.sockets"
 local timerfd = require "timerlua.timerfd"
 local tl = require "timerlua"
 
--- A task that repeats `call` for ever: ticks come, and its limit is kept.
+-- A task that repeats `call` forever: ticks come, and its limit is kept.
 local function lets_others_run(call)
   local ticks = 0
   local ticking = tl.every(0.001, function() ticks = ticks + 1 end)
@@ -90,7 +90,7 @@ describe("a task that never has to wait", function()
     end)
   end)
 
-  it("loses nothing that it received when it is cancelled", function()
+  it("loses no received data when it is cancelled", function()
     sockets.run(function()
       local a, b = assert(socket.socketpair())
       local sent, got = 0, 0

@@ -1,12 +1,12 @@
--- A kqueue told of at most 64 descriptors that can be read, 64 that can be
--- written and 64 timers in one call, where 256 were promised.
+-- A kqueue reported at most 64 readable descriptors, 64 writable descriptors and 64
+-- timers in one call, where 256 were promised.
 local fds = require "tests.support.descriptors"
 local select = require "timerlua.select"
 
 local COUNT = 200
 
 describe("kqueue.control", function()
-  it("tells of all that can be read, up to 256 events", function()
+  it("reports all readable descriptors, up to 256 events", function()
     local kq, open, changes = assert(select.kqueue()), {}, {}
     for i = 1, COUNT do
       local r, w = fds.pipe()
@@ -27,7 +27,7 @@ describe("kqueue.control", function()
     fds.close(unpack(open))
   end)
 
-  it("tells of all timers that are over", function()
+  it("reports all expired timers", function()
     local kq, changes = assert(select.kqueue()), {}
     for i = 1, COUNT do
       changes[i] = select.kevent{ ident = i, filter = select.KQ_FILTER_TIMER, data = 1,

@@ -1,7 +1,7 @@
 -- A devpoll object reported a file's number as ready after it had become another
--- descriptor's; reported a closed descriptor for ever while a duplicate of it
--- lived, also when it was unregistered; and a task that polled did not see a
--- file that was registered meanwhile.
+-- descriptor's; reported a closed descriptor forever while a duplicate of it lived,
+-- even after it was unregistered; and a task that polled did not see a file that was
+-- registered meanwhile.
 local ffi = require "ffi"
 local fds = require "tests.support.descriptors"
 local select = require "timerlua.select"

@@ -1,8 +1,9 @@
--- With no descriptor left the first wait for a time ended the script, past pcall.
+-- With no descriptor left, the first wait with a time limit ended the script, past
+-- pcall.
 local support = require "tests.support"
 
 describe("a timed wait with no descriptor left", function()
-  it("is as any other", function()
+  it("works like any other", function()
     local r = support.run([[
       local tl, timerfd, all = require "timerlua", require "timerlua.timerfd", {}
       local _, code

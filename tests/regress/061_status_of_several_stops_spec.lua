@@ -1,8 +1,8 @@
--- Of several tl_stop the first status counted.
+-- Of several calls of tl_stop, the first status counted.
 local hosts = require "tests.support.hosts"
 
 describe("tl_stop", function()
-  it("gives the last status", function()
+  it("applies the last status", function()
     hosts.edge("stops")
   end)
 end)

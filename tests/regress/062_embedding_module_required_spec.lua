@@ -1,4 +1,4 @@
--- TL_NO_FFI left timerlua.app.embedding to be required.
+-- With TL_NO_FFI, scripts could still require timerlua.app.embedding.
 local hosts = require "tests.support.hosts"
 
 describe("TL_NO_FFI", function()

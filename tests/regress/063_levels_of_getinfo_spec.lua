@@ -1,8 +1,8 @@
--- TL_NO_FFI made debug.getinfo count a level too many.
+-- With TL_NO_FFI, debug.getinfo counted one level too many.
 local hosts = require "tests.support.hosts"
 
 describe("TL_NO_FFI", function()
-  it("leaves the levels of debug.getinfo", function()
+  it("leaves the levels of debug.getinfo unchanged", function()
     hosts.edge("levels")
   end)
 end)

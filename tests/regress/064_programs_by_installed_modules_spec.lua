@@ -1,8 +1,8 @@
--- TL_NO_EXEC left installed modules that start programs to be required.
+-- With TL_NO_EXEC, scripts could still require installed modules that start programs.
 local hosts = require "tests.support.hosts"
 
 describe("TL_NO_EXEC", function()
-  it("holds for installed modules too", function()
+  it("applies to installed modules too", function()
     hosts.edge("programs")
   end)
 end)

@@ -1,5 +1,5 @@
--- An error that a finalizer raised went through the dispatcher wherever it
--- happened to ask for memory, and took what was under way there with it.
+-- An error that a finalizer raised went through the dispatcher wherever it happened to
+-- request memory, and destroyed the work in progress there.
 local support = require "tests.support"
 
 -- Interpreted: LuaJIT itself crashes where compiled code is left, see
@@ -18,7 +18,7 @@ local SCRIPT = [[
     end
   end)
   tl.every("10ms", function() ticks = ticks + 1 end)
-  -- what is raised in the script's own code is its own to catch
+  -- errors raised in the script's own code are for the script to catch
   local function try(fn, ...) return (pcall(fn, ...)) end
   tl.spawn(function()
     while true do

@@ -1,5 +1,5 @@
--- Parts of timerlua that are loaded when they are asked for were not found by a
--- script that had replaced require.
+-- Parts of timerlua that are loaded on first use were not found by a script that had
+-- replaced require.
 local support = require "tests.support"
 
 describe("a script that replaces require", function()

@@ -5,8 +5,8 @@ local support = require "tests.support"
 local tl = require "timerlua"
 
 describe("a lookup whose name server refuses", function()
-  it("failed for a descriptor that was closed already", function()
-    local options = { servers = { "127.0.0.1:1" } } -- where nobody listens
+  it("failed for a descriptor that was already closed", function()
+    local options = { servers = { "127.0.0.1:1" } } -- without a listener
     local _, _, code = tl.resolve("refused.test", options)
     if code == "EOPNOTSUPP" then return pending("this build has no c-ares") end
     local before = support.count_fds()
@@ -17,7 +17,7 @@ describe("a lookup whose name server refuses", function()
       assert.same({ "resolve refused.test: no name server gave an answer", "ECONNREFUSED" },
         { message, code })
     end
-    -- of both at once c-ares 1.18 hears of the refusal too late
+    -- when asked for both at once, c-ares 1.18 gets the refusal too late
     options.family = nil
     _, _, code = tl.resolve("refused.test", options)
     if code ~= "ETIMEDOUT" then assert.equal("ECONNREFUSED", code) end

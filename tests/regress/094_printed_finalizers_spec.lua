@@ -1,6 +1,6 @@
--- LuaJIT of Debian 13 raises no errors of finalizers but prints each, also into
--- the output of a host that wants none, and neither tl.on("error") nor the exit
--- status knew. Now both releases tell of them alike.
+-- LuaJIT of Debian 13 raises no errors of finalizers but prints each one, even into the
+-- output of a host that wants none, and neither tl.on("error") nor the exit status
+-- showed them. Now both releases report them alike.
 local support = require "tests.support"
 
 local PRELUDE = [[
@@ -11,18 +11,18 @@ local PRELUDE = [[
     getmetatable(object).__gc = function() error(text, 0) end
     return object
   end
-  -- the older LuaJIT raises one at a time in whoever collects
+  -- the older LuaJIT raises one at a time in the code that collects
   local function collect() repeat until pcall(collectgarbage) end
 ]]
 
--- Where the newer LuaJIT is, as a plain luajit shows.
+-- The newer LuaJIT's behavior, as a plain luajit shows.
 local prints = support.shell([[luajit -e 'getmetatable(newproxy(true)).__gc = error
   pcall(collectgarbage)' 2>&1]]).out:find("ERROR in finalizer", 1, true) ~= nil
 
 local function count(text, pattern) return select(2, text:gsub(pattern, "")) end
 
 describe("an error of a finalizer", function()
-  it("was printed by LuaJIT, and nobody else was told", function()
+  it("was printed by LuaJIT, and not reported otherwise", function()
     local r = support.run(PRELUDE .. [[
       tl.after(0, function()
         spoil "spoilt"
@@ -36,7 +36,7 @@ describe("an error of a finalizer", function()
     assert.equal(1, r.code)
   end)
 
-  it("is told to handlers, however many there are at once, in bounds", function()
+  it("is reported to handlers, however many there are at once, in bounds", function()
     local r = support.run(PRELUDE .. [[
       local told, more = 0, 0
       tl.on("error", function(err, _, source)

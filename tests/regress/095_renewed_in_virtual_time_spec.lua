@@ -1,7 +1,7 @@
 local support = require "tests.support"
 
 describe("a descriptor that is closed while it is watched, in virtual time,", function()
-  -- The loop began a new epoll set and waited for ever, for the set was still empty.
+  -- The loop made a new epoll set and waited forever, because the set was still empty.
   it("does not silence the other watches", function()
     local r = support.run({ "--virtual-time", "-e", [==[
       local ffi = require "ffi"

@@ -1,6 +1,6 @@
--- A connection with callbacks whose send failed was told the error after it had been
--- given as much as one event gives, and was closed: what else its peer had sent before
--- it went was lost.
+-- A connection with callbacks whose send failed had its error reported after as many
+-- bytes as one event gives, and was closed: other bytes that its peer had sent before
+-- it left were lost.
 local sockets = require "tests.support.sockets"
 local tl = require "timerlua"
 

@@ -1,8 +1,8 @@
--- A limit that a script wrote into a connection was not checked, and one that no
--- clock reaches or that is no number crashed the program when the wait was over.
+-- A limit that a script wrote into a connection was not checked, and a limit that no
+-- clock reaches or that is not a number crashed the program when the wait was over.
 local support = require "tests.support"
 
-describe("a connection's field `timeout` that is no duration", function()
+describe("a connection's field `timeout` that is not a duration", function()
   for _, limit in ipairs { "0/0", "-1e10", "-1/0" } do
     it("ends the wait at once: " .. limit, function()
       support.says("nil\ttimeout\n", ([[

@@ -2,7 +2,7 @@
 -- which freed the handle and lost the descriptor.
 local support = require "tests.support"
 
-describe("the id of what is no timer", function()
+describe("the id of a handle that is not a timer", function()
   it("cannot be cancelled", function()
     support.says("false\tfalse\nhello\n", [[
       local a, b = tl.socketpair()

@@ -1,9 +1,9 @@
--- An error was lost when the script had put what is no text into the fields that
--- its report names.
+-- An error was lost when the script had put values that are not texts into the fields
+-- that its report names.
 local support = require "tests.support"
 
-describe("an error of a socket whose kind or name is no text", function()
-  it("is told all the same", function()
+describe("an error of a socket whose kind or name is not a text", function()
+  it("is reported all the same", function()
     local r = support.run([[
       local tl = require "timerlua"
       local u

@@ -33,14 +33,14 @@ describe("the ping poller", function()
     return lines
   end
 
-  it("prints what the command measured, of each host", function()
+  it("prints the measurement of the command, for each host", function()
     local ping = program("answers", [[
       echo "PING $2"
       echo "64 bytes from $2: icmp_seq=1 ttl=64 time=0.0${2#h} ms"]])
     assert.same({ "h1, try 1: 0.01 ms", "h2, try 1: 0.02 ms" }, poll(ping .. " -x", "h1", "h2"))
   end)
 
-  it("ends one that is late, and tries again", function()
+  it("ends a command that is late, and tries again", function()
     local ping = program("late", ([[
       echo "PING $1"
       echo $$ >>%s/pids
@@ -87,12 +87,12 @@ describe("the supervisor", function()
     s:await "ready\n"
     local child = tonumber(s:await "%((%d+)%)")
     local result = s:stop()
-    assert.equal(143, result.code) -- the shell may tell that its sleep was ended
+    assert.equal(143, result.code) -- the shell may report that its sleep was ended
     assert.truthy(result.out:find "bye\nstopped\n$")
     assert.is_false(processes.alive(child))
   end)
 
-  it("ends one that ignores TERM by KILL", function()
+  it("ends a program that ignores TERM by KILL", function()
     local s = server.command(("%s scripts/supervisor.lua %s"):format(support.program,
       program("ignores", "trap '' TERM; echo ready; while :; do sleep 0.01; done")))
     s:await "ready\n"
@@ -102,7 +102,7 @@ describe("the supervisor", function()
     assert.is_false(processes.alive(child))
   end)
 
-  it("starts one again that a signal ended", function()
+  it("restarts a program that a signal ended", function()
     local s = server.command(("%s scripts/supervisor.lua sleep 60"):format(support.program))
     local child = s:await("%((%d+)%)\n")
     support.shell("kill -KILL " .. child)
@@ -112,7 +112,7 @@ describe("the supervisor", function()
     assert.is_false(processes.alive(other))
   end)
 
-  it("tells that there is no such program", function()
+  it("reports that the program does not exist", function()
     local r = support.run { "scripts/supervisor.lua", "nosuch" }
     assert.truthy(r.err:find("exec nosuch: no such file or directory", 1, true))
     assert.equal(1, r.code)

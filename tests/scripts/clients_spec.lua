@@ -1,5 +1,5 @@
--- Other people's programs as clients of the example servers, and timerlua as the
--- client of one: a Redis server, by a driver written for LuaSocket.
+-- Other projects' programs as clients of the example servers, and timerlua as the
+-- client of a Redis server, by a driver written for LuaSocket.
 local support = require "tests.support"
 local server = require "tests.support.server"
 local tl = require "timerlua"
@@ -69,7 +69,7 @@ for _, mode in ipairs { "level", "edge", "cork", "nodelay" } do
 end
 
 describe("the HTTP server's modes", function()
-  -- What the server asks of the kernel while it answers one request.
+  -- The server's calls to the kernel while it answers one request.
   local function calls(mode)
     local log = os.tmpname()
     running = server.command(("strace -f -e trace=setsockopt,epoll_ctl,sendto,sendmsg,"
@@ -85,7 +85,7 @@ describe("the HTTP server's modes", function()
     return text
   end
 
-  it("are what they are called", function()
+  it("make the calls that their names suggest", function()
     local level, edge = calls("level"), calls("edge")
     local sockets_edge = "EPOLLRDHUP|EPOLLET" -- timers and wakeups are edge, too
     assert.is_nil(level:find(sockets_edge, 1, true))

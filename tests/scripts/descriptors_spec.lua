@@ -1,5 +1,5 @@
--- The servers and clients of scripts/descriptors/, each with clients and servers
--- of other people's.
+-- The servers and clients of scripts/descriptors/, each with clients and servers of
+-- other projects.
 local support = require "tests.support"
 local server = require "tests.support.server"
 local tl = require "timerlua"
@@ -29,8 +29,8 @@ local function count(text, pattern)
   return select(2, text:gsub(pattern, ""))
 end
 
--- All that clients had is given back; a last client may not have been when they
--- were counted.
+-- All resources of clients are released; the last client's resources may still have
+-- been in use when they were counted.
 local function assert_fds(before)
   server.await("the descriptors' return to " .. before, function()
     return running:fds() <= before
@@ -75,7 +75,7 @@ for _, name in ipairs { "timerfd_epoll_stop", "timerfd_select_stop" } do
       slow:close()
     end)
 
-    it("puts out who never ends a line", function()
+    it("disconnects a client that never ends a line", function()
       local s = start(name, "127.0.0.1:0")
       local conn = connect(s.address)
       conn:send(("x"):rep(10000))
@@ -105,7 +105,7 @@ for _, name in ipairs { "select_echo", "select_echo_timeout", "poll_echo" } do
       stop()
     end)
 
-    it("neither stands still nor grows for a client that does not read", function()
+    it("neither stalls nor grows for a client that does not read", function()
       local s = start(name, "127.0.0.1:0")
       local greedy, polite = connect(s.address), connect(s.address)
       local sender = tl.spawn(function()
@@ -119,7 +119,7 @@ for _, name in ipairs { "select_echo", "select_echo_timeout", "poll_echo" } do
       assert.equal("waiting", sender.status)
       local before = s:cpu()
       tl.sleep(0.2)
-      assert.is_true(s:cpu() - before < 0.15) -- it waits, and does not ask again and again
+      assert.is_true(s:cpu() - before < 0.15) -- it waits, and does not poll
       if not support.sanitized then
         local peak = s:peak()
         assert.is_true(peak < 30, peak)
@@ -154,7 +154,7 @@ describe("the clients", function()
       socat:stop()
       assert.equal("", r.err)
       assert.equal(0, r.code)
-      local function essence(out) -- whatever the port and the pieces
+      local function essence(out) -- regardless of the port and the pieces
         return (out:gsub(":%d+", ""):gsub("\nreceived\t", ""))
       end
       assert.equal(essence(alone.out), essence(r.out))
@@ -180,7 +180,7 @@ local function answer(conn)
 end
 
 local function it_speaks_http(name, mode, stays)
-  it("answers curl, requests in pieces, and says who ends the connection", function()
+  it("answers curl, requests in pieces, and announces who ends the connection", function()
     local s = start(name, "127.0.0.1:0", mode)
     assert.equal(BODY .. BODY,
       client(("curl -s http://127.0.0.1:%d/ http://127.0.0.1:%d/"):format(s.port, s.port)))
@@ -270,7 +270,7 @@ for _, mode in ipairs { "level", "edge", "cork", "nodelay" } do
 end
 
 describe("http_epoll", function()
-  it("refuses a mode that it does not know", function()
+  it("refuses an unknown mode", function()
     local r = support.run { FOLDER .. "http_epoll.lua", "127.0.0.1:0", "slow" }
     assert.equal(1, r.code)
     assert.truthy(r.err:find("the mode must be level, edge, cork or nodelay", 1, true))

@@ -27,7 +27,7 @@ local function count(text, pattern)
   return select(2, text:gsub(pattern, ""))
 end
 
--- All that clients had is given back.
+-- All resources of clients are released.
 local function assert_fds(expected)
   server.await("the descriptors' return to " .. expected, function()
     return running:fds() == expected
@@ -71,7 +71,7 @@ describe("the stop server", function()
     assert.is_nil((client:receive("*a") == "" or nil) and tl.connect(s.address))
   end)
 
-  it("does as netcat says", function()
+  it("does the same for netcat", function()
     local s = start("scripts/stop_server.lua", "127.0.0.1:0")
     assert.equal(0, support.shell("echo stop | nc -N 127.0.0.1 " .. s.port).code)
     running = nil
@@ -104,7 +104,7 @@ describe("the echo server", function()
     stop()
   end)
 
-  it("neither stands still nor grows for a client that does not read", function()
+  it("neither stalls nor grows for a client that does not read", function()
     local s = start("scripts/echo_server.lua", "127.0.0.1:0")
     local greedy, polite = connect(s.address), connect(s.address)
     local block, blocks = ("0123456789abcdef"):rep(65536), 40
@@ -138,7 +138,7 @@ describe("the chat", function()
     os.remove(path)
   end)
 
-  it("tells all others what one says, and takes its socket away", function()
+  it("sends one client's words to all others, and removes its socket", function()
     local s = start("scripts/chat.lua", "unix:" .. path)
     local ann = connect(s.address)
     s.name = ann:receive()
@@ -163,7 +163,7 @@ describe("the chat", function()
     assert.equal(1, support.shell("test -e " .. path).code)
   end)
 
-  it("puts out who does not read", function()
+  it("disconnects a client that does not read", function()
     local s = start("scripts/chat.lua", "unix:" .. path)
     local deaf = connect(s.address)
     deaf:receive()
@@ -207,7 +207,7 @@ describe("the port forwarder", function()
     stop()
   end)
 
-  it("says what is wrong when the target is not there", function()
+  it("reports the failure when the target does not exist", function()
     local s = start("scripts/forward.lua", "127.0.0.1:1", "127.0.0.1:0")
     local client = connect(s.address)
     assert.same({ nil, "closed", "", "EOF" }, { client:receive("*a") })
@@ -268,7 +268,7 @@ describe("the port forwarder", function()
 end)
 
 describe("the health checker", function()
-  it("tells up, sick, silent and down apart, and changes once each", function()
+  it("reports up, sick, silent and down differently, and each change once", function()
     local function answer(text)
       return assert(tl.listen("127.0.0.1:0", function(conn)
         conn:receive_until("\r\n\r\n", true)

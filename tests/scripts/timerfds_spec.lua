@@ -16,7 +16,7 @@ for _, path in ipairs(PATHS) do
   describe(path, function()
     local text = support.read(path)
 
-    it("is short and says what it shows, how to run it and what tl makes of it", function()
+    it("is short and describes itself, how to run it and the equivalent with tl", function()
       local head = text:match("^#!/usr/bin/env timerlua\n(.-)\nlocal ")
       assert.is_true(select(2, text:gsub("\n", "")) <= 40)
       assert.truthy(head:find("Run: timerlua " .. path, 1, true))
@@ -61,7 +61,7 @@ describe("timerstack_many", function()
     assert_ticks(ticks, 2000, out)
   end)
 
-  it("says which limit stops it and does as many as that allows", function()
+  it("reports which limit stops it and runs as many timers as that allows", function()
     local out = run(PATHS[2], "100000", "ulimit -n 200; ")
     if out:find("^100000 timers") then return end -- this process may raise the limit
     local set, ticks = out:match("^limits.nofile%(100016%): operation not permitted; "

@@ -1,6 +1,6 @@
--- The example scripts: each runs, ends by itself, and is short; the three that
--- come from other people's examples also show the right values. Servers, which
--- end by Ctrl-C, have a spec of their own with their clients.
+-- The example scripts: each runs, ends by itself, and is short; the three that come
+-- from examples of other projects also show the right values. Servers, which end by
+-- Ctrl-C, have a spec of their own with their clients.
 local support = require "tests.support"
 
 local function scripts(pattern)
@@ -26,12 +26,12 @@ local function lines_of(text)
   return lines
 end
 
--- What is asked of the text of each.
+-- Requirements on the text of each script.
 local function it_has_its_form(path, public)
   local text = support.read(path)
   local lines = lines_of(text)
 
-  it("is short and says what it shows and how to run it", function()
+  it("is short and describes itself and how to run it", function()
     assert.is_true(#lines <= 40)
     assert.equal("#!/usr/bin/env timerlua", lines[1])
     assert.equal(0, support.shell("test -x " .. path).code)
@@ -70,14 +70,14 @@ for _, path in ipairs(scripts("scripts/*.lua")) do
   end)
 end
 
--- Those on the descriptors themselves; they are run by specs of their own.
+-- The scripts with descriptors by hand, which specs of their own run.
 for _, path in ipairs(scripts("scripts/descriptors/*.lua")) do
   describe(path, function()
     it_has_its_form(path, { timerlua = true, ["timerlua.limits"] = true,
       ["timerlua.select"] = true, ["timerlua.socket"] = true, ["timerlua.timerfd"] = true,
       ["timerlua.timerstack"] = true })
 
-    it("says what it is with tl", function()
+    it("names its equivalent with tl", function()
       assert.truthy(support.read(path):find("\n-- With tl ", 1, true)
         or support.read(path):find("\n-- With tl, ", 1, true))
     end)

@@ -1,5 +1,5 @@
--- What the specs of datagram sockets share: sockets that are closed after each
--- case, and the count of what is open before and after.
+-- Shared by the specs of datagram sockets: sockets that are closed after each case, and
+-- the count of open objects before and after.
 local support = require "tests.support"
 local luassert = require "luassert"
 local tl = require "timerlua"
@@ -10,13 +10,13 @@ local open, before, watchdog
 
 local function counts()
   support.collect()
-  tl.sleep(0) -- what was woken by the end of the test
+  tl.sleep(0) -- for callbacks that the end of the test woke
   return { fds = support.count_fds(), handles = tl.stats().handles,
     active = tl.stats().active }
 end
 
---- Before each case.
---- @return table counts fds, handles and active ones, but for the watchdog
+--- Call before each case.
+--- @return table counts fds, handles and active ones, except the watchdog
 function datagrams.begin()
   open = {}
   support.open_timer()
@@ -25,7 +25,7 @@ function datagrams.begin()
   return before
 end
 
---- After each case: everything that it opened is closed.
+--- Call after each case: everything that it opened is closed.
 function datagrams.finish()
   watchdog:cancel()
   for _, socket in ipairs(open) do socket:close() end
@@ -33,7 +33,7 @@ function datagrams.finish()
   luassert.same(before, counts())
 end
 
---- As tl.udp; closed after the case.
+--- Like tl.udp; the socket is closed after the case.
 function datagrams.udp(...)
   local socket = assert(tl.udp(...))
   open[#open + 1] = socket
@@ -53,7 +53,7 @@ end
 --- A handler.
 function datagrams.echo(socket, data, from) socket:send(data, from) end
 
---- Let callbacks run until it is so.
+--- Let callbacks run until the condition holds.
 function datagrams.until_true(condition)
   for _ = 1, 5000 do
     if condition() then return end
@@ -62,7 +62,7 @@ function datagrams.until_true(condition)
   error("it never became true", 2)
 end
 
---- A port where nobody listens.
+--- A port without a listener.
 function datagrams.nobody()
   local socket = assert(tl.udp("127.0.0.1:0"))
   local address = socket:sock()

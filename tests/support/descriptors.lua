@@ -1,4 +1,4 @@
--- What the specs of timerlua.select share: pipes and pairs of sockets by number.
+-- Shared by the specs of timerlua.select: pipes and pairs of sockets by number.
 local ffi = require "ffi"
 local luassert = require "luassert"
 local sockets = require "tests.support.sockets"
@@ -22,8 +22,8 @@ local O_NONBLOCK, O_CLOEXEC = 0x800, 0x80000
 
 local descriptors = {}
 
---- Have a spec of what is to hold in a task, by the loop, and in the main chunk
---- of a plain luajit, where it blocks.
+--- Run a spec both in a task, through the loop, and in the main chunk of a plain
+--- luajit, where waits block.
 function descriptors.both(it, name, fn)
   it(name .. ", in a task", function() sockets.run(fn) end)
   it(name .. ", outside", function()
@@ -35,7 +35,7 @@ function descriptors.both(it, name, fn)
   end)
 end
 
---- That a call returned nil, this message and this code.
+--- Check that a call returned nil, this message and this code.
 function descriptors.fails(code, message, ok, err, got)
   luassert.equal(nil, ok)
   luassert.equal(message, err)
@@ -73,7 +73,7 @@ function descriptors.put(fd, text)
   luassert.equal(#text, tonumber(C.write(fd, text, #text)))
 end
 
---- How many bytes were there, -1 for none, 0 at the end.
+--- Read, and return the number of bytes: -1 if there were none, 0 at the end.
 function descriptors.take(fd)
   return tonumber(C.read(fd, ffi.new("char[65536]"), 65536))
 end

@@ -1,4 +1,4 @@
--- What the faults specs share: running the program with calls that fail, see
+-- Shared by the specs of faults: running the program with calls that fail, see
 -- tests/faults/preload.c.
 local ffi = require "ffi"
 local luassert = require "luassert"
@@ -51,8 +51,8 @@ function faults.teardown()
   support.shell("rm -rf " .. folder)
 end
 
---- Run a command in which the n-th call fails; r.calls is how many there were,
---- the failed one included, nil when the process was ended from outside.
+--- Run a command in which the n-th call fails; r.calls is the number of calls, the
+--- failed one included, nil when the process was ended from outside.
 --- @param options? table times (how many calls fail, 1), most, storm (see
 ---   tests/faults/preload.c), timeout, sanitizer (the command is no sanitized program)
 function faults.run_command(command, call, n, code, options)
@@ -73,7 +73,7 @@ function faults.run_command(command, call, n, code, options)
   return r
 end
 
---- The same with the program and a script.
+--- The same for the program and a script.
 function faults.run(script, call, n, code, options)
   return faults.run_command(support.program .. " -e " .. support.quote(script), call, n,
     code, options)

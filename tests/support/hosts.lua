@@ -1,4 +1,4 @@
--- Hosts in C for the specs: compiled against what the build made.
+-- Hosts in C for the specs: compiled against the files of the build.
 local luassert = require "luassert"
 local support = require "tests.support"
 
@@ -40,7 +40,7 @@ function hosts.build(folder, name)
   return hosts.cc(folder .. "/" .. name, "tests/embed/" .. name .. ".c", hosts.link_flags())
 end
 
---- Run a case of tests/embed/edges.c; `told` is what it writes to standard error.
+--- Run a case of tests/embed/edges.c; `told` is its output on standard error.
 function hosts.edge(case, told)
   local folder = hosts.make_folder()
   local r = support.shell(hosts.build(folder, "edges") .. " " .. case, { timeout = 20 })

@@ -1,6 +1,6 @@
--- A parent that hands a listening socket to what it runs, as a service manager
--- does: luajit tests/support/inherit.lua COMMAND runs the shell command with a socket
--- of 127.0.0.1 as descriptor 3 and the port in PORT.
+-- A parent that hands a listening socket to the command that it runs, as a service
+-- manager does: luajit tests/support/inherit.lua COMMAND runs the shell command with a
+-- socket of 127.0.0.1 as descriptor 3 and the port in PORT.
 local ffi = require "ffi"
 
 ffi.cdef [[

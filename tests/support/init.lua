@@ -1,4 +1,4 @@
--- What the specs share: running the program, counting descriptors, waiting.
+-- Shared by the specs: running the program, counting descriptors, waiting.
 local ffi = require "ffi"
 local luassert = require "luassert"
 
@@ -68,8 +68,8 @@ function support.run(arguments, options)
   return support.shell((options.before or "") .. command, options)
 end
 
---- Open descriptors of this process below 4096, asked of the kernel one by one:
---- a listing by another process would also see the pipe to it, or not.
+--- The open descriptors of this process below 4096, asked of the kernel one by one: a
+--- listing by another process might also contain the pipe to that process.
 function support.count_fds()
   local count = 0
   for fd = 0, 4095 do
@@ -78,7 +78,7 @@ function support.count_fds()
   return count
 end
 
---- Have the loop open its timerfd, which only a wait does that is not over before
+--- Have the loop open its timerfd, which happens only in a wait that is not over before
 --- it begins.
 function support.open_timer()
   local tl = require "timerlua"
@@ -100,7 +100,7 @@ function support.raised(call)
   return message
 end
 
---- Seeds for a random test: TEST_SEED=n repeats one.
+--- Seeds for a random test: TEST_SEED=n repeats a run.
 function support.seeds(count)
   local given = tonumber(os.getenv("TEST_SEED"))
   if given then return { given } end
@@ -109,8 +109,8 @@ function support.seeds(count)
   return seeds
 end
 
--- Before scripts on virtual time, where every wait takes no time and nothing can
--- be late; they say what happened by `say`, and `clock()` is seconds since the
+-- Runs before scripts on virtual time, where every wait takes no time and nothing can
+-- be late; the scripts report events by `say`, and `clock()` is seconds since the
 -- start.
 local PRELUDE = [[
 local tl = require "timerlua"
@@ -128,7 +128,7 @@ function support.run_script(code)
   return support.run({ "--virtual-time", "-e", PRELUDE .. code }, { timeout = 10 })
 end
 
---- Run one that is to say these lines, without an error.
+--- Run a script that is expected to say these lines, without an error.
 function support.assert_says(lines, code)
   local r = support.run_script(code)
   luassert.equal("", r.err)
@@ -138,12 +138,12 @@ function support.assert_says(lines, code)
   luassert.equal(0, r.code)
 end
 
---- How often a pattern is in what was written to standard error.
+--- How often a pattern occurs in the output on standard error.
 function support.count(text, r)
   return select(2, r.err:gsub(text, ""))
 end
 
---- Run code that has `tl`, and expect this and nothing else of it.
+--- Run code that has `tl`, and expect exactly this output.
 function support.says(expected, code, options)
   local r = support.run('local tl = require "timerlua"\n' .. code, options)
   luassert.equal("", r.err)

@@ -1,6 +1,6 @@
 /* Stands in for getaddrinfo, for resolver_spec.lua, which compiles it and loads
-   it before the program. The first label of a name says what becomes of it;
-   other names go to the real one. */
+   it before the program. The first label of a name determines the result; other
+   names go to the real function. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
--- What the specs of child processes share.
+-- Shared by the specs of child processes.
 local ffi = require "ffi"
 local luassert = require "luassert"
 local sockets = require "tests.support.sockets"
@@ -19,7 +19,7 @@ function processes.none_left()
   return ffi.C.waitpid(-1, nil, WNOHANG) == -1 and ffi.errno() == ECHILD
 end
 
---- As sockets.run; then no child may be left, not even as a zombie.
+--- Like sockets.run; afterwards no child may be left, not even as a zombie.
 function processes.run(fn, seconds)
   luassert.is_true(processes.none_left(), "a child was there before")
   local ok, message = pcall(sockets.run, fn, seconds)
@@ -30,7 +30,7 @@ function processes.run(fn, seconds)
   luassert.is_true(processes.none_left(), "a child is left")
 end
 
---- Whether a process is there, a zombie counting as none.
+--- Whether a process exists; a zombie does not count.
 function processes.alive(pid)
   local stat = io.open(("/proc/%d/stat"):format(pid))
   if not stat then return false end
@@ -39,7 +39,7 @@ function processes.alive(pid)
   return state ~= "Z" and state ~= "X"
 end
 
---- Wait until what the path holds, a process's number, and return that.
+--- Wait until the file at the path holds a process's number, and return that.
 function processes.pid_in(path)
   local pid
   sockets.till(function()

@@ -1,4 +1,4 @@
--- What the specs of kqueue share.
+-- Shared by the specs of kqueue.
 local ffi = require "ffi"
 local luassert = require "luassert"
 local select = require "timerlua.select"
@@ -27,7 +27,7 @@ function queues.outside(fn)
   luassert.equal(before, support.count_fds())
 end
 
---- "ident:filter" of each, sorted.
+--- "ident:filter" of each event, sorted.
 function queues.names(events)
   local list = {}
   for i, event in ipairs(events) do
@@ -37,31 +37,31 @@ function queues.names(events)
   return table.concat(list, " ")
 end
 
---- Make one change, which is to succeed.
+--- Make one change, which must succeed.
 function queues.change(kq, ...)
   luassert.same({}, assert(kq:control({ select.kevent(...) }, 0)))
 end
 
---- The one event that is there.
+--- Take the only event.
 function queues.one(kq, timeout)
   local events = assert(kq:control(nil, 8, timeout or 5))
   luassert.equal(1, #events)
   return events[1]
 end
 
---- Nothing is there.
+--- Check that there is no event.
 function queues.none(kq)
   luassert.equal("", queues.names(assert(kq:control(nil, 8, 0))))
 end
 
---- The results of a call are such a failure.
+--- Check that the results of a call are this failure.
 function queues.fails(code, message, ok, err, got)
   luassert.equal(nil, ok)
   luassert.equal(message, err)
   luassert.equal(code, got)
 end
 
---- Run `fn` in a forked child that exits with what it returns.
+--- Run `fn` in a forked child, whose exit status is the result.
 function queues.fork(fn)
   local pid = C.fork()
   assert(pid >= 0)
@@ -72,7 +72,7 @@ function queues.fork(fn)
   return pid
 end
 
---- Wait for a child; its status.
+--- Wait for a child; returns its status.
 function queues.wait_for(pid)
   local status = ffi.new("int[1]")
   luassert.equal(pid, C.waitpid(pid, status, 0))

@@ -1,5 +1,5 @@
--- A Redis client as one writes it for LuaSocket: it is given a socket that is
--- connected, and knows nothing but send, receive, settimeout and close.
+-- A Redis client as one writes it for LuaSocket: it gets a connected socket, and uses
+-- nothing but send, receive, settimeout and close.
 local Client = {}
 Client.__index = Client
 
@@ -52,7 +52,7 @@ function read_reply(socket)
   return reader(socket, line:sub(2))
 end
 
---- Send a command; its reply is for `reply` to read.
+--- Send a command; read its reply by `reply`.
 function Client:send(...)
   local request, sent = encode(...), 0
   while sent < #request do -- LuaSocket may take a part of it
@@ -63,7 +63,7 @@ function Client:send(...)
   return true
 end
 
---- The next reply, or nil and "timeout", "closed" or what Redis says.
+--- The next reply, or nil and "timeout", "closed" or the error that Redis sends.
 function Client:reply(timeout)
   self.socket:settimeout(timeout)
   local value, err = read_reply(self.socket)

@@ -7,7 +7,7 @@ Server.__index = Server
 
 local server = {}
 
---- Seconds within which things that need no time have happened.
+--- Seconds within which events that take no time have happened.
 server.patience = support.sanitized and 60 or 20
 
 --- Wait until `ask()` returns something true, and return that.
@@ -48,14 +48,14 @@ end
 function Server:out() return support.read(self.out_path) end
 function Server:err() return support.read(self.err_path) end
 
---- Wait until it has printed this, and return what the pattern captures.
+--- Wait until the server has printed this, and return the pattern's captures.
 function Server:await(pattern)
   return server.await(pattern, function()
     return self:out():match(pattern) or self:err():match(pattern)
   end)
 end
 
---- Wait until it has ended: a table of out, err, code.
+--- Wait until the server has ended: a table of out, err, code.
 function Server:ended()
   local code = server.await("end of " .. self.pid, function()
     return tonumber(support.read(self.code_path))
@@ -67,25 +67,25 @@ function Server:ended()
   return result
 end
 
---- End it by SIGTERM, or by another signal.
+--- End the server by SIGTERM, or by another signal.
 function Server:stop(signal)
   os.execute(("kill -%s %d 2>/dev/null"):format(signal or "TERM", self.pid))
   return self:ended()
 end
 
---- Its open descriptors.
+--- The server's open descriptors.
 function Server:fds()
   return tonumber(support.shell(("ls /proc/%d/fd | wc -l"):format(self.pid)).out)
 end
 
---- Seconds of processor time that it has used, in hundredths.
+--- Seconds of processor time that the server has used, in hundredths.
 function Server:cpu()
   local fields = support.read(("/proc/%d/stat"):format(self.pid)):match("%) (.*)")
   local user, system = fields:match("^%S+" .. (" %S+"):rep(10) .. " (%d+) (%d+)")
   return (user + system) / 100
 end
 
---- The most memory that it has had resident, in megabytes.
+--- The most resident memory that the server has had, in megabytes.
 function Server:peak()
   return tonumber(support.read(("/proc/%d/status"):format(self.pid)):match("VmHWM:%s*(%d+)")) / 1024
 end

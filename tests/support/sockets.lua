@@ -1,5 +1,5 @@
--- What the specs of sockets share: pairs of connections, and the count of what
--- is open before and after.
+-- Shared by the specs of sockets: pairs of connections, and the count of open objects
+-- before and after.
 local buffer = require "string.buffer"
 local ffi = require "ffi"
 local support = require "tests.support"
@@ -22,8 +22,8 @@ local function open_now()
   return { fds = support.count_fds(), handles = stats.handles, active = stats.active }
 end
 
---- Run `fn` as a task, at most so many seconds; then everything it opened must
---- be closed, or garbage.
+--- Run `fn` as a task, for a limited number of seconds; then everything that it opened
+--- must be closed, or garbage.
 function sockets.run(fn, seconds)
   if core.C.tl_clock_is_virtual(core.loop) ~= 0 then tl.clock.real() end
   repeat -- opens the loop's timerfd, unless the time is over before it waits
@@ -43,7 +43,7 @@ function sockets.run(fn, seconds)
     end
     error(message, 0)
   end
-  for _ = 1, 100 do -- what was closed last is told on the next turns
+  for _ = 1, 100 do -- the last closings are reported on the next turns
     if sockets.stats().handles <= before.handles then break end
     support.collect()
     tl.sleep(0.001)
@@ -71,12 +71,12 @@ function sockets.till(condition, what)
   end
 end
 
---- Turns enough for what is under way on loopback.
+--- Turns enough for data in transit on loopback.
 function sockets.turns(count)
   for _ = 1, count or 5 do tl.sleep(0) end
 end
 
---- A listener's side and a client's side of one connection, neither closed
+--- A listener's side and a client's side of one connection; neither is closed
 --- automatically.
 function sockets.pair(opts, addr)
   local options = { autoclose = false }
@@ -92,8 +92,8 @@ function sockets.pair(opts, addr)
   return theirs, ours
 end
 
---- Specs of connections in both modes: specs(name, make, edge) gets what to put
---- after the names of subjects, and the function that makes a pair.
+--- Specs of connections in both modes: specs(name, make, edge) gets a suffix for the
+--- names of subjects, and the function that makes a pair.
 function sockets.in_both_modes(specs)
   for _, edge in ipairs { false, true } do
     specs(edge and " (edge)" or "", function(opts, addr)

@@ -1,5 +1,5 @@
--- What the specs of timers share: virtual time, a log of what ran, and the count of
--- what is left.
+-- Shared by the specs of timers: virtual time, a log of the callbacks that ran, and the
+-- count of objects left.
 local bit = require "bit"
 local ffi = require "ffi"
 local luassert = require "luassert"
@@ -58,7 +58,7 @@ function virtual.open_pipe()
   return ends[0], ends[1]
 end
 
---- Keep the processor busy for so many seconds of real time.
+--- Keep the processor busy for some seconds of real time.
 function virtual.busy(seconds)
   local till = tl.now() + seconds
   repeat until tl.now() >= till
@@ -69,7 +69,7 @@ function virtual.on_boottime(delay, fn)
   return tl.timer { after = delay, clock = "boottime", fn = fn }
 end
 
---- Note the errors that nobody caught while `fn` runs.
+--- Note the uncaught errors while `fn` runs.
 function virtual.collecting_errors(fn)
   local seen = {}
   local subscription = tl.on("error", function(err, traceback, source)
@@ -81,8 +81,7 @@ function virtual.collecting_errors(fn)
   return seen
 end
 
---- The functions that `make` returns, or what is left of them after a full
---- collection.
+--- The functions that `make` returns, or the ones left after a full collection.
 function virtual.survivors(make)
   local weak = setmetatable({}, { __mode = "k" })
   make(function(fn)

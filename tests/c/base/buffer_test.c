@@ -105,7 +105,7 @@ static void step(void)
     check(q);
 }
 
-/* A sum that is beyond any number. */
+/* A sum that exceeds any number. */
 static void refuses(void)
 {
     queue *q = &queues[0];

@@ -1,4 +1,4 @@
-/* Durations: what was written is what is waited for, to the nanosecond, and
+/* Durations: the written duration is the one waited for, to the nanosecond, and
    never less.
    duration_test SEED COUNT decimals|nanoseconds|any|long|parsing|digits */
 #include <errno.h>
@@ -11,8 +11,8 @@
 #include "abi.h"
 #include "check.h"
 
-/* Up to 2^23 s doubles lie closer than nanoseconds, so each nanosecond has
-   its own. */
+/* Up to 2^23 s, doubles are closer together than nanoseconds, so each
+   nanosecond has its own double. */
 #define FINE_NS (INT64_C(8388608) * 1000000000)
 
 static uint64_t state;
@@ -50,8 +50,8 @@ static void test_nanoseconds(long count)
     }
 }
 
-/* Any double: no less than it when read back, and the least such number
-   where nanoseconds can be told apart. */
+/* Any double: the nanoseconds are not less when read back, and are the least
+   such number where nanoseconds can be told apart. */
 static void test_any(long count)
 {
     for (long i = 0; i < count; i++) {
@@ -151,8 +151,8 @@ static void test_texts(long count)
     }
 }
 
-/* Where doubles are coarser than nanoseconds they are still exact numbers:
-   a whole number of seconds is just that, and nothing ends earlier. */
+/* Where doubles are coarser than nanoseconds, they are still exact numbers: a
+   whole number of seconds is exactly that, and no timer ends earlier. */
 static void test_long(long count)
 {
     for (long i = 0; i < count; i++) {

@@ -119,7 +119,7 @@ static int compare(const void *a, const void *b)
     return is_before(a, b) ? -1 : is_before(b, a);
 }
 
-/* Many come out sorted; what shrank gives its memory back. */
+/* Many entries come out sorted; a heap that has shrunk releases its memory. */
 static void test_many(void)
 {
     tl_heap_entry *sorted = malloc(MANY * sizeof *sorted);

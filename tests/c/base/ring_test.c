@@ -1,4 +1,4 @@
-/* The ring against a queue of what was added: sizes, wrapping, being full.
+/* The ring against a queue of the added records: sizes, wrapping, being full.
    ring_test SEED STEPS */
 #include <errno.h>
 #include <stdio.h>

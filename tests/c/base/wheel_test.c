@@ -1,5 +1,5 @@
-/* The wheel against a list of what was put into it: placing, taking in
-   order, time moving on, entering early, filtering. wheel_test SEED STEPS */
+/* The wheel against a list of its entries: placing, taking in order, time
+   moving on, entering early, filtering. wheel_test SEED STEPS */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -75,7 +75,7 @@ static void put_random(void)
     put(slot, now_ns + delay_ns);
 }
 
-/* Take a bucket: all of it comes, and in the order it was put there. */
+/* Take a bucket: all of it comes, in the order of placing. */
 static size_t take(int bucket, uint32_t *slots)
 {
     size_t expected = 0, count = 0;
@@ -104,7 +104,7 @@ static size_t take(int bucket, uint32_t *slots)
     return count;
 }
 
-/* Spread a bucket over finer ones, the wheel having been moved there. */
+/* Spread a bucket over finer ones, after the wheel was moved there. */
 static void spread(int bucket)
 {
     uint32_t slots[MOST];

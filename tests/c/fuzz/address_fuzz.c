@@ -1,5 +1,5 @@
-/* Any bytes as an address's text: what is taken means the same when it is
-   written and read again, and what is refused leaves no trace. */
+/* Any bytes as an address's text: an accepted text means the same when it is
+   written and read again, and a refused text leaves no trace. */
 #include <errno.h>
 #include <string.h>
 
@@ -62,7 +62,7 @@ static void check_endpoint(const tl_endpoint *endpoint, const char *text,
     }
 }
 
-/* The bytes as what the kernel gave: nothing is read outside of them. */
+/* The bytes as the kernel might give them: nothing is read outside of them. */
 static void check_raw(const uint8_t *data, size_t size)
 {
     tl_address address = {.length = (uint32_t)size};

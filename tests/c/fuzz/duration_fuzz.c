@@ -1,6 +1,6 @@
-/* Any bytes as a duration's text: what is taken means the same when it is
-   written in nanoseconds, or with a zero before it; only zero is 0 ns; what
-   the text's beginnings mean is no more. */
+/* Any bytes as a duration's text: an accepted text means the same when it is
+   written in nanoseconds, or with a zero before it; only zero is 0 ns; and no
+   beginning of the text means more. */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
-/* Any bytes, received in pieces of any size, through a connection's buffer:
-   what a reader is given is what the whole input says, read by a plain loop.
-   The first byte says what is wanted, the next three how the pieces are cut. */
+/* Any bytes, received in pieces of any size, through a connection's buffer: a
+   reader gets the part that a plain loop finds in the whole input. The first
+   byte is the request, the next three determine how the pieces are cut. */
 #include <stdbool.h>
 #include <string.h>
 
@@ -18,7 +18,7 @@ static uint32_t random32(void)
     return state >> 8;
 }
 
-/* What the whole says: the part at the beginning of bytes, or false. */
+/* The part at the beginning of bytes, according to the whole; or false. */
 static bool expect(int kind, size_t count, const char *bytes, size_t length,
                    tl_part *part)
 {
@@ -36,7 +36,7 @@ static bool expect(int kind, size_t count, const char *bytes, size_t length,
     return false;
 }
 
-/* Take what is complete, and compare it with the whole from *at on. */
+/* Take the complete part, and compare it with the whole from *at on. */
 static void take_all(tl_want *want, tl_buffer *in, const char *whole,
                      size_t length, size_t *at)
 {

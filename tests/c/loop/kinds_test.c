@@ -1,6 +1,7 @@
 /* A kind of handle that no file of the runtime knows, made here: a bell, which
-   has a pipe of its own and is told when somebody writes to it. The loop treats
-   it as its row says, and counts, names, holds and ends it like any other.
+   has its own pipe and is informed when that pipe is written to. The loop
+   treats the bell as its row says, and counts, names, holds and ends it like
+   any other.
    kinds_test SEED STEPS */
 #include <errno.h>
 #include <math.h>
@@ -102,9 +103,9 @@ static const tl_kind *const kinds[TL_KINDS_MOST] = {
     [BELL] = &bell_kind,
 };
 
-/* --- what the loop does with it ----------------------------------------- */
+/* --- the loop's treatment of it ------------------------------------------ */
 
-/* A turn that has this one event and no other, of a bell. */
+/* A turn that has this one event of a bell and no other event. */
 static tl_handle *expect_event(tl_id id, int ready)
 {
     tl_event event, other;
@@ -169,7 +170,7 @@ static void test_events(tl_id bell, const int ends[2])
 }
 
 /* A watch ends whose descriptor was closed while a duplicate of it lives: only
-   a new poller no longer reports it. */
+   a new poller stops the reports. */
 static void test_renewal(tl_id bell, const int ends[2])
 {
     int others[2];

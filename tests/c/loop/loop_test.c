@@ -1,7 +1,8 @@
 /* The loop in virtual time against a model: random starting, cancelling,
-   re-arming, pausing, by the script and by the callbacks themselves, and what
-   then runs, when, in which order and how often. Beside it, single promises.
-   On epoll, or, told so, on a scripted poller that asks the kernel nothing.
+   re-arming, pausing, by the script and by the callbacks themselves; and the
+   timers that then run, when, in which order and how often. In addition, single
+   promises. On epoll or, with `scripted`, on a scripted poller that makes no
+   system calls.
    loop_test SEED STEPS random|clocks|wake|watch|fairness|busy [scripted] */
 #include <errno.h>
 #include <math.h>
@@ -21,7 +22,7 @@ typedef struct {
     tl_id id;
     bool live, active, paused, unref, recurs, busy, in_batch;
     int clock;
-    int64_t deadline_ns; /* what is left, while paused on a moving clock */
+    int64_t deadline_ns; /* the time left, while paused on a moving clock */
     int64_t interval_ns;
     uint64_t sequence, runs, missed, missed_total;
 } model;
@@ -244,8 +245,8 @@ static void act(model *m)
     expect_info(m);
 }
 
-/* The clocks go on by themselves: as while a callback computes, in a suspend,
-   by an operator's hand. */
+/* The clocks advance by themselves: as while a callback computes, in a suspend,
+   or when an operator sets them. */
 static void move_time(void)
 {
     int64_t by_ns = random_delay() / 1000;
@@ -286,7 +287,7 @@ static bool next_wait(int64_t *wait_ns)
     return any;
 }
 
-/* Collect, having foretold where time goes and what will be due there. */
+/* Collect, after predicting the time reached and the timers due then. */
 static bool collect(void)
 {
     int64_t wait_ns = 0;
@@ -322,7 +323,7 @@ static model *by_id(tl_id id)
     return NULL;
 }
 
-/* What beginning its callback does to a timer. */
+/* The effects of beginning a timer's callback. */
 static void begin(model *m)
 {
     int64_t late_ns = now_ns[m->clock] - m->deadline_ns;
@@ -348,8 +349,8 @@ static void begin(model *m)
     m->sequence = ++sequence;
 }
 
-/* Run the batch: on each clock by deadline, then by arming; what a callback
-   cancels or moves does not run. */
+/* Run the batch: on each clock by deadline, then by arming; a timer that a
+   callback cancels or moves does not run. */
 static void run_batch(void)
 {
     int64_t latest_ns[TL_CLOCKS] = {INT64_MIN, INT64_MIN, INT64_MIN};
@@ -382,8 +383,8 @@ static void run_batch(void)
         tl_loop_check(loop);
     }
     for (model *m = models; m < models + MOST; m++) {
-        /* the wall may have been stepped back, maybe for a moment only: then
-           it waits again, which the next turn looks at */
+        /* the wall clock may have been stepped back, perhaps for a moment only:
+           then the timer waits again, which the next turn checks */
         TL_CHECK(!m->in_batch || m->clock == TL_REALTIME, "due, but not run");
         m->in_batch = false;
     }
@@ -464,7 +465,7 @@ static void test_clocks(void)
     TL_CHECK(tl_clock_virtual(loop, -1) == 0, "time is not virtual");
 }
 
-/* A wake-up ends a wait without letting time go by, and its reason is told
+/* A wake-up ends a wait without letting time pass, and its reason is returned
    once. */
 static void test_wake(void)
 {
@@ -483,7 +484,7 @@ static void test_wake(void)
              "the timer did not run at its time");
 }
 
-/* A pipe with something in it; scripted, a number that is called readable. */
+/* A pipe with a byte in it; scripted, a number that counts as readable. */
 static void open_readable(int *ends)
 {
     if (is_scripted) {
@@ -505,7 +506,7 @@ static void close_readable(const int *ends)
     }
 }
 
-/* What is readable is reported in the turn of a timer that is due, too. */
+/* A readable descriptor is reported in the turn of a due timer, too. */
 static void test_watch(void)
 {
     int ends[2];
@@ -537,7 +538,7 @@ static void test_watch(void)
     close_readable(ends);
 }
 
-/* More timers always due on one clock than a batch takes: those of the other
+/* More timers always due on one clock than a batch takes: timers of the other
    clocks have their turn all the same. */
 static void test_fairness(void)
 {
@@ -565,8 +566,8 @@ static void test_fairness(void)
     TL_CHECK(other_ran, "a busy clock starves the others");
 }
 
-/* Ticks that come while the callback still waits are skipped; the next run is
-   told of them. */
+/* Ticks that come while the callback still waits are skipped; the next run
+   reports their number. */
 static void test_busy(void)
 {
     tl_id id;

@@ -21,7 +21,7 @@ enum { DUPLICATES = SCRIPTED_FILES - NUMBERS };
 
 typedef struct watch {
     tl_id id;
-    bool live, active; /* active: it has not been told of an error */
+    bool live, active; /* active: not informed of an error */
     bool entered;      /* as the loop has it: in the poller */
     bool posted;       /* back into the poller on the next turn */
     int fd, interest;
@@ -34,9 +34,9 @@ typedef struct timer {
     int64_t deadline_ns;
 } timer;
 
-/* What the kernel is to have in its set. */
+/* The entries that the kernel should have in its set. */
 typedef struct entry {
-    const watch *of; /* NULL: it has ended */
+    const watch *of; /* NULL: the watch has ended */
     int fd, file, interest;
 } entry;
 
@@ -52,7 +52,7 @@ static watch watches[WATCHES];
 static timer timers[TIMERS];
 static entry entries[SCRIPTED_ENTRIES];
 static int entry_count;
-static watch *owners[NUMBERS];    /* who was added for a number last */
+static watch *owners[NUMBERS];    /* the last watch added for a number */
 static watch *posted[2 * EVENTS]; /* in order */
 static int posted_count;
 static expected due[EVENTS];
@@ -84,7 +84,7 @@ int clock_gettime(clockid_t id, struct timespec *now)
     return 0;
 }
 
-/* And what would open a poller of its own. */
+/* And the function that would open a poller of its own. */
 int epoll_create1(int flags)
 {
     (void)flags;
@@ -109,7 +109,7 @@ static void post(watch *w)
     posted[posted_count++] = w;
 }
 
-/* What the set has for the open file behind a number under that number. */
+/* The set's entry for the open file behind a number under that number. */
 static entry *find_entry(int fd)
 {
     for (int i = 0; i < entry_count; i++)
@@ -118,7 +118,7 @@ static entry *find_entry(int fd)
     return NULL;
 }
 
-/* What epoll_ctl(2) says to a new entry. */
+/* The result of epoll_ctl(2) for a new entry. */
 static int enter(watch *w)
 {
     if (!scripted_is_open(&script, w->fd))
@@ -177,7 +177,7 @@ static void renew(void)
     }
 }
 
-/* What the kernel reports; false when something that has ended is in it. */
+/* The kernel's reports; false if one of them is for an ended watch. */
 static bool report(void)
 {
     bool clean = true;
@@ -222,7 +222,7 @@ static void expect_loop(void)
     tl_loop_check(loop);
 }
 
-/* --- what a script does ------------------------------------------------- */
+/* --- actions of a script ------------------------------------------------- */
 
 static void start_watch(watch *w)
 {
@@ -244,7 +244,7 @@ static void start_watch(watch *w)
         TL_CHECK(enter(w) == 0, "the model has it otherwise");
 }
 
-/* Its entry can be named only while its number is the same file's. */
+/* The entry can be named only while its number belongs to the same file. */
 static void end_watch(watch *w)
 {
     if (!w->live)
@@ -282,9 +282,9 @@ static void end_timer(timer *t)
     t->live = false;
 }
 
-/* --- what the world does ------------------------------------------------ */
+/* --- events outside ------------------------------------------------------ */
 
-/* Files that nobody has open leave the set. */
+/* Files without an open descriptor leave the set. */
 static void forget_files(void)
 {
     int kept = 0;
@@ -294,7 +294,7 @@ static void forget_files(void)
     entry_count = kept;
 }
 
-/* A number is closed without a word to the loop; some duplicates stay. */
+/* A number is closed without the loop's knowledge; some duplicates stay. */
 static void open_or_close(void)
 {
     int fd = random_below(NUMBERS);
@@ -408,7 +408,7 @@ static void run_batch(void)
     }
 }
 
-/* What a turn begins with. */
+/* The state at the beginning of a turn. */
 typedef struct turn {
     bool active; /* something is left to wait for */
     bool waits;  /* nothing comes at once */
@@ -418,7 +418,7 @@ typedef struct turn {
     bool any;   /* there is a next deadline */
     int64_t left_ns, start_ns;
     int failing, renew_failing; /* the errnos that are planned */
-    bool failed;                /* the first of them has come true */
+    bool failed;                /* the first of them has happened */
     bool unrenewed;             /* or the second */
 } turn;
 
@@ -469,8 +469,8 @@ static void run_report(const turn *t)
         renew();
 }
 
-/* A wait ends with the plan, or at the next deadline, or as much later as the
-   slack allows. */
+/* A wait ends with the plan, or at the next deadline, or later by at most the
+   slack. */
 static void expect_time(const turn *t)
 {
     int64_t latest_ns = t->left_ns + loop->slack_ns;
@@ -497,8 +497,8 @@ static void expect_real(const turn *t)
         expect_time(t);
 }
 
-/* Descriptors first; only when they have nothing to tell does time go on, and
-   only when no timer is left does the loop wait. */
+/* Descriptors first; only when none has an event does time advance, and only
+   when no timer is left does the loop wait. */
 static void expect_virtual(const turn *t)
 {
     if (t->failed)
@@ -676,8 +676,8 @@ static void test_virtual(long steps)
     test_random(steps);
 }
 
-/* In a forked process every function refuses, and asks nothing of what it
-   shares with its parent. */
+/* In a forked process every function refuses, and leaves the descriptors that
+   it shares with its parent alone. */
 static void test_forked(long steps)
 {
     (void)steps;

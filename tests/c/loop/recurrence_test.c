@@ -1,7 +1,7 @@
-/* Timers that recur by no period, through the loop in virtual time, against a
-   model that has all their instants in a list. Two recurrences: gaps that
-   double, skipping what was missed, over after so many; and listed instants,
-   each of which gets its run, however late.
+/* Timers that recur without a period, through the loop in virtual time, against
+   a model that has all their instants in a list. Two recurrences: gaps that
+   double, skip missed instants and end after a number of runs; and listed
+   instants, each of which gets its run, however late.
    recurrence_test SEED STEPS random|stepped|ends|replaced */
 #include <errno.h>
 #include <math.h>
@@ -125,9 +125,9 @@ static tl_id start_listed(const int64_t *instants_ns, size_t count)
 typedef struct {
     tl_id id;
     bool live, doubles, active, paused, busy, in_batch;
-    size_t count, at; /* instants_ns[at] is the one that is waited for */
+    size_t count, at; /* instants_ns[at] is the next one */
     int64_t instants_ns[LONGEST];
-    int64_t deadline_ns; /* what is left, while paused */
+    int64_t deadline_ns; /* the time left, while paused */
     uint64_t sequence, runs, missed_since, missed, missed_total;
 } model;
 
@@ -209,7 +209,7 @@ static void rearm(model *m)
     arm(m, now_ns + (delay_ns < 0 ? 0 : delay_ns));
 }
 
-/* To where its own recurrence goes on after now. */
+/* To the instant at which its own recurrence continues after now. */
 static void rearm_own(model *m)
 {
     model before = *m;
@@ -311,7 +311,7 @@ static int by_deadline(const void *a, const void *b)
     return x->sequence < y->sequence ? -1 : x->sequence > y->sequence;
 }
 
-/* Collect, having foretold what will be due; returns how many, in order. */
+/* Collect, after predicting the due timers; returns their number, in order. */
 static size_t collect(model **due)
 {
     int64_t next_ns = INT64_MAX;
@@ -333,13 +333,13 @@ static size_t collect(model **due)
     return count;
 }
 
-/* The instant of a timer has come; false: the run before is not over. */
+/* The instant of a timer has come; false: the previous run is not over. */
 static bool begin(model *m)
 {
     m->in_batch = m->active = false;
     if (advance(m, m->deadline_ns))
         arm(m, m->instants_ns[m->at]);
-    else /* its last: what it is re-armed to comes after all of them */
+    else /* its last: a re-armed instant comes after all of them */
         m->at = m->count - 1;
     if (m->busy) {
         m->missed_since++, m->missed_total++;
@@ -353,8 +353,8 @@ static bool begin(model *m)
     return true;
 }
 
-/* What beginning the next callback passes over: what does not wait any more,
-   and what is still busy. NULL at the end. */
+/* The timers that beginning the next callback skips: those that do not wait any
+   more, and those still busy. NULL at the end. */
 static model *next_to_run(model **due, size_t count, size_t *done)
 {
     while (*done < count) {
@@ -405,7 +405,7 @@ static void test_random(long steps)
         expect_all();
     }
     TL_CHECK(ran > 0 && ended > 0, "nothing happened");
-    /* those that live are left to the loop's end */
+    /* live timers are left to the loop's end */
 }
 
 /* --- single promises ----------------------------------------------------- */
@@ -420,7 +420,7 @@ static uint32_t begun(tl_id *id)
     return event.id.slot;
 }
 
-/* An instant that the wall clock takes back is asked about once only, when it
+/* An instant that the wall clock takes back is asked about only once, when it
    has come again. */
 static void test_stepped(long steps)
 {
@@ -443,8 +443,9 @@ static void test_stepped(long steps)
     }
 }
 
-/* After its last run a timer keeps the loop no longer; also when that last one
-   is missed, since the run before waits. Re-armed, it runs once more. */
+/* After its last run a timer does not keep the loop running, even if the last
+   run is missed because the previous one waits. Re-armed, the timer runs once
+   more. */
 static void test_ends(long steps)
 {
     (void)steps;
@@ -475,7 +476,7 @@ static void test_ends(long steps)
 }
 
 /* A period takes its place, and then nothing; an instant that never comes is
-   waited for, as a delay without end is. */
+   waited for, like an endless delay. */
 static void test_replaced(long steps)
 {
     (void)steps;

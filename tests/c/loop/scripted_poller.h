@@ -1,8 +1,8 @@
-/* A poller on a kernel that a test scripts. Descriptors are numbers; what is
-   open and ready, what the clocks read, what wakes, interrupts or fails is what
-   the test says. It keeps epoll(7)'s rules: an entry belongs to a number and to
-   the open file behind it, and stays while a duplicate keeps that file open. No
-   system call is made. A wait that nothing would end aborts. */
+/* A poller on a kernel that a test scripts. Descriptors are numbers; the test
+   decides which are open and ready, what the clocks read, and what wakes,
+   interrupts or fails. The rules of epoll(7) apply: an entry belongs to a
+   number and to the open file behind it, and stays while a duplicate keeps that
+   file open. No system call is made. A wait that nothing would end aborts. */
 #ifndef TL_SCRIPTED_POLLER_H
 #define TL_SCRIPTED_POLLER_H
 
@@ -25,7 +25,7 @@ typedef struct scripted_entry {
 
 typedef struct scripted scripted;
 
-/* What the world does while the loop waits; it ends the wait. */
+/* Events during the loop's wait; they end the wait. */
 typedef struct scripted_plan {
     void (*happen)(scripted *s); /* NULL for nothing */
     int64_t after_ns;
@@ -63,7 +63,7 @@ static inline void scripted_open(scripted *s, int fd)
     s->file_of[fd] = file;
 }
 
-/* A file that nobody has open any more leaves the set, epoll(7). */
+/* A file without an open descriptor leaves the set, epoll(7). */
 static inline void scripted_release(scripted *s, int file)
 {
     if (--s->files[file].references > 0)
@@ -119,7 +119,7 @@ static inline scripted_entry *scripted_find(scripted *s, int fd)
 
 static inline void scripted_end(tl_poller *poller)
 {
-    (void)poller; /* it is the test's */
+    (void)poller; /* it belongs to the test */
 }
 
 static inline int scripted_fd(const tl_poller *poller)
@@ -192,7 +192,7 @@ static inline int scripted_set_deadline(tl_poller *poller, int clock,
     return 0;
 }
 
-/* Signals are the process's, and no script's. */
+/* Signals belong to the process, not to a script. */
 static inline int scripted_signals(tl_poller *poller, int fd,
                                    const sigset_t *set)
 {
@@ -256,7 +256,7 @@ static inline bool scripted_has_news(const tl_poller *poller)
     return !scripted_is_quiet(scripted_of(poller));
 }
 
-/* Time goes on to the plan or to the next deadline, whichever is first. */
+/* Time advances to the plan or to the next deadline, whichever is first. */
 static inline void scripted_pass_time(scripted *s)
 {
     int64_t left_ns;
@@ -285,7 +285,7 @@ static inline int scripted_wait(tl_poller *poller, bool block, tl_ready *ready)
         s->set_ns[c] = 0;
         tl_poller_note_fired(poller, c);
     }
-    if (s->stepped) { /* a read tells of it, and the clock is set no more */
+    if (s->stepped) { /* a read reports it, and the clock is unset */
         s->set_ns[TL_REALTIME] = 0;
         tl_poller_note_fired(poller, TL_REALTIME);
         tl_poller_note_step(poller);

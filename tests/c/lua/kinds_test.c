@@ -1,6 +1,6 @@
 /* The kinds of the runtime: each number of timerlua_abi.h has a complete row
-   and a delivery. And a kind that is made here, whose events run a function of
-   Lua's.
+   and a delivery. And a kind that is made here, whose events run a Lua
+   function.
    kinds_test SEED STEPS rows|delivery */
 #include <lauxlib.h>
 #include <lualib.h>
@@ -58,11 +58,11 @@ static void test_rows(void)
                      "a row without a kind");
 }
 
-/* --- a kind of another's ------------------------------------------------ */
+/* --- a kind from outside ------------------------------------------------- */
 
 static int delivered;
 
-/* Run what is anchored for it, and end it the third time. */
+/* Run the anchored function, and end the handle the third time. */
 static void deliver(tl_dispatcher *d, lua_State *L, const tl_event *event)
 {
     TL_CHECK(tl__push_anchor(L, event->id.slot), "nothing is anchored");

@@ -1,7 +1,7 @@
 /* A transport in memory: two ends, each other's peer, without a descriptor.
-   Steady ends move as much as there is room for. Unsteady ones move random
-   pieces, and at random say "not now", or that they wait for the other
-   direction. News of readiness reach a connection when memory_carry is called,
+   Steady ends move as many bytes as there is room for. Unsteady ends move
+   random pieces, and at random return "not now", or that they wait for the
+   other direction. Readiness reaches a connection when memory_carry is called,
    as over a network. */
 #ifndef MEMORY_H
 #define MEMORY_H
@@ -18,17 +18,17 @@ typedef struct memory_end {
     struct memory_end *peer;
     tl_loop *loop;
     tl_id id;                 /* of its connection */
-    char bytes[MEMORY_BYTES]; /* have come and were not read */
+    char bytes[MEMORY_BYTES]; /* arrived and not read */
     size_t length;
     uint64_t taken; /* bytes from its connection */
-    int news;       /* readiness that the connection has not heard of */
+    int news;       /* readiness not yet reported to the connection */
     int shakes;     /* steps that its handshake still takes */
-    int refusal;    /* what that ends with, 0 or an errno */
-    int error;      /* what both directions have failed with */
+    int refusal;    /* the result of that, 0 or an errno */
+    int error;      /* the error of both directions */
     int closes;     /* how often it was closed: once in the end */
-    int how;        /* TL_CLOSE and its kin */
+    int how;        /* TL_CLOSE and so on */
     bool unsteady, made, ended, deaf;
-    bool full; /* it had no room for all: to be told when there is some */
+    bool full; /* no room for all bytes: report when there is room */
 } memory_end;
 
 static uint64_t random_state;
@@ -41,7 +41,7 @@ static uint64_t random_below(uint64_t bound)
     return (random_state >> 11) % bound;
 }
 
-/* Say "not now", and that the end waits for a direction. */
+/* Return "not now", and that the end waits for a direction. */
 static int wait_for(memory_end *m, int direction)
 {
     m->news |= direction;
@@ -157,7 +157,7 @@ static int end_direction(memory_end *m, int how)
     return answer;
 }
 
-/* What could be read is taken out before the end: see TL_RESETS. */
+/* Readable bytes are taken out before the end: see TL_RESETS. */
 static void check_discarded(const memory_end *m)
 {
     tl_handle *handle;
@@ -167,7 +167,7 @@ static void check_discarded(const memory_end *m)
     TL_CHECK(m->length == 0 || !knows, "closed with bytes unread");
 }
 
-/* Bytes that nobody read make it a reset, as with a socket. */
+/* Unread bytes make it a reset, as with a socket. */
 static int memory_close(tl_end end, int how)
 {
     memory_end *m = end.self;
@@ -215,7 +215,7 @@ static int memory_begin(tl_loop *loop, memory_end *m, int options)
                             (tl_end){m, -1}, options, shakes);
 }
 
-/* Tell the connection some of the news. */
+/* Report some of the readiness to the connection. */
 static void memory_carry(memory_end *m)
 {
     int some = m->news & (int)random_below(32);
@@ -224,7 +224,7 @@ static void memory_carry(memory_end *m)
         tl__stream_ready(m->loop, m->id, some);
 }
 
-/* What lies between the ends breaks. */
+/* The link between the ends breaks. */
 static void memory_break(memory_end *m, int error)
 {
     reset_end(m, error);

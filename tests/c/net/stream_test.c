@@ -22,7 +22,7 @@ typedef struct {
     uint64_t sent, received; /* the n-th byte of a direction is byte_at(n) */
     bool waits, ended;
     tl_id waiter; /* the handle of a waiting reader */
-    int kind;     /* what it wants */
+    int kind;     /* its request */
 } end;
 
 static uint64_t state;
@@ -130,7 +130,7 @@ static void end_wait(end *e)
     e->waits = false;
 }
 
-/* What the dispatcher does with a connection that is ready. */
+/* The dispatcher's work for a connection that is ready. */
 static void serve(end *e, const tl_event *event)
 {
     tl_view view;
@@ -155,7 +155,7 @@ static bool is(tl_id a, tl_id b)
     return a.slot == b.slot && a.generation == b.generation;
 }
 
-/* A timer keeps the loop from waiting for ever. */
+/* A timer keeps the loop from waiting forever. */
 static void turn(end *ends)
 {
     tl_id timer;
@@ -169,7 +169,7 @@ static void turn(end *ends)
             if (is(event.id, ends[i].id))
                 serve(&ends[i], &event);
             else if (ends[i].waits && is(event.id, ends[i].waiter))
-                end_wait(&ends[i]); /* woken: it is to look for itself */
+                end_wait(&ends[i]); /* woken: look again */
             else
                 continue;
             known = true;

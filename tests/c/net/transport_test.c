@@ -1,7 +1,7 @@
-/* Connections over a transport in memory: what tests/lua/net/connection_spec
-   promises of reading and writing, on a random script of sends, receives of
-   every kind, waits and pauses, and each way to end, against a model; no Lua
-   and no descriptor.
+/* Connections over a transport in memory: the promises of
+   tests/lua/net/connection_spec about reading and writing, on a random script
+   of sends, receives of every kind, waits and pauses, and each way to end,
+   against a model; no Lua and no descriptor.
    transport_test SEED STEPS           any
    transport_test SEED STEPS sealed    where a system call but for memory is
                                        death by SIGSYS
@@ -30,10 +30,10 @@ typedef struct {
     uint32_t high, low;
     tl_id reader, writer; /* handles of waits; slot 0 for none */
     int want, awaits;
-    int error;           /* that was told instead of bytes */
-    bool flowing;        /* the rest is told to its callbacks: */
+    int error;           /* reported instead of bytes */
+    bool flowing;        /* its callbacks get the rest: */
     bool opened, closed; /* its first and its last */
-    bool above, drains;  /* above high until low; to be told of that */
+    bool above, drains;  /* above high until low; a report of that is due */
     bool ended;          /* read to the end */
 } side;
 
@@ -267,7 +267,7 @@ static void hold(side *e)
              "a pause fails");
 }
 
-/* --- turns: what the dispatcher does ------------------------------------ */
+/* --- turns: the dispatcher's work ---------------------------------------- */
 
 static void told(side *e, int what, const tl_view *view, int status)
 {
@@ -298,7 +298,7 @@ static void tell_all(side *e, int reads)
     int what, status = 0;
     while ((what = tl__stream_next(loop, e->end.id, &reads, &view, &status))) {
         if (what == TL_TELL_DRAIN)
-            check_side(e); /* the model has seen it, too */
+            check_side(e); /* the model has made the same step */
         told(e, what, &view, status);
     }
 }
@@ -344,7 +344,7 @@ static bool take_event(side *e, const tl_event *event)
     if (is(event->id, e->end.id))
         serve(e, event->ready);
     else if (is(event->id, e->reader))
-        end_wait(&e->reader); /* woken: it is to look for itself */
+        end_wait(&e->reader); /* woken: look again */
     else if (is(event->id, e->writer))
         end_wait(&e->writer);
     else
@@ -352,7 +352,7 @@ static bool take_event(side *e, const tl_event *event)
     return true;
 }
 
-/* A timer keeps the loop from waiting for ever. */
+/* A timer keeps the loop from waiting forever. */
 static void turn(side *sides)
 {
     tl_id timer;
@@ -388,7 +388,7 @@ static void end_by_halves(side *sides)
     shut_sending(&sides[1]);
 }
 
-/* One closes, with whatever is queued, and the other reads on. */
+/* One side closes, with whatever is queued, and the other side reads on. */
 static void end_by_close(side *sides)
 {
     side *e = &sides[0];
@@ -398,12 +398,12 @@ static void end_by_close(side *sides)
         int left = tl_stream_close(loop, slot(e), generation(e));
         TL_CHECK(left == (queued(e) > 0), "what is left is not told");
     } else {
-        e->flowing = false; /* nothing more is told */
+        e->flowing = false; /* no more reports */
         tl__stream_drop(loop, e->end.id, handle);
     }
 }
 
-/* One hears no more, so the other cannot send, but read. */
+/* One side receives no more, so the other side cannot send, but read. */
 static void end_deaf(side *sides)
 {
     side *e = &sides[0];
@@ -454,9 +454,9 @@ static bool is_over(const side *e)
     return e->ended || e->error || stream(e) == NULL;
 }
 
-/* Nothing is lost that came before an end, or before the peer closed; but who
-   is put off by an unsteady transport after a send has failed hears of that,
-   and so does who cannot send to a deaf peer. */
+/* No bytes are lost that came before an end, or before the peer closed. But a
+   side that an unsteady transport puts off after a send has failed gets that
+   error, and so does a side that cannot send to a deaf peer. */
 static void check_end(const side *e, const side *other)
 {
     bool all = e->ended || (e->error && !e->end.unsteady && other->end.closes &&
@@ -469,7 +469,8 @@ static void check_end(const side *e, const side *other)
              "another error");
 }
 
-/* The queues are empty, so nothing waits for that, or is to be told of it. */
+/* The queues are empty, so nothing waits for that, and no report of it is
+   due. */
 static void check_drained(side *sides)
 {
     for (int i = 0; i < 20; i++)
@@ -503,7 +504,7 @@ static void finish(side *sides, void (*end)(side *))
         check_drained(sides);
 }
 
-/* Whatever lives is closed, and everything is told and given back. */
+/* All live ends are closed, and everything is reported and released. */
 static void bury(side *sides)
 {
     for (int i = 0; i < 2; i++)
@@ -567,7 +568,7 @@ static void play(int steps)
         if (random_below(3) == 0)
             turn(sides);
     }
-    /* a direction of what is not connected yet cannot be ended */
+    /* a direction of an unconnected end cannot be ended */
     for (long turns = 0; !sides[0].end.made || !sides[1].end.made; turns++) {
         TL_CHECK(turns < MOST_TURNS, "the handshake does not end");
         turn(sides);
@@ -576,7 +577,7 @@ static void play(int steps)
     bury(sides);
 }
 
-/* The handshake fails: not a byte moves, and everybody is told. */
+/* The handshake fails: no byte moves, and every waiter is informed. */
 static void play_refused(void)
 {
     side sides[2];
@@ -603,7 +604,7 @@ static void play_refused(void)
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##name, 0, 1),                    \
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 
-/* From here on only memory may be had, and something printed at the end. */
+/* From here on only memory may be requested, and a line printed at the end. */
 static void seal(void)
 {
     struct sock_filter filter[] = {
@@ -624,7 +625,7 @@ static void seal(void)
              "no filter for system calls");
 }
 
-/* The same over a socket is seen. */
+/* The same over a socket is noticed. */
 static void send_by_socket(int fd)
 {
     tl_id id;
@@ -661,7 +662,7 @@ int main(int argc, char **argv)
     if (sealed && strcmp(argv[3], "socket") == 0)
         send_by_socket(pair[0]);
     say("ok:", steps);
-    if (sealed) /* to close is a system call, too */
+    if (sealed) /* closing is a system call, too */
         _exit(0);
     (void)close(pair[0]);
     (void)close(pair[1]);

@@ -1,5 +1,5 @@
-/* The table of handles against a model: names that have ended match nothing,
-   whatever came to their slots since, and pages go back and come again.
+/* The table of handles against a model: ended names match nothing, whatever
+   handles came to their slots since, and pages are released and come again.
    handles_test SEED STEPS MANY random|worn */
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,8 +140,8 @@ static void shuffle(tl_id *ids, uint32_t count)
     }
 }
 
-/* Many at once, closed in a random order, twice: the second time no name of
-   the first matches. */
+/* Many handles at once, closed in a random order, twice: the second time no
+   name of the first time matches. */
 static void test_many(uint32_t many)
 {
     tl_id *first = malloc(many * sizeof *first);
@@ -172,7 +172,8 @@ static void test_many(uint32_t many)
     free(second);
 }
 
-/* A program around a page boundary does not give and take a page each time. */
+/* A program around a page boundary does not allocate and release a page each
+   time. */
 static void test_boundary(void)
 {
     while (handles.live < TL_PAGE_SIZE - 1)
@@ -185,8 +186,8 @@ static void test_boundary(void)
     close_all();
 }
 
-/* The last generation of a slot: it is retired, its page goes back and comes
-   again, and still no name is given twice. */
+/* The last generation of a slot: the slot is retired, its page is released and
+   comes again, and still no name is given twice. */
 static void test_last_generation(void)
 {
     for (int i = 0; i < 3 * TL_PAGE_SIZE; i++)

@@ -20,7 +20,7 @@ static uint64_t random64(void)
     return state;
 }
 
-/* Of any size and sign, and now and then one of the ends. */
+/* Of any size and sign, and from time to time one of the ends. */
 static int64_t random_instant(void)
 {
     static const int64_t ends[] = {INT64_MIN, INT64_MIN + 1, -1,       0,

@@ -1,5 +1,5 @@
 /* Ten million live timers in one store: the next deadline stays exact while
-   most are cancelled, and memory comes back. scale_test SEED COUNT */
+   most timers are cancelled, and memory is released. scale_test SEED COUNT */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -47,7 +47,7 @@ static void expect_next(uint32_t count)
     TL_CHECK(next_ns == least(count), "next is inexact");
 }
 
-/* Up to an hour and up to a year from now; the least is followed along. */
+/* Up to an hour and up to a year from now; the least deadline is tracked. */
 static void insert(uint32_t count)
 {
     int64_t next_ns, least_ns = INT64_MAX;
@@ -120,7 +120,7 @@ static void grow_and_shrink(uint32_t count)
     thin_out(count, LEFT);
     tl_handles_check(&handles);
     tl_timers_check(&timers);
-    /* pages of the few that are left, spare chunks, the pages' directory */
+    /* pages of the remaining timers, spare chunks, the pages' directory */
     size_t page = TL_PAGE_SIZE * sizeof(tl_handle);
     TL_CHECK(bytes() < (LEFT + 2) * page + 400000 + count / 8,
              "memory is not given back");
@@ -144,7 +144,7 @@ int main(int argc, char **argv)
     tl_timers_init(&timers, &handles, TL_MONOTONIC);
     now_ns = (int64_t)(random64() >> 5);
     uint32_t unused;
-    (void)tl_timers_expire(&timers, now_ns, &unused, 1); /* the time is told */
+    (void)tl_timers_expire(&timers, now_ns, &unused, 1); /* sets the time */
     grow_and_shrink(count / 10);
     grow_and_shrink(count);
     tl_timers_free(&timers);
