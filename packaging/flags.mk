@@ -1,4 +1,4 @@
-# What the compiler and the linker are told. Included by the Makefile.
+# Flags of the compiler and the linker. Included by the Makefile.
 
 # Names are looked up by c-ares, or, where it is missing and may not be installed,
 # by getaddrinfo in a helper thread. RESOLVER=ares or RESOLVER=thread decides.

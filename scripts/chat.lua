@@ -1,6 +1,6 @@
 #!/usr/bin/env timerlua
--- A chat on a Unix socket, written with callbacks: what one says all others get.
--- Who does not read is put out, so that nobody waits for him.
+-- A chat on a Unix socket, written with callbacks: the words of one client go to all
+-- others. A client that does not read is disconnected, so that no client waits for it.
 -- Run: timerlua scripts/chat.lua [address]; Ctrl-C ends it. Take part by
 --   nc -U /tmp/chat.socket
 local tl = require "timerlua"

@@ -1,6 +1,6 @@
 #!/usr/bin/env timerlua
--- A daemon as systemd wants one: it says when it is ready, reads its file of
--- settings again at HUP, and ends in good order at TERM. The file returns a
+-- A daemon for systemd: it reports when it is ready, reads its file of settings
+-- again at HUP, and ends in good order at TERM. The file returns a
 -- table, as return { period = 0.5, greeting = "hi" }.
 -- Run: timerlua scripts/daemon.lua [file]; Ctrl-C ends it.
 --   Its unit, with Type=notify-reload and WatchdogSec=: docs/daemon.md.

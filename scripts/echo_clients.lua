@@ -1,6 +1,6 @@
 #!/usr/bin/env timerlua
--- Several clients at once, and a slow one that nobody waits for. They talk to an
--- echo server, to one of their own if no address is given.
+-- Several clients at once, and a slow one that no other waits for. They talk to an
+-- echo server; if no address is given, the script runs one.
 -- Run: timerlua scripts/echo_clients.lua [address]; ends by itself.
 local tl = require "timerlua"
 

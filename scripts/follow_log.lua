@@ -1,6 +1,6 @@
 #!/usr/bin/env timerlua
--- A log follower that survives rotation, by rename and create as by copy and
--- truncate. A file that was moved away is read on: it may be open for writing.
+-- A log follower that survives rotation, by rename and create or by copy and
+-- truncate. It keeps reading a file that was moved: it may be open for writing.
 -- Run: timerlua scripts/follow_log.lua file [start]; Ctrl-C ends it.
 local tl = require "timerlua"
 

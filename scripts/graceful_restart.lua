@@ -1,7 +1,7 @@
 #!/usr/bin/env timerlua
--- A restart that refuses nobody. The listening socket comes from the parent, as
--- fd:3, so it stays open while one process ends and the next begins; a process
--- that is told to end (SIGTERM) accepts no more and serves those it has.
+-- A restart that refuses no client. The listening socket comes from the parent, as
+-- fd:3, so it stays open while one process ends and the next begins; after SIGTERM
+-- a process accepts no more clients and serves those it has.
 -- Run: timerlua scripts/graceful_restart.lua [address] [name]; Ctrl-C ends it.
 --   As systemd-socket-activate -l 8000 timerlua scripts/graceful_restart.lua
 --   or under a service that has a socket unit it needs no address.

@@ -1,7 +1,7 @@
 #!/usr/bin/env timerlua
--- An HTTP server that says hello, in one of four modes: level (epoll tells as
--- long as there is something), edge (epoll tells once), cork (TCP_CORK: the
--- kernel holds back until all is sent), nodelay (it does not, as is the default).
+-- An HTTP server that says hello, in one of four modes: level (epoll reports
+-- as long as there are bytes), edge (epoll reports once), cork (TCP_CORK: the kernel
+-- holds bytes back until all are sent), nodelay (it does not; the default).
 -- Run: timerlua scripts/http_hello.lua [address] [mode]; Ctrl-C ends it. Then
 --   curl 127.0.0.1:8080     or wrk -c 50 http://127.0.0.1:8080/
 local tl = require "timerlua"

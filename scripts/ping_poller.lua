@@ -1,8 +1,8 @@
 #!/usr/bin/env timerlua
 -- Pings hosts, all at once: each by a command of its own, whose output is read
--- line by line with a deadline. One that is late is ended and tried again.
--- Run: timerlua scripts/ping_poller.lua [host ...]; PING="fping -e" would ask by
--- another command that says "time=".
+-- line by line with a deadline. A command that is late is ended and tried again.
+-- Run: timerlua scripts/ping_poller.lua [host ...]; PING="fping -e" would use
+-- another command that prints "time=".
 local tl = require "timerlua"
 io.stdout:setvbuf("line")
 

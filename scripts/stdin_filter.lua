@@ -1,6 +1,6 @@
 #!/usr/bin/env timerlua
 -- A filter: it passes on the lines that match a pattern, while a status line
--- ticks on standard error. What a slow reader does not take yet is waited for.
+-- ticks on standard error. It waits for a slow reader.
 -- Run: timerlua scripts/stdin_filter.lua pattern [period] <file; it ends with its
 -- input, and Ctrl-C ends it before.
 local tl = require "timerlua"

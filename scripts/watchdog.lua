@@ -1,6 +1,6 @@
 #!/usr/bin/env timerlua
--- A watchdog: a timer that activity puts off, and that runs when there was
--- none for 0.2 s. Re-arming a timer is cheap, so do it as often as you like.
+-- A watchdog: a timer that activity postpones, and that runs when there was no
+-- activity for 0.2 s. Re-arming a timer is cheap, so do it as often as you like.
 -- Run: timerlua scripts/watchdog.lua; ends by itself after 0.7 s.
 local tl = require "timerlua"
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env timerlua
--- HTTP on epoll in four modes: level (told while there is something), edge (told
--- once, so all is taken), cork (TCP_CORK: held back until the answer is whole),
+-- HTTP on epoll in four modes: level (reported while there are bytes), edge
+-- (reported once, so all is taken), cork (TCP_CORK: held back until the answer is whole),
 -- nodelay (headers and body leave as they are sent).
 -- With tl, see scripts/http_hello.lua: a task for each connection, no state by hand.
 -- Run: timerlua scripts/descriptors/http_epoll.lua [address] [mode]; Ctrl-C ends it.

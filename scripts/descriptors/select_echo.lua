@@ -1,6 +1,6 @@
 #!/usr/bin/env timerlua
--- An echo server on select: what comes is queued, and sent when there is room.
--- Who does not read is not read from either, and hinders nobody.
+-- An echo server on select: received bytes are queued, and sent when there is room.
+-- A client that does not read is not read from either, and hinders no other.
 -- With tl, see scripts/echo_server.lua: one function per connection, conn:send waits.
 -- Run: timerlua scripts/descriptors/select_echo.lua [address]; Ctrl-C ends it. Then
 --   timerlua scripts/descriptors/echo_multiclient.lua 127.0.0.1:10000
@@ -9,7 +9,7 @@ local echo = dofile(arg[0]:match("^.*/") .. "shared/echo.lua")
 
 local server, clients = echo.listen((...) or "127.0.0.1:10000"), {}
 
--- The lists anew each time: select(2) remembers nothing.
+-- The lists are built each time: select(2) remembers nothing.
 local function interests()
   local reading, writing = { server }, {}
   for client in pairs(clients) do

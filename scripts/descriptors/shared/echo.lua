@@ -1,4 +1,4 @@
--- What the echo servers and clients of this folder share: a connection whose
+-- Shared by the echo servers and clients of this folder: a connection whose
 -- bytes go back to where they came from, in non-blocking mode; how to wait for
 -- it is the servers' own matter.
 local tl = require "timerlua"

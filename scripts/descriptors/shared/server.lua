@@ -1,4 +1,4 @@
--- What the servers of this folder share: a listening socket, and lines out of
+-- Shared by the servers of this folder: a listening socket, and lines out of
 -- pieces.
 local tl, socket = require "timerlua", require "timerlua.socket"
 
