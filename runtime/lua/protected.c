@@ -85,7 +85,7 @@ static int on_errfin(lua_State *L)
     if (d->unkept++ < MOST_RAISED)
         tell_value(d, L);
     else if (d->unkept == MOST_RAISED + 1)
-        tell_closing(d, "there are more, which are not told");
+        tell_closing(d, "there are more, which are not reported");
     return 0;
 }
 
@@ -133,7 +133,7 @@ void tl__protected_close(tl_dispatcher *d, lua_State *L)
     }
     lua_pop(L, 1);
     if (d->unkept > 0)
-        tell_closing(d, "there are more, which are not told");
+        tell_closing(d, "there are more, which are not reported");
     d->closing = true;
     d->unkept += (uint32_t)d->raised;
     d->raised = 0;

@@ -66,6 +66,6 @@ describe("an error of a finalizer", function()
     -- the older LuaJIT drops them there
     assert.equal(prints and 100 or 0, count(r.err, "timerlua: error in finalizer: spoilt\n"))
     assert.equal(prints and 101 or 0, count(r.err, "\n"))
-    assert.equal(prints and 1 or 0, count(r.err, "there are more, which are not told\n"))
+    assert.equal(prints and 1 or 0, count(r.err, "there are more, which are not reported\n"))
   end)
 end)

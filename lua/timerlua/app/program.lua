@@ -23,19 +23,19 @@ nothing is left to wait for.
   -e code             run this code (may be repeated; then a script, if given)
   -l module           require a module first (may be repeated)
   --on-error=log      report errors in callbacks and go on (the default)
-  --on-error=stop     end at the first one
-  --virtual-time      time jumps to the next deadline instead of being waited for
+  --on-error=stop     end at the first error
+  --virtual-time      the clock jumps to the next deadline instead of waiting
   --slack=DURATION    how late a timer may be so that one sleep serves several;
                       default 125us, 0s is exact
-  --reload-on=SIGNAL  run the tl.on("reload") handlers at this signal, as at HUP
-  --pid-file=PATH     hold a file with the process's number in it; when another
+  --reload-on=SIGNAL  run the tl.on("reload") handlers at this signal, such as HUP
+  --pid-file=PATH     hold a file with the process's number in it; if another
                       process holds it, end at once with status 1
   --version           print the version
   --help              print this
   --                  end of options
 
-Exit status: 0; 1 after an uncaught error; 2 for wrong usage; or what tl.stop(n)
-or os.exit(n) was given. SIGHUP, SIGINT and SIGTERM run the tl.on("stop") handlers,
+Exit status: 0; 1 after an uncaught error; 2 for wrong usage; or the n of
+tl.stop(n) or os.exit(n). SIGHUP, SIGINT and SIGTERM run the tl.on("stop") handlers,
 then the process ends by that signal; a second one ends it at once.
 ]==]
 

@@ -131,7 +131,7 @@ getmetatable(file_events.sentinel).__gc = close_descriptor
 --- Have `fn` called when events were lost: for the module that tracks the state of the
 --- files.
 function file_events.on_overflow(fn)
-  if tell_overflow then error("lost events are told already", 2) end
+  if tell_overflow then error("lost events are handled already", 2) end
   tell_overflow = fn
 end
 

@@ -77,7 +77,7 @@ for i, word in ipairs(WORDS) do NAMES[i] = word[1] end
 local function checked(what)
   if type(what) == "string" then what = { [what] = true } end
   if type(what) ~= "table" then
-    misuse.got("notify", "what is told must be a word or a table", what)
+    misuse.got("notify", "what must be a word or a table", what)
   end
   for name in pairs(what) do
     local known = false

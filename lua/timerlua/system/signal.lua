@@ -24,10 +24,10 @@ local ENOMEM, EBUSY = errno.ENOMEM, errno.EBUSY
 
 -- The kernel does not let these be caught, signal(7); or they are caused by the running
 -- instruction itself, which cannot go on.
-local REFUSED = { KILL = "the kernel lets nobody catch it",
-  STOP = "the kernel lets nobody catch it" }
+local REFUSED = { KILL = "the kernel does not allow it",
+  STOP = "the kernel does not allow it" }
 for _, name in ipairs { "SEGV", "BUS", "FPE", "ILL", "TRAP", "SYS" } do
-  REFUSED[name] = "it tells of a fault of the running instruction"
+  REFUSED[name] = "it reports a fault of the running instruction"
 end
 
 --- @class timerlua.Signal a subscription to one or several signals

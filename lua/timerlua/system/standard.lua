@@ -46,7 +46,7 @@ end
 --- connection: for the program, whose print then writes to the connection.
 --- @param fn fun(file: file*, connection: timerlua.Connection)
 function standard.on_open(fn)
-  if tell_opened then error("the opening of streams is told already", 2) end
+  if tell_opened then error("the opening of streams is handled already", 2) end
   tell_opened = fn
 end
 

@@ -357,7 +357,7 @@ end
 
 --- Have `fn` called when tl.stop has cut a wait of the main chunk short; for stop.lua.
 function wait.on_cut_short(fn)
-  if when_cut_short then error("a cut is told already", 2) end
+  if when_cut_short then error("cuts are handled already", 2) end
   when_cut_short = fn
 end
 

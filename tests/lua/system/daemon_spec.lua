@@ -198,7 +198,7 @@ describe("tl.notify", function()
     end
     assert.equal("HERE: timerlua.notify: a word must be one of " .. words .. ', got "steady"',
       support.raised(function() tl.notify "steady" end))
-    assert.equal("HERE: timerlua.notify: what is told must be a word or a table, got nil",
+    assert.equal("HERE: timerlua.notify: what must be a word or a table, got nil",
       support.raised(function() tl.notify() end))
   end)
 end)
@@ -359,7 +359,7 @@ describe("--reload-on", function()
     for name, message in pairs {
       HPU = 'timerlua.signal: signal must be the name of a signal, such as "HUP", got "HPU"',
       KILL = "timerlua.signal: signal must be one that can be caught, and SIGKILL cannot: "
-        .. 'the kernel lets nobody catch it, got "KILL"',
+        .. 'the kernel does not allow it, got "KILL"',
       [""] = 'timerlua.signal: signal must be the name of a signal, such as "TERM" or "RTMIN+1",'
         .. ' got ""' } do
       local r = support.run { "--reload-on=" .. name, "-e", "print(1)" }

@@ -739,12 +739,12 @@ describe("a value that is not a signal", function()
   it("and a signal that cannot be caught, with the reason", function()
     for _, name in ipairs { "KILL", "STOP" } do
       assert.equal(("HERE: timerlua.signal: signal must be one that can be caught, and SIG%s "
-        .. "cannot: the kernel lets nobody catch it, got %q"):format(name, name),
+        .. "cannot: the kernel does not allow it, got %q"):format(name, name),
         support.raised(function() tl.signal(name, print) end))
     end
     for _, name in ipairs { "SEGV", "BUS", "FPE", "ILL", "TRAP", "SYS" } do
       assert.equal(("HERE: timerlua.signal: signal must be one that can be caught, and SIG%s "
-        .. "cannot: it tells of a fault of the running instruction, got %q"):format(name, name),
+        .. "cannot: it reports a fault of the running instruction, got %q"):format(name, name),
         support.raised(function() tl.signal({ "TERM", name }, print) end))
     end
   end)
