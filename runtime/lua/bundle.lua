@@ -4,8 +4,8 @@
 --   luajit runtime/lua/bundle.lua abi runtime/timerlua_abi.h
 --   luajit runtime/lua/bundle.lua modules lua/timerlua/init.lua ...
 -- Modules are stored as bytecode with debug information, under the names that
--- require knows, for a program that carries them inside; "=" marks their source
--- as no file (lua/timerlua/core/misuse.lua tells them from a script's by that).
+-- require knows, for a program that carries them inside; "=" marks a source that
+-- is not a file (lua/timerlua/core/misuse.lua recognizes our modules by it).
 local function bytes(name, text)
   local out = {}
   for i = 1, #text, 20 do

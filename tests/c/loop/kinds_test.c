@@ -186,7 +186,7 @@ static void test_renewal(tl_id bell, const int ends[2])
     TL_CHECK(tl_loop_collect(loop) == TL_COLLECTED &&
                  tl_loop_begin(loop, &event) == NULL,
              "an ended watch is told");
-    TL_CHECK(renewed == 1, "the bell was not told of the new poller");
+    TL_CHECK(renewed == 1, "the bell was not informed of the new poller");
     ring(ends);
     (void)expect_event(bell, TL_READ);
     hush(ends);
@@ -252,7 +252,7 @@ int main(int argc, char **argv)
     tl_loop_check(loop);
     tl_loop_close(loop);
     TL_CHECK(finished == 1 && disposed == 2 && dropped == 2,
-             "the end of the loop is not told, or to others");
+             "the end of the loop is not reported, or to others");
     for (int i = 0; i < 4; i++)
         (void)close(ends[i][1]);
     printf("ok: seed %s, %s steps\n", argv[1], argv[2]);

@@ -589,7 +589,7 @@ static void test_busy(void)
     tl_handle_info info = info_of(id);
     TL_CHECK(is_near(info.runs, 2), "runs are miscounted");
     TL_CHECK(is_near(info.missed_total, 3), "skipped ticks are not counted");
-    TL_CHECK(is_near(info.missed, 3), "the run is not told what was skipped");
+    TL_CHECK(is_near(info.missed, 3), "the run does not report skipped ticks");
     tl_handle_close(loop, id.slot, id.generation);
 }
 

@@ -563,7 +563,7 @@ static void look(void)
 static void expect_step(void)
 {
     double told_s = tl__take_jump(loop);
-    TL_CHECK(told_s != 0 || !stepped_in_wait, "a step is not told");
+    TL_CHECK(told_s != 0 || !stepped_in_wait, "a step is not reported");
     stepped_in_wait = false;
     if (told_s == 0)
         return;

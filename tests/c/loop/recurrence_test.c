@@ -467,7 +467,7 @@ static void test_ends(long steps)
     tl_handle_info info;
     TL_CHECK(tl_handle_info_get(loop, id.slot, id.generation, &info) == 0 &&
                  llround(info.missed) == 1 && llround(info.runs) == 2,
-             "the run is not told of the one that was missed");
+             "the run does not report the missed one");
     TL_CHECK(tl_handle_done(loop, id.slot, id.generation) == 1 && held == 0,
              "goes on, or keeps its state");
     TL_CHECK(tl__timer_recur(loop, id, &doubling, NULL) == -ESTALE &&

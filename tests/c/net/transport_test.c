@@ -139,7 +139,7 @@ static void send_some(side *e)
     } else if (before + count > LIMIT) {
         TL_CHECK(status == TL_QUEUE_FULL, "more than the limit");
     } else {
-        TL_CHECK(status == (queued(e) > e->high), "the mark is not told");
+        TL_CHECK(status == (queued(e) > e->high), "the mark is not reported");
         e->accepted += count;
         e->above = e->above || status == 1;
     }
@@ -396,7 +396,7 @@ static void end_by_close(side *sides)
     TL_CHECK(tl__stream_find(loop, e->end.id, &handle) != NULL, "it is gone");
     if (random_below(2)) {
         int left = tl_stream_close(loop, slot(e), generation(e));
-        TL_CHECK(left == (queued(e) > 0), "what is left is not told");
+        TL_CHECK(left == (queued(e) > 0), "the rest is not reported");
     } else {
         e->flowing = false; /* no more reports */
         tl__stream_drop(loop, e->end.id, handle);
@@ -478,7 +478,7 @@ static void check_drained(side *sides)
     for (int i = 0; i < 2; i++) {
         TL_CHECK(sides[i].writer.slot == 0, "a writer waits on");
         TL_CHECK(!sides[i].flowing || (!sides[i].above && !sides[i].drains),
-                 "a drain is not told");
+                 "a drain is not reported");
     }
     TL_CHECK(sides[0].received == sides[1].accepted &&
                  sides[1].received == sides[0].accepted,
@@ -516,7 +516,7 @@ static void bury(side *sides)
     for (int i = 0; i < 2; i++) {
         side *e = &sides[i];
         TL_CHECK(e->end.closes == 1, "closed twice, or never");
-        TL_CHECK(!e->flowing || e->closed, "the close is not told");
+        TL_CHECK(!e->flowing || e->closed, "the close is not reported");
         TL_CHECK(e->accepted == e->end.taken || e->end.error ||
                      e->end.how == TL_CLOSE_RESET,
                  "an orderly end of what is not all");

@@ -207,7 +207,7 @@ static void test_last_generation(void)
             live[live_count] = open_one(TL_TIMER);
             TL_CHECK(live[live_count].slot != old.slot ||
                          live[live_count].generation > old.generation,
-                     "a retired slot begins anew");
+                     "a retired slot begins again");
             live_count++;
         }
         expect_ended(old);

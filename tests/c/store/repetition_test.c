@@ -82,7 +82,7 @@ static void test_counts(long steps)
     TL_CHECK(r->missed == 0 && r->missed_total == 4, "told before the run");
     tl_repetition_run(r, 50);
     TL_CHECK(r->runs == 2 && r->due_ns == 50 && r->missed == 4,
-             "a run is not told what was missed before it");
+             "a run does not report the missed ticks");
     tl_repetition_run(r, 60);
     TL_CHECK(r->missed == 0 && r->missed_total == 4, "told twice");
     tl_repetition_close(r);

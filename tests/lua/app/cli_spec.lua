@@ -46,7 +46,7 @@ describe("the options", function()
     for _, option in ipairs { "-e ", "-l ", "--on-error=log", "--on-error=stop",
       "--virtual-time", "--slack=", "--reload-on=", "--pid-file=", "--version", "--help",
       "--  ", "Exit status" } do
-      assert.truthy(r.out:find(option, 1, true), option .. " is not told")
+      assert.truthy(r.out:find(option, 1, true), option .. " is missing")
     end
   end)
 

@@ -47,7 +47,7 @@ describe("a channel", function()
       say("b sent", clock())]])
   end)
 
-  it("lets nobody overtake a receiver that was woken", function()
+  it("lets no task overtake a woken receiver", function()
     assert_says({ "first a", "late b" }, [[
       local ch = tl.channel(1)
       tl.spawn(function() say("first", ch:receive()) end)

@@ -145,7 +145,7 @@ function Connection:cork()
   return self:setoption("cork", true)
 end
 
---- Send partial packets again, beginning with the one held back.
+--- Send the bytes held back, and let partial packets leave again.
 --- @return boolean? done true
 --- @return string? err
 --- @return string? code as for setoption
