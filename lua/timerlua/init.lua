@@ -76,8 +76,8 @@ local tl = {
 
 }
 
--- What not every script needs, and the module that has it: loaded when it is asked
--- for, which makes a start shorter.
+-- Functions that not every script needs, and their modules: loaded on first use, which
+-- makes a start shorter.
 local LATER = {
   watch = "loop.watch", signal = "system.signal", on_file = "system.file_watch",
   listen = "net.listener", connect = "net.connect", udp = "net.udp.making",
@@ -87,7 +87,7 @@ local LATER = {
 
 local function get(self, name)
   local module = LATER[name]
-  if not module then return standard.get(self, name) end -- tl.stdin and its kin
+  if not module then return standard.get(self, name) end -- tl.stdin and the other two
   local value = later.load("timerlua." .. module)[name]
   rawset(self, name, value)
   return value

@@ -49,13 +49,13 @@ local function from_other(where, what, value, unit)
     :format(what, unit), value)
 end
 
---- Whether a duration is a number of seconds that the core takes as it is; NaN is none.
+--- Whether a duration is a number of seconds that the core takes unchanged; NaN is not.
 --- @return boolean
 function duration.is_seconds(value)
   return type(value) == "number" and value >= 0 and value <= max_seconds
 end
 
---- Any form of duration as int64 nanoseconds, rounded up; else an error that
+--- Any form of duration as int64 nanoseconds, rounded up; otherwise raises an error that
 --- names `where` (the function) and `what` (the parameter).
 --- @param where string
 --- @param what string

@@ -23,7 +23,7 @@ local function find(self, name)
   return value
 end
 
-jit.off(find) -- once for each name; compiling is given up at dispatcher.symbol
+jit.off(find) -- runs once for each name; compilation is aborted at dispatcher.symbol
 local C = setmetatable({}, { __index = find })
 local loop = ffi.cast("tl_loop *", dispatcher.loop)
 
