@@ -4,8 +4,7 @@
 local interruption = require "timerlua.task.interruption"
 local wait = require "timerlua.task.wait"
 
-local tasks, is_cancelled = wait.tasks, interruption.is_cancelled
-local running = coroutine.running
+local is_cancelled = interruption.is_cancelled
 
 local rethrow = {}
 
@@ -18,7 +17,7 @@ end
 local OURS = "^stack traceback:\n\t%[C%]: in function 'error'\n\t[^\n]*rethrow%.lua:"
 
 local function note(err)
-  local self = tasks[running() or false]
+  local self = wait.task()
   if self == nil or is_cancelled(err) then return err end
   local frame = debug.getinfo(3, "f") -- above this function and error itself
   if not (frame and frame.func == rethrow.raise) then

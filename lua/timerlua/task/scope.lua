@@ -217,6 +217,7 @@ end
 --- cancels the others. Further errors are reported.
 function scope.scope(fn, ...)
   callable.check("scope", "fn", fn)
+  wait.before_limit("scope")
   local waiter = wait.able("scope")
   local self = setmetatable({ fn = fn, children = {}, count = 0, spawned = 0,
     ending = waiters.new() }, Scope)

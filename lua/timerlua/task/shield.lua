@@ -62,6 +62,7 @@ end
 function shield.shield(fn, grace)
   callable.check("shield", "fn", fn)
   grace = grace == nil and DEFAULT_GRACE or duration.of("shield", "grace", grace)
+  wait.before_limit("shield")
   return run(wait.here("shield"), grace, fn)
 end
 

@@ -42,6 +42,7 @@ end
 function timeout.timeout(delay, fn, ...)
   delay = duration.of("timeout", "delay", delay)
   callable.check("timeout", "fn", fn)
+  wait.before_limit("timeout")
   local waiter = wait.here("timeout")
   local self = setmetatable({ delay = delay, fn = fn }, Timeout)
   if delay ~= 0 then time_bound.must_arm(self, delay, run_out, "timeout") end

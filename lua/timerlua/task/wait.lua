@@ -12,12 +12,13 @@ local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local misuse = require "timerlua.core.misuse"
 local owner = require "timerlua.core.owner"
+local coroutines = require "timerlua.task.coroutines"
 
 local C, loop, shared = core.C, core.loop, core.shared
 local dispatcher = core.dispatcher
 local running, yield = coroutine.running, coroutine.yield
 local is_yieldable = coroutine.isyieldable
-local WAIT = dispatcher.loop -- yielded by a coroutine that waits
+local WAIT, state = coroutines.WAIT, coroutines.state
 local NO_MEMORY, KIND_SLEEP = errno.ENOMEM, C.TL_SLEEP
 
 -- Passed as the first value to a wait that is interrupted.
@@ -33,14 +34,13 @@ local wait = {
   by_cancel = BY_CANCEL,
 
   --- The task of each coroutine that is one.
-  tasks = {},
+  tasks = coroutines.tasks,
 
   --- What suspend returns in the main chunk of a plain luajit when the loop ended first: by
   --- tl.stop, or because nothing was left that could wake it.
   loop_ended = setmetatable({}, {
     __tostring = function() return "the loop ended" end,
   }),
-
 }
 
 local tasks, LOOP_ENDED = wait.tasks, wait.loop_ended
@@ -73,37 +73,56 @@ end
 -- ---------------------------------------------------------------------------
 -- which task runs
 
+-- The coroutine that the dispatcher has resumed, if a wait here suspends it: the running
+-- one, or one that has resumed the running one.
+local function own_coroutine()
+  local co = running()
+  local owned = dispatcher.owned()
+  if owned ~= nil and (owned == co or coroutines.is_inner(co)) then return owned end
+end
+
+--- The running task, if the callback that runs has become one.
+function wait.task()
+  local co = running()
+  return tasks[co or false] or coroutines.is_inner(co) and tasks[dispatcher.owned() or false]
+    or nil
+end
+
 --- The running task, which a callback becomes by this call; nil in the main chunk of a
---- plain luajit. Raises in a coroutine that the script itself created.
+--- plain luajit. Raises in a coroutine of the script's own that no task has resumed.
 --- @param where string the public function, for errors
 function wait.current(where)
   local co = running()
   local self = tasks[co or false]
   if self then return self end
-  local owned = dispatcher.owned()
-  if owned == nil then
-    if co == nil then return nil end
-  elseif owned == co then
-    return make_task(co)
+  local own = own_coroutine()
+  if own then return tasks[own] or make_task(own) end
+  if co == nil and dispatcher.owned() == nil then return nil end
+  misuse.raise(where, "called in a coroutine of the script's own that no task has resumed; "
+    .. "use tl.spawn")
+end
+
+--- Raise where no limit can begin: a coroutine of the script's own can be left in between.
+function wait.before_limit(where)
+  if coroutines.is_inner(running()) then
+    misuse.raise(where, "called in a coroutine of the script's own, which may yield in "
+      .. "between; use tl.spawn")
   end
-  misuse.raise(where, "called in a coroutine of the script's own, which only "
-    .. "the script can resume; use tl.spawn")
 end
 
 --- Whether an error is the interruption of the task that runs.
 function wait.is_interrupt(err)
-  local self = tasks[running() or false] or outside
+  local self = wait.task() or outside
   return err ~= nil and err == self.expired
 end
 
 --- Have `thing` belong to the running code: its innermost limit, or its task, or the task
 --- that a callback may become; without any of these, `thing` belongs to no owner.
 function wait.own(thing)
-  local co = running()
-  local self = tasks[co or false] or co == nil and outside
+  local self = wait.task() or running() == nil and outside
   if self then
     owner.add(self.limit or self ~= outside and self or nil, thing)
-  elseif dispatcher.owned() == co then
+  elseif own_coroutine() then
     owner.begun(thing, shared.resumes)
   end
 end
@@ -124,19 +143,19 @@ function wait.here(where)
 end
 
 --- Whether the running code can be suspended while the loop goes on. If not, a wait would
---- have to block the thread: outside any task, in a coroutine that the script itself
---- created, inside a C function.
+--- have to block the thread: outside any task, in a coroutine that no task has resumed,
+--- inside a C function.
 function wait.can_suspend()
   local co = running()
   if co == nil then return false end
-  return (tasks[co] ~= nil or dispatcher.owned() == co) and is_yieldable()
+  return (tasks[co] ~= nil or own_coroutine() ~= nil) and state.yieldable and is_yieldable()
 end
 
 -- ---------------------------------------------------------------------------
 -- the wait
 
 local function check_yieldable(where)
-  if not is_yieldable() then
+  if not (state.yieldable and is_yieldable()) then
     misuse.raise(where, "called inside a C function (such as table.sort, "
       .. "string.gsub or require), which cannot wait")
   end
@@ -200,7 +219,9 @@ end
 --- each.
 function wait.begin(where, delay)
   local waiter = tasks[running() or false] or wait.here(where)
-  if waiter ~= outside and not is_yieldable() then check_yieldable(where) end
+  if waiter ~= outside and not (state.yieldable and is_yieldable()) then
+    check_yieldable(where)
+  end
   if waiter.expired then interrupt_again(waiter, where) end
   local id = waiter.id
   local status

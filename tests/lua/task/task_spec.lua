@@ -55,16 +55,6 @@ describe("tl.sleep", function()
       for i = 1, 3 do tl.spawn(function() tl.sleep(1) say(i) end) end]])
   end)
 
-  it("in a coroutine of the script's own is a clear error", function()
-    assert_says({ "false x:1: timerlua.sleep: called in a coroutine of the script's own, "
-      .. "which only the script can resume; use tl.spawn", "true" }, [[
-      local sleep = loadstring("require('timerlua').sleep(1)", "=x")
-      tl.spawn(function()
-        say(coroutine.resume(coroutine.create(sleep)))
-        say(tl.sleep(1))
-      end)]])
-  end)
-
   it("and generators live side by side", function()
     assert_says({ "1 1", "2 2", "3 3", "done 3" }, [[
       local generate = coroutine.wrap(function() for i = 1, 3 do coroutine.yield(i) end end)
