@@ -66,9 +66,14 @@ function ways.descriptors()
   return make, run
 end
 
+-- Inside a C function, where a read blocks.
 function ways.blocking()
   local make, run = ways.descriptors()
-  return make, coroutine.wrap(run)
+  return make, function(...)
+    local arguments, fired, reads = { ... }, nil, nil
+    string.gsub("x", "x", function() fired, reads = run(unpack(arguments)) end)
+    return fired, reads
+  end
 end
 
 function ways.every()

@@ -4,6 +4,8 @@ local clock = require "timerlua.loop.clock"
 local events = require "timerlua.core.events"
 local interruption = require "timerlua.task.interruption"
 local later = require "timerlua.core.later"
+local misuse = require "timerlua.core.misuse"
+local suggest = require "timerlua.core.suggest"
 local notify = require "timerlua.system.notify"
 local reload = require "timerlua.system.reload"
 local scope = require "timerlua.task.scope"
@@ -85,9 +87,26 @@ local LATER = {
   resolve = "net.resolver", handles = "app.inspect", stats = "app.inspect",
 }
 
+-- The names of other libraries for our functions.
+local SYNONYMS = { setTimeout = "after", set_timeout = "after", setInterval = "every",
+  set_interval = "every", schedule = "every", go = "spawn", async = "spawn", thread = "spawn",
+  wait = "sleep", delay = "sleep", time_now = "now", exit = "stop", quit = "stop",
+  popen = "exec", system = "exec", server = "listen", bind = "listen", lookup = "resolve" }
+
+-- Other names stay nil, so that a script can ask whether a function exists.
+local function unknown(name)
+  local names = { "stdin", "stdout", "stderr" }
+  for _, list in ipairs { tl, LATER } do
+    for each in pairs(list) do names[#names + 1] = each end
+  end
+  table.sort(names)
+  local hint = suggest.hint(name, names, SYNONYMS)
+  if hint ~= "" then misuse.raise(tostring(name), "no such function" .. hint) end
+end
+
 local function get(self, name)
   local module = LATER[name]
-  if not module then return standard.get(self, name) end -- tl.stdin and the other two
+  if not module then return standard.get(self, name) or unknown(name) end
   local value = later.load("timerlua." .. module)[name]
   rawset(self, name, value)
   return value

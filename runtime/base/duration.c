@@ -9,20 +9,20 @@
 #include "abi.h"
 
 static const struct {
-    const char *name;
+    const char *names; /* each between two spaces */
     int64_t ns;
 } units[] = {
     /* largest first: the order in which a text must name them */
-    {"w", INT64_C(604800000000000)},
-    {"d", INT64_C(86400000000000)},
-    {"h", INT64_C(3600000000000)},
-    {"m", INT64_C(60000000000)},
-    {"s", 1000000000},
-    {"ms", 1000000},
-    {"us", 1000},
-    {"ns", 1},
+    {" w week weeks ", INT64_C(604800000000000)},
+    {" d day days ", INT64_C(86400000000000)},
+    {" h hour hours hr hrs ", INT64_C(3600000000000)},
+    {" m min mins minute minutes ", INT64_C(60000000000)},
+    {" s sec secs second seconds ", 1000000000},
+    {" ms msec millisecond milliseconds ", 1000000},
+    {" us usec microsecond microseconds ", 1000},
+    {" ns nsec nanosecond nanoseconds ", 1},
 };
-enum { UNITS = sizeof units / sizeof *units };
+enum { UNITS = sizeof units / sizeof *units, LONGEST_UNIT = 12 };
 
 double tl_max_seconds(void)
 {
@@ -98,15 +98,24 @@ static int parse_number(const char **text, const char *end, struct number *n)
     return any ? 0 : -EINVAL;
 }
 
+static void skip_spaces(const char **text, const char *end)
+{
+    while (*text < end && **text == ' ')
+        ++*text;
+}
+
 static int parse_unit(const char **text, const char *end)
 {
-    const char *start = *text;
-    while (*text < end && isalpha((unsigned char)**text))
-        ++*text;
-    size_t length = (size_t)(*text - start);
-    for (int u = 0; u < UNITS; u++)
-        if (strlen(units[u].name) == length &&
-            memcmp(units[u].name, start, length) == 0)
+    char name[LONGEST_UNIT + 3] = " ";
+    size_t length = 0;
+    for (; *text < end && isalpha((unsigned char)**text); ++*text) {
+        if (length == LONGEST_UNIT)
+            return -EINVAL;
+        name[++length] = **text;
+    }
+    name[length + 1] = ' ';
+    for (int u = 0; length > 0 && u < UNITS; u++)
+        if (strstr(units[u].names, name) != NULL)
             return u;
     return -EINVAL;
 }
@@ -136,6 +145,7 @@ int tl_duration_parse(const char *text, size_t length, int64_t *ns)
         int error = parse_number(&text, end, &n);
         if (error)
             return error;
+        skip_spaces(&text, end);
         int unit = parse_unit(&text, end);
         if (unit <= previous)
             return -EINVAL; /* unknown, repeated or out of order */
@@ -145,6 +155,10 @@ int tl_duration_parse(const char *text, size_t length, int64_t *ns)
             return error;
         if (__builtin_add_overflow(total_ns, part_ns, &total_ns))
             return -ERANGE;
+        const char *before = text;
+        skip_spaces(&text, end);
+        if (text == end && text != before)
+            return -EINVAL; /* a space at the end */
     }
     *ns = total_ns;
     return 0;

@@ -6,17 +6,25 @@
 #include "lua_modules.h" /* generated: the bytecode of lua/timerlua */
 #include "lua/module.h"
 
-/* package.preload's loader for a module: compiles the carried source. */
+/* package.preload's loader for a module: compiles the carried source. No
+   finalizer of the script runs meanwhile, as it might require the same module,
+   which is half loaded. */
 static int load_module(lua_State *L)
 {
     int index = (int)lua_tointeger(L, lua_upvalueindex(1));
+    int collects = lua_gc(L, LUA_GCISRUNNING, 0);
     lua_settop(L, 1);
-    if (luaL_loadbuffer(L, (const char *)tl_modules[index].code,
-                        tl_modules[index].size, tl_modules[index].name) != 0)
-        return lua_error(L);
-    lua_insert(L, 1);
-    lua_call(L, 1, 1);
-    return 1;
+    lua_gc(L, LUA_GCSTOP, 0);
+    int status =
+        luaL_loadbuffer(L, (const char *)tl_modules[index].code,
+                        tl_modules[index].size, tl_modules[index].name);
+    if (status == 0) {
+        lua_insert(L, 1);
+        status = lua_pcall(L, 1, 1, 0);
+    }
+    if (collects)
+        lua_gc(L, LUA_GCRESTART, 0);
+    return status == 0 ? 1 : lua_error(L);
 }
 
 const char *tl_bundle_version(void)

@@ -68,7 +68,7 @@ describe("a script in a host", function()
       local tl = require "timerlua"
       tl.after(0, coroutine.yield)
       tl.after(0, function() table.sort({ 1, 2 }, function() tl.sleep(0) end) end)
-      tl.after(0, function() coroutine.wrap(function() tl.sleep(0) end)() end)
+      tl.after(0, function() coroutine.wrap(function() tl.timeout(1, tl.sleep, 0) end)() end)
       tl.on("stop", coroutine.yield)
       tl.defer(coroutine.yield)
       tl.after(0.001, function() print "alive" tl.stop(2) end)]])

@@ -3,6 +3,7 @@
 -- order in which it was written.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
+local callable = require "timerlua.core.callable"
 local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local standard = require "timerlua.system.standard"
@@ -104,11 +105,11 @@ end
 
 -- Replaced from the start, because scripts keep these functions in locals.
 local function replace_functions()
-  rawset(_G, "print", function(...)
+  rawset(_G, "print", callable.stand_in(function(...)
     if routed and routes[stdout] then return print_to_queue(...) end
     plain.print(...)
     if C.tl_stdio_failed(stdout) ~= 0 then lost_output() end
-  end)
+  end, plain.print))
   rawset(io, "write", function(...)
     local file = routed and io.output()
     if file and routes[file] then return write_to_queue(file, ...) end

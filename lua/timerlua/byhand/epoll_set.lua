@@ -4,6 +4,7 @@
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local errno = require "timerlua.core.errno"
+local interpreted = require "timerlua.core.interpreted"
 local fair = require "timerlua.task.fair"
 local readiness = require "timerlua.byhand.readiness"
 local wait = require "timerlua.task.wait"
@@ -83,7 +84,7 @@ local function block(set, where, batch, most, delay)
   repeat count = C.tl_epoll_wait(set.fd, batch.bytes, most, timeout_ns) until count ~= EINTR
   return count
 end
-jit.off(block)
+interpreted.keep(block)
 
 -- Another task, or another process that has the set, may take the event that woke this
 -- task.

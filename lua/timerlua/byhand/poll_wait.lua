@@ -5,6 +5,7 @@ local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local epoll_set = require "timerlua.byhand.epoll_set"
 local errno = require "timerlua.core.errno"
+local interpreted = require "timerlua.core.interpreted"
 local fair = require "timerlua.task.fair"
 local readiness = require "timerlua.byhand.readiness"
 local rethrow = require "timerlua.task.rethrow"
@@ -79,7 +80,7 @@ local function block(where, fds, count, delay, judge)
   if found ~= 0 or timeout_ns[0] == 0 then return found end
   return wait_beside(where, fds, count, delay and timeout_ns[0], judge)
 end
-jit.off(block)
+interpreted.keep(block)
 
 --- Let a turn of the loop pass if it is time for one: call this before poll_wait.wait, and
 --- collect the descriptors afterwards.

@@ -4,6 +4,7 @@
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local errno = require "timerlua.core.errno"
+local interpreted = require "timerlua.core.interpreted"
 local wait = require "timerlua.task.wait"
 
 local C, loop = core.C, core.loop
@@ -90,7 +91,7 @@ function readiness.block(fd, interest, delay)
   until ready ~= EINTR
   return ready
 end
-jit.off(readiness.block)
+interpreted.keep(readiness.block)
 
 --- Suspend the running code, where wait.can_suspend, until the descriptor may be ready or
 --- the time is over; the caller checks which. Returns at once when another waiting task was

@@ -9,6 +9,7 @@ local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local fair = require "timerlua.task.fair"
 local fileno = require "timerlua.core.fileno"
+local interpreted = require "timerlua.core.interpreted"
 local kevent = require "timerlua.byhand.select_kevent"
 local misuse = require "timerlua.core.misuse"
 local readiness = require "timerlua.byhand.readiness"
@@ -213,7 +214,7 @@ local function block(queue, where, list, most, delay)
   until timeout_ns[0] == 0
   return 0
 end
-jit.off(block)
+interpreted.keep(block)
 
 -- Another task may take the event that woke this one, or the events may turn out not to be
 -- enough.

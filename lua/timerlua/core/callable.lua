@@ -11,9 +11,13 @@ local function is_callable(value)
   return type(meta) == "table" and type(meta.__call) == "function"
 end
 
---- Raise unless value can be called; `what` names the parameter.
-function callable.check(where, what, value)
-  if not is_callable(value) then misuse.got(where, what .. " must be a function", value) end
+--- Raise unless the value can be called.
+--- @param where string the public function
+--- @param what string the parameter
+--- @param rule? string the expected value, default "a function"
+function callable.check(where, what, value, rule)
+  if is_callable(value) then return end
+  misuse.got(where, ("%s must be %s"):format(what, rule or "a function"), value)
 end
 
 --- The same as a function proper, which the core can call.

@@ -3,8 +3,15 @@ local core = require "timerlua.core.ffi"
 local callable = require "timerlua.core.callable"
 local check = require "timerlua.core.check"
 local misuse = require "timerlua.core.misuse"
+local suggest = require "timerlua.core.suggest"
 
 local handlers = { error = {}, stop = {}, clock_jump = {}, reload = {}, post = {} }
+
+local EVENTS = {}
+for event in pairs(handlers) do EVENTS[#EVENTS + 1] = event end
+table.sort(EVENTS)
+local SYNONYMS = { exit = "stop", quit = "stop", close = "stop", ["end"] = "stop",
+  exception = "error", uncaughtException = "error" }
 
 local events = {}
 
@@ -13,6 +20,13 @@ local events = {}
 --- @field event string the event's name
 local Subscription = {}
 Subscription.__index = Subscription
+suggest.methods(Subscription, "subscription", { stop = "cancel", close = "cancel",
+  off = "cancel" })
+
+function Subscription.__tostring(self)
+  return ("timerlua.Subscription: %s (%s)"):format(tostring(self.event),
+    callable.site(self.fn))
+end
 
 local function tell_core()
   core.C.tl_loop_want_jumps(core.loop, #handlers.clock_jump > 0 and 1 or 0)
@@ -55,7 +69,11 @@ end
 --- @return timerlua.Subscription subscription
 function events.on(event, fn)
   if not handlers[event] then
-    misuse.got("on", 'event must be "error", "stop", "clock_jump", "reload" or "post"', event)
+    local signal = type(event) == "string" and event:upper():match("^SIG(%u+)$")
+    misuse.raise("on", ('event must be "error", "stop", "clock_jump", "reload" or "post", '
+      .. "got %s%s"):format(misuse.show(event), signal
+      and ("; for a signal: tl.signal(%q, fn)"):format(signal)
+      or suggest.hint(event, EVENTS, SYNONYMS)))
   end
   callable.check("on", "fn", fn)
   local entry = setmetatable({ event = event, fn = fn }, Subscription)

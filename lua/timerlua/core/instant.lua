@@ -37,8 +37,17 @@ end
 
 local function in_range(t)
   return t.month >= 1 and t.month <= 12 and t.day >= 1
-    and t.day <= days_in_month(t.year, t.month)
     and t.hour <= 23 and t.min <= 59 and t.sec <= 60
+end
+
+-- Raise for a date or time that has the right form but does not exist.
+local function check_exists(where, what, t, text)
+  if t.day > days_in_month(t.year, t.month) then
+    misuse.got(where, ("%s has no such day: %04d-%02d ends on day %d"):format(what, t.year,
+      t.month, days_in_month(t.year, t.month)), text)
+  elseif t.sec == 60 then
+    misuse.got(where, what .. " must have seconds up to 59: the clock has no leap seconds", text)
+  end
 end
 
 -- The offset from UTC in seconds of "Z", "+01:00", "-0530"; nil for local time, false when
@@ -87,6 +96,7 @@ local function parse(where, what, text)
     misuse.got(where, what .. ' must be an instant like "2030-01-31T09:30:00Z", '
       .. '"2030-01-31 09:30:00+01:00" or "2030-01-31 09:30" (local time)', text)
   end
+  check_exists(where, what, t, text)
   local seconds
   if offset then
     seconds = days_from_civil(t.year, t.month, t.day) * 86400 + t.hour * 3600

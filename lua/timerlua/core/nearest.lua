@@ -38,4 +38,14 @@ function nearest.of(word, words)
   return best
 end
 
+--- Return the word that was meant by a typing error: one letter in a short word, two in a
+--- word of more than four.
+--- @param word string
+--- @param words string[]
+--- @return string? meant
+function nearest.typo(word, words)
+  local meant = nearest.of(word, words)
+  return meant and distance(word, meant) <= (#word > 4 and 2 or 1) and meant or nil
+end
+
 return nearest

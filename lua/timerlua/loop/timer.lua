@@ -10,6 +10,7 @@ local errors = require "timerlua.core.errors"
 local instant = require "timerlua.core.instant"
 local kinds = require "timerlua.core.kinds"
 local misuse = require "timerlua.core.misuse"
+local suggest = require "timerlua.core.suggest"
 
 local C, loop, new_id = core.C, core.loop, core.new_id
 local set_anchor, clear_anchor, bind = anchors.set, anchors.clear, anchors.bind
@@ -125,7 +126,7 @@ end
 
 local function raise_ended(t, method)
   misuse.raise("timer:" .. method, ("the timer%s has ended (it has run or was "
-    .. "cancelled); make a new one"):format(names[t] and " " .. misuse.show(names[t]) or ""))
+    .. "cancelled); make a new one if timer.active is false"):format(names[t] and " " .. misuse.show(names[t]) or ""))
 end
 
 local function check_self(t, method)
@@ -271,12 +272,23 @@ function fields.site(t)
   return callable.site(anchors.unbind(anchors.get(t.slot)))
 end
 
+-- The names of other libraries.
+local SYNONYMS = { stop = "cancel", close = "cancel", clear = "cancel", destroy = "cancel",
+  start = "reset", restart = "reset", again = "reset", rearm = "reset", interval = "period" }
+
+local NAMES = {}
+for _, list in ipairs { methods, fields } do
+  for name in pairs(list) do NAMES[#NAMES + 1] = name end
+end
+table.sort(NAMES)
+
 local function index(t, key)
   local method = methods[key]
   if method then return method end
   local field = fields[key]
   if field then return field(t) end
-  misuse.raise("timer", "no field or method " .. misuse.show(key))
+  misuse.raise("timer", "no field or method " .. misuse.show(key)
+    .. suggest.hint(key, NAMES, SYNONYMS))
 end
 
 local function newindex(t, key, value)

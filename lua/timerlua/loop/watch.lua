@@ -8,6 +8,7 @@ local errors = require "timerlua.core.errors"
 local fileno = require "timerlua.core.fileno"
 local kinds = require "timerlua.core.kinds"
 local misuse = require "timerlua.core.misuse"
+local suggest = require "timerlua.core.suggest"
 
 local C, loop = core.C, core.loop
 local CANCELLED, ENDED = C.TL_CANCELLED, C.TL_ENDED
@@ -22,6 +23,8 @@ local INTEREST = { r = READ, w = WRITE, rw = READ + WRITE, edge = READ + WRITE +
 --- @field site string "file:line" where its callback was defined
 --- @field kind string "watch"
 local Watch = { kind = kinds[C.TL_WATCH] }
+
+suggest.methods(Watch, "watch", { stop = "cancel", close = "cancel", unwatch = "cancel" })
 
 function Watch.__index(self, key)
   if key == "site" then return callable.site(self.fn) end

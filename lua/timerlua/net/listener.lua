@@ -11,6 +11,7 @@ local endpoints = require "timerlua.net.endpoints"
 local errors = require "timerlua.core.errors"
 local headers = require "timerlua.core.headers"
 local kinds = require "timerlua.core.kinds"
+local suggest = require "timerlua.core.suggest"
 local options = require "timerlua.net.options"
 local settings = require "timerlua.net.settings"
 local socket_file = require "timerlua.net.socket_file"
@@ -40,6 +41,8 @@ local listener = {}
 -- The number of open connections, which connections share: they must not keep the listener
 -- alive, because its handler may refer to them.
 local WEAK = { __mode = "v" }
+
+suggest.methods(Listener, "listener", { stop = "close", cancel = "close", shutdown = "close" })
 
 function Listener.__index(self, key)
   if key == "site" then return callable.site(self.site_of) end
@@ -281,7 +284,7 @@ function listener.listen(addr, handler, opts)
     self.callbacks, self.flags = connection.callbacks("listen", handler)
     self.site_of = handler.data or handler.open or accept_flowing
   else
-    callable.check("listen", "handler", handler)
+    callable.check("listen", "handler", handler, "a function or a table of callbacks")
     self.site_of = handler
   end
   if opts.error ~= nil then callable.check("listen", "option error", opts.error) end

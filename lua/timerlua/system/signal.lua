@@ -12,6 +12,7 @@ local closing = require "timerlua.core.closing"
 local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local misuse = require "timerlua.core.misuse"
+local suggest = require "timerlua.core.suggest"
 local claims = require "timerlua.system.signal_claims"
 local signame = require "timerlua.system.signame"
 local watch = require "timerlua.loop.watch"
@@ -43,9 +44,15 @@ end
 --- @field value integer? the value given to sigqueue(3)
 local Signal = {}
 
+suggest.methods(Signal, "signal", { stop = "cancel", close = "cancel", off = "cancel" })
+
 function Signal.__index(self, key)
   if key == "site" then return callable.site(self.fn) end
   return Signal[key]
+end
+
+function Signal.__tostring(self)
+  return ("timerlua.Signal: %s (%s)"):format(tostring(self.name), tostring(self.site))
 end
 
 -- By signal number: the subscriptions, in the order in which they were made.

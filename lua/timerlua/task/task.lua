@@ -10,6 +10,7 @@ local duration = require "timerlua.core.duration"
 local errors = require "timerlua.core.errors"
 local misuse = require "timerlua.core.misuse"
 local owner = require "timerlua.core.owner"
+local suggest = require "timerlua.core.suggest"
 local interruption = require "timerlua.task.interruption"
 local rethrow = require "timerlua.task.rethrow"
 local shield = require "timerlua.task.shield"
@@ -36,6 +37,9 @@ local task = {}
 local Task = { kind = "task" }
 
 local live = {} -- every task that has not ended
+
+suggest.methods(Task, "task", { kill = "cancel", stop = "cancel", abort = "cancel",
+  wait = "join", await = "join" })
 
 function Task.__index(self, key)
   if key == "site" then return callable.site(self.fn) end

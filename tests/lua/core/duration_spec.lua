@@ -79,6 +79,13 @@ describe("a duration as a text", function()
     ["10us"] = "10000LL", ["7ns"] = "7LL", ["0.3s"] = "300000000LL",
     ["4.35s"] = "4350000000LL", ["1w2d3h4m5s6ms7us8ns"] = "788645006007008LL",
     ["0.5d"] = "43200000000000LL", ["1h0.25s"] = "3600250000000LL",
+    ["1 s"] = "1000000000LL", ["500 ms"] = "500000000LL", ["1 day"] = "86400000000000LL",
+    ["2 hours 30 min"] = "9000000000000LL", ["1sec"] = "1000000000LL",
+    ["1week 2days 3hr 4mins 5secs 6msec 7usec 8nsec"] = "788645006007008LL",
+    ["2 weeks"] = "1209600000000000LL", ["1 hour"] = "3600000000000LL",
+    ["1.5  minutes"] = "90000000000LL", ["1 minute"] = "60000000000LL",
+    ["3 seconds"] = "3000000000LL", ["1 second"] = "1000000000LL",
+    ["1 millisecond 2 microseconds 3 nanoseconds"] = "1002003LL", ["1 hrs"] = "3600000000000LL",
   }
   for text, expected in pairs(texts) do
     it("is read: " .. text, function() assert.equal(expected, ns(text)) end)
@@ -95,8 +102,11 @@ describe("a duration as a text", function()
     assert.equal("1LL", ns("0.000000000000000001w"))
   end)
 
-  local wrong = { "", " ", "1", "s", ".", ".s", "soon", "1 s", " 1s", "1s ", "-1s", "+1s",
-    "1e3s", "1x", "1S", "1sec", "1s1s", "30m1h", "1ms1s", "1h-30m", "1..5s", "1.5.5s",
+  local wrong = { "", " ", "1", "s", ".", ".s", "soon", " 1s", "1s ", "1 s ", "-1s", "+1s",
+    "1e3s", "1x", "1S", "1 Day", "1 fortnight", "1secsecs", "1 microsecondss",
+    "1\ts", "1s1s",
+    "1 s 1 s", "30 min 1 h", "1h and 30m", "1 min 30", "1 0 s",
+    "30m1h", "1ms1s", "1h-30m", "1..5s", "1.5.5s",
     "0x10s", "1,5s", "inf", "nan", "1s\0", "1s\n" }
   for _, text in ipairs(wrong) do
     it(("is refused: %q"):format(text), function()

@@ -486,10 +486,10 @@ describe("reset", function()
     timer.name = "tea"
     timer:cancel()
     assert.equal('HERE: timerlua.timer:reset: the timer "tea" has ended (it has '
-      .. "run or was cancelled); make a new one",
+      .. "run or was cancelled); make a new one if timer.active is false",
       raised(function() timer:reset(1) end))
     assert.equal('HERE: timerlua.timer:reset: the timer "tea" has ended (it has '
-      .. "run or was cancelled); make a new one",
+      .. "run or was cancelled); make a new one if timer.active is false",
       raised(function() timer:reset("1s") end))
   end)
 end)
@@ -567,7 +567,7 @@ describe("pause and resume", function()
     timer:cancel()
     for _, method in ipairs { "pause", "resume", "ref", "unref" } do
       assert.equal("HERE: timerlua.timer:" .. method .. ": the timer has ended (it "
-        .. "has run or was cancelled); make a new one",
+        .. "has run or was cancelled); make a new one if timer.active is false",
         raised(function() timer[method](timer) end))
     end
   end)

@@ -9,6 +9,7 @@ local check = require "timerlua.core.check"
 local errno = require "timerlua.core.errno"
 local kinds = require "timerlua.core.kinds"
 local misuse = require "timerlua.core.misuse"
+local suggest = require "timerlua.core.suggest"
 local options = require "timerlua.net.options"
 local settings = require "timerlua.net.settings"
 local words = require "timerlua.net.words"
@@ -48,6 +49,10 @@ local object = {
 }
 
 local check_self, words_of = object.check_self, object.words
+
+suggest.methods(Connection, "connection", { write = "send", print = "send",
+  read = "receive", recv = "receive", setTimeout = "settimeout", set_timeout = "settimeout",
+  destroy = "abort", stop = "close", cancel = "close" })
 
 function Connection.__index(self, key)
   if key == "site" then return callable.site(self.handler) end

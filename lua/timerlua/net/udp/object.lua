@@ -10,6 +10,7 @@ local check = require "timerlua.core.check"
 local errno = require "timerlua.core.errno"
 local kinds = require "timerlua.core.kinds"
 local misuse = require "timerlua.core.misuse"
+local suggest = require "timerlua.core.suggest"
 local options = require "timerlua.net.options"
 local settings = require "timerlua.net.settings"
 local socket_file = require "timerlua.net.socket_file"
@@ -40,6 +41,9 @@ local object = {
 }
 
 local check_self = object.check_self
+
+suggest.methods(Udp, "udp", { write = "send", read = "receive", recv = "receive",
+  recvfrom = "receivefrom", stop = "close", cancel = "close" })
 
 function Udp.__index(self, key)
   if key == "site" then return callable.site(self.handler) end
