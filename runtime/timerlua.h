@@ -61,14 +61,15 @@ TL_API const char *tl_error(tl_runtime *runtime);
    standard streams. NO_EXEC: no other programs. A forbidden operation raises an
    error that says so. VIRTUAL_CLOCK: time stands still while there is work to
    do and then jumps to the next deadline, so that no timer has to be waited
-   for. KEEP_RUNNING: tl_run waits for posts even when nothing else is left.
-   SIGNALS: scripts may receive signals through tl.signal and a kqueue; without
-   this flag, both raise an error. A signal that a script listens for is blocked
-   in the runtime's thread until the script stops listening, at the latest until
-   tl_free; threads started in the meantime inherit the blocked mask. The kernel
-   delivers a signal sent to the process to any thread that does not block the
-   signal, and there the signal has its former effect. Block the signal in all
-   other threads too, preferably before they are started. */
+   for; it also stands still once nothing is left to wait for. KEEP_RUNNING:
+   tl_run waits for posts even when nothing else is left. SIGNALS: scripts may
+   receive signals through tl.signal and a kqueue; without this flag, both raise
+   an error. A signal that a script listens for is blocked in the runtime's
+   thread until the script stops listening, at the latest until tl_free; threads
+   started in the meantime inherit the blocked mask. The kernel delivers a
+   signal sent to the process to any thread that does not block the signal, and
+   there the signal has its former effect. Block the signal in all other threads
+   too, preferably before they are started. */
 enum {
     TL_NO_FFI = 1,
     TL_NO_JIT = 2,
@@ -214,7 +215,8 @@ TL_API int tl_fd(tl_runtime *runtime);
 enum {
     TL_IDLE = 0, /* there is something to wait for */
     TL_MORE = 1, /* there is work left; tl_fd is readable */
-    TL_DONE = 2  /* nothing is left to wait for, or the runtime was stopped */
+    TL_DONE = 2  /* nothing is left to wait for, or the runtime was stopped;
+                    timers that keep nothing running may be left */
 };
 /* Handle ready events and posts. With budget_ns 0, handle one batch; otherwise,
    continue while there is work and less than budget_ns has passed. The time is
@@ -224,8 +226,11 @@ enum {
    was left. -EBUSY: called inside a callback; -ENOMEM ... */
 TL_API int tl_step(tl_runtime *runtime, int64_t budget_ns);
 
-/* Nanoseconds until the next timer is due; 0 when tl_fd is readable, or, inside
-   a callback, when more work is known to be left; -1 when there is no timer. */
+/* Nanoseconds until a timer makes tl_fd readable, which may be later than the
+   timer is due, by the slack; 0 exactly when tl_fd is readable or, inside a
+   callback, when more work is known to be left; -1 when no timer will. To be
+   used as the limit of a wait for tl_fd: a step that comes sooner is harmless,
+   and finds nothing to do. */
 TL_API int64_t tl_next(tl_runtime *runtime);
 
 /* --- posts from anywhere ------------------------------------------------ */

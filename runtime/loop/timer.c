@@ -283,6 +283,22 @@ int tl_timer_resume(tl_loop *loop, uint32_t slot, uint32_t generation)
     return queue_until(loop, slot, handle, deadline_ns);
 }
 
+bool tl__time_left(tl_loop *loop, int64_t *left_ns)
+{
+    bool any = false;
+    for (int c = 0; c < TL_CLOCKS; c++) {
+        int64_t next_ns;
+        if (!tl_timers_next(&loop->timers[c], &next_ns) ||
+            next_ns == INT64_MAX) /* saturated: never */
+            continue;
+        int64_t wait_ns = next_ns - tl_clock_read(&loop->clock, c);
+        if (!any || wait_ns < *left_ns)
+            *left_ns = wait_ns > 0 ? wait_ns : 0;
+        any = true;
+    }
+    return any;
+}
+
 /* The timer waits for nothing more: the run that begins now is its last. */
 static void leave(tl_loop *loop, tl_handle *handle)
 {
