@@ -24,14 +24,19 @@ static tl_handle *find_timer(const tl_loop *loop, uint32_t slot,
 static int queue_until(tl_loop *loop, uint32_t slot, tl_handle *handle,
                        int64_t deadline_ns)
 {
-    int error = tl_timers_move(tl__store_of(loop, handle), slot, deadline_ns);
+    int clock = handle->flags & TL_CLOCK_MASK;
+    int error = 0;
+    if (clock != TL_MONOTONIC && !loop->clock.is_virtual)
+        error = tl_poller_reserve(&loop->poller, clock);
+    if (error == 0)
+        error = tl_timers_move(&loop->timers[clock], slot, deadline_ns);
     if (error)
         return error;
     handle->flags &= (uint8_t)~TL_FLAG_PAUSED;
     tl__set_active(loop, handle, true);
     loop->armed += is_timer(loop, handle);
     if (loop->away)
-        tl__wakeup_deadline(loop, handle->flags & TL_CLOCK_MASK, deadline_ns);
+        tl__wakeup_deadline(loop, clock, deadline_ns);
     return 0;
 }
 

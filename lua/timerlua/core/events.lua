@@ -1,4 +1,5 @@
 -- The runtime's own events: "error", "stop", "clock_jump", "reload", "post".
+local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local callable = require "timerlua.core.callable"
 local check = require "timerlua.core.check"
@@ -14,8 +15,12 @@ local events = {}
 local Subscription = {}
 Subscription.__index = Subscription
 
+local function want_jumps(on)
+  return core.C.tl_loop_want_jumps(core.loop, on and 1 or 0)
+end
+
 local function tell_core()
-  core.C.tl_loop_want_jumps(core.loop, #handlers.clock_jump > 0 and 1 or 0)
+  want_jumps(#handlers.clock_jump > 0)
   local host = core.dispatcher.host
   if host and not host.keep_running then -- posts may come
     core.C.tl_loop_hold(core.loop, #handlers.post > 0 and 1 or 0)
@@ -52,12 +57,19 @@ end
 ---     tl_post_event in timerlua.h; the loop keeps waiting for events
 --- @param event "error"|"stop"|"clock_jump"|"reload"|"post"
 --- @param fn function called as above; may wait
---- @return timerlua.Subscription subscription
+--- @return timerlua.Subscription? subscription nil if the wall clock cannot be watched
+--- @return string? message
+--- @return string? code "EMFILE", "ENFILE", "ENOMEM": only for "clock_jump"
 function events.on(event, fn)
   if not handlers[event] then
     misuse.got("on", 'event must be "error", "stop", "clock_jump", "reload" or "post"', event)
   end
   callable.check("on", "fn", fn)
+  local status = event == "clock_jump" and want_jumps(true) or 0
+  if status ~= 0 then
+    return nil, "on clock_jump: " .. ffi.string(core.C.tl_error_text(status)):lower(),
+      ffi.string(core.C.tl_error_name(status))
+  end
   local entry = setmetatable({ event = event, fn = fn }, Subscription)
   table.insert(handlers[event], entry)
   tell_core()
