@@ -106,10 +106,11 @@ int tl_sleep_start(tl_loop *loop, tl_id *id, int64_t delay_ns)
                  delay_ns, TL_MONOTONIC);
 }
 
-/* An instant in the past is due now, and not late. */
-static int64_t not_before(int64_t now_ns, int64_t deadline_ns)
+/* No clock has readings below 0, so that differences of times do not
+   overflow. */
+static int64_t from_0(int64_t instant_ns)
 {
-    return deadline_ns < now_ns ? now_ns : deadline_ns;
+    return instant_ns > 0 ? instant_ns : 0;
 }
 
 int tl_timer_start(tl_loop *loop, tl_id *id, int64_t first_ns,
@@ -119,11 +120,10 @@ int tl_timer_start(tl_loop *loop, tl_id *id, int64_t first_ns,
     if (clock >= TL_CLOCKS || interval_ns < 0 || (!absolute && first_ns < 0) ||
         (options & TL_RECUR && interval_ns == 0))
         return -EINVAL;
-    int64_t now_ns = tl_clock_read(&loop->clock, clock);
-    if (!absolute)
-        first_ns = tl_deadline(now_ns, first_ns);
+    if (absolute)
+        first_ns = from_0(first_ns);
     else
-        first_ns = not_before(now_ns, first_ns);
+        first_ns = tl_deadline(tl_clock_read(&loop->clock, clock), first_ns);
     return start(loop, id, TL_TIMER, first_ns, interval_ns, options);
 }
 
@@ -197,9 +197,7 @@ int tl_timer_rearm_at(tl_loop *loop, uint32_t slot, uint32_t generation,
     tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
     if (handle == NULL || tl__has_descriptor(&loop->handles, handle))
         return -ESTALE;
-    int clock = handle->flags & TL_CLOCK_MASK;
-    int64_t now_ns = tl_clock_read(&loop->clock, clock);
-    return requeue(loop, slot, handle, not_before(now_ns, deadline_ns));
+    return requeue(loop, slot, handle, from_0(deadline_ns));
 }
 
 int tl_timer_period(tl_loop *loop, uint32_t slot, uint32_t generation,

@@ -22,7 +22,7 @@ static int64_t deadline_to_set(tl_loop *loop, int clock)
     if (!loop->clock.is_virtual &&
         tl_timers_last_within(&loop->timers[clock], loop->slack_ns,
                               &deadline_ns))
-        return deadline_ns > 0 ? deadline_ns : 1; /* before the clock began */
+        return deadline_ns > 0 ? deadline_ns : 1; /* 0 is for none */
     bool steps = clock == TL_REALTIME && loop->want_jumps;
     return steps && !loop->clock.is_virtual ? INT64_MAX : 0;
 }
@@ -37,9 +37,8 @@ void tl__wakeup_deadline(tl_loop *loop, int clock, int64_t deadline_ns)
     int64_t set_ns = tl_poller_deadline(&loop->poller, clock);
     if (set_ns != 0 && deadline_ns >= set_ns - loop->slack_ns)
         return;
-    /* an instant before the clock began is due; an error is reported by the
-       next step */
-    if (deadline_ns <= 0 ||
+    /* 0 is for none; the next step reports an error */
+    if (deadline_ns == 0 ||
         tl_poller_set_deadline(&loop->poller, clock, deadline_ns) != 0)
         tl__wakeup_signal(loop);
 }
