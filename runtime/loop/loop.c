@@ -2,7 +2,9 @@
 #include "loop/loop.h"
 
 #include <errno.h>
+#ifdef __GLIBC__
 #include <malloc.h>
+#endif
 #include <stdlib.h>
 #include <string.h>
 
@@ -294,7 +296,9 @@ static void trim(tl_loop *loop)
     if (loop->handles.given_back - loop->pages_trimmed < TRIM_PAGES)
         return;
     loop->pages_trimmed = loop->handles.given_back;
+#ifdef __GLIBC__ /* others give it back by themselves */
     (void)malloc_trim(0);
+#endif
 }
 
 int tl_loop_collect(tl_loop *loop)
