@@ -196,7 +196,8 @@ TL_API int tl_call(tl_runtime *runtime, const char *function,
 /* Run until nothing is left to wait for, or until stopped. Returns the exit
    status: the status given to tl_stop, tl.stop or os.exit; otherwise 1 if there
    was an uncaught error since the last status was returned, or 0. By then the
-   script's tl.on("stop") handlers have run. Blocks. -EBUSY: called inside a
+   script's tl.on("stop") handlers have run, each once: a second run calls only
+   handlers that were added since. Blocks. -EBUSY: called inside a
    callback. */
 TL_API int tl_run(tl_runtime *runtime);
 
@@ -221,7 +222,7 @@ enum {
 /* Handle ready events and posts. With budget_ns 0, handle one batch; otherwise,
    continue while there is work and less than budget_ns has passed. The time is
    checked after each callback and post, and the first always runs. Never
-   blocks. After TL_DONE, tl_step can continue: with work that is posted,
+   blocks. The tl.on("stop") handlers run before TL_DONE, as in tl_run. After TL_DONE, tl_step can continue: with work that is posted,
    started or loaded later, or, if the runtime was stopped, with the work that
    was left. -EBUSY: called inside a callback; -ENOMEM ... */
 TL_API int tl_step(tl_runtime *runtime, int64_t budget_ns);

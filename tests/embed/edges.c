@@ -371,17 +371,67 @@ static void test_clocks(void)
     REQUIRE(tl_run(rt) == 0);
 }
 
+static void to_the_end(int run, int status)
+{
+    tl_runtime_stats stats;
+    if (run)
+        REQUIRE(tl_run(rt) == status);
+    else
+        steps_to_the_end(20);
+    REQUIRE(tl_stats(rt, &stats, sizeof stats) == 0 && stats.status == status);
+}
+
+/* Stop handlers run once, whoever drives the runtime, before its end is told.
+ */
+static void test_stop_handlers(void)
+{
+    static const char script[] =
+        "local tl = require 'timerlua'\n"
+        "local n = 0\n"
+        "function count() return n end\n"
+        "tl.on('stop', function(reason) assert(reason == 'done')\n"
+        "  tl.sleep(0.001) n = n + 1 end)\n"
+        "function more() tl.after(0.001, function() end) end\n"
+        "function another() tl.on('stop', function() n = n + 10 end) end\n"
+        "function stuck() tl.on('stop', function() tl.channel():receive() "
+        "end)\n"
+        "  end";
+    for (int run = 0; run < 2; run++) {
+        make(TL_VIRTUAL_CLOCK, 0);
+        REQUIRE(load(script) == 0);
+        for (int times = 0; times < 3; times++) {
+            to_the_end(run, 0);
+            REQUIRE(count() == 1);
+            REQUIRE(tl_call(rt, "more", "") == 0);
+        }
+        REQUIRE(tl_call(rt, "another", "") == 0);
+        to_the_end(run, 0);
+        REQUIRE(count() == 11);
+        REQUIRE(tl_call(rt, "stuck", "") == 0);
+        to_the_end(run, 1);
+        REQUIRE(strstr(tl_error(rt), "nothing is left that could wake it"));
+    }
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
 } cases[] = {
-    {"numbers", test_numbers},   {"memory", test_memory},
-    {"tasks", test_tasks},       {"range", test_range},
-    {"errors", test_errors},     {"posts", test_posts},
-    {"signals", test_signals},   {"stops", test_stops},
-    {"inside", test_inside},     {"levels", test_levels},
-    {"programs", test_programs}, {"unreferenced", test_unreferenced},
-    {"slack", test_slack},       {"clocks", test_clocks},
+    {"numbers", test_numbers},
+    {"memory", test_memory},
+    {"tasks", test_tasks},
+    {"range", test_range},
+    {"errors", test_errors},
+    {"posts", test_posts},
+    {"signals", test_signals},
+    {"stops", test_stops},
+    {"inside", test_inside},
+    {"levels", test_levels},
+    {"programs", test_programs},
+    {"unreferenced", test_unreferenced},
+    {"slack", test_slack},
+    {"clocks", test_clocks},
+    {"stophandlers", test_stop_handlers},
 };
 
 int main(int argc, char **argv)

@@ -47,7 +47,7 @@ end
 --- Call `fn` when the runtime has something to report:
 ---   "error": fn(err, traceback, source), instead of a report on standard
 ---     error; the error then does not count for the exit status
----   "stop": fn(reason, code), once, before the program ends; `reason` is
+---   "stop": fn(reason, code), once, before the program or the run of a host ends; `reason` is
 ---     "done", "stop", "error" or a signal's name such as "SIGTERM"
 ---   "clock_jump": fn(seconds), the wall clock was stepped by `seconds`, or the machine was
 ---     suspended for `seconds`
@@ -84,6 +84,13 @@ function events.each(event)
     i = i + 1
     return list[i]
   end
+end
+
+--- The same for an event that comes once: these functions listen no longer.
+function events.take(event)
+  local each = events.each(event)
+  handlers[event] = {}
+  return each
 end
 
 return events
