@@ -853,6 +853,11 @@ int tl_timer_resume(tl_loop *loop, uint32_t slot, uint32_t generation);
    -EPERM (a regular file), -EEXIST (watched already), -ENOSPC from
    epoll_ctl(2). */
 int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest);
+/* Watch for another interest from now on. With 0 the watch rests: it reports
+   nothing, not even errors, and does not keep the loop running. Errors as
+   above, after which the watch rests. */
+int tl_watch_interest(tl_loop *loop, uint32_t slot, uint32_t generation,
+                      int interest);
 
 /* End a watch and close its descriptor, which no other process has for long. A
    child that is being started may have the descriptor for a moment, so the

@@ -28,6 +28,18 @@ int tl__runtime_fail(tl_runtime *rt, int error, const char *format, ...)
     return error;
 }
 
+const char *tl_strerror(int error)
+{
+    switch (error) {
+    case TL_ERAISED:
+        return "a function of the script raised an error";
+    case TL_EWRONGTHREAD:
+        return "the call came from another thread than the runtime's";
+    default:
+        return error < 0 ? tl_error_text(error) : "no error";
+    }
+}
+
 const char *tl_error(tl_runtime *runtime)
 {
     if (runtime == NULL || !pthread_equal(runtime->owner, pthread_self()))
@@ -101,9 +113,13 @@ static void push_flags(const tl_runtime *rt, lua_State *L)
     static const struct {
         const char *name;
         uint32_t flag;
-    } flags[] = {{"no_ffi", TL_NO_FFI},   {"no_jit", TL_NO_JIT},
-                 {"no_io", TL_NO_IO},     {"no_exec", TL_NO_EXEC},
-                 {"signals", TL_SIGNALS}, {"keep_running", TL_KEEP_RUNNING}};
+    } flags[] = {{"no_ffi", TL_NO_FFI},
+                 {"no_jit", TL_NO_JIT},
+                 {"no_io", TL_NO_IO},
+                 {"no_exec", TL_NO_EXEC},
+                 {"signals", TL_SIGNALS},
+                 {"keep_running", TL_KEEP_RUNNING},
+                 {"virtual_clock", TL_VIRTUAL_CLOCK}};
     lua_createtable(L, 0, sizeof flags / sizeof *flags);
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         lua_pushboolean(L, (rt->config.flags & flags[i].flag) != 0);
@@ -119,6 +135,8 @@ static void describe_host(tl_runtime *rt, lua_State *L)
     lua_pushlightuserdata(L, rt);
     lua_pushcclosure(L, core_tell, 1);
     lua_setfield(L, -2, "tell");
+    tl__pending_open(rt, L);
+    lua_setfield(L, -2, "outcome");
     push_flags(rt, L);
     lua_setfield(L, -2, "host");
     lua_pushboolean(L, rt->config.on_log != NULL);
@@ -155,6 +173,17 @@ int tl__runtime_modules(tl_runtime *rt)
     return error;
 }
 
+tl_runtime *tl_of(lua_State *L)
+{
+    const tl_dispatcher *d = L != NULL ? tl_dispatcher_of(L) : NULL;
+    return d != NULL ? d->runtime : NULL;
+}
+
+void *tl_data(tl_runtime *runtime)
+{
+    return runtime != NULL ? runtime->config.data : NULL;
+}
+
 lua_State *tl_lua(tl_runtime *runtime)
 {
     if (tl__runtime_check(runtime) != 0 || tl__runtime_modules(runtime) != 0)
@@ -172,9 +201,13 @@ const char *tl_version(void)
 static int open_state(lua_State *L)
 {
     static const lua_CFunction bodies[TL_BODIES] = {
-        [TL_BODY_STEP] = tl_dispatch_step, [TL_BODY_RUN] = tl__body_run,
-        [TL_BODY_MODULES] = load_modules,  [TL_BODY_LOAD] = tl__body_load,
-        [TL_BODY_CALL] = tl__body_call,    [TL_BODY_ENDED] = tl__body_ended,
+        [TL_BODY_STEP] = tl_dispatch_step,
+        [TL_BODY_RUN] = tl__body_run,
+        [TL_BODY_MODULES] = load_modules,
+        [TL_BODY_LOAD] = tl__body_load,
+        [TL_BODY_CALL] = tl__body_call,
+        [TL_BODY_ENDED] = tl__body_ended,
+        [TL_BODY_CALL_THEN] = tl__body_call_then,
     };
     tl_runtime *rt = lua_touserdata(L, 1);
     lua_gc(L, LUA_GCSTOP, 0);
@@ -307,6 +340,16 @@ tl_runtime *tl_new(const tl_config *config)
     return rt;
 }
 
+static int end(tl_runtime *runtime)
+{
+    bool forked = tl_poller_forked(&runtime->loop->poller);
+    runtime->ending = true;
+    tl__pending_cancel(runtime, !forked);
+    tl_natives_free(&runtime->d->natives);
+    release(runtime);
+    return 0;
+}
+
 int tl_free(tl_runtime *runtime)
 {
     if (runtime == NULL)
@@ -317,41 +360,22 @@ int tl_free(tl_runtime *runtime)
     lua_Debug frame; /* a function of the host's, called by the Lua API */
     if (runtime->ending || tl__runtime_busy(runtime) ||
         lua_getstack(runtime->L, 0, &frame))
-        return tl__runtime_fail(runtime, -EBUSY, "called inside a callback");
-    runtime->ending = true;
-    tl_natives_free(&runtime->d->natives);
-    release(runtime);
-    return 0;
+        return tl__runtime_fail(runtime, -EBUSY,
+                                "inside a callback, or one was left by a jump");
+    return end(runtime);
 }
 
-/* --- figures ------------------------------------------------------------ */
-
-int tl_stats(tl_runtime *runtime, tl_runtime_stats *stats, size_t size)
+/* lua_close makes its state anew for finalizers, as for an exit from deep
+   inside; what is ours is in order between two calls of the host's. */
+int tl_abandon(tl_runtime *runtime)
 {
+    if (runtime == NULL)
+        return 0;
     int error = tl__runtime_check(runtime);
-    if (error)
+    if (error && error != -ECHILD)
         return error;
-    const tl_loop *loop = runtime->loop;
-    tl_loop_stats of_loop;
-    tl_loop_stats_get(runtime->loop, &of_loop);
-    const tl_runtime_stats all = {
-        .turns = loop->turns,
-        .fired = loop->fired,
-        .errors = (uint64_t)loop->shared.errors,
-        .posts = runtime->posts.handled,
-        .refused = __atomic_load_n(&runtime->posts.refused, __ATOMIC_RELAXED),
-        .slow = runtime->d->slow,
-        .timers = loop->handles.counts[TL_GROUP_TIMERS],
-        .descriptors = loop->handles.counts[TL_GROUP_DESCRIPTORS],
-        .tasks = loop->handles.counts[TL_GROUP_TASKS],
-        .lua_bytes = (uint64_t)lua_gc(runtime->L, LUA_GCCOUNT, 0) * 1024 +
-                     (uint64_t)lua_gc(runtime->L, LUA_GCCOUNTB, 0),
-        .core_bytes = (uint64_t)of_loop.bytes + runtime->d->natives.bytes +
-                      runtime->posts.ring.capacity + sizeof *runtime,
-        .status = runtime->status,
-    };
-    if (size > sizeof all || stats == NULL)
-        return tl__runtime_fail(runtime, -EINVAL, "tl_stats: no such figures");
-    memcpy(stats, &all, size);
-    return 0;
+    runtime->calling = runtime->d->running = runtime->d->in_hook = false;
+    runtime->d->current = NULL;
+    runtime->frame = NULL;
+    return end(runtime);
 }

@@ -371,6 +371,24 @@ static void test_clocks(void)
     REQUIRE(tl_run(rt) == 0);
 }
 
+static void test_clock(void)
+{
+    make(0, 0);
+    REQUIRE(
+        load("local tl = require 'timerlua'\n"
+             "local ok, message = pcall(tl.clock.virtual)\n"
+             "assert(not ok and message:find('TL_VIRTUAL_CLOCK', 1, true))\n"
+             "tl.clock.real() assert(not tl.clock.is_virtual())") == 0);
+    make(TL_VIRTUAL_CLOCK, 0);
+    REQUIRE(
+        load("local tl = require 'timerlua'\n"
+             "local ok, message = pcall(tl.clock.real)\n"
+             "assert(not ok and message:find('TL_VIRTUAL_CLOCK', 1, true))\n"
+             "tl.clock.virtual { start = 1000 } assert(tl.time() == 1000)\n"
+             "tl.clock:advance(5) assert(tl.time() == 1005)") == 0);
+    REQUIRE(tl_run(rt) == 0);
+}
+
 static void to_the_end(int run, int status)
 {
     tl_runtime_stats stats;
@@ -417,21 +435,14 @@ static const struct {
     const char *name;
     void (*run)(void);
 } cases[] = {
-    {"numbers", test_numbers},
-    {"memory", test_memory},
-    {"tasks", test_tasks},
-    {"range", test_range},
-    {"errors", test_errors},
-    {"posts", test_posts},
-    {"signals", test_signals},
-    {"stops", test_stops},
-    {"inside", test_inside},
-    {"levels", test_levels},
-    {"programs", test_programs},
-    {"unreferenced", test_unreferenced},
-    {"slack", test_slack},
-    {"clocks", test_clocks},
-    {"stophandlers", test_stop_handlers},
+    {"numbers", test_numbers},   {"memory", test_memory},
+    {"tasks", test_tasks},       {"range", test_range},
+    {"errors", test_errors},     {"posts", test_posts},
+    {"signals", test_signals},   {"stops", test_stops},
+    {"inside", test_inside},     {"levels", test_levels},
+    {"programs", test_programs}, {"unreferenced", test_unreferenced},
+    {"slack", test_slack},       {"clocks", test_clocks},
+    {"clock", test_clock},       {"stophandlers", test_stop_handlers},
 };
 
 int main(int argc, char **argv)
