@@ -241,6 +241,20 @@ static void set_limit(uint32_t *limit, uint32_t most)
         *limit = most;
 }
 
+static void entered(tl_runtime *rt, bool enters)
+{
+    tl__time_limit_note(&rt->time_limit, enters);
+}
+
+static int limit_time(tl_runtime *rt)
+{
+    if (rt->config.max_callback_ns == 0)
+        return 0;
+    rt->d->entered = entered;
+    return tl__time_limit_open(&rt->time_limit, rt->L,
+                               rt->config.max_callback_ns);
+}
+
 static int configure(tl_runtime *rt)
 {
     const tl_config *config = &rt->config;
@@ -263,7 +277,8 @@ static int configure(tl_runtime *rt)
     if (config->flags & TL_KEEP_RUNNING)
         tl_loop_hold(loop, 1);
     tl__memory_limit(&rt->memory, rt->L, d, config->max_memory);
-    return tl__wakeup_begin(loop);
+    int error = limit_time(rt);
+    return error ? error : tl__wakeup_begin(loop);
 }
 
 static int read_config(tl_runtime *rt, const tl_config *config)
@@ -276,11 +291,12 @@ static int read_config(tl_runtime *rt, const tl_config *config)
         return -EINVAL;
     memcpy(&rt->config, config, config->size);
     if (rt->config.flags & ~(uint32_t)KNOWN ||
-        rt->config.warn_callback_ns < 0 || rt->config.turn_budget_ns < 0)
+        rt->config.warn_callback_ns < 0 || rt->config.turn_budget_ns < 0 ||
+        rt->config.max_callback_ns < 0)
         return -EINVAL;
     /* Measured on Debian 12's LuaJIT: when memory runs out in compiled code,
        one process in ten crashes; of 150 that only interpret, none. */
-    if (rt->config.max_memory > 0)
+    if (rt->config.max_memory > 0 || rt->config.max_callback_ns > 0)
         rt->config.flags |= TL_NO_JIT;
     return 0;
 }
@@ -289,6 +305,9 @@ static int read_config(tl_runtime *rt, const tl_config *config)
    too, and the buffered data of its files would be written twice. */
 static void release(tl_runtime *rt)
 {
+    tl__time_limit_close(&rt->time_limit,
+                         rt->loop != NULL &&
+                             tl_poller_forked(&rt->loop->poller));
     if (rt->L != NULL &&
         (rt->loop == NULL || !tl_poller_forked(&rt->loop->poller))) {
         /* finalizers of the script may still ask the loop for the time, and

@@ -9,6 +9,7 @@
 #include "lua/state.h"
 #include "loop/loop.h"
 #include "embed/memory.h"
+#include "embed/time_limit.h"
 #include "loop/posts.h"
 #include "timerlua.h"
 
@@ -43,6 +44,7 @@ struct tl_runtime {
     tl_config config;
     tl_posts posts;
     tl_memory memory;
+    tl_time_limit time_limit;
     int bodies[TL_BODIES]; /* in the registry */
     int embedding_ref;     /* the module timerlua.embedding */
     int cancelled_ref;     /* the metatable of a cancelled task's error */

@@ -12,6 +12,7 @@ teardown(function() hosts.remove(folder) end)
 local PROMISES = {
   outcomes = "tell the outcome of a call once, whatever becomes of it",
   times = "follow all clocks, and change timers and watches",
+  time_limit = "end what runs too long, with its place",
   jumps = "release a runtime whose callback was left by a jump",
 }
 

@@ -47,14 +47,15 @@ function embedding.failure()
 end
 
 local function explain(err)
-  if err == wait.cancelled then return err end
+  if interruption.is_cancelled(err) then return err end
   return { text = errors.text(err, debug.traceback("", 2):sub(2)) }
 end
 
 local function end_call(call, ok, failure, ...)
   if ok then return dispatcher.outcome(call, true, failure, ...) end
-  dispatcher.outcome(call, false, failure ~= wait.cancelled and failure.text or nil)
-  if failure == wait.cancelled then error(failure, 0) end
+  local cancelled = interruption.is_cancelled(failure)
+  dispatcher.outcome(call, false, not cancelled and failure.text or nil)
+  if cancelled then error(failure, 0) end
 end
 
 local function run_call(call, fn, ...)
