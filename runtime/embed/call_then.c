@@ -72,6 +72,7 @@ void tl__pending_cancel(tl_runtime *rt, bool telling)
 {
     while (rt->pending != NULL) {
         tl_pending *pending = take(rt, rt->pending);
+        (void)tl__runtime_fail(rt, -ECANCELED, "the runtime is freed");
         if (telling)
             tell(rt, pending, -ECANCELED);
         else
