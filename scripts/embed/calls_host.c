@@ -31,7 +31,7 @@ static void done(tl_runtime *runtime, int outcome, void *key)
 int main(void)
 {
     static char *const calls[] = {"fetch", "fail", "hang", "long", "none"};
-    tl_config config = {.size = sizeof config, .max_callback_ns = 20 * MS};
+    tl_config config = {.size = sizeof config, .max_callback_ns = 200 * MS};
     tl_runtime *runtime = tl_new(&config);
     if (tl_load_string(runtime, script, sizeof script - 1, "=script") < 0)
         fprintf(stderr, "%s\n", tl_error(runtime));
@@ -40,7 +40,7 @@ int main(void)
         if (tl_call_then(runtime, done, name, name, "s", "the key") < 0)
             printf("%s: %s\n", name, tl_error(runtime));
     }
-    for (int64_t left_ns = 500 * MS, start = tl_clock_ns(runtime, 0);
+    for (int64_t left_ns = 1000 * MS, start = tl_clock_ns(runtime, 0);
          tl_clock_ns(runtime, 0) - start < left_ns;)
         if (tl_step(runtime, 0) == TL_DONE)
             break;

@@ -36,8 +36,8 @@ describe("the core on musl", function()
   it("does there what it does elsewhere", function()
     for name, arguments in pairs { ["base/duration"] = "100000 decimals",
       ["store/timers"] = "10000 10", ["loop/loop"] = "5000 random", ["net/stream"] = "10000" } do
-      run("musl-gcc %s -static tests/c/%s_test.c $(ls %s/*.o | grep -E 'runtime_(base|store|sys|loop|net)_') "
-        .. "-o %s/test", flags, name, folder, folder)
+      local objects = ("$(ls %s/*.o | grep -E 'runtime_(base|store|sys|loop|net)_')"):format(folder)
+      run("musl-gcc %s -static tests/c/%s_test.c %s -o %s/test", flags, name, objects, folder)
       assert.truthy(run("%s/test 1 %s", folder, arguments):find("ok: ", 1, true), name)
     end
   end)

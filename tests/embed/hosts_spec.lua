@@ -88,7 +88,7 @@ describe("a host", function()
       .. "fetch: value of the key, 7 bytes\n"
       .. "fail: a function of the script raised an error: script:3: no the key\n"
       .. "hang: a function of the script raised an error: script:4: this callback took "
-      .. "longer than the 0.02 s allowed\n"
+      .. "longer than the 0.2 s allowed\n"
       .. "long: Operation canceled: the runtime is freed\n", shell("./calls_host"))
   end)
 end)

@@ -137,8 +137,8 @@ static void detach(tl_kqueue *queue, tl_knote *knote)
 static int queued(int fd, bool sending)
 {
     int count = 0;
-    int result = sending ? ioctl(fd, TIOCOUTQ, &count)
-                         : ioctl(fd, FIONREAD, &count);
+    int result =
+        sending ? ioctl(fd, TIOCOUTQ, &count) : ioctl(fd, FIONREAD, &count);
     return result == 0 ? count : -errno;
 }
 
