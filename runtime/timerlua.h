@@ -9,17 +9,20 @@
 
    Functions that return int return 0 or more on success, and a negative errno
    or TL_E... on failure; tl_error returns the text of the last failure. All
-   functions except tl_stop, tl_post, tl_post_event and tl_version must be
-   called from the runtime's thread and return TL_EWRONGTHREAD elsewhere. In a
-   child of fork(2), all functions return -ECHILD, and only tl_free has any
-   effect. A NULL runtime gives -EINVAL.
+   functions except tl_stop, tl_post, tl_post_event, tl_data, tl_strerror and
+   tl_version must be called from the runtime's thread and return
+   TL_EWRONGTHREAD elsewhere. In a child of fork(2), all functions return
+   -ECHILD, and only tl_free has any effect. A NULL runtime gives -EINVAL.
 
    No function here changes the locale, writes to standard error, ends the
    process or jumps out of a call. A signal's handler or mask is changed only
    with TL_SIGNALS, and only for a script that listens for the signal. A C++
    exception must not leave a callback: an exception thrown through Lua's frames
    becomes the error "C++ exception", TL_ERAISED, and the interrupted operation
-   is not completed. Times are in nanoseconds. */
+   is not completed. A callback must not be left by longjmp, siglongjmp or the
+   errors of a host that are made of these (PostgreSQL, Perl, R): catch the jump
+   inside the callback, return, and go on with it after tl_step. Otherwise only
+   tl_abandon can end the runtime. Times are in nanoseconds. */
 #ifndef TIMERLUA_H
 #define TIMERLUA_H
 
@@ -46,6 +49,10 @@ struct lua_State; /* LuaJIT's: lua.h, lauxlib.h */
    thread. */
 enum { TL_ELIMIT = -4352, TL_ERAISED = -4353, TL_EWRONGTHREAD = -4354 };
 
+/* The text of an error that a function of this header returns, in English and
+   without particulars; may be called from any thread. */
+TL_API const char *tl_strerror(int error);
+
 /* The text of this runtime's last failed call, or of the last script error that
    was not passed to an on_error hook; "" if there was none, or in another
    thread. tl_stop, tl_post and tl_post_event, which may be called from any
@@ -61,14 +68,15 @@ TL_API const char *tl_error(tl_runtime *runtime);
    standard streams. NO_EXEC: no other programs. A forbidden operation raises an
    error that says so. VIRTUAL_CLOCK: time stands still while there is work to
    do and then jumps to the next deadline, so that no timer has to be waited
-   for. KEEP_RUNNING: tl_run waits for posts even when nothing else is left.
-   SIGNALS: scripts may receive signals through tl.signal and a kqueue; without
-   this flag, both raise an error. A signal that a script listens for is blocked
-   in the runtime's thread until the script stops listening, at the latest until
-   tl_free; threads started in the meantime inherit the blocked mask. The kernel
-   delivers a signal sent to the process to any thread that does not block the
-   signal, and there the signal has its former effect. Block the signal in all
-   other threads too, preferably before they are started. */
+   for; it also stands still once nothing is left to wait for. KEEP_RUNNING:
+   tl_run waits for posts even when nothing else is left. SIGNALS: scripts may
+   receive signals through tl.signal and a kqueue; without this flag, both raise
+   an error. A signal that a script listens for is blocked in the runtime's
+   thread until the script stops listening, at the latest until tl_free; threads
+   started in the meantime inherit the blocked mask. The kernel delivers a
+   signal sent to the process to any thread that does not block the signal, and
+   there the signal has its former effect. Block the signal in all other threads
+   too, preferably before they are started. */
 enum {
     TL_NO_FFI = 1,
     TL_NO_JIT = 2,
@@ -122,6 +130,15 @@ typedef struct tl_config {
        dropped. */
     void (*on_log)(tl_runtime *runtime, const char *text, size_t length,
                    void *data);
+    /* The longest that the script may run without waiting or returning to the
+       host; 0 for no limit. Then an error is raised in what runs, with its
+       place, and again after each pcall until the callback or call has ended.
+       With a limit, scripts are interpreted, as with TL_NO_JIT, and the runtime
+       has a thread of its own, which sleeps while callbacks are short. A
+       function in C that does not return, as a pattern that takes for ever, is
+       not interrupted, nor is a finalizer, or a function that the host calls
+       by the Lua API. A hook that the script sets by debug.sethook is lost. */
+    int64_t max_callback_ns;
 } tl_config;
 
 /* --- life --------------------------------------------------------------- */
@@ -146,6 +163,19 @@ TL_API tl_runtime *tl_new(const tl_config *config);
    memory outside Lua; no finalizer runs, and the Lua state's memory stays
    allocated. Fine for NULL. */
 TL_API int tl_free(tl_runtime *runtime);
+
+/* Destroy a runtime of which a callback was left by a jump: functions that work
+   outside callbacks only, as tl_step and tl_free, return -EBUSY from then on.
+   To be called outside all callbacks; otherwise as tl_free. -ECANCELED: the
+   callback was one of tl_free's own; its memory is lost. */
+TL_API int tl_abandon(tl_runtime *runtime);
+
+/* The runtime that a Lua state belongs to, for functions of the host's that
+   scripts call, with any of the script's coroutines; NULL if it belongs to
+   none. */
+TL_API tl_runtime *tl_of(struct lua_State *L);
+/* tl_config.data; may be called from any thread. */
+TL_API void *tl_data(tl_runtime *runtime);
 
 /* The Lua state, for use with lua.h: to register functions and userdata, and to
    read and set variables. NULL in another thread. As everywhere, Lua API
@@ -190,12 +220,33 @@ TL_API int tl_load_file(tl_runtime *runtime, const char *path);
 TL_API int tl_call(tl_runtime *runtime, const char *function,
                    const char *signature, ...);
 
+typedef void tl_outcome_function(tl_runtime *runtime, int outcome,
+                                 void *argument);
+/* Call a function of the script, named as for tl_call, as a task that begins on
+   the next turn and may wait; signature has letters for arguments only. When
+   the function has ended, in whatever way, the host's function is called, once:
+   with 0, and tl_results has the values that were returned; TL_ERAISED, and
+   tl_error has the text; or -ECANCELED, for a task that was cancelled, or that
+   tl_free finds not ended. There it is inside a function of the script, as in
+   a function that the script calls. May be called anywhere. If tl_call_then
+   itself fails, the host's function is not called. -ENOENT, -EINVAL, -ERANGE:
+   as for tl_call. TL_ERAISED: the task cannot begin. -ENOMEM. */
+TL_API int tl_call_then(tl_runtime *runtime, tl_outcome_function *function,
+                        void *argument, const char *name, const char *signature,
+                        ...);
+/* Inside that function: store results, with a letter and a pointer for each, as
+   for tl_call. Result strings are valid until the function returns. -EDOM: a
+   result has another type or is out of range; no result is stored. -EINVAL:
+   there are no results here, or the letters are invalid. */
+TL_API int tl_results(tl_runtime *runtime, const char *letters, ...);
+
 /* --- running ------------------------------------------------------------ */
 
 /* Run until nothing is left to wait for, or until stopped. Returns the exit
    status: the status given to tl_stop, tl.stop or os.exit; otherwise 1 if there
    was an uncaught error since the last status was returned, or 0. By then the
-   script's tl.on("stop") handlers have run. Blocks. -EBUSY: called inside a
+   script's tl.on("stop") handlers have run, each once: a second run calls only
+   handlers that were added since. Blocks. -EBUSY: called inside a
    callback. */
 TL_API int tl_run(tl_runtime *runtime);
 
@@ -214,18 +265,29 @@ TL_API int tl_fd(tl_runtime *runtime);
 enum {
     TL_IDLE = 0, /* there is something to wait for */
     TL_MORE = 1, /* there is work left; tl_fd is readable */
-    TL_DONE = 2  /* nothing is left to wait for, or the runtime was stopped */
+    TL_DONE = 2  /* nothing is left to wait for, or the runtime was stopped;
+                    timers that keep nothing running may be left */
 };
-/* Handle ready events and posts. With budget_ns 0, handle one batch; otherwise,
+/* The negative answers of tl_step: -EBUSY, called inside a callback, or a
+   callback was left by a jump (tl_abandon); -ENOMEM and TL_ERAISED, the step
+   was cut short, and the next may do better; -ECHILD, TL_EWRONGTHREAD,
+   -ECANCELED and -EINVAL, no step of this caller's will ever succeed; others,
+   from the kernel: what the step found has been done, but the next wait could
+   not be prepared, which the next step tries again.
+
+   Handle ready events and posts. With budget_ns 0, handle one batch; otherwise,
    continue while there is work and less than budget_ns has passed. The time is
    checked after each callback and post, and the first always runs. Never
-   blocks. After TL_DONE, tl_step can continue: with work that is posted,
-   started or loaded later, or, if the runtime was stopped, with the work that
-   was left. -EBUSY: called inside a callback; -ENOMEM ... */
+   blocks. The tl.on("stop") handlers run before TL_DONE, as in tl_run. After
+   TL_DONE, tl_step can continue: with work that is posted, started or loaded
+   later, or, if the runtime was stopped, with the work that was left. */
 TL_API int tl_step(tl_runtime *runtime, int64_t budget_ns);
 
-/* Nanoseconds until the next timer is due; 0 when tl_fd is readable, or, inside
-   a callback, when more work is known to be left; -1 when there is no timer. */
+/* Nanoseconds until a timer makes tl_fd readable, which may be later than the
+   timer is due, by the slack; 0 exactly when tl_fd is readable or, inside a
+   callback, when more work is known to be left; -1 when no timer will. To be
+   used as the limit of a wait for tl_fd: a step that comes sooner is harmless,
+   and finds nothing to do. */
 TL_API int64_t tl_next(tl_runtime *runtime);
 
 /* --- posts from anywhere ------------------------------------------------ */
@@ -257,6 +319,26 @@ TL_API int tl_after(tl_runtime *runtime, int64_t delay_ns,
 TL_API int tl_every(tl_runtime *runtime, int64_t period_ns,
                     tl_timer_function *function, void *argument, uint64_t *id);
 
+/* Clocks, as of clock_gettime(2): MONOTONIC stands still while the machine is
+   asleep, BOOTTIME does not, and REALTIME is the wall clock, which can be
+   stepped. */
+enum { TL_CLOCK_MONOTONIC = 0, TL_CLOCK_REALTIME = 1, TL_CLOCK_BOOTTIME = 2 };
+/* The runtime's time, a fresh reading: since 1970 for TL_CLOCK_REALTIME,
+   otherwise since boot, and virtual with TL_VIRTUAL_CLOCK. -EINVAL. */
+TL_API int64_t tl_clock_ns(tl_runtime *runtime, int clock);
+/* Call a function at an instant of a clock, which may have passed, and unless
+   period_ns is 0 again each period_ns from that instant on; missed ticks are
+   skipped. When the wall clock is stepped, its timers follow. -EMFILE, -ENFILE:
+   no descriptor is left for the clock; others as above. */
+TL_API int tl_at(tl_runtime *runtime, int clock, int64_t instant_ns,
+                 int64_t period_ns, tl_timer_function *function, void *argument,
+                 uint64_t *id);
+/* Run a timer delay_ns from now instead of at its time, on its own clock; ticks
+   of a period follow from there. -ESTALE: the timer has run, unless its
+   function is running now, or was cancelled. -EINVAL: the delay is negative.
+   -ENOMEM. */
+TL_API int tl_reset(tl_runtime *runtime, uint64_t id, int64_t delay_ns);
+
 enum { TL_WATCH_READ = 1, TL_WATCH_WRITE = 2 };
 enum { TL_WATCH_ERROR = 4, TL_WATCH_HANGUP = 8 }; /* in ready only */
 typedef void tl_watch_function(tl_runtime *runtime, uint64_t id, int fd,
@@ -266,6 +348,11 @@ typedef void tl_watch_function(tl_runtime *runtime, uint64_t id, int fd,
    (watched already), -EINVAL, -ENOMEM, -ENOSPC, TL_ELIMIT. */
 TL_API int tl_watch(tl_runtime *runtime, int fd, int interest,
                     tl_watch_function *function, void *argument, uint64_t *id);
+
+/* Watch for another interest from now on; with 0 the watch rests: nothing is
+   reported, and it keeps no run going. -ESTALE: the watch was cancelled.
+   -EINVAL; errors as of tl_watch, after which the watch rests. */
+TL_API int tl_interest(tl_runtime *runtime, uint64_t id, int interest);
 
 /* Cancel a timer or watch created by the functions above. Returns 1, or 0 if
    the timer has already run or the timer or watch was already cancelled. The

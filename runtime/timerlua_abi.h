@@ -739,8 +739,9 @@ tl_shared *tl_loop_shared(tl_loop *loop);
    timers. Slack never delays a lone timer. */
 void tl_loop_set_slack(tl_loop *loop, int64_t slack_ns);
 int64_t tl_loop_slack_ns(tl_loop *loop);
-/* Deliver steps of the wall clock even while no timer follows that clock. */
-void tl_loop_want_jumps(tl_loop *loop, int on);
+/* Deliver steps of the wall clock even while no timer follows that clock.
+   -EMFILE, -ENFILE, -ENOMEM. */
+int tl_loop_want_jumps(tl_loop *loop, int on);
 /* End a blocking wait; the reason (a signal's number, TL_REASON_STOP + an exit
    status from 0 to 255, or 0) is kept until it is taken. Async-signal-safe;
    callable from any thread. */
@@ -825,9 +826,9 @@ int tl_timer_rearm(tl_loop *loop, uint32_t slot, uint32_t generation,
 int tl_timer_reset(tl_loop *loop, uint32_t slot, uint32_t generation,
                    double delay_s);
 /* Like tl_timer_rearm, but for an instant: nanoseconds on the handle's clock,
-   any int64. An instant in the past is due on the next turn and does not count
-   as late; INT64_MAX is never reached. The grid of a recurring timer is
-   anchored again at the instant. */
+   any int64. An instant in the past is due on the next turn, in the order of
+   the instants, and late by the time since; INT64_MAX is never reached. The
+   grid of a recurring timer is anchored again at the instant. */
 int tl_timer_rearm_at(tl_loop *loop, uint32_t slot, uint32_t generation,
                       int64_t deadline_ns);
 /* Change the period, or make a one-shot timer periodic, or a periodic timer
@@ -852,6 +853,11 @@ int tl_timer_resume(tl_loop *loop, uint32_t slot, uint32_t generation);
    -EPERM (a regular file), -EEXIST (watched already), -ENOSPC from
    epoll_ctl(2). */
 int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest);
+/* Watch for another interest from now on. With 0 the watch rests: it reports
+   nothing, not even errors, and does not keep the loop running. Errors as
+   above, after which the watch rests. */
+int tl_watch_interest(tl_loop *loop, uint32_t slot, uint32_t generation,
+                      int interest);
 
 /* End a watch and close its descriptor, which no other process has for long. A
    child that is being started may have the descriptor for a moment, so the

@@ -94,6 +94,13 @@ static void ignore_signal(int number)
     (void)number;
 }
 
+/* A parent that ignores SIGCHLD hands that on by exec, and the kernel would
+   drop the exit status of each child. */
+static void keep_children(void)
+{
+    (void)signal(SIGCHLD, SIG_DFL);
+}
+
 /* If one of the descriptors 0 to 2 is closed, the next file to be opened would
    become standard input or output. /dev/null takes the number instead, open for
    the other direction, so that its use fails as that of a closed descriptor
@@ -121,6 +128,7 @@ static void catch_signals(void)
 int main(int argc, char **argv)
 {
     hold_numbers();
+    keep_children();
     tl_state_owner *owner = tl_state_owner_open();
     if (owner == NULL)
         return EXIT_FAILURE;

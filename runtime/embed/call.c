@@ -9,24 +9,14 @@
 #include "lua/hooks.h"
 #include "lua/hosted.h"
 #include "lua/protected.h"
+#include "embed/call.h"
 #include "embed/runtime.h"
 #include "embed/values.h"
 #include "loop/agenda.h"
 
 enum { MOST_VALUES = 64 };
 
-typedef struct frame {
-    const char *function;
-    const char *arguments; /* letters */
-    size_t argument_count;
-    const char *results;
-    size_t result_count;
-    bool is_plain; /* all values are of kinds that need no memory */
-    va_list *values;
-    bool entered; /* the function was run, with this status */
-    int status;
-    int outcome;
-} frame;
+typedef tl_call_frame frame;
 
 /* --- the signature ------------------------------------------------------ */
 
@@ -54,7 +44,7 @@ static size_t count_letters(const char *text, bool *plain)
     }
 }
 
-static int split(frame *f, const char *signature)
+int tl__call_split(frame *f, const char *signature)
 {
     f->is_plain = true;
     f->arguments = signature;
@@ -131,6 +121,14 @@ static void keep(const tl_runtime *rt, lua_State *L, int index, int place)
     lua_pop(L, 1);
 }
 
+int tl__call_misfit(tl_runtime *rt, lua_State *L, int first, const frame *f,
+                    int i)
+{
+    return tl__runtime_fail(
+        rt, -EDOM, "result %d of %s is a %s value, not what %c stands for",
+        i + 1, f->function, luaL_typename(L, first + i), f->results[i]);
+}
+
 /* Results are on L from index first on, perhaps too few. */
 static int take_results(tl_runtime *rt, lua_State *L, int first, frame *f)
 {
@@ -138,10 +136,7 @@ static int take_results(tl_runtime *rt, lua_State *L, int first, frame *f)
     lua_settop(L, first - 1 + count); /* too few are nil */
     for (int i = 0; i < count; i++)
         if (!tl__value_fits(L, first + i, f->results[i]))
-            return tl__runtime_fail(
-                rt, -EDOM,
-                "result %d of %s is a %s value, not what %c stands for", i + 1,
-                f->function, luaL_typename(L, first + i), f->results[i]);
+            return tl__call_misfit(rt, L, first, f, i);
     for (int i = 0; i < count; i++)
         if (f->results[i] == 's' || f->results[i] == 'S')
             keep(rt, L, first + i, i + 1);
@@ -213,7 +208,7 @@ static int settle(tl_runtime *rt, lua_State *L, frame *f)
     return status == 0 ? outcome : failed(rt, L, status);
 }
 
-static void prepare(tl_runtime *rt, lua_State *L, frame *f)
+void tl__call_push(tl_runtime *rt, lua_State *L, frame *f)
 {
     if (!push_function(rt, L, f->function)) {
         f->outcome = tl__runtime_fail(rt, -ENOENT, "there is no function %s",
@@ -233,7 +228,7 @@ int tl__body_call(lua_State *L)
     int count = (int)f->argument_count;
     lua_rawgeti(L, LUA_REGISTRYINDEX, rt->d->anchors_ref);
     if (!f->entered) {
-        prepare(rt, L, f);
+        tl__call_push(rt, L, f);
         if (f->outcome != 0)
             return 0;
         if (tl__runtime_nested(rt)) {
@@ -287,7 +282,8 @@ static int call(tl_runtime *rt, const char *function, const char *signature,
                 va_list *values)
 {
     frame f = {.function = function, .values = values};
-    if (function == NULL || signature == NULL || split(&f, signature) != 0)
+    if (function == NULL || signature == NULL ||
+        tl__call_split(&f, signature) != 0)
         return tl__runtime_fail(rt, -EINVAL, "tl_call: no such signature");
     if (!rt->d->bare && call_shortly(rt, &f))
         return f.outcome;

@@ -8,6 +8,10 @@ _Static_assert((int)TL_WATCH_READ == TL_READ &&
                    (int)TL_WATCH_HANGUP == TL_HANGUP &&
                    (int)TL_ELIMIT == TL_LIMIT,
                "timerlua.h and timerlua_abi.h say the same");
+_Static_assert((int)TL_CLOCK_MONOTONIC == TL_MONOTONIC &&
+                   (int)TL_CLOCK_REALTIME == TL_REALTIME &&
+                   (int)TL_CLOCK_BOOTTIME == TL_BOOTTIME,
+               "timerlua.h and timerlua_abi.h have the same clocks");
 
 /* The function of a handle that was started, or the handle's end. */
 static tl_native *keep(tl_runtime *rt, tl_id id, void *argument, uint64_t *name)
@@ -44,12 +48,20 @@ static void run_watch(tl_runtime *rt, tl_id id, const tl_native *native,
                            native->argument);
 }
 
-static int start_timer(tl_runtime *rt, int64_t delay_ns, int options,
-                       tl_timer_function *function, void *argument,
-                       uint64_t *name)
+/* When a timer runs first, and its period. */
+typedef struct times {
+    int64_t first_ns;
+    bool is_instant;
+    int64_t interval_ns;
+    int options;
+} times;
+
+static int start_timer(tl_runtime *rt, times t, tl_timer_function *function,
+                       void *argument, uint64_t *name)
 {
     tl_id id;
-    int error = tl_timer_start(rt->loop, &id, delay_ns, delay_ns, options, 0);
+    int error = tl_timer_start(rt->loop, &id, t.first_ns, t.interval_ns,
+                               t.options, t.is_instant);
     tl_native *native = NULL;
     if (error == 0) {
         native = keep(rt, id, argument, name);
@@ -71,7 +83,8 @@ int tl_after(tl_runtime *runtime, int64_t delay_ns, tl_timer_function *function,
         return error;
     if (delay_ns < 0 || function == NULL)
         return failed(runtime, -EINVAL, "tl_after");
-    return start_timer(runtime, delay_ns, TL_MONOTONIC, function, argument, id);
+    times t = {.first_ns = delay_ns, .interval_ns = delay_ns};
+    return start_timer(runtime, t, function, argument, id);
 }
 
 int tl_every(tl_runtime *runtime, int64_t period_ns,
@@ -82,8 +95,49 @@ int tl_every(tl_runtime *runtime, int64_t period_ns,
         return error;
     if (period_ns <= 0 || function == NULL)
         return failed(runtime, -EINVAL, "tl_every");
-    return start_timer(runtime, period_ns, TL_MONOTONIC | TL_RECUR, function,
-                       argument, id);
+    times t = {period_ns, false, period_ns, TL_RECUR};
+    return start_timer(runtime, t, function, argument, id);
+}
+
+int64_t tl_clock_ns(tl_runtime *runtime, int clock)
+{
+    int error = tl__runtime_check(runtime);
+    if (error)
+        return error;
+    if (clock < 0 || clock >= TL_CLOCKS)
+        return failed(runtime, -EINVAL, "tl_clock_ns");
+    return tl_clock_read(&runtime->loop->clock, clock);
+}
+
+int tl_at(tl_runtime *runtime, int clock, int64_t instant_ns, int64_t period_ns,
+          tl_timer_function *function, void *argument, uint64_t *id)
+{
+    int error = tl__runtime_check(runtime);
+    if (error)
+        return error;
+    if (clock < 0 || clock >= TL_CLOCKS || period_ns < 0 || function == NULL)
+        return failed(runtime, -EINVAL, "tl_at");
+    times t = {instant_ns, true, period_ns,
+               clock | (period_ns > 0 ? TL_RECUR : 0)};
+    return start_timer(runtime, t, function, argument, id);
+}
+
+int tl_reset(tl_runtime *runtime, uint64_t name, int64_t delay_ns)
+{
+    int error = tl__runtime_check(runtime);
+    if (error)
+        return error;
+    tl_id id = tl_id_unpack(name);
+    if (delay_ns < 0)
+        error = -EINVAL;
+    else if (tl_natives_find(&runtime->d->natives, id) == NULL)
+        error = -ESTALE;
+    else
+        error = tl_timer_rearm(runtime->loop, id.slot, id.generation, delay_ns);
+    if (error)
+        return failed(runtime, error, "tl_reset");
+    runtime->told_done = false;
+    return 0;
 }
 
 int tl_watch(tl_runtime *runtime, int fd, int interest,
@@ -109,6 +163,23 @@ int tl_watch(tl_runtime *runtime, int fd, int interest,
     native->fd = fd;
     runtime->told_done = false;
     return 0;
+}
+
+int tl_interest(tl_runtime *runtime, uint64_t name, int interest)
+{
+    int error = tl__runtime_check(runtime);
+    if (error)
+        return error;
+    tl_id id = tl_id_unpack(name);
+    if (interest < 0 || interest > (TL_WATCH_READ | TL_WATCH_WRITE))
+        error = -EINVAL;
+    else if (tl_natives_find(&runtime->d->natives, id) == NULL)
+        error = -ESTALE;
+    else
+        error =
+            tl_watch_interest(runtime->loop, id.slot, id.generation, interest);
+    tl__runtime_changed(runtime);
+    return error ? failed(runtime, error, "tl_interest") : 0;
 }
 
 int tl_cancel(tl_runtime *runtime, uint64_t name)

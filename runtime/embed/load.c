@@ -97,11 +97,11 @@ int tl_load_string(tl_runtime *runtime, const char *code, size_t length,
     if (rt->d->warn_ns > 0)
         tl__hosted_over(rt->d, began_ns, "the main task, until it waited,");
     rt->told_done = false;
-    int left = tl__runtime_leave(rt);
-    tl__runtime_changed(rt);
     if (error == 0)
         error = f.outcome;
-    return error == 0 && left < 0 ? left : error;
+    (void)tl__runtime_leave(rt); /* the next step reports its error, too */
+    tl__runtime_changed(rt);
+    return error;
 }
 
 /* --- files -------------------------------------------------------------- */

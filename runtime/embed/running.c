@@ -16,6 +16,8 @@ int tl__runtime_leave(tl_runtime *rt)
     /* in this order: see posts.h */
     tl__posts_listen(&rt->posts);
     int more = tl__wakeup_begin(rt->loop);
+    if (more < 0)
+        return tl__runtime_fail(rt, more, "waiting: %s", tl_error_text(more));
     if (more == 0 && tl__posts_has(&rt->posts)) {
         tl__wakeup_signal(rt->loop);
         more = 1;
@@ -188,8 +190,7 @@ int64_t tl_next(tl_runtime *runtime)
         return error;
     if (tl__posts_has(&runtime->posts))
         return 0;
-    if (!tl__runtime_busy(runtime) &&
-        tl_poller_has_news(&runtime->loop->poller))
+    if (runtime->loop->away && tl_poller_has_news(&runtime->loop->poller))
         return 0;
     return tl__wakeup_next(runtime->loop);
 }

@@ -28,6 +28,18 @@ int tl__runtime_fail(tl_runtime *rt, int error, const char *format, ...)
     return error;
 }
 
+const char *tl_strerror(int error)
+{
+    switch (error) {
+    case TL_ERAISED:
+        return "a function of the script raised an error";
+    case TL_EWRONGTHREAD:
+        return "the call came from another thread than the runtime's";
+    default:
+        return error < 0 ? tl_error_text(error) : "no error";
+    }
+}
+
 const char *tl_error(tl_runtime *runtime)
 {
     if (runtime == NULL || !pthread_equal(runtime->owner, pthread_self()))
@@ -101,9 +113,13 @@ static void push_flags(const tl_runtime *rt, lua_State *L)
     static const struct {
         const char *name;
         uint32_t flag;
-    } flags[] = {{"no_ffi", TL_NO_FFI},   {"no_jit", TL_NO_JIT},
-                 {"no_io", TL_NO_IO},     {"no_exec", TL_NO_EXEC},
-                 {"signals", TL_SIGNALS}, {"keep_running", TL_KEEP_RUNNING}};
+    } flags[] = {{"no_ffi", TL_NO_FFI},
+                 {"no_jit", TL_NO_JIT},
+                 {"no_io", TL_NO_IO},
+                 {"no_exec", TL_NO_EXEC},
+                 {"signals", TL_SIGNALS},
+                 {"keep_running", TL_KEEP_RUNNING},
+                 {"virtual_clock", TL_VIRTUAL_CLOCK}};
     lua_createtable(L, 0, sizeof flags / sizeof *flags);
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         lua_pushboolean(L, (rt->config.flags & flags[i].flag) != 0);
@@ -119,6 +135,8 @@ static void describe_host(tl_runtime *rt, lua_State *L)
     lua_pushlightuserdata(L, rt);
     lua_pushcclosure(L, core_tell, 1);
     lua_setfield(L, -2, "tell");
+    tl__pending_open(rt, L);
+    lua_setfield(L, -2, "outcome");
     push_flags(rt, L);
     lua_setfield(L, -2, "host");
     lua_pushboolean(L, rt->config.on_log != NULL);
@@ -155,6 +173,17 @@ int tl__runtime_modules(tl_runtime *rt)
     return error;
 }
 
+tl_runtime *tl_of(lua_State *L)
+{
+    const tl_dispatcher *d = L != NULL ? tl_dispatcher_of(L) : NULL;
+    return d != NULL ? d->runtime : NULL;
+}
+
+void *tl_data(tl_runtime *runtime)
+{
+    return runtime != NULL ? runtime->config.data : NULL;
+}
+
 lua_State *tl_lua(tl_runtime *runtime)
 {
     if (tl__runtime_check(runtime) != 0 || tl__runtime_modules(runtime) != 0)
@@ -172,9 +201,13 @@ const char *tl_version(void)
 static int open_state(lua_State *L)
 {
     static const lua_CFunction bodies[TL_BODIES] = {
-        [TL_BODY_STEP] = tl_dispatch_step, [TL_BODY_RUN] = tl__body_run,
-        [TL_BODY_MODULES] = load_modules,  [TL_BODY_LOAD] = tl__body_load,
-        [TL_BODY_CALL] = tl__body_call,    [TL_BODY_ENDED] = tl__body_ended,
+        [TL_BODY_STEP] = tl_dispatch_step,
+        [TL_BODY_RUN] = tl__body_run,
+        [TL_BODY_MODULES] = load_modules,
+        [TL_BODY_LOAD] = tl__body_load,
+        [TL_BODY_CALL] = tl__body_call,
+        [TL_BODY_ENDED] = tl__body_ended,
+        [TL_BODY_CALL_THEN] = tl__body_call_then,
     };
     tl_runtime *rt = lua_touserdata(L, 1);
     lua_gc(L, LUA_GCSTOP, 0);
@@ -208,6 +241,20 @@ static void set_limit(uint32_t *limit, uint32_t most)
         *limit = most;
 }
 
+static void entered(tl_runtime *rt, bool enters)
+{
+    tl__time_limit_note(&rt->time_limit, enters);
+}
+
+static int limit_time(tl_runtime *rt)
+{
+    if (rt->config.max_callback_ns == 0)
+        return 0;
+    rt->d->entered = entered;
+    return tl__time_limit_open(&rt->time_limit, rt->L,
+                               rt->config.max_callback_ns);
+}
+
 static int configure(tl_runtime *rt)
 {
     const tl_config *config = &rt->config;
@@ -230,7 +277,8 @@ static int configure(tl_runtime *rt)
     if (config->flags & TL_KEEP_RUNNING)
         tl_loop_hold(loop, 1);
     tl__memory_limit(&rt->memory, rt->L, d, config->max_memory);
-    return tl__wakeup_begin(loop);
+    int error = limit_time(rt);
+    return error ? error : tl__wakeup_begin(loop);
 }
 
 static int read_config(tl_runtime *rt, const tl_config *config)
@@ -243,11 +291,12 @@ static int read_config(tl_runtime *rt, const tl_config *config)
         return -EINVAL;
     memcpy(&rt->config, config, config->size);
     if (rt->config.flags & ~(uint32_t)KNOWN ||
-        rt->config.warn_callback_ns < 0 || rt->config.turn_budget_ns < 0)
+        rt->config.warn_callback_ns < 0 || rt->config.turn_budget_ns < 0 ||
+        rt->config.max_callback_ns < 0)
         return -EINVAL;
     /* Measured on Debian 12's LuaJIT: when memory runs out in compiled code,
        one process in ten crashes; of 150 that only interpret, none. */
-    if (rt->config.max_memory > 0)
+    if (rt->config.max_memory > 0 || rt->config.max_callback_ns > 0)
         rt->config.flags |= TL_NO_JIT;
     return 0;
 }
@@ -256,6 +305,9 @@ static int read_config(tl_runtime *rt, const tl_config *config)
    too, and the buffered data of its files would be written twice. */
 static void release(tl_runtime *rt)
 {
+    tl__time_limit_close(&rt->time_limit,
+                         rt->loop != NULL &&
+                             tl_poller_forked(&rt->loop->poller));
     if (rt->L != NULL &&
         (rt->loop == NULL || !tl_poller_forked(&rt->loop->poller))) {
         /* finalizers of the script may still ask the loop for the time, and
@@ -307,6 +359,16 @@ tl_runtime *tl_new(const tl_config *config)
     return rt;
 }
 
+static int end(tl_runtime *runtime)
+{
+    bool forked = tl_poller_forked(&runtime->loop->poller);
+    runtime->ending = true;
+    tl__pending_cancel(runtime, !forked);
+    tl_natives_free(&runtime->d->natives);
+    release(runtime);
+    return 0;
+}
+
 int tl_free(tl_runtime *runtime)
 {
     if (runtime == NULL)
@@ -317,41 +379,22 @@ int tl_free(tl_runtime *runtime)
     lua_Debug frame; /* a function of the host's, called by the Lua API */
     if (runtime->ending || tl__runtime_busy(runtime) ||
         lua_getstack(runtime->L, 0, &frame))
-        return tl__runtime_fail(runtime, -EBUSY, "called inside a callback");
-    runtime->ending = true;
-    tl_natives_free(&runtime->d->natives);
-    release(runtime);
-    return 0;
+        return tl__runtime_fail(runtime, -EBUSY,
+                                "inside a callback, or one was left by a jump");
+    return end(runtime);
 }
 
-/* --- figures ------------------------------------------------------------ */
-
-int tl_stats(tl_runtime *runtime, tl_runtime_stats *stats, size_t size)
+/* lua_close makes its state anew for finalizers, as for an exit from deep
+   inside; what is ours is in order between two calls of the host's. */
+int tl_abandon(tl_runtime *runtime)
 {
+    if (runtime == NULL)
+        return 0;
     int error = tl__runtime_check(runtime);
-    if (error)
+    if (error && error != -ECHILD)
         return error;
-    const tl_loop *loop = runtime->loop;
-    tl_loop_stats of_loop;
-    tl_loop_stats_get(runtime->loop, &of_loop);
-    const tl_runtime_stats all = {
-        .turns = loop->turns,
-        .fired = loop->fired,
-        .errors = (uint64_t)loop->shared.errors,
-        .posts = runtime->posts.handled,
-        .refused = __atomic_load_n(&runtime->posts.refused, __ATOMIC_RELAXED),
-        .slow = runtime->d->slow,
-        .timers = loop->handles.counts[TL_GROUP_TIMERS],
-        .descriptors = loop->handles.counts[TL_GROUP_DESCRIPTORS],
-        .tasks = loop->handles.counts[TL_GROUP_TASKS],
-        .lua_bytes = (uint64_t)lua_gc(runtime->L, LUA_GCCOUNT, 0) * 1024 +
-                     (uint64_t)lua_gc(runtime->L, LUA_GCCOUNTB, 0),
-        .core_bytes = (uint64_t)of_loop.bytes + runtime->d->natives.bytes +
-                      runtime->posts.ring.capacity + sizeof *runtime,
-        .status = runtime->status,
-    };
-    if (size > sizeof all || stats == NULL)
-        return tl__runtime_fail(runtime, -EINVAL, "tl_stats: no such figures");
-    memcpy(stats, &all, size);
-    return 0;
+    runtime->calling = runtime->d->running = runtime->d->in_hook = false;
+    runtime->d->current = NULL;
+    runtime->frame = NULL;
+    return end(runtime);
 }

@@ -9,6 +9,7 @@
 #include "lua/state.h"
 #include "loop/loop.h"
 #include "embed/memory.h"
+#include "embed/time_limit.h"
 #include "loop/posts.h"
 #include "timerlua.h"
 
@@ -20,9 +21,18 @@ enum {
     TL_BODY_MODULES,
     TL_BODY_LOAD,
     TL_BODY_CALL,
+    TL_BODY_CALL_THEN,
     TL_BODY_ENDED,
     TL_BODIES
 };
+
+typedef struct tl_pending tl_pending; /* call_then.c */
+
+/* Values of a call that has ended, while the host is told. */
+typedef struct tl_outcome_values {
+    lua_State *L; /* NULL for none */
+    int first;    /* index */
+} tl_outcome_values;
 
 struct tl_runtime {
     lua_State *L;
@@ -34,15 +44,18 @@ struct tl_runtime {
     tl_config config;
     tl_posts posts;
     tl_memory memory;
+    tl_time_limit time_limit;
     int bodies[TL_BODIES]; /* in the registry */
     int embedding_ref;     /* the module timerlua.embedding */
     int cancelled_ref;     /* the metatable of a cancelled task's error */
     char named[64];        /* the global of the last tl_call */
     int named_ref;         /* ... as a Lua string */
     int results_ref;       /* strings that tl_call returned */
-    bool calling;          /* inside tl_run or tl_step */
-    bool ending;           /* tl_free runs finalizers */
-    bool told_done;        /* the host knows that nothing is left */
+    tl_pending *pending;   /* calls whose results come later */
+    tl_outcome_values results;
+    bool calling;   /* inside tl_run or tl_step */
+    bool ending;    /* tl_free runs finalizers */
+    bool told_done; /* the host knows that nothing is left */
     int status;
     void *frame; /* of the body being called */
     char error[2048];
@@ -91,11 +104,17 @@ int tl__runtime_leave(tl_runtime *rt);
 /* Something was begun or ended for the host outside a step. */
 void tl__runtime_changed(tl_runtime *rt);
 
+/* Push core.outcome, for timerlua.embedding. */
+void tl__pending_open(tl_runtime *rt, lua_State *L);
+/* The runtime ends: no call that goes on will have results. */
+void tl__pending_cancel(tl_runtime *rt, bool telling);
+
 /* --- bodies, each where its function of timerlua.h is ------------------- */
 
 int tl__body_run(lua_State *L);
 int tl__body_ended(lua_State *L);
 int tl__body_load(lua_State *L);
 int tl__body_call(lua_State *L);
+int tl__body_call_then(lua_State *L);
 
 #endif

@@ -15,7 +15,7 @@ void tl__set_active(tl_loop *loop, tl_handle *handle, bool active)
     if (handle->flags & TL_FLAG_UNREF)
         return;
     loop->active += active ? 1 : (size_t)-1;
-    tl__wakeup_less(loop);
+    tl__wakeup_count(loop);
 }
 
 void tl__leave_queue(tl_loop *loop, uint32_t slot, tl_handle *handle)
@@ -109,7 +109,7 @@ int tl_handle_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on)
     handle->flags ^= TL_FLAG_UNREF;
     if (handle->flags & TL_FLAG_ACTIVE)
         loop->active += on ? 1 : (size_t)-1;
-    tl__wakeup_less(loop);
+    tl__wakeup_count(loop);
     return 0;
 }
 

@@ -2,7 +2,9 @@
 #include "loop/loop.h"
 
 #include <errno.h>
+#ifdef __GLIBC__
 #include <malloc.h>
+#endif
 #include <stdlib.h>
 #include <string.h>
 
@@ -223,22 +225,12 @@ static int collect_ready(tl_loop *loop, bool block)
    deadline. */
 static bool jump(tl_loop *loop)
 {
-    int64_t least_ns = INT64_MAX;
-    bool any = false;
-    for (int c = 0; c < TL_CLOCKS; c++) {
-        int64_t next_ns;
-        if (!tl_timers_next(&loop->timers[c], &next_ns))
-            continue;
-        if (next_ns == INT64_MAX)
-            continue; /* saturated: never */
-        any = true;
-        int64_t wait_ns = next_ns - tl_clock_read(&loop->clock, c);
-        if (wait_ns < least_ns)
-            least_ns = wait_ns;
-    }
-    if (any && least_ns > 0)
-        tl_clock_go(&loop->clock, least_ns);
-    return any;
+    int64_t left_ns;
+    if (!tl__time_left(loop, &left_ns))
+        return false;
+    if (left_ns > 0)
+        tl_clock_go(&loop->clock, left_ns);
+    return true;
 }
 
 static int collect_virtual(tl_loop *loop, bool woken)
@@ -289,7 +281,7 @@ int tl_loop_look(tl_loop *loop)
     if (loop->posted.count > 0)
         collect_posted(loop);
     if (error == 0 && loop->clock.is_virtual && loop->batch_count == 0 &&
-        jump(loop))
+        loop->active > 0 && jump(loop))
         collect_due(loop);
     if (error != 0)
         return error;
@@ -304,7 +296,9 @@ static void trim(tl_loop *loop)
     if (loop->handles.given_back - loop->pages_trimmed < TRIM_PAGES)
         return;
     loop->pages_trimmed = loop->handles.given_back;
+#ifdef __GLIBC__ /* others give it back by themselves */
     (void)malloc_trim(0);
+#endif
 }
 
 int tl_loop_collect(tl_loop *loop)

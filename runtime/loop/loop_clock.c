@@ -56,9 +56,12 @@ int tl_clock_suspend(tl_loop *loop, int64_t asleep_ns)
     return 0;
 }
 
-void tl_loop_want_jumps(tl_loop *loop, int on)
+int tl_loop_want_jumps(tl_loop *loop, int on)
 {
-    loop->want_jumps = on;
+    int error = on ? tl_poller_reserve(&loop->poller, TL_REALTIME) : 0;
+    if (error == 0)
+        loop->want_jumps = on;
+    return error;
 }
 
 void tl_loop_set_slack(tl_loop *loop, int64_t slack_ns)

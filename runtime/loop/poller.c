@@ -107,6 +107,12 @@ int tl_poller_renew(tl_poller *poller)
 
 /* --- clocks and signals ------------------------------------------------- */
 
+int tl_poller_reserve(tl_poller *poller, int clock)
+{
+    return tl_poller_forked(poller) ? -ECHILD
+                                    : poller->verbs->reserve(poller, clock);
+}
+
 int tl_poller_set_deadline(tl_poller *poller, int clock, int64_t deadline_ns)
 {
     if (deadline_ns == poller->deadline_ns[clock])

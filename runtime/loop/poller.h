@@ -41,6 +41,7 @@ typedef struct tl_poller_verbs {
     int (*change)(tl_poller *poller, int fd, int interest, tl_id id);
     void (*remove)(tl_poller *poller, int fd);
     int (*renew)(tl_poller *poller);
+    int (*reserve)(tl_poller *poller, int clock);
     int (*set_deadline)(tl_poller *poller, int clock, int64_t deadline_ns);
     int (*signals)(tl_poller *poller, int fd, const sigset_t *set);
     int (*next_signal)(tl_poller *poller, int fd, tl_signal *signal);
@@ -104,9 +105,14 @@ void tl_poller_forget(tl_poller *poller, int fd, tl_id id);
    it was. */
 int tl_poller_renew(tl_poller *poller);
 
-/* End a wait at deadline_ns of a clock; 0 for none. For TL_REALTIME the wait
-   also ends when the clock is stepped. No system call if the deadline is
-   already set. */
+/* Make sure that deadlines of a clock can be set from now on, which may take a
+   descriptor: whoever first needs the clock hears that there is none. No system
+   call if it is so already; it always is for TL_MONOTONIC. -EMFILE, -ENFILE,
+   -ENOMEM, -ENODEV. */
+int tl_poller_reserve(tl_poller *poller, int clock);
+/* End a wait at deadline_ns of a reserved clock; 0 for none. For TL_REALTIME
+   the wait also ends when the clock is stepped. No system call if the deadline
+   is already set. */
 int tl_poller_set_deadline(tl_poller *poller, int clock, int64_t deadline_ns);
 /* The deadline of a clock; 0 for none, as after the deadline was reached. */
 static inline int64_t tl_poller_deadline(const tl_poller *poller, int clock)

@@ -182,9 +182,6 @@ static void remove_fd(tl_poller *poller, int fd)
 
 static int set_deadline(tl_poller *poller, int clock, int64_t deadline_ns)
 {
-    int error = reserve(poller, clock);
-    if (error)
-        return error;
     struct itimerspec when = {.it_value = tl_timespec(deadline_ns)};
     int flags = TFD_TIMER_ABSTIME;
     if (clock == TL_REALTIME)
@@ -290,6 +287,7 @@ static const tl_poller_verbs verbs = {
     .change = change,
     .remove = remove_fd,
     .renew = renew,
+    .reserve = reserve,
     .set_deadline = set_deadline,
     .signals = signals,
     .next_signal = next_signal,
@@ -314,7 +312,6 @@ static int open_all(tl_poller *poller)
     if (b->bell < 0)
         return -errno;
     error = add_own(poller, b->bell, OWN_BELL);
-    /* a wait must not fail later because descriptors have run out */
     return error ? error : reserve(poller, TL_MONOTONIC);
 }
 

@@ -24,14 +24,19 @@ static tl_handle *find_timer(const tl_loop *loop, uint32_t slot,
 static int queue_until(tl_loop *loop, uint32_t slot, tl_handle *handle,
                        int64_t deadline_ns)
 {
-    int error = tl_timers_move(tl__store_of(loop, handle), slot, deadline_ns);
+    int clock = handle->flags & TL_CLOCK_MASK;
+    int error = 0;
+    if (clock != TL_MONOTONIC && !loop->clock.is_virtual)
+        error = tl_poller_reserve(&loop->poller, clock);
+    if (error == 0)
+        error = tl_timers_move(&loop->timers[clock], slot, deadline_ns);
     if (error)
         return error;
     handle->flags &= (uint8_t)~TL_FLAG_PAUSED;
     tl__set_active(loop, handle, true);
     loop->armed += is_timer(loop, handle);
     if (loop->away)
-        tl__wakeup_deadline(loop, handle->flags & TL_CLOCK_MASK, deadline_ns);
+        tl__wakeup_deadline(loop, clock, deadline_ns);
     return 0;
 }
 
@@ -101,10 +106,11 @@ int tl_sleep_start(tl_loop *loop, tl_id *id, int64_t delay_ns)
                  delay_ns, TL_MONOTONIC);
 }
 
-/* An instant in the past is due now, and not late. */
-static int64_t not_before(int64_t now_ns, int64_t deadline_ns)
+/* No clock has readings below 0, so that differences of times do not
+   overflow. */
+static int64_t from_0(int64_t instant_ns)
 {
-    return deadline_ns < now_ns ? now_ns : deadline_ns;
+    return instant_ns > 0 ? instant_ns : 0;
 }
 
 int tl_timer_start(tl_loop *loop, tl_id *id, int64_t first_ns,
@@ -114,11 +120,10 @@ int tl_timer_start(tl_loop *loop, tl_id *id, int64_t first_ns,
     if (clock >= TL_CLOCKS || interval_ns < 0 || (!absolute && first_ns < 0) ||
         (options & TL_RECUR && interval_ns == 0))
         return -EINVAL;
-    int64_t now_ns = tl_clock_read(&loop->clock, clock);
-    if (!absolute)
-        first_ns = tl_deadline(now_ns, first_ns);
+    if (absolute)
+        first_ns = from_0(first_ns);
     else
-        first_ns = not_before(now_ns, first_ns);
+        first_ns = tl_deadline(tl_clock_read(&loop->clock, clock), first_ns);
     return start(loop, id, TL_TIMER, first_ns, interval_ns, options);
 }
 
@@ -192,9 +197,7 @@ int tl_timer_rearm_at(tl_loop *loop, uint32_t slot, uint32_t generation,
     tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
     if (handle == NULL || tl__has_descriptor(&loop->handles, handle))
         return -ESTALE;
-    int clock = handle->flags & TL_CLOCK_MASK;
-    int64_t now_ns = tl_clock_read(&loop->clock, clock);
-    return requeue(loop, slot, handle, not_before(now_ns, deadline_ns));
+    return requeue(loop, slot, handle, from_0(deadline_ns));
 }
 
 int tl_timer_period(tl_loop *loop, uint32_t slot, uint32_t generation,
@@ -281,6 +284,22 @@ int tl_timer_resume(tl_loop *loop, uint32_t slot, uint32_t generation)
     if (clock != TL_REALTIME)
         deadline_ns = from_now(loop, clock, deadline_ns);
     return queue_until(loop, slot, handle, deadline_ns);
+}
+
+bool tl__time_left(tl_loop *loop, int64_t *left_ns)
+{
+    bool any = false;
+    for (int c = 0; c < TL_CLOCKS; c++) {
+        int64_t next_ns;
+        if (!tl_timers_next(&loop->timers[c], &next_ns) ||
+            next_ns == INT64_MAX) /* saturated: never */
+            continue;
+        int64_t wait_ns = next_ns - tl_clock_read(&loop->clock, c);
+        if (!any || wait_ns < *left_ns)
+            *left_ns = wait_ns > 0 ? wait_ns : 0;
+        any = true;
+    }
+    return any;
 }
 
 /* The timer waits for nothing more: the run that begins now is its last. */

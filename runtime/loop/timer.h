@@ -9,6 +9,10 @@
    False: the callback does not run now. */
 bool tl__timer_begin(tl_loop *loop, uint32_t slot, tl_handle *handle);
 
+/* The time until the next timer of any clock is due; 0 if one is due. False if
+   none will ever be. */
+bool tl__time_left(tl_loop *loop, int64_t *left_ns);
+
 /* Recur from now on by this recurrence instead of a period. The current
    deadline stays. Takes the state, which the recurrence releases; on -ENOMEM
    and -ESTALE the state still belongs to the caller. */

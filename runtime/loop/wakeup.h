@@ -10,10 +10,12 @@
 int tl__set_deadlines(tl_loop *loop);
 
 /* The host waits from now on. Returns 1 if the descriptor is already readable
-   because there is work left, or a negative errno. A turn ends this wait. */
+   because there is work left that keeps the loop running, or a negative errno,
+   which also makes it readable. A turn ends this wait. */
 int tl__wakeup_begin(tl_loop *loop);
-/* Nanoseconds to the next deadline of any clock; 0 if there is work; -1 if
-   there is no deadline. */
+/* Nanoseconds to the deadline that is set or, inside a turn, to be set for the
+   host's next wait; 0, only inside a turn, if there is work; -1 for no
+   deadline. */
 int64_t tl__wakeup_next(tl_loop *loop);
 
 /* Make the poller's descriptor readable until the loop looks at it. */
@@ -28,10 +30,11 @@ static inline void tl__wakeup_work(tl_loop *loop)
         tl__wakeup_signal(loop);
 }
 
-/* Fewer handles keep the loop running: a turn reports that nothing is left. */
-static inline void tl__wakeup_less(tl_loop *loop)
+/* Another number of handles keeps the loop running. At 0 a turn reports that
+   nothing is left; the first handle lets virtual time go on. */
+static inline void tl__wakeup_count(tl_loop *loop)
 {
-    if (loop->active == 0)
+    if (loop->active == 0 || (loop->active == 1 && loop->clock.is_virtual))
         tl__wakeup_work(loop);
 }
 

@@ -35,6 +35,22 @@ int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest)
     return error;
 }
 
+int tl_watch_interest(tl_loop *loop, uint32_t slot, uint32_t generation,
+                      int interest)
+{
+    tl_id id = {slot, generation};
+    tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
+    if (handle == NULL || handle->kind != TL_WATCH)
+        return -ESTALE;
+    /* while the callback waits, the watch is out of the poller */
+    int error =
+        handle->flags & TL_FLAG_BUSY ? 0 : enter(loop, id, handle, interest);
+    if (error == 0)
+        handle->wanted = (uint32_t)interest;
+    tl__set_active(loop, handle, error == 0 && interest != 0);
+    return error;
+}
+
 static void hold(tl_loop *loop, tl_id id, tl_handle *handle)
 {
     handle->flags |= TL_FLAG_BUSY;

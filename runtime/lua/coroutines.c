@@ -70,7 +70,11 @@ void tl__coroutine_begin(tl_dispatcher *d, tl_id id, bool adopted)
 int tl__coroutine_enter(tl_dispatcher *d, lua_State *co, int nargs)
 {
     d->current = co;
+    if (d->entered != NULL)
+        d->entered(d->runtime, true);
     int status = lua_resume(co, nargs);
+    if (d->entered != NULL)
+        d->entered(d->runtime, false);
     d->current = NULL;
     return status;
 }

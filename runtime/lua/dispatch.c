@@ -190,7 +190,8 @@ static int turns(lua_State *L)
     return 1;
 }
 
-/* Whether nothing is left to wait for, and no task waited for exactly this. */
+/* Whether nothing is left to wait for, no task waited for exactly this, and the
+   stop handlers have run. */
 static bool is_done(tl_dispatcher *d, lua_State *L)
 {
     const tl_loop *loop = d->loop;
@@ -199,7 +200,9 @@ static bool is_done(tl_dispatcher *d, lua_State *L)
         (d->posts != NULL && tl__posts_has(d->posts)))
         return false;
     tell_idle(d, L);
-    return loop->active == 0;
+    if (loop->active == 0 && !d->bare)
+        tl__call_hook(d, L, TL_HOOK_DONE, 0);
+    return loop->active == 0 && !loop->shared.stopped;
 }
 
 int tl_dispatch_step(lua_State *L)

@@ -11,8 +11,9 @@
 static const char *const hook_names[TL_HOOKS] = {
     [TL_HOOK_FINISH] = "finish", [TL_HOOK_SIGNAL] = "signal",
     [TL_HOOK_JUMP] = "jump",     [TL_HOOK_IDLE] = "idle",
-    [TL_HOOK_OUTPUT] = "output", [TL_HOOK_POST] = "post",
-    [TL_HOOK_RAISED] = "raised", [TL_HOOK_BROKEN] = "broken",
+    [TL_HOOK_DONE] = "done",     [TL_HOOK_OUTPUT] = "output",
+    [TL_HOOK_POST] = "post",     [TL_HOOK_RAISED] = "raised",
+    [TL_HOOK_BROKEN] = "broken",
 };
 
 void tl__push_hooks(lua_State *L)

@@ -11,6 +11,7 @@ enum {
     TL_HOOK_SIGNAL,
     TL_HOOK_JUMP,
     TL_HOOK_IDLE,
+    TL_HOOK_DONE,
     TL_HOOK_OUTPUT,
     TL_HOOK_POST,
     TL_HOOK_RAISED,

@@ -57,9 +57,11 @@ struct tl_dispatcher {
                  size_t length);
     struct tl_posts *posts;
     tl_natives natives;
-    bool bare;            /* the Lua modules are not loaded */
-    bool collect;         /* memory has run out: its last user is garbage */
-    bool in_hook;         /* the script may use memory that is kept for hooks */
+    bool bare;    /* the Lua modules are not loaded */
+    bool collect; /* memory has run out: its last user is garbage */
+    bool in_hook; /* the script may use memory that is kept for hooks */
+    /* a coroutine is entered, or left; NULL: nobody cares */
+    void (*entered)(tl_runtime *runtime, bool enters);
     int64_t warn_ns;      /* report callbacks longer than this; 0: none */
     int64_t step_ends_ns; /* nothing begins after this; 0: no such time */
     uint64_t slow;

@@ -3,6 +3,9 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "abi.h"
 #include "base/remaining.h"
@@ -38,7 +41,9 @@ static int wait_ns(int set, struct epoll_event *events, int most,
                    int64_t timeout_ns)
 {
     struct timespec timeout = tl_timespec(timeout_ns);
-    int count = epoll_pwait2(set, events, most, &timeout, NULL);
+    /* musl has no function for it */
+    int count =
+        (int)syscall(SYS_epoll_pwait2, set, events, most, &timeout, NULL, 0);
     if (count < 0 && (errno == ENOSYS || errno == EPERM))
         count = wait_ms(set, events, most, timeout_ns);
     return count;

@@ -139,10 +139,12 @@ void tl_pid_file_remove(tl_pid_file *file)
     release(file);
 }
 
-/* on_exit(3) rather than atexit(3): it has an argument. */
-static void at_exit(int status, void *file)
+/* What atexit(3) and destructors of C++ call; with an argument, as on_exit(3),
+   which musl does not have. The Itanium C++ ABI, 3.3.6.3. */
+int __cxa_atexit(void (*function)(void *), void *argument, void *library);
+
+static void at_exit(void *file)
 {
-    (void)status;
     tl_pid_file_remove(file);
     free(file);
 }
@@ -174,7 +176,7 @@ int tl_pid_file_make(tl_pid_file **made, const char *path, int32_t *holder)
     int error = make_draft(file);
     if (error == 0)
         error = publish(file, holder);
-    if (error == 0 && on_exit(at_exit, file) != 0) {
+    if (error == 0 && __cxa_atexit(at_exit, file, NULL) != 0) {
         (void)unlink(file->path);
         error = -ENOMEM;
     }

@@ -111,7 +111,7 @@ static bool set_limits(plan *p)
         const tl_spawn_limit *l = &p->spawn->limits[i];
         struct rlimit limit = {.rlim_cur = l->soft, .rlim_max = l->hard};
         p->step = TL_STEP_LIMIT + i;
-        if (setrlimit((__rlimit_resource_t)l->resource, &limit) != 0)
+        if (setrlimit(l->resource, &limit) != 0)
             return false;
     }
     return true;

@@ -22,7 +22,8 @@ local WAITING = {
   pthread_join = false, pthread_cond_wait = false, sem_wait = false, system = false,
   syscall = "SYS_rt_sigprocmask", -- and the calls in HARMLESS
 }
-local HARMLESS = { SYS_rt_sigqueueinfo = true, SYS_pidfd_send_signal = true }
+local HARMLESS = { SYS_rt_sigqueueinfo = true, SYS_pidfd_send_signal = true,
+  SYS_pidfd_open = true }
 
 -- Calls whose arguments do not show it: file, function, call.
 local NEVER_WAITS = {

@@ -1,9 +1,11 @@
 /* Edges of timerlua.h that broke its promises once: edges CASE. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <lauxlib.h>
 #include <limits.h>
 #include <lua.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -269,6 +271,166 @@ static void test_programs(void)
                  "end") == 0);
 }
 
+/* --- waiting for the descriptor ----------------------------------------- */
+
+static int readable(void)
+{
+    struct pollfd fd = {.fd = tl_fd(rt), .events = POLLIN};
+    return poll(&fd, 1, 0);
+}
+
+static int count(void)
+{
+    int number = -1;
+    REQUIRE(tl_call(rt, "count", ">i", &number) == 0);
+    return number;
+}
+
+/* Steps until TL_DONE, at most this many. */
+static int steps_to_the_end(int most)
+{
+    int steps = 0, result;
+    do
+        REQUIRE((result = tl_step(rt, 0)) >= 0 && ++steps <= most);
+    while (result != TL_DONE);
+    return steps;
+}
+
+static void on_timer(tl_runtime *runtime, uint64_t id, void *argument)
+{
+    (void)runtime, (void)id, (void)argument;
+}
+
+static void test_unreferenced(void)
+{
+    make(TL_VIRTUAL_CLOCK, 0);
+    REQUIRE(load("local tl = require 'timerlua'\n"
+                 "local n = 0\n"
+                 "function count() return n end\n"
+                 "tl.every(1, function() n = n + 1 end):unref()\n"
+                 "tl.after(3.5, function() end)") == 0);
+    steps_to_the_end(100);
+    REQUIRE(count() == 3 && readable() == 0 && tl_next(rt) == -1);
+    REQUIRE(tl_after(rt, 1500000000, on_timer, NULL, NULL) == 0);
+    REQUIRE(readable() && tl_next(rt) == 0); /* time goes on again */
+    steps_to_the_end(100);
+    REQUIRE(count() == 5);
+    make(0, 0); /* such a timer that is always due keeps nothing running */
+    REQUIRE(load("require 'timerlua'.every(1LL, function() end):unref()") == 0);
+    steps_to_the_end(100);
+}
+
+/* tl_next as the limit of a wait: a wait for each wake-up, and no spinning. */
+static void test_slack(void)
+{
+    int waits = 0;
+    make(0, 0);
+    REQUIRE(load("local tl = require 'timerlua'\n"
+                 "tl.slack(0.2)\n"
+                 "tl.after(0.01, function() end)\n"
+                 "tl.after(0.15, function() end)") == 0);
+    for (int result = TL_IDLE; result != TL_DONE; waits++) {
+        struct pollfd fd = {.fd = tl_fd(rt), .events = POLLIN};
+        int64_t next_ns = tl_next(rt);
+        struct timespec limit = {0, next_ns % 1000000000};
+        REQUIRE(next_ns >= 0);
+        if (ppoll(&fd, 1, &limit, NULL) > 0)
+            REQUIRE((result = tl_step(rt, 0)) >= 0);
+    }
+    REQUIRE(waits < 10);
+}
+
+static void limit_descriptors(rlim_t most)
+{
+    struct rlimit limit;
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    limit.rlim_cur = most;
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+}
+
+/* No descriptor is left for the wall clock and for boottime. */
+static void test_clocks(void)
+{
+    make(0, 0);
+    REQUIRE(load("tl = require 'timerlua'") == 0);
+    limit_descriptors((rlim_t)open("/dev/null", O_RDONLY | O_CLOEXEC));
+    REQUIRE(load("local function check(what, _, message, code)\n"
+                 "  assert(code == 'EMFILE', what)\n"
+                 "  assert(message:find('open files', 1, true), message)\n"
+                 "end\n"
+                 "check('at', tl.at(tl.time() + 1, print))\n"
+                 "check('past', tl.at(1, print))\n"
+                 "check('boottime', tl.timer { after = 1, fn = print,\n"
+                 "  clock = 'boottime' })\n"
+                 "check('jumps', tl.on('clock_jump', print))\n"
+                 "tl.after(0.001, function() end)") == 0);
+    REQUIRE(tl_step(rt, 0) >= 0);
+    limit_descriptors(256);
+    REQUIRE(load("assert(tl.at(1, function() end))\n"
+                 "tl.on('clock_jump', print):cancel()") == 0);
+    REQUIRE(tl_run(rt) == 0);
+}
+
+static void test_clock(void)
+{
+    make(0, 0);
+    REQUIRE(
+        load("local tl = require 'timerlua'\n"
+             "local ok, message = pcall(tl.clock.virtual)\n"
+             "assert(not ok and message:find('TL_VIRTUAL_CLOCK', 1, true))\n"
+             "tl.clock.real() assert(not tl.clock.is_virtual())") == 0);
+    make(TL_VIRTUAL_CLOCK, 0);
+    REQUIRE(
+        load("local tl = require 'timerlua'\n"
+             "local ok, message = pcall(tl.clock.real)\n"
+             "assert(not ok and message:find('TL_VIRTUAL_CLOCK', 1, true))\n"
+             "tl.clock.virtual { start = 1000 } assert(tl.time() == 1000)\n"
+             "tl.clock:advance(5) assert(tl.time() == 1005)") == 0);
+    REQUIRE(tl_run(rt) == 0);
+}
+
+static void to_the_end(int run, int status)
+{
+    tl_runtime_stats stats;
+    if (run)
+        REQUIRE(tl_run(rt) == status);
+    else
+        steps_to_the_end(20);
+    REQUIRE(tl_stats(rt, &stats, sizeof stats) == 0 && stats.status == status);
+}
+
+/* Stop handlers run once, whoever drives the runtime, before its end is told.
+ */
+static void test_stop_handlers(void)
+{
+    static const char script[] =
+        "local tl = require 'timerlua'\n"
+        "local n = 0\n"
+        "function count() return n end\n"
+        "tl.on('stop', function(reason) assert(reason == 'done')\n"
+        "  tl.sleep(0.001) n = n + 1 end)\n"
+        "function more() tl.after(0.001, function() end) end\n"
+        "function another() tl.on('stop', function() n = n + 10 end) end\n"
+        "function stuck() tl.on('stop', function() tl.channel():receive() "
+        "end)\n"
+        "  end";
+    for (int run = 0; run < 2; run++) {
+        make(TL_VIRTUAL_CLOCK, 0);
+        REQUIRE(load(script) == 0);
+        for (int times = 0; times < 3; times++) {
+            to_the_end(run, 0);
+            REQUIRE(count() == 1);
+            REQUIRE(tl_call(rt, "more", "") == 0);
+        }
+        REQUIRE(tl_call(rt, "another", "") == 0);
+        to_the_end(run, 0);
+        REQUIRE(count() == 11);
+        REQUIRE(tl_call(rt, "stuck", "") == 0);
+        to_the_end(run, 1);
+        REQUIRE(strstr(tl_error(rt), "nothing is left that could wake it"));
+    }
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -278,7 +440,9 @@ static const struct {
     {"errors", test_errors},     {"posts", test_posts},
     {"signals", test_signals},   {"stops", test_stops},
     {"inside", test_inside},     {"levels", test_levels},
-    {"programs", test_programs},
+    {"programs", test_programs}, {"unreferenced", test_unreferenced},
+    {"slack", test_slack},       {"clocks", test_clocks},
+    {"clock", test_clock},       {"stophandlers", test_stop_handlers},
 };
 
 int main(int argc, char **argv)

@@ -228,9 +228,11 @@ describe("the descriptor of a runtime", function()
   it("is readable exactly when there is work, whatever happens when", function()
     local readiness = build_host("readiness")
     for _, seed in ipairs(support.seeds(3)) do
-      local r = support.shell(("%s %d 2000"):format(readiness, seed), { timeout = 60 })
-      assert.equal("", r.err, "TEST_SEED=" .. seed)
-      assert.equal(0, r.code, "TEST_SEED=" .. seed)
+      for _, flags in ipairs { 0, FLAGS.VIRTUAL_CLOCK } do
+        local r = support.shell(("%s %d 2000 %d"):format(readiness, seed, flags),
+          { timeout = 60 })
+        assert.same({ "", 0 }, { r.err, r.code }, ("TEST_SEED=%d, %d"):format(seed, flags))
+      end
     end
   end)
 
@@ -376,7 +378,7 @@ describe("the library", function()
 
   it("shows the functions of its header, with its version, and no others", function()
     local expected = declared()
-    assert.equal(20, #expected)
+    assert.equal(30, #expected)
     for i, name in ipairs(expected) do expected[i] = name .. "@@TIMERLUA_0" end
     assert.same(expected, symbols("nm -D --defined-only " .. support.build .. "/libtimerlua.so"))
   end)

@@ -67,7 +67,29 @@ describe("the programs in scripts/embed", function()
       assert.is_true(#build_commands(path) > 0 or name == "deepbind", path)
       count = count + 1
     end
-    assert.is_true(count >= 9)
+    assert.is_true(count >= 12)
+  end)
+end)
+
+describe("a host", function()
+  it("whose errors jump catches them in its callbacks", function()
+    build "jump_host"
+    assert.equal("work 1\nwork 2\nerror: the third is broken\n", shell("./jump_host"))
+  end)
+
+  it("that forks has a runtime in each worker", function()
+    build "fork_host"
+    assert.equal("the parent goes on\nthe workers' sum is 14\n", shell("./fork_host"))
+  end)
+
+  it("hears later of calls that wait, and ends those that hang", function()
+    build "calls_host"
+    assert.equal("none: there is no function none\n"
+      .. "fetch: value of the key, 7 bytes\n"
+      .. "fail: a function of the script raised an error: script:3: no the key\n"
+      .. "hang: a function of the script raised an error: script:4: this callback took "
+      .. "longer than the 0.2 s allowed\n"
+      .. "long: Operation canceled: the runtime is freed\n", shell("./calls_host"))
   end)
 end)
 

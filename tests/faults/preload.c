@@ -36,7 +36,6 @@
 #include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
-#include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -171,11 +170,6 @@ int poll(struct pollfd *descriptors, nfds_t count, int timeout)
     return REAL(poll)(descriptors, count, timeout);
 }
 
-int pidfd_open(pid_t pid, unsigned flags)
-{
-    return fails("pidfd_open") ? -1 : REAL(pidfd_open)(pid, flags);
-}
-
 /* The last setting of each descriptor in an epoll set. */
 static struct registration {
     int epfd; /* 0: not */
@@ -223,14 +217,6 @@ int epoll_wait(int epfd, struct epoll_event *events, int count, int timeout)
     if (fails("epoll_wait") || interrupted())
         return -1;
     return REAL(epoll_wait)(epfd, events, count, timeout);
-}
-
-int epoll_pwait2(int epfd, struct epoll_event *events, int count,
-                 const struct timespec *timeout, const sigset_t *mask)
-{
-    if (fails("epoll_pwait2") || interrupted())
-        return -1;
-    return REAL(epoll_pwait2)(epfd, events, count, timeout, mask);
 }
 
 int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
@@ -466,6 +452,10 @@ static const char *name_of(long number)
         return "setgid";
     case SYS_setuid:
         return "setuid";
+    case SYS_pidfd_open:
+        return "pidfd_open";
+    case SYS_epoll_pwait2:
+        return "epoll_pwait2";
     default:
         return "another";
     }
@@ -480,6 +470,8 @@ long syscall(long number, ...)
         a[i] = va_arg(arguments, long);
     va_end(arguments);
     if (CALLED_BY_PROGRAM && fails(name_of(number)))
+        return -1;
+    if (number == SYS_epoll_pwait2 && interrupted())
         return -1;
     return REAL(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

@@ -46,6 +46,28 @@ function embedding.failure()
   end
 end
 
+local function explain(err)
+  if interruption.is_cancelled(err) then return err end
+  return { text = errors.text(err, debug.traceback("", 2):sub(2)) }
+end
+
+local function end_call(call, ok, failure, ...)
+  if ok then return dispatcher.outcome(call, true, failure, ...) end
+  local cancelled = interruption.is_cancelled(failure)
+  dispatcher.outcome(call, false, not cancelled and failure.text or nil)
+  if cancelled then error(failure, 0) end
+end
+
+local function run_call(call, fn, ...)
+  return end_call(call, xpcall(fn, explain, ...))
+end
+
+--- Call `fn(...)` as a task for the host, which takes the outcome by this name.
+--- @param call userdata
+function embedding.call(call, fn, ...)
+  task.spawn(run_call, call, fn, ...).fn = fn
+end
+
 local function tell_posted(name, bytes)
   if events.each("post")() == nil then
     return errors.report(("the host posted %q, but nothing listens: tl.on(\"post\", fn)")

@@ -21,6 +21,8 @@ local stop = {
   bound = 5, -- seconds that the stop handlers may take in total
 }
 
+local HANDLER = { kind = 'tl.on("stop") handler' } -- as a source of errors
+
 local state = { stopping = false, code = nil, reason = nil }
 
 local function halt()
@@ -38,8 +40,11 @@ local function begin(reason)
   notify.stopping()
   if events.each("stop")() == nil then return halt() end
   local guard = timer.after(stop.bound, give_up):unref()
+  local handlers = events.take("stop")
   task.spawn(function()
-    errors.call_handlers("stop", state.reason, state.code)
+    for handler in handlers do
+      errors.guard(HANDLER, handler, state.reason, state.code)
+    end
     guard:cancel()
     halt()
   end)
@@ -105,6 +110,16 @@ local function last_words(reason)
   if dispatcher.run() then report_stuck() end
 end
 
+-- Nothing is left to wait for in a step of a host's.
+local function last_step()
+  if state.stopping then -- a handler waits for what can never come
+    report_stuck()
+    halt()
+  elseif events.each("stop")() ~= nil then
+    begin("done")
+  end
+end
+
 --- The run is over: return how it ended, and prepare for the next run.
 --- @return integer code the exit status
 --- @return integer? signal the number of the signal that ended it
@@ -129,6 +144,7 @@ function stop.run()
 end
 
 core.hook("signal", take_reason)
+core.hook("done", last_step)
 wait.on_cut_short(begin_anew)
 
 return stop

@@ -1,4 +1,5 @@
 -- The runtime's own events: "error", "stop", "clock_jump", "reload", "post".
+local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local callable = require "timerlua.core.callable"
 local check = require "timerlua.core.check"
@@ -28,8 +29,12 @@ function Subscription.__tostring(self)
     callable.site(self.fn))
 end
 
+local function want_jumps(on)
+  return core.C.tl_loop_want_jumps(core.loop, on and 1 or 0)
+end
+
 local function tell_core()
-  core.C.tl_loop_want_jumps(core.loop, #handlers.clock_jump > 0 and 1 or 0)
+  want_jumps(#handlers.clock_jump > 0)
   local host = core.dispatcher.host
   if host and not host.keep_running then -- posts may come
     core.C.tl_loop_hold(core.loop, #handlers.post > 0 and 1 or 0)
@@ -56,7 +61,7 @@ end
 --- Call `fn` when the runtime has something to report:
 ---   "error": fn(err, traceback, source), instead of a report on standard
 ---     error; the error then does not count for the exit status
----   "stop": fn(reason, code), once, before the program ends; `reason` is
+---   "stop": fn(reason, code), once, before the program or the run of a host ends; `reason` is
 ---     "done", "stop", "error" or a signal's name such as "SIGTERM"
 ---   "clock_jump": fn(seconds), the wall clock was stepped by `seconds`, or the machine was
 ---     suspended for `seconds`
@@ -66,7 +71,9 @@ end
 ---     tl_post_event in timerlua.h; the loop keeps waiting for events
 --- @param event "error"|"stop"|"clock_jump"|"reload"|"post"
 --- @param fn function called as above; may wait
---- @return timerlua.Subscription subscription
+--- @return timerlua.Subscription? subscription nil if the wall clock cannot be watched
+--- @return string? message
+--- @return string? code "EMFILE", "ENFILE", "ENOMEM": only for "clock_jump"
 function events.on(event, fn)
   if not handlers[event] then
     local signal = type(event) == "string" and event:upper():match("^SIG(%u+)$")
@@ -76,6 +83,11 @@ function events.on(event, fn)
       or suggest.hint(event, EVENTS, SYNONYMS)))
   end
   callable.check("on", "fn", fn)
+  local status = event == "clock_jump" and want_jumps(true) or 0
+  if status ~= 0 then
+    return nil, "on clock_jump: " .. ffi.string(core.C.tl_error_text(status)):lower(),
+      ffi.string(core.C.tl_error_name(status))
+  end
   local entry = setmetatable({ event = event, fn = fn }, Subscription)
   table.insert(handlers[event], entry)
   tell_core()
@@ -90,6 +102,13 @@ function events.each(event)
     i = i + 1
     return list[i]
   end
+end
+
+--- The same for an event that comes once: these functions listen no longer.
+function events.take(event)
+  local each = events.each(event)
+  handlers[event] = {}
+  return each
 end
 
 return events

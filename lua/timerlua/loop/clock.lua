@@ -36,13 +36,24 @@ end
 
 local VIRTUAL = check.names "start"
 
+-- The clock is also that of the C timers of a program that embeds the runtime.
+local function check_ours(method)
+  local host = dispatcher.host
+  if host and not host.virtual_clock then
+    misuse.raise("clock." .. method, "this program's own timers follow the clock, and it "
+      .. "did not ask for virtual time (TL_VIRTUAL_CLOCK)")
+  end
+end
+
 --- Make time virtual: it stands still while code runs, and jumps to the next deadline when
 --- there is nothing else to do. Timers keep the rest of their wait.
 --- @param options? table `start`, an Instant: the wall clock's first reading; default: the
 ---   current time
 --- @return timerlua.Clock clock `tl.clock`
+--- Raises in a program that embeds the runtime without TL_VIRTUAL_CLOCK.
 function clock.virtual(options)
   options = check.options("clock.virtual", options, VIRTUAL, "options")
+  check_ours("virtual")
   local start = -1LL
   if options.start ~= nil then
     start = instant.to_ns("clock.virtual", "start", options.start)
@@ -53,8 +64,12 @@ end
 
 --- Make time real again.
 --- @return timerlua.Clock clock `tl.clock`
---- Raises while timers wait on virtual time.
+--- Raises while timers wait on virtual time, and where a program that embeds the runtime has
+--- made time virtual.
 function clock.real()
+  if dispatcher.host and clock.is_virtual() then
+    misuse.raise("clock.real", "this program made time virtual (TL_VIRTUAL_CLOCK)")
+  end
   if C.tl_clock_real(loop) ~= 0 then
     misuse.raise("clock.real", "timers still wait on virtual time")
   end

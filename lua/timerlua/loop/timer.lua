@@ -108,13 +108,15 @@ function timer.every(period, callback, ...)
 end
 
 --- Call `callback` at an instant of the wall clock, and follow that clock when
---- it is stepped. An instant in the past runs on the next turn.
+--- it is stepped. An instant in the past runs on the next turn, earlier instants first;
+--- `timer.late` is the time since then.
 --- @param when timerlua.Instant
 --- @param callback fun(timer: timerlua.Timer, ...) may wait
 --- @param ... any passed to `callback` after the timer
 --- @return timerlua.Timer? timer nil when memory runs out
 --- @return string? message
---- @return string? code "ENOMEM"; "ELIMIT" in a host that limits handles
+--- @return string? code "ENOMEM"; "EMFILE", "ENFILE" when no descriptor is left for the
+---   wall clock; "ELIMIT" in a host that limits handles
 function timer.at(when, callback, ...)
   local ns = instant.to_ns("at", "when", when)
   callable.check("at", "callback", callback)

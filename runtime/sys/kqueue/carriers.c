@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
-#include <sys/pidfd.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -218,7 +218,7 @@ static int attach_process(tl_kqueue *queue, tl_knote *knote)
     (void)queue;
     if (knote->ident <= 0 || knote->ident > INT_MAX)
         return -ESRCH;
-    int fd = pidfd_open((pid_t)knote->ident, 0);
+    int fd = (int)syscall(SYS_pidfd_open, (pid_t)knote->ident, 0);
     if (fd < 0) /* EINVAL, ENOENT: a thread that leads no process */
         return errno == EINVAL || errno == ENOENT ? -ESRCH : -errno;
     knote->carrier = fd;

@@ -3,7 +3,6 @@
    the file. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -133,10 +132,14 @@ static void detach(tl_kqueue *queue, tl_knote *knote)
 
 /* --- reports ------------------------------------------------------------ */
 
-static int queued(int fd, unsigned long request)
+/* Bytes queued to be received, or to be sent. The type of a request is another
+   one in each C library, so that it cannot be an argument. */
+static int queued(int fd, bool sending)
 {
     int count = 0;
-    return ioctl(fd, request, &count) == 0 ? count : -errno;
+    int result =
+        sending ? ioctl(fd, TIOCOUTQ, &count) : ioctl(fd, FIONREAD, &count);
+    return result == 0 ? count : -errno;
 }
 
 static int option(int fd, int level, int name)
@@ -209,7 +212,7 @@ static int look_read(tl_kqueue *queue, tl_knote *knote, uint32_t ready,
     struct stat now;
     if (!tl__kqueue_is_open(knote, &now))
         return -EBADF;
-    int count = queued(fd, FIONREAD);
+    int count = queued(fd, false);
     if (count < 0)
         count = S_ISSOCK(knote->was.st_mode) ? backlog(fd) : 0;
     event->data = count;
@@ -227,10 +230,10 @@ static double room(int fd, mode_t mode)
     int most = 0, used = 0;
     if (S_ISSOCK(mode)) {
         most = option(fd, SOL_SOCKET, SO_SNDBUF);
-        used = queued(fd, SIOCOUTQ);
+        used = queued(fd, true);
     } else if (S_ISFIFO(mode)) {
         most = fcntl(fd, F_GETPIPE_SZ);
-        used = queued(fd, FIONREAD);
+        used = queued(fd, false);
     }
     return used < 0 || most <= used ? 0 : most - used;
 }

@@ -119,9 +119,8 @@ static void reset_at(model *m)
     int error =
         tl_timer_rearm_at(loop, m->id.slot, m->id.generation, deadline_ns);
     TL_CHECK(error == (m->live ? 0 : -ESTALE), "rearm tells something else");
-    bool passed = deadline_ns < now_ns[m->clock];
     if (m->live)
-        arm(m, passed ? now_ns[m->clock] : deadline_ns);
+        arm(m, deadline_ns > 0 ? deadline_ns : 0);
 }
 
 static void pause_one(model *m)

@@ -206,7 +206,7 @@ static void rearm(model *m)
         error = tl_timer_rearm_at(loop, slot, generation, now_ns + delay_ns);
     }
     TL_CHECK(error == 0, "rearm tells something else");
-    arm(m, now_ns + (delay_ns < 0 ? 0 : delay_ns));
+    arm(m, now_ns + delay_ns);
 }
 
 /* To the instant at which its own recurrence continues after now. */

@@ -42,7 +42,7 @@ struct scripted {
     bool woken, stepped;
     scripted_plan plan;
     /* the errno that the next call of its kind fails with, or 0 */
-    int wait_error, add_error, renew_error, deadline_error;
+    int wait_error, add_error, renew_error, reserve_error, deadline_error;
 };
 
 /* --- the script's side -------------------------------------------------- */
@@ -175,6 +175,13 @@ static inline int scripted_renew(tl_poller *poller)
         return scripted_fail(&s->renew_error);
     s->entry_count = 0;
     return 0;
+}
+
+static inline int scripted_reserve(tl_poller *poller, int clock)
+{
+    (void)clock; /* the script has all clocks */
+    scripted *s = scripted_of(poller);
+    return s->reserve_error ? scripted_fail(&s->reserve_error) : 0;
 }
 
 static inline int scripted_set_deadline(tl_poller *poller, int clock,
@@ -310,6 +317,7 @@ static inline tl_poller scripted_poller(scripted *s)
         .change = scripted_change,
         .remove = scripted_remove,
         .renew = scripted_renew,
+        .reserve = scripted_reserve,
         .set_deadline = scripted_set_deadline,
         .signals = scripted_signals,
         .next_signal = scripted_next_signal,

@@ -428,11 +428,13 @@ describe("the module in a plain luajit", function()
       print(tl.run())]])
   end)
 
-  it("runs stop handlers at the end of each tl.run", function()
-    assert_ended(0, "stop\t1\n1\tnil\ndone\tnil\n0\tnil\n", run_plain [[
+  it("runs each stop handler once, at the end of the first tl.run after its tl.on", function()
+    assert_ended(0, "stop\t1\n1\tnil\n0\tnil\ndone\tnil\n0\tnil\n", run_plain [[
       tl.on("stop", print)
       tl.after(0.001, function() tl.stop(1) end)
       print(tl.run())
+      print(tl.run())
+      tl.on("stop", print)
       print(tl.run())]])
   end)
 

@@ -291,6 +291,17 @@ describe("at", function()
     assert.same({ "past" }, log)
   end)
 
+  it("keeps past instants: their order, when they were due and how late they are", function()
+    clock.virtual { start = 1000 }
+    local function tell(t, name) log[#log + 1] = { name, t.due, t.late } end
+    tl.at(950, tell, "second")
+    tl.at(900, tell, "first")
+    local moved = tl.at(2000, tell, "moved")
+    moved:reset(0)
+    clock:advance(0)
+    assert.same({ { "first", 900, 100 }, { "second", 950, 50 }, { "moved", 1000, 0 } }, log)
+  end)
+
   it("runs exactly at int64 nanoseconds that no double holds", function()
     clock.virtual { start = 1800000000000000000LL }
     tl.at(1800000000000000002LL, note "second")
