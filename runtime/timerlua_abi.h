@@ -950,8 +950,13 @@ enum { TL_WANT_IN_TOTAL = 16 };
 enum { TL_WANT_AFRESH = 32 };
 
 /* The condition that a writer waits for: room below the low-water mark, an
-   empty queue, or a completed connection. */
-enum { TL_AWAIT_ROOM = 0, TL_AWAIT_SENT = 1, TL_AWAIT_CONNECTED = 2 };
+   empty queue, a completed connection, or the end of closing. */
+enum {
+    TL_AWAIT_ROOM = 0,
+    TL_AWAIT_SENT = 1,
+    TL_AWAIT_CONNECTED = 2,
+    TL_AWAIT_CLOSED = 3
+};
 
 /* Good results other than 0: the data is there, the queue is above its
    high-water mark, the connection is made. */
@@ -1061,12 +1066,22 @@ int tl_stream_shutdown(tl_loop *loop, uint32_t slot, uint32_t generation,
 int tl_stream_pause(tl_loop *loop, uint32_t slot, uint32_t generation, int on);
 /* tl_handle_ref for the connection and for the wait of its reader. */
 int tl_stream_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on);
-/* Close once the queue is empty. Returns 1 if bytes are left to send. */
+/* Close once the queue is empty and the peer has ended its direction; what the
+   peer still sends is dropped, within the limits of tl_stream_lingers. Returns
+   1 if closing takes longer than this call. */
 int tl_stream_close(tl_loop *loop, uint32_t slot, uint32_t generation);
-/* After a result of 1: this timer, which limits the time that closing may take,
-   becomes due at once when closing is over. */
+/* After a result of 1: this timer limits the time that sending may take, starts
+   anew with linger_s when the queue is empty, and becomes due at once when
+   closing is over. */
 void tl_stream_closing(tl_loop *loop, uint32_t slot, uint32_t generation,
                        uint32_t timer_slot, uint32_t timer_generation);
+/* The time for closing is over. A connection with bytes to send is reset, and
+   TL_TELL_CLOSE reports -ETIMEDOUT; one that only drops input is closed. */
+void tl_stream_close_late(tl_loop *loop, uint32_t slot, uint32_t generation);
+/* For how long after the last byte was sent, and for how many bytes, a closing
+   connection goes on to drop what the peer sends; 0 bytes: not at all. */
+void tl_stream_lingers(tl_loop *loop, uint32_t slot, uint32_t generation,
+                       double linger_s, double bytes);
 /* Close at once, so that the peer sees a reset. Queued data is dropped, and the
    number of its bytes is returned. status is the value that TL_TELL_CLOSE
    reports: 0 or a negative errno. */
