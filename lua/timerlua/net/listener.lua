@@ -200,11 +200,10 @@ local function discard(self, fd)
   if not self.inherited then C.tl_descriptor_close(fd) end
 end
 
-local function open(self, candidate, opts, subject)
+local function open(self, candidate, kernel, subject)
   local fd = C.tl_socket_open(candidate, C.TL_SOCKET_STREAM)
   if fd < 0 then return errors.failed(subject, fd) end
   local is_unix = C.tl_address_family(candidate) == C.TL_UNIX
-  local kernel = options.for_kernel("listen", opts, KERNEL, DEFAULTS)
   local ok, message, code = options.apply(fd, kernel, not is_unix, subject)
   if ok then
     local status = C.tl_socket_bind(fd, candidate)
@@ -222,10 +221,10 @@ local function open(self, candidate, opts, subject)
 end
 
 -- The first candidate that can be listened on.
-local function open_any(self, candidates, opts, subject)
+local function open_any(self, candidates, kernel, subject)
   local fd, message, code
   for _, candidate in ipairs(candidates) do
-    fd, message, code = open(self, candidate, opts, subject)
+    fd, message, code = open(self, candidate, kernel, subject)
     if fd then return fd end
   end
   return nil, message, code
@@ -273,7 +272,7 @@ end
 --- @return string? message
 --- @return string? code "EADDRINUSE", "EACCES", "EADDRNOTAVAIL" ... bind(2)
 function listener.listen(addr, handler, opts)
-  local endpoint = address.parse("listen", "address", addr)
+  local endpoint, status = address.parse("listen", "address", addr)
   opts = check.options("listen", opts, KNOWN)
   local self = setmetatable({ handler = handler, held = 0, flags = 0 }, Listener)
   self.count = setmetatable({ open = 0, listener = self }, WEAK)
@@ -290,8 +289,10 @@ function listener.listen(addr, handler, opts)
   self.count.limit = whole("listen", opts, "max_connections", 1)
   self.count.below_limit = below_limit
   self.settings = connection.settings("listen", opts)
-  options.for_kernel("listen", opts, KERNEL) -- raises before anything is opened
+  -- read once, and before anything is opened: it may raise
+  local kernel = options.for_kernel("listen", opts, KERNEL, DEFAULTS)
   local subject = "listen " .. addr
+  if not endpoint then return errors.failed(subject, status) end
   local fd, message, code
   if endpoint.kind == endpoints.FD then
     self.inherited = true
@@ -299,7 +300,7 @@ function listener.listen(addr, handler, opts)
   else
     local candidates
     candidates, message, code = endpoints.addresses("listen", endpoint, addr)
-    if candidates then fd, message, code = open_any(self, candidates, opts, subject) end
+    if candidates then fd, message, code = open_any(self, candidates, kernel, subject) end
   end
   if not fd then return nil, message, code end
   return start(self, fd, subject)
