@@ -269,6 +269,9 @@ int tl_socket_set(int fd, int option, int value);
 int tl_socket_get(int fd, int option); /* negative errno below TL_LINGER_OFF */
 /* The socket's own address, or its peer's. */
 int tl_socket_name(int fd, int peer, tl_address *address);
+/* Whether a socket that has been connected to this address is its own peer, as
+   TCP allows. */
+int tl_socket_is_own_peer(int fd, const tl_address *to);
 /* The type of an inherited descriptor, TL_SOCKET_STREAM or TL_SOCKET_DATAGRAM.
    The descriptor is made non-blocking and close-on-exec, and *listening is set.
    -EBADF, -ENOTSOCK. */

@@ -202,6 +202,17 @@ int tl_socket_name(int fd, int peer, tl_address *address)
     return 0;
 }
 
+int tl_socket_is_own_peer(int fd, const tl_address *to)
+{
+    tl_address own, peer;
+    if (tl_address_family(to) == TL_UNIX || tl_socket_name(fd, 0, &own) ||
+        tl_address_port(&own) != tl_address_port(to))
+        return 0;
+    /* not `to`, which may be the unspecified address */
+    return tl_socket_name(fd, 1, &peer) == 0 && own.length == peer.length &&
+           memcmp(own.bytes, peer.bytes, own.length) == 0;
+}
+
 int tl_socket_disconnect(int fd)
 {
     const struct sockaddr none = {.sa_family = AF_UNSPEC};
