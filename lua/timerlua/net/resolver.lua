@@ -290,6 +290,7 @@ end
 --- @return string? code
 function resolver.lookup(where, name, options)
   local found, status = numeric(name, options.port or 0)
+  status = status or options.status
   if status == errno.ENODEV then return system_failed(status) end
   if status then return lookup_failed(BAD_NAME) end
   if not found then return look_up(where, name, options) end
@@ -308,18 +309,21 @@ local function check_name(name)
   end
 end
 
+-- The server's address, or nil, and its status where the text has the right form.
 local function server_text(server)
   if type(server) ~= "string" then return nil end
   local endpoint = new_endpoint()
   local status = C.tl_address_numeric(server, #server, DNS_PORT, endpoint.address)
   if status ~= 0 then
-    status = C.tl_address_parse(server, #server, endpoint)
+    if status ~= errno.ENODEV then status = C.tl_address_parse(server, #server, endpoint) end
+    if status == errno.ENODEV then return nil, status end
     if status ~= 0 or endpoint.kind ~= C.TL_ENDPOINT_ADDRESS
       or C.tl_address_port(endpoint.address) <= 0 then return nil end
   end
   return address.text(endpoint.address)
 end
 
+-- The list as one text; nil and a status.
 local function servers_text(servers)
   if servers == nil then return nil end
   local rule = 'servers must be a list of addresses such as "127.0.0.1:53"'
@@ -328,7 +332,9 @@ local function servers_text(servers)
   end
   local texts = {}
   for i, server in ipairs(servers) do
-    texts[i] = server_text(server) or misuse.got("resolve", rule, server)
+    local text, status = server_text(server)
+    if status then return nil, status end
+    texts[i] = text or misuse.got("resolve", rule, server)
   end
   return table.concat(texts, ",")
 end
@@ -341,11 +347,13 @@ local function checked_options(options)
   if family ~= nil and not FAMILIES[family] then
     misuse.got("resolve", 'family must be "inet" or "inet6"', family)
   end
+  local servers, status = servers_text(options.servers)
   return {
     family = FAMILIES[family],
     ns = options.timeout ~= nil
       and duration.to_ns("resolve", "timeout", options.timeout) or nil,
-    servers = servers_text(options.servers),
+    servers = servers,
+    status = status, -- why the servers cannot be asked
   }
 end
 
@@ -365,8 +373,8 @@ end
 --- @return string? message such as "resolve example.test: host not found"
 --- @return string? code "ENOTFOUND", "ENODATA" (no address of this family), "ETIMEDOUT",
 ---   "ESERVFAIL", "EREFUSED", "ECONNREFUSED", "EBADNAME", "EBADRESP", "ENODEV" (in
----   "fe80::1%device"), "EOPNOTSUPP" (servers, in a build without c-ares), "ENOMEM",
----   "EMFILE", "ENFILE", "ENOSPC", "EAGAIN"; "ECANCELED": the loop ended first, in the main
+---   "fe80::1%device", also of a server), "EOPNOTSUPP" (servers, in a build without c-ares),
+---   "ENOMEM", "EMFILE", "ENFILE", "ENOSPC", "EAGAIN"; "ECANCELED": the loop ended first, in the main
 ---   chunk of a plain luajit
 function resolver.resolve(name, opts)
   check_name(name)

@@ -5,6 +5,7 @@ local address = require "timerlua.net.address"
 local endpoints = require "timerlua.net.endpoints"
 local misuse = require "timerlua.core.misuse"
 local resolver = require "timerlua.net.resolver"
+local words = require "timerlua.net.words"
 
 local C, loop = core.C, core.loop
 local MONOTONIC, INET = C.TL_MONOTONIC, C.TL_INET
@@ -61,7 +62,8 @@ end
 function destinations.find(self, where, text)
   local kept = known[text]
   if kept then return kept end
-  local endpoint = address.parse(where, "address", text)
+  local endpoint, status = address.parse(where, "address", text)
+  if not endpoint then return nil, words.of(status) end
   local kind = endpoint.kind
   if kind == endpoints.FD then
     misuse.got(where, "address must be one to send to", text)
