@@ -22,7 +22,7 @@ local RETRY_AFTER = 0.1 -- seconds without accepting when resources are lacking
 local MOST_BACKLOG = 2 ^ 31 - 1
 
 local KERNEL = "reuseaddr reuseport v6only defer_accept " .. connection.kernel_options
-local KNOWN = check.names("backlog max_connections error", KERNEL,
+local KNOWN = check.names("backlog max_connections error mode unlink", KERNEL,
   connection.own_options)
 local DEFAULTS = { reuseaddr = true, nodelay = true }
 
@@ -206,11 +206,8 @@ local function open(self, candidate, kernel, subject)
   local is_unix = C.tl_address_family(candidate) == C.TL_UNIX
   local ok, message, code = options.apply(fd, kernel, not is_unix, subject)
   if ok then
-    local status = C.tl_socket_bind(fd, candidate)
-    if status == 0 then
-      self.bound, self.file = candidate, socket_file.claim(candidate)
-      status = C.tl_socket_listen(fd, self.backlog)
-    end
+    local status = socket_file.bind(fd, candidate, self.wanted_file, self.backlog)
+    if status == 0 then self.bound, self.file = candidate, socket_file.claim(candidate) end
     if status ~= 0 then ok, message, code = errors.failed(subject, status) end
   end
   if not ok then
@@ -260,6 +257,10 @@ end
 --- @field v6only? boolean IPV6_V6ONLY, ipv6(7)
 --- @field defer_accept? integer TCP_DEFER_ACCEPT, tcp(7); 1 to 32767 seconds
 --- @field max_connections? integer >= 1: accepting pauses while this many are open
+--- @field mode? integer|string permissions of the file of a Unix socket, as chmod(1) has them:
+---   0660 or "0660", whose digits are octal; default: those that the umask leaves
+--- @field unlink? "stale" take over the file of a Unix socket that nobody listens on, as after
+---   a crash
 --- @field error? function fun(listener, message, code), called when accepting fails because
 ---   resources run out; default: the failure is reported
 
@@ -291,6 +292,7 @@ function listener.listen(addr, handler, opts)
   self.settings = connection.settings("listen", opts)
   -- read once, and before anything is opened: it may raise
   local kernel = options.for_kernel("listen", opts, KERNEL, DEFAULTS)
+  self.wanted_file = socket_file.settings("listen", addr, opts)
   local subject = "listen " .. addr
   if not endpoint then return errors.failed(subject, status) end
   local fd, message, code

@@ -23,7 +23,7 @@ local DATA, ERROR = C.TL_TELL_DATA, C.TL_TELL_ERROR
 
 local KERNEL = "broadcast ttl multicast_ttl multicast_loop reuseaddr reuseport "
   .. "v6only sndbuf rcvbuf"
-local KNOWN = check.names("timeout error multicast_interface", KERNEL)
+local KNOWN = check.names("timeout error multicast_interface mode unlink", KERNEL)
 local DEFAULTS = { v6only = false }
 -- The options that apply to a Unix socket.
 local OF_UNIX = check.names("sndbuf rcvbuf reuseaddr")
@@ -76,12 +76,13 @@ local function suits(family, name)
 end
 
 -- What is to be set on the descriptor, read once, before there is one.
-local function settings_of(opts)
+local function settings_of(addr, opts)
   local interface = opts.multicast_interface
   if interface ~= nil and type(interface) ~= "string" then
     misuse.got("udp", "option multicast_interface must be a name", interface)
   end
-  return { kernel = options.for_kernel("udp", opts, KERNEL, DEFAULTS), interface = interface }
+  return { kernel = options.for_kernel("udp", opts, KERNEL, DEFAULTS), interface = interface,
+    file = socket_file.settings("udp", addr, opts) }
 end
 
 local function apply(fd, settings, family, subject)
@@ -108,7 +109,8 @@ local function open(candidate, bound, settings, subject)
     return nil, message, code, fd
   end
   local ok, message, code = apply(fd, settings, C.tl_address_family(candidate), subject)
-  local status = ok and bound and C.tl_socket_bind(fd, candidate) or 0
+  local status = 0
+  if ok and bound then status = socket_file.bind(fd, candidate, settings.file) end
   if status ~= 0 then ok, message, code = errors.failed(subject, status) end
   if ok then return fd end
   C.tl_descriptor_close(fd)
@@ -210,6 +212,8 @@ end
 --- @field v6only? boolean IPV6_V6ONLY, ipv6(7); default false
 --- @field sndbuf? integer SO_SNDBUF, socket(7); 1 to 2^30 bytes
 --- @field rcvbuf? integer SO_RCVBUF, socket(7); 1 to 2^30 bytes
+--- @field mode? integer|string permissions of the file of a Unix socket, as for tl.listen
+--- @field unlink? "stale" take over the file of a Unix socket that nobody has, as after a crash
 --- @field timeout? timerlua.Duration how long receive and send may wait; default: no limit
 --- @field error? function fun(udp, message, code), for use with a handler that is a
 ---   function
@@ -229,7 +233,7 @@ function udp.udp(addr, handler, opts)
   opts = check.options("udp", opts, KNOWN)
   local self = setmetatable({ timeout = options.seconds("udp", opts, "timeout") }, object.Udp)
   check_handler(self, handler, opts)
-  local fd, message, code = open_for(addr, settings_of(opts))
+  local fd, message, code = open_for(addr, settings_of(addr, opts))
   if not fd then return nil, message, code end
   self.owns_file = addr ~= nil and addr:sub(1, 5) == "unix:"
   return start(self, fd, "udp " .. (addr or ""))
