@@ -189,6 +189,18 @@ local function inherited(plan)
   return { id = id }
 end
 
+-- The addresses that were not there yet when the first ones were tried; waits.
+local function late_addresses(plan, tried, deadline)
+  local left = deadline and math.max(0, deadline - now())
+  local known, others = {}, {}
+  for _, each in ipairs(tried) do known[address.text(each)] = true end
+  local all = endpoints.addresses("connect", plan.endpoint, plan.text, left, true)
+  for _, each in ipairs(all or {}) do
+    if not known[address.text(each)] then table.insert(others, each) end
+  end
+  return others
+end
+
 -- A connected stream of the core; waits.
 local function establish(plan)
   if not plan.endpoint then return errors.failed(plan.subject, plan.status) end
@@ -199,6 +211,10 @@ local function establish(plan)
     plan.text, timeout)
   if not candidates then return nil, message, code end
   local winner, status = race_to(candidates, plan, deadline)
+  if not winner and candidates.partial and status ~= EINTR then
+    local others = late_addresses(plan, candidates, deadline)
+    if others[1] then winner, status = race_to(others, plan, deadline) end
+  end
   if winner then return winner end
   if status == EINTR then
     return nil, plan.subject .. ": the loop ended", "ECANCELED"

@@ -44,6 +44,7 @@ local function look_up(self, where, endpoint, text)
     local list, cause, code = resolver.lookup(where, address.name(endpoint, text), {
       port = endpoint.port,
       ns = self.timeout and C.tl_seconds_to_ns(self.timeout),
+      eager = true,
     })
     if not list then return nil, cause, code end
     if not names[text] then count_one_more() end
