@@ -269,6 +269,9 @@ int tl_socket_set(int fd, int option, int value);
 int tl_socket_get(int fd, int option); /* negative errno below TL_LINGER_OFF */
 /* The socket's own address, or its peer's. */
 int tl_socket_name(int fd, int peer, tl_address *address);
+/* Whether a socket that has been connected to this address is its own peer, as
+   TCP allows. */
+int tl_socket_is_own_peer(int fd, const tl_address *to);
 /* The type of an inherited descriptor, TL_SOCKET_STREAM or TL_SOCKET_DATAGRAM.
    The descriptor is made non-blocking and close-on-exec, and *listening is set.
    -EBADF, -ENOTSOCK. */
@@ -286,6 +289,15 @@ typedef struct tl_file {
 int tl_socket_file(const tl_address *address, tl_file *file);
 /* Remove the file, unless its name belongs to another file by now. */
 void tl_socket_unlink(const tl_address *address, const tl_file *file);
+/* Bind and, unless backlog is below 0, listen. The file of a Unix socket never
+   has more permissions than mode, and has these at the end; below 0:
+   those that the umask leaves. take_over: a file of a socket that nobody has
+   any more is removed first. -EADDRINUSE: the path is in use, or another
+   process is taking over a file of the same folder. After another error than
+   -EADDRINUSE, the file may be there. Blocks: for 0.1 s at most, while another
+   process takes over. */
+int tl_socket_bind_file(int fd, const tl_address *address, int mode,
+                        int take_over, int backlog);
 
 /* --- plain sockets ------------------------------------------------------ */
 
@@ -956,8 +968,13 @@ enum { TL_WANT_IN_TOTAL = 16 };
 enum { TL_WANT_AFRESH = 32 };
 
 /* The condition that a writer waits for: room below the low-water mark, an
-   empty queue, or a completed connection. */
-enum { TL_AWAIT_ROOM = 0, TL_AWAIT_SENT = 1, TL_AWAIT_CONNECTED = 2 };
+   empty queue, a completed connection, or the end of closing. */
+enum {
+    TL_AWAIT_ROOM = 0,
+    TL_AWAIT_SENT = 1,
+    TL_AWAIT_CONNECTED = 2,
+    TL_AWAIT_CLOSED = 3
+};
 
 /* Good results other than 0: the data is there, the queue is above its
    high-water mark, the connection is made. */
@@ -1067,12 +1084,22 @@ int tl_stream_shutdown(tl_loop *loop, uint32_t slot, uint32_t generation,
 int tl_stream_pause(tl_loop *loop, uint32_t slot, uint32_t generation, int on);
 /* tl_handle_ref for the connection and for the wait of its reader. */
 int tl_stream_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on);
-/* Close once the queue is empty. Returns 1 if bytes are left to send. */
+/* Close once the queue is empty and the peer has ended its direction; what the
+   peer still sends is dropped, within the limits of tl_stream_lingers. Returns
+   1 if closing takes longer than this call. */
 int tl_stream_close(tl_loop *loop, uint32_t slot, uint32_t generation);
-/* After a result of 1: this timer, which limits the time that closing may take,
-   becomes due at once when closing is over. */
+/* After a result of 1: this timer limits the time that sending may take, starts
+   anew with linger_s when the queue is empty, and becomes due at once when
+   closing is over. */
 void tl_stream_closing(tl_loop *loop, uint32_t slot, uint32_t generation,
                        uint32_t timer_slot, uint32_t timer_generation);
+/* The time for closing is over. A connection with bytes to send is reset, and
+   TL_TELL_CLOSE reports -ETIMEDOUT; one that only drops input is closed. */
+void tl_stream_close_late(tl_loop *loop, uint32_t slot, uint32_t generation);
+/* For how long after the last byte was sent, and for how many bytes, a closing
+   connection goes on to drop what the peer sends; 0 bytes: not at all. */
+void tl_stream_lingers(tl_loop *loop, uint32_t slot, uint32_t generation,
+                       double linger_s, double bytes);
 /* Close at once, so that the peer sees a reset. Queued data is dropped, and the
    number of its bytes is returned. status is the value that TL_TELL_CLOSE
    reports: 0 or a negative errno. */

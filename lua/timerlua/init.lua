@@ -84,7 +84,7 @@ local LATER = {
   watch = "loop.watch", signal = "system.signal", on_file = "system.file_watch",
   listen = "net.listener", connect = "net.connect", udp = "net.udp.making",
   pipe = "system.pipe", socketpair = "system.pipe", exec = "system.exec",
-  resolve = "net.resolver", handles = "app.inspect", stats = "app.inspect",
+  resolve = "net.resolve", handles = "app.inspect", stats = "app.inspect",
 }
 
 -- The names of other libraries for our functions.

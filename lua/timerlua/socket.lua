@@ -163,7 +163,8 @@ end
 -- The tl_address given by host and port, and its text; or nil, message, code.
 local function target(self, where, host, port, is_peer)
   local text = text_of(self, where, host, port)
-  local endpoint = address.parse(where, "address", text)
+  local endpoint, status = address.parse(where, "address", text)
+  if not endpoint then return refused(where .. " " .. text, status) end
   if endpoint.kind == endpoints.ADDRESS then return new_address(endpoint.address), text end
   if endpoint.kind == endpoints.ANY then
     local found = new_address()

@@ -1,5 +1,7 @@
-/* Connections, their end: see stream.h. A flowing connection's handle lives on
-   after the end until tl__stream_next has reported TL_TELL_CLOSE. */
+/* Connections, their end: see stream.h. A closing connection sends its queue,
+   then ends its direction, and drops what arrives until the peer has ended its
+   own. A flowing connection's handle lives on after the end until
+   tl__stream_next has reported TL_TELL_CLOSE. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -9,7 +11,10 @@
 #include "net/net.h"
 #include "net/stream.h"
 
-enum { MOST_DISCARDS = 64 };
+enum {
+    MOST_DISCARDS = 64, /* 512 KiB */
+    MOST_DROPS = 2      /* in a turn, as for a reader */
+};
 
 void tl__stream_drop_queue(tl_loop *loop, tl_stream *s)
 {
@@ -19,8 +24,8 @@ void tl__stream_drop_queue(tl_loop *loop, tl_stream *s)
 }
 
 /* Closing a socket with unread data makes the kernel send a reset, which may
-   overtake sent data: discard the bytes that have arrived so far. RFC 9293,
-   3.6.1. */
+   overtake sent data: discard the bytes that have arrived so far, for there is
+   no time to wait for more. RFC 9293, 3.6.1. */
 static void discard_unread(tl_loop *loop, tl_end end, const tl_stream *s)
 {
     if (s->state & (TL_IS_DRAINED | TL_IS_ENDED | TL_IS_CONNECTING) ||
@@ -99,6 +104,14 @@ void tl__stream_end_receiving(tl_loop *loop, tl_id id, tl_handle *handle,
         close_direction(loop, id, handle, s);
 }
 
+/* All is sent: the time for dropping input begins. */
+static void start_lingering(tl_loop *loop, const tl_stream *s)
+{
+    if (s->writer.slot != 0) /* fine if the timer has ended: -ESTALE */
+        (void)tl_timer_reset(loop, s->writer.slot, s->writer.generation,
+                             s->linger_s);
+}
+
 static void leave(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
 {
     s->state |= TL_IS_CLOSING;
@@ -116,6 +129,94 @@ void tl__stream_end(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
 {
     close_all(loop, id, handle, s, false);
     leave(loop, id, handle, s);
+}
+
+bool tl__stream_drops_input(const tl_stream *s)
+{
+    uint32_t traits = TL_HALVES | TL_RESETS;
+    uint32_t over = TL_IS_CLOSED | TL_IS_ENDED | TL_IS_CONNECTING;
+    return s->state & TL_IS_CLOSING && !(s->state & over) &&
+           (s->traits & traits) == traits && s->linger_left > 0 &&
+           !(s->options & TL_STREAM_SHARED) && s->send_error == 0 &&
+           s->receive_error == 0;
+}
+
+/* The transport's answer to one receive of bytes to drop. */
+static void note_dropped(tl_loop *loop, tl_stream *s, ssize_t got, size_t room)
+{
+    loop->traffic.receives++;
+    if (got > 0) {
+        size_t count = (size_t)got;
+        s->linger_left -= count < s->linger_left ? count : s->linger_left;
+        if (count < room && !(s->state & TL_IS_HUNG) && !(s->traits & TL_VAGUE))
+            s->state |= TL_IS_DRAINED;
+    } else if (got == -EAGAIN) {
+        s->state |= TL_IS_DRAINED;
+        s->state &= ~(uint32_t)TL_IS_HUNG;
+    } else if (got == 0) {
+        s->state |= TL_IS_ENDED;
+    } else {
+        s->receive_error = (int16_t)got;
+    }
+}
+
+bool tl__stream_drop_input(tl_loop *loop, tl_id id, tl_handle *handle,
+                           tl_stream *s)
+{
+    tl_end end = tl__stream_end_of(handle, s);
+    for (int i = 0; i < MOST_DROPS && tl__stream_drops_input(s) &&
+                    !(s->state & TL_IS_DRAINED);
+         i++) {
+        ssize_t got =
+            s->transport->read(end, loop->net->scratch, TL_SCRATCH_BYTES);
+        note_dropped(loop, s, tl__stream_answer(s, TL_READ, got),
+                     TL_SCRATCH_BYTES);
+    }
+    if (s->receive_error && tl_buffer_length(&s->out) > 0)
+        return tl__stream_fail_sending(loop, id, handle, s, s->receive_error);
+    if (tl__stream_drops_input(s) || tl_buffer_length(&s->out) > 0)
+        return true;
+    tl__stream_end(loop, id, handle, s);
+    return false;
+}
+
+bool tl__stream_conclude(tl_loop *loop, tl_id id, tl_handle *handle,
+                         tl_stream *s)
+{
+    /* nothing was sent: no reset can overtake it */
+    if (!tl__stream_drops_input(s) || s->sent == 0) {
+        tl__stream_end(loop, id, handle, s);
+        return false;
+    }
+    s->state |= TL_IS_SHUTTING;
+    start_lingering(loop, s);
+    return true;
+}
+
+void tl_stream_closing(tl_loop *loop, uint32_t slot, uint32_t generation,
+                       uint32_t timer_slot, uint32_t timer_generation)
+{
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, (tl_id){slot, generation}, &handle);
+    if (s == NULL)
+        return;
+    s->writer = (tl_id){timer_slot, timer_generation};
+    s->writer_awaits = TL_AWAIT_CLOSED;
+    if (tl_buffer_length(&s->out) == 0)
+        start_lingering(loop, s);
+}
+
+void tl_stream_close_late(tl_loop *loop, uint32_t slot, uint32_t generation)
+{
+    tl_id id = {slot, generation};
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, id, &handle);
+    if (s == NULL || s->state & TL_IS_CLOSED)
+        return;
+    if (tl_buffer_length(&s->out) > 0)
+        (void)tl_stream_abort(loop, slot, generation, -ETIMEDOUT);
+    else
+        tl__stream_end(loop, id, handle, s);
 }
 
 bool tl__stream_fail_sending(tl_loop *loop, tl_id id, tl_handle *handle,
@@ -183,8 +284,11 @@ void tl_stream_hand_over(tl_loop *loop, uint32_t slot, uint32_t generation)
 void tl__stream_dispose(tl_loop *loop, tl_handle *handle)
 {
     tl_stream *s = handle->stream;
+    tl_end end = tl__stream_end_of(handle, s);
+    if (tl__stream_drops_input(s) && !tl_poller_forked(&loop->poller))
+        discard_unread(loop, end, s);
     if (!(s->state & TL_IS_CLOSED))
-        (void)s->transport->close(tl__stream_end_of(handle, s), TL_CLOSE_HERE);
+        (void)s->transport->close(end, TL_CLOSE_HERE);
     tl_buffer_clear(&s->in, &loop->net->pool);
     tl_buffer_clear(&s->out, &loop->net->pool);
     free(s);

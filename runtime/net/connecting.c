@@ -117,6 +117,9 @@ bool tl__stream_progress(tl_loop *loop, tl_id id, tl_handle *handle,
         s->state &= ~(uint32_t)TL_IS_DRAINED;
     if (ready & (TL_ERROR | TL_HANGUP))
         s->state |= TL_IS_HUNG;
+    if (tl__stream_drops_input(s) &&
+        !tl__stream_drop_input(loop, id, handle, s))
+        return false;
     if (!(ready & (TL_WRITE | TL_ERROR | TL_HANGUP)))
         return true;
     if (s->state & TL_IS_CONNECTING)

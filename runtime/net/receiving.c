@@ -117,7 +117,7 @@ static int verdict(const tl_stream *s, const tl_want *want)
     /* a failed send has used up the kernel's error: an apparent orderly end, or
        silence, is neither */
     if (s->state & TL_IS_LOSSY && s->state & (TL_IS_ENDED | TL_IS_DRAINED))
-        return s->send_error;
+        return s->send_error == -EPIPE ? -ECONNRESET : s->send_error;
     if (s->state & (TL_IS_ENDED | TL_IS_DEAF))
         return TL_EOF;
     if ((want->kind == TL_WANT_LINE || want->kind == TL_WANT_MORE) &&

@@ -19,8 +19,10 @@ static bool satisfied(const tl_stream *s, int what)
         return queued <= s->low;
     case TL_AWAIT_SENT:
         return queued == 0;
-    default:
+    case TL_AWAIT_CONNECTED:
         return !(s->state & TL_IS_CONNECTING);
+    default: /* told by close_all */
+        return false;
     }
 }
 
@@ -36,10 +38,8 @@ static bool note_sent(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
     if (tl_buffer_length(&s->out) > 0)
         return true;
     tl_buffer_release(&s->out, &loop->net->pool);
-    if (s->state & TL_IS_CLOSING) {
-        tl__stream_end(loop, id, handle, s);
+    if (s->state & TL_IS_CLOSING && !tl__stream_conclude(loop, id, handle, s))
         return false;
-    }
     if ((s->state & (TL_IS_SHUTTING | TL_IS_SHUT)) == TL_IS_SHUTTING) {
         int error = tl__stream_end_sending(loop, id, handle, s);
         if (error == -EAGAIN) {
@@ -335,26 +335,13 @@ int tl_stream_close(tl_loop *loop, uint32_t slot, uint32_t generation)
     tl__wake_waiter(loop, &s->writer);
     if (s->state & TL_IS_CONNECTING || s->send_error)
         tl__stream_drop_queue(loop, s);
-    if (tl_buffer_length(&s->out) == 0) {
-        tl__stream_end(loop, id, handle, s);
-        return 0;
-    }
     if (!(s->state & TL_IS_BLOCKED) &&
         !tl__stream_send_queue(loop, id, handle, s))
         return 0;
+    if (!(s->state & TL_IS_DRAINED)) /* an edge may have come before */
+        tl__post(loop, id, handle);
     tl__stream_update(loop, id, handle, s);
     return 1;
-}
-
-void tl_stream_closing(tl_loop *loop, uint32_t slot, uint32_t generation,
-                       uint32_t timer_slot, uint32_t timer_generation)
-{
-    tl_handle *handle;
-    tl_stream *s = tl__stream_find(loop, (tl_id){slot, generation}, &handle);
-    if (s == NULL)
-        return;
-    s->writer = (tl_id){timer_slot, timer_generation};
-    s->writer_awaits = TL_AWAIT_SENT;
 }
 
 void tl__stream_drop(tl_loop *loop, tl_id id, tl_handle *handle)
@@ -364,6 +351,7 @@ void tl__stream_drop(tl_loop *loop, tl_id id, tl_handle *handle)
         return;
     s->options &= ~(uint32_t)TL_STREAM_FLOWING;
     s->tell = 0;
+    s->linger_left = 0; /* no timer limits what is closed here */
     handle->flags &= (uint8_t)~TL_FLAG_BUSY; /* its callback goes no further */
     tl__set_active(loop, handle, false);
     if (s->state & TL_IS_CLOSING && s->state & TL_IS_CLOSED)

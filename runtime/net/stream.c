@@ -23,7 +23,9 @@ enum {
     DEFAULT_HIGH = 256 * 1024,
     DEFAULT_LOW = 64 * 1024,
     DEFAULT_LIMIT = 256 * 1024 * 1024,
-    DEFAULT_RECEIVE_LIMIT = 16 * 1024 * 1024
+    DEFAULT_RECEIVE_LIMIT = 16 * 1024 * 1024,
+    DEFAULT_LINGER_BYTES = 16 * 1024 * 1024,
+    DEFAULT_LINGER_S = 5 /* the peer's silence that nginx puts up with */
 };
 
 static tl_stream *new_stream(const tl_transport *transport, void *self,
@@ -42,6 +44,8 @@ static tl_stream *new_stream(const tl_transport *transport, void *self,
     s->low = DEFAULT_LOW;
     s->limit = DEFAULT_LIMIT;
     s->receive_limit = DEFAULT_RECEIVE_LIMIT;
+    s->linger_left = DEFAULT_LINGER_BYTES;
+    s->linger_s = DEFAULT_LINGER_S;
     return s;
 }
 
@@ -111,6 +115,17 @@ int tl_stream_limits(tl_loop *loop, uint32_t slot, uint32_t generation,
     s->limit = (size_t)limit;
     s->receive_limit = (size_t)receive_limit;
     return 0;
+}
+
+void tl_stream_lingers(tl_loop *loop, uint32_t slot, uint32_t generation,
+                       double linger_s, double bytes)
+{
+    tl_handle *handle;
+    tl_stream *s = tl__stream_find(loop, (tl_id){slot, generation}, &handle);
+    if (s == NULL)
+        return;
+    s->linger_s = linger_s;
+    s->linger_left = (size_t)bytes;
 }
 
 /* --- questions ---------------------------------------------------------- */

@@ -26,7 +26,8 @@ enum {
     TL_IS_BLOCKED = 32,  /* the transport accepted no more */
     TL_IS_SHUTTING = 64, /* sending ends when the queue is empty */
     TL_IS_SHUT = 128,    /* sending has ended */
-    TL_IS_CLOSING = 256, /* to be closed when the queue is empty */
+    TL_IS_CLOSING = 256, /* to be closed when the queue is empty and the peer
+                            has ended, or its input need not be dropped */
     TL_IS_DIRTY = 512,   /* deferred: bytes to send after the callback */
     TL_IS_HIGH = 1024,   /* above the high-water mark since the last drain */
     TL_IS_DEAF = 2048,   /* receiving was shut down here */
@@ -55,6 +56,8 @@ typedef struct tl_stream {
     int16_t send_error, receive_error;
     uint32_t high, low;
     size_t limit, receive_limit;
+    size_t linger_left; /* bytes that may still be dropped while closing */
+    double linger_s;    /* time for that once the queue is empty */
     uint32_t turn, turn_reads; /* the number of reads from it in a turn */
     uint64_t received, sent;
     uint8_t peer_length;
@@ -93,6 +96,15 @@ int tl__stream_end_sending(tl_loop *loop, tl_id id, tl_handle *handle,
                            tl_stream *s);
 void tl__stream_end_receiving(tl_loop *loop, tl_id id, tl_handle *handle,
                               tl_stream *s);
+/* Whether arriving bytes are to be dropped: closing with them unread would make
+   the kernel send a reset, which may overtake sent data. RFC 9112, 9.6. */
+bool tl__stream_drops_input(const tl_stream *s);
+/* Receive and drop. False if this ended the connection. */
+bool tl__stream_drop_input(tl_loop *loop, tl_id id, tl_handle *handle,
+                           tl_stream *s);
+/* All is sent, and the connection is closing. False if this ended it. */
+bool tl__stream_conclude(tl_loop *loop, tl_id id, tl_handle *handle,
+                         tl_stream *s);
 /* The transport is closed now; the handle ends, or ends once that is
    reported. */
 void tl__stream_end(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s);

@@ -19,6 +19,13 @@ bool tl__stream_wants_data(const tl_loop *loop, const tl_handle *handle,
     return tl__waits(loop, s->reader);
 }
 
+/* The same for data that is dropped. */
+static bool wants_input(const tl_loop *loop, const tl_handle *handle,
+                        const tl_stream *s)
+{
+    return tl__stream_wants_data(loop, handle, s) || tl__stream_drops_input(s);
+}
+
 static bool wants_room(const tl_stream *s)
 {
     return (s->state & (TL_IS_CONNECTING | TL_IS_BLOCKED)) != 0;
@@ -76,7 +83,7 @@ void tl__stream_update(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
 {
     if (s->state & TL_IS_CLOSED)
         return;
-    bool reads = tl__stream_wants_data(loop, handle, s);
+    bool reads = wants_input(loop, handle, s);
     /* where a task reads, its wait keeps the loop running: tl_stream_await */
     tl__set_active(loop, handle,
                    (reads && s->options & TL_STREAM_FLOWING) || wants_room(s) ||
@@ -115,7 +122,7 @@ void tl__stream_settle(tl_loop *loop, tl_id id, int ready, bool unwanted)
     tl__stream_update(loop, id, handle, s);
     if ((s = tl__stream_find(loop, id, &handle)) == NULL)
         return;
-    bool reads = tl__stream_wants_data(loop, handle, s);
+    bool reads = wants_input(loop, handle, s);
     bool edges = knows_edges(handle, s);
     /* nor does the poller know of bytes that a vague transport has already
        taken */

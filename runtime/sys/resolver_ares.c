@@ -146,6 +146,35 @@ static int set_domains(struct ares_options *options, char *text, char **domains)
     return options->ndomains > 0 ? ARES_OPT_DOMAINS : 0;
 }
 
+/* "search ." stands for no domain, and systemd-resolved writes it. 1.18 appends
+   the root to names all the same, and calls "host.." a bad name; later versions
+   do not (c-ares issue 545). The channel is opened anew without such domains.
+ */
+static int leave_out_root(tl_resolver *r, struct ares_options *options,
+                          int mask)
+{
+    /* zero, because later versions save only the options that were given */
+    struct ares_options had = {0};
+    char *domains[MOST_DOMAINS];
+    int had_mask = 0, count = 0;
+    int status = ares_save_options(r->channel, &had, &had_mask);
+    if (status != ARES_SUCCESS)
+        return status;
+    for (int i = 0; i < had.ndomains && count < MOST_DOMAINS; i++)
+        if (strspn(had.domains[i], ".") != strlen(had.domains[i]))
+            domains[count++] = had.domains[i];
+    if (count < had.ndomains) {
+        options->domains = domains;
+        options->ndomains = count;
+        ares_destroy(r->channel);
+        r->channel = NULL;
+        status =
+            ares_init_options(&r->channel, options, mask | ARES_OPT_DOMAINS);
+    }
+    ares_destroy_options(&had);
+    return status;
+}
+
 static int open_channel(tl_resolver *r)
 {
     struct ares_options options = {.sock_state_cb = note_change,
@@ -160,6 +189,8 @@ static int open_channel(tl_resolver *r)
     if (ARES_VERSION < 0x011600)
         mask |= set_patience(&options);
     int status = ares_init_options(&r->channel, &options, mask);
+    if (status == ARES_SUCCESS && ARES_VERSION < 0x011600)
+        status = leave_out_root(r, &options, mask);
     free(text);
     return to_errno(status);
 }
@@ -173,6 +204,8 @@ tl_resolver *tl_resolver_open(const char *servers, int32_t *error)
     }
     *error = open_channel(r);
     if (*error) {
+        if (r->channel != NULL)
+            ares_destroy(r->channel);
         free(r);
         return NULL;
     }

@@ -7,11 +7,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "sys/descriptor.h"
@@ -202,6 +199,17 @@ int tl_socket_name(int fd, int peer, tl_address *address)
     return 0;
 }
 
+int tl_socket_is_own_peer(int fd, const tl_address *to)
+{
+    tl_address own, peer;
+    if (tl_address_family(to) == TL_UNIX || tl_socket_name(fd, 0, &own) ||
+        tl_address_port(&own) != tl_address_port(to))
+        return 0;
+    /* not `to`, which may be the unspecified address */
+    return tl_socket_name(fd, 1, &peer) == 0 && own.length == peer.length &&
+           memcmp(own.bytes, peer.bytes, own.length) == 0;
+}
+
 int tl_socket_disconnect(int fd)
 {
     const struct sockaddr none = {.sa_family = AF_UNSPEC};
@@ -367,39 +375,6 @@ int tl_socket_multicast_from(int fd, const char *interface)
     if (tl_socket_family(fd) == AF_INET6) /* which may send as IPv4, too */
         return set_int(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, (int)index);
     return failed ? -errno : 0;
-}
-
-/* The path of a Unix socket; an abstract name is none. */
-static bool path_of(const tl_address *address, struct sockaddr_un *name)
-{
-    *name = (struct sockaddr_un){0};
-    if (tl_address_family(address) != TL_UNIX ||
-        address->length > sizeof *name ||
-        address->length <= offsetof(struct sockaddr_un, sun_path))
-        return false;
-    memcpy(name, address->bytes, address->length);
-    return name->sun_path[0] != '\0';
-}
-
-int tl_socket_file(const tl_address *address, tl_file *file)
-{
-    struct sockaddr_un name;
-    struct stat status;
-    if (!path_of(address, &name))
-        return -EINVAL;
-    if (stat(name.sun_path, &status))
-        return -errno;
-    *file = (tl_file){(uint64_t)status.st_dev, (uint64_t)status.st_ino};
-    return 0;
-}
-
-void tl_socket_unlink(const tl_address *address, const tl_file *file)
-{
-    struct sockaddr_un name;
-    tl_file now = {0, 0};
-    if (path_of(address, &name) && tl_socket_file(address, &now) == 0 &&
-        now.device == file->device && now.inode == file->inode)
-        (void)unlink(name.sun_path);
 }
 
 int tl_process_id(void)

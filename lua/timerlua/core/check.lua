@@ -102,7 +102,8 @@ end
 --- Raise unless the value is nil or a table of known options.
 --- @param known table<string, any> from check.names
 --- @param what? string the name of the table, default "opts"
---- @return table options empty for nil
+--- @return table options the given ones, each read once: the caller's table may have
+---   metamethods, which may raise or return another value the next time
 function check.options(where, options, known, what)
   if options == nil then return {} end
   if type(options) ~= "table" then
@@ -111,7 +112,9 @@ function check.options(where, options, known, what)
   for name in pairs(options) do
     if known[name] == nil then refuse_option(where, name, known) end
   end
-  return options
+  local read = {}
+  for name in pairs(known) do read[name] = options[name] end
+  return read
 end
 
 return check

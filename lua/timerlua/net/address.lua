@@ -18,7 +18,6 @@ local RULES = {
   [errno.ERANGE] = "port must be 0 to 65535, in digits",
   [errno.EAFNOSUPPORT] =
     'an IPv6 address must be in brackets before the port, "[::1]:80"',
-  [errno.ENODEV] = "what stands after the % must be a network interface",
   [errno.EBADF] = 'the descriptor of "fd:N" must be at most 2147483647',
 }
 
@@ -42,19 +41,22 @@ local address = {}
 
 --- The meaning of an address's text, as a tl_endpoint; otherwise raises an error that names
 --- `where` (the function), `what` (the parameter) and the broken rule.
+--- Whether a network interface exists is no rule, but a state of the world.
 --- @param where string
 --- @param what string
 --- @param text string "127.0.0.1:80", "[::1]:80", "localhost:80", ":80",
 ---   "unix:/path", "unix:@name", "fd:3", "fd:name"
---- @return ffi.cdata* endpoint tl_endpoint, which belongs to the caller
+--- @return ffi.cdata*? endpoint tl_endpoint, which belongs to the caller
+--- @return integer? status ENODEV: no interface has the name after the %
 function address.parse(where, what, text)
   if type(text) ~= "string" then
     misuse.got(where, ("%s must be a text: %s"):format(what, FORMS), text)
   end
   local endpoint = new_endpoint()
   local status = C.tl_address_parse(text, #text, endpoint)
-  if status ~= 0 then refuse(where, what, text, status) end
-  return endpoint
+  if status == 0 then return endpoint end
+  if status == errno.ENODEV then return nil, status end
+  refuse(where, what, text, status)
 end
 
 --- The host name of a TL_ENDPOINT_NAME, or the name in "fd:name"; "" when the text has no

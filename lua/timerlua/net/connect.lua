@@ -54,9 +54,21 @@ local function attempt(plan, candidate)
   if not fd then return nil, status end
   local id = core.new_id()
   status = C.tl_stream_connect(loop, id, fd, plan.settings.flags, candidate)
-  if status == 0 then return { id = id, address = candidate } end
+  if status == 0 then return { id = id, address = candidate, fd = fd } end
   C.tl_descriptor_close(fd)
   return nil, status
+end
+
+-- The status of an attempt: TL_CONNECTED, 0 for not yet, or an error. A port that
+-- nobody listens on may be the one that the kernel chose for the attempt itself,
+-- which is then its own peer: RFC 9293, 3.5, simultaneous open.
+local function status_of(begun)
+  local id = begun.id
+  local status = C.tl_stream_connected(loop, id.slot, id.generation)
+  if status ~= C.TL_CONNECTED
+    or C.tl_socket_is_own_peer(begun.fd, begun.address) == 0 then return status end
+  C.tl_stream_abort(loop, id.slot, id.generation, 0) -- keeps the port for nobody
+  return errno.ECONNREFUSED
 end
 
 local function give_up(attempts)
@@ -90,7 +102,7 @@ end
 local function sift(race)
   for i = #race.attempts, 1, -1 do
     local each = race.attempts[i]
-    local status = C.tl_stream_connected(loop, each.id.slot, each.id.generation)
+    local status = status_of(each)
     if status == C.TL_CONNECTED then
       table.remove(race.attempts, i)
       return each
@@ -177,8 +189,21 @@ local function inherited(plan)
   return { id = id }
 end
 
+-- The addresses that were not there yet when the first ones were tried; waits.
+local function late_addresses(plan, tried, deadline)
+  local left = deadline and math.max(0, deadline - now())
+  local known, others = {}, {}
+  for _, each in ipairs(tried) do known[address.text(each)] = true end
+  local all = endpoints.addresses("connect", plan.endpoint, plan.text, left, true)
+  for _, each in ipairs(all or {}) do
+    if not known[address.text(each)] then table.insert(others, each) end
+  end
+  return others
+end
+
 -- A connected stream of the core; waits.
 local function establish(plan)
+  if not plan.endpoint then return errors.failed(plan.subject, plan.status) end
   if plan.endpoint.kind == endpoints.FD then return inherited(plan) end
   local timeout = plan.timeout
   local deadline = timeout and now() + timeout
@@ -186,6 +211,10 @@ local function establish(plan)
     plan.text, timeout)
   if not candidates then return nil, message, code end
   local winner, status = race_to(candidates, plan, deadline)
+  if not winner and candidates.partial and status ~= EINTR then
+    local others = late_addresses(plan, candidates, deadline)
+    if others[1] then winner, status = race_to(others, plan, deadline) end
+  end
   if winner then return winner end
   if status == EINTR then
     return nil, plan.subject .. ": the loop ended", "ECANCELED"
@@ -193,9 +222,11 @@ local function establish(plan)
   return errors.failed(plan.subject, status)
 end
 
+-- The address, or nil and a status.
 local function local_address(text)
   if text == nil then return nil end
-  local endpoint = address.parse("connect", "option local_addr", text)
+  local endpoint, status = address.parse("connect", "option local_addr", text)
+  if not endpoint then return nil, status end
   local list = endpoint.kind == endpoints.ADDRESS and endpoints.addresses("listen", endpoint, text)
   if not list then
     misuse.got("connect", "option local_addr must be a numeric or unix: address", text)
@@ -204,14 +235,19 @@ local function local_address(text)
 end
 
 local function make_plan(addr, opts)
-  local endpoint = address.parse("connect", "address", addr)
+  local endpoint, status = address.parse("connect", "address", addr)
   local settings = connection.settings("connect", opts)
+  local subject, own, own_status = "connect " .. addr, local_address(opts.local_addr)
+  if own_status and endpoint then
+    endpoint, status, subject = nil, own_status, subject .. ": option local_addr"
+  end
   return {
     text = addr,
-    subject = "connect " .. addr,
+    subject = subject,
     endpoint = endpoint,
+    status = status, -- without an endpoint
     kernel = options.for_kernel("connect", opts, KERNEL, connection.kernel_defaults),
-    local_address = local_address(opts.local_addr),
+    local_address = own,
     settings = settings,
     timeout = settings.timeout,
   }
@@ -289,7 +325,8 @@ end
 --- @return timerlua.Connection? connection
 --- @return string? message
 --- @return string? code "ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH", "ENOENT",
----   "ENOTFOUND" (no such name) ... connect(2)
+---   "ENOTFOUND" (no such name), "ENODEV" (no such device, in "[fe80::1%device]:80") ...
+---   connect(2)
 function connect.connect(addr, opts)
   opts = check.options("connect", opts, KNOWN)
   local plan = make_plan(addr, opts)

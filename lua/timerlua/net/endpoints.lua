@@ -27,10 +27,11 @@ end
 --- The addresses of an endpoint; waits while its name is looked up.
 --- @param where "listen"|"connect"|"udp"
 --- @param timeout? number seconds
---- @return ffi.cdata*[]? addresses
+--- @param all? boolean wait for the addresses of both families
+--- @return ffi.cdata*[]? addresses with `partial`, there may be others
 --- @return string? message
 --- @return string? code
-function endpoints.addresses(where, endpoint, text, timeout)
+function endpoints.addresses(where, endpoint, text, timeout, all)
   if endpoint.kind == ADDRESS then
     local copy = ffi.new("tl_address", endpoint.address)
     return { copy }
@@ -38,7 +39,7 @@ function endpoints.addresses(where, endpoint, text, timeout)
     return of_any(where, endpoint.port)
   end
   local list, cause, code = resolver.lookup(where, address.name(endpoint, text),
-    { port = endpoint.port, ns = timeout and C.tl_seconds_to_ns(timeout) })
+    { port = endpoint.port, ns = timeout and C.tl_seconds_to_ns(timeout), eager = not all })
   if not list then return nil, ("%s %s: %s"):format(where, text, cause), code end
   return list
 end

@@ -23,7 +23,7 @@ local RETRY_AFTER = 0.1 -- seconds without accepting when resources are lacking
 local MOST_BACKLOG = 2 ^ 31 - 1
 
 local KERNEL = "reuseaddr reuseport v6only defer_accept " .. connection.kernel_options
-local KNOWN = check.names("backlog max_connections error", KERNEL,
+local KNOWN = check.names("backlog max_connections error mode unlink", KERNEL,
   connection.own_options)
 local DEFAULTS = { reuseaddr = true, nodelay = true }
 
@@ -203,18 +203,14 @@ local function discard(self, fd)
   if not self.inherited then C.tl_descriptor_close(fd) end
 end
 
-local function open(self, candidate, opts, subject)
+local function open(self, candidate, kernel, subject)
   local fd = C.tl_socket_open(candidate, C.TL_SOCKET_STREAM)
   if fd < 0 then return errors.failed(subject, fd) end
   local is_unix = C.tl_address_family(candidate) == C.TL_UNIX
-  local kernel = options.for_kernel("listen", opts, KERNEL, DEFAULTS)
   local ok, message, code = options.apply(fd, kernel, not is_unix, subject)
   if ok then
-    local status = C.tl_socket_bind(fd, candidate)
-    if status == 0 then
-      self.bound, self.file = candidate, socket_file.claim(candidate)
-      status = C.tl_socket_listen(fd, self.backlog)
-    end
+    local status = socket_file.bind(fd, candidate, self.wanted_file, self.backlog)
+    if status == 0 then self.bound, self.file = candidate, socket_file.claim(candidate) end
     if status ~= 0 then ok, message, code = errors.failed(subject, status) end
   end
   if not ok then
@@ -225,10 +221,10 @@ local function open(self, candidate, opts, subject)
 end
 
 -- The first candidate that can be listened on.
-local function open_any(self, candidates, opts, subject)
+local function open_any(self, candidates, kernel, subject)
   local fd, message, code
   for _, candidate in ipairs(candidates) do
-    fd, message, code = open(self, candidate, opts, subject)
+    fd, message, code = open(self, candidate, kernel, subject)
     if fd then return fd end
   end
   return nil, message, code
@@ -264,6 +260,10 @@ end
 --- @field v6only? boolean IPV6_V6ONLY, ipv6(7)
 --- @field defer_accept? integer TCP_DEFER_ACCEPT, tcp(7); 1 to 32767 seconds
 --- @field max_connections? integer >= 1: accepting pauses while this many are open
+--- @field mode? integer|string permissions of the file of a Unix socket, as chmod(1) has them:
+---   0660 or "0660", whose digits are octal; default: those that the umask leaves
+--- @field unlink? "stale" take over the file of a Unix socket that nobody listens on, as after
+---   a crash
 --- @field error? function fun(listener, message, code), called when accepting fails because
 ---   resources run out; default: the failure is reported
 
@@ -276,7 +276,7 @@ end
 --- @return string? message
 --- @return string? code "EADDRINUSE", "EACCES", "EADDRNOTAVAIL" ... bind(2)
 function listener.listen(addr, handler, opts)
-  local endpoint = address.parse("listen", "address", addr)
+  local endpoint, status = address.parse("listen", "address", addr)
   opts = check.options("listen", opts, KNOWN)
   local self = setmetatable({ handler = handler, held = 0, flags = 0 }, Listener)
   self.count = setmetatable({ open = 0, listener = self }, WEAK)
@@ -293,8 +293,11 @@ function listener.listen(addr, handler, opts)
   self.count.limit = whole("listen", opts, "max_connections", 1)
   self.count.below_limit = below_limit
   self.settings = connection.settings("listen", opts)
-  options.for_kernel("listen", opts, KERNEL) -- raises before anything is opened
+  -- read once, and before anything is opened: it may raise
+  local kernel = options.for_kernel("listen", opts, KERNEL, DEFAULTS)
+  self.wanted_file = socket_file.settings("listen", addr, opts)
   local subject = "listen " .. addr
+  if not endpoint then return errors.failed(subject, status) end
   local fd, message, code
   if endpoint.kind == endpoints.FD then
     self.inherited = true
@@ -302,7 +305,7 @@ function listener.listen(addr, handler, opts)
   else
     local candidates
     candidates, message, code = endpoints.addresses("listen", endpoint, addr)
-    if candidates then fd, message, code = open_any(self, candidates, opts, subject) end
+    if candidates then fd, message, code = open_any(self, candidates, kernel, subject) end
   end
   if not fd then return nil, message, code end
   return start(self, fd, subject)

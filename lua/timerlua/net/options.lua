@@ -28,6 +28,10 @@ local C = core.C
 --- @field limit? number bytes: a longer queue is refused, "ENOBUFS"; default 256 MiB
 --- @field receive_limit? number the longest line or match in bytes; default 16 MiB
 --- @field close_timeout? timerlua.Duration how long `close` keeps sending; default 30 s
+--- @field linger_input? timerlua.Duration how long `close`, when all is sent, goes on to receive
+---   and drop what the peer sends until it ends, so that no reset overtakes what was sent;
+---   default 5 s; 0: not at all
+--- @field linger_limit? number bytes that `close` drops at most; default 16 MiB
 --- @field autoclose? boolean close the connection when its handler returns; default true
 
 --- @class timerlua.Callbacks a connection's callbacks, in place of a handler; all may wait

@@ -1,13 +1,9 @@
--- Names: tl.resolve, and the lookups of connecting sockets. A resolver of the core is open
+-- Names: the lookups of tl.resolve and of connecting sockets. A resolver of the core is open
 -- while lookups are in progress; this file watches its descriptors and keeps its timeouts.
 -- Lookups of the same name share one query.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
-local address = require "timerlua.net.address"
-local check = require "timerlua.core.check"
-local duration = require "timerlua.core.duration"
 local errno = require "timerlua.core.errno"
-local misuse = require "timerlua.core.misuse"
 local timer = require "timerlua.loop.timer"
 local wait = require "timerlua.task.wait"
 local watch = require "timerlua.loop.watch"
@@ -15,11 +11,13 @@ local words = require "timerlua.net.words"
 
 local C = core.C
 local new_address, new_endpoint = ffi.typeof("tl_address"), ffi.typeof("tl_endpoint")
-local FAMILIES = { inet = C.TL_INET, inet6 = C.TL_INET6 }
 local READY = { r = C.TL_READ, w = C.TL_WRITE, e = C.TL_ERROR, h = C.TL_HANGUP }
 local INTEREST = { [READY.r] = "r", [READY.w] = "w", [READY.r + READY.w] = "rw" }
-local MOST_NAME = 253 -- RFC 1035, 2.3.4
-local DNS_PORT = 53
+local INET, INET6 = C.TL_INET, C.TL_INET6
+-- Seconds before the families are asked one by one, and then for the second one
+-- after the first: RFC 8305, 3.
+local HALVES_AFTER, RESOLUTION_DELAY = 0.05, 0.05
+local MOST_HALVED = 64 -- queries; with more under way, the server is only busy
 local BAD_NAME, TIMED_OUT, NO_DATA =
   C.TL_LOOKUP_BAD_NAME, C.TL_LOOKUP_TIMED_OUT, C.TL_LOOKUP_NO_DATA
 
@@ -91,10 +89,18 @@ function Resolver:forget(query)
   self.count = self.count - 1
 end
 
+function Resolver:drop(query)
+  query:stop_halves()
+  C.tl_resolver_cancel(self.handle, query.ticket)
+  self:forget(query)
+end
+
 -- The query is over: its waiters find the result in it.
 function Resolver:finish(query)
   self:forget(query)
   query.over = true
+  query:stop_halves()
+  if query.whole then query.whole:take_half(query) end
   for _, waiter in ipairs(query.waiters) do
     waiter.list = nil
     wait.wake(waiter)
@@ -180,10 +186,10 @@ function Resolver:keep_time()
   return true
 end
 
-function Resolver:start(name, family, key)
+function Resolver:start(name, family, key, whole)
   last_ticket = (last_ticket + 1) % 2 ^ 32
   local query = setmetatable({ resolver = self, key = key, ticket = last_ticket,
-    waiters = {} }, Query)
+    name = name, family = family, whole = whole, waiters = {} }, Query)
   local status = C.tl_resolver_start(self.handle, name, #name, family, query.ticket)
   if status ~= 0 then return system_failed(status) end
   self.by_ticket[query.ticket], self.by_key[key] = query, query
@@ -200,8 +206,9 @@ end
 -- ---------------------------------------------------------------------------
 -- waiting
 
-function Query:add(waiter)
+function Query:add(waiter, eager)
   table.insert(self.waiters, waiter)
+  if eager then self.eager[waiter] = true end
   waiter.list = self
 end
 
@@ -212,11 +219,67 @@ function Query:remove(waiter)
     if other == waiter then table.remove(self.waiters, i) end
   end
   if self.over or self.waiters[1] then return end
-  local owner = self.resolver
-  C.tl_resolver_cancel(owner.handle, self.ticket)
-  owner:forget(self)
-  owner:rest()
+  self.resolver:drop(self)
+  self.resolver:rest()
 end
+
+-- ---------------------------------------------------------------------------
+-- halves: a name server may answer for one family and never for the other, and
+-- c-ares tells both together. So a query that takes long is joined by one for
+-- each family.
+
+-- Whoever needs only some addresses goes on.
+local function be_ready(_, self)
+  self.ready = true
+  for i = #self.waiters, 1, -1 do
+    local waiter = self.waiters[i]
+    if self.eager[waiter] then
+      self:remove(waiter)
+      wait.wake(waiter)
+    end
+  end
+end
+
+function Query:take_half(half)
+  self.halves[half] = nil
+  if half.addresses then
+    local first, second = half.addresses, self.partial or {}
+    if half.family == INET then first, second = second, first end
+    self.partial = {}
+    for _, list in ipairs { first, second } do
+      for _, found in ipairs(list) do table.insert(self.partial, found) end
+    end
+  end
+  if not self.partial or self.ready then return end
+  local left = next(self.halves) and RESOLUTION_DELAY or 0
+  if self.late then self.late:cancel() end
+  self.late = timer.after(left, be_ready, self)
+end
+
+local function begin_halves(late, self)
+  if self.resolver.count > MOST_HALVED then return late:reset(HALVES_AFTER) end
+  for _, family in ipairs { INET6, INET } do
+    local key = ("half %d %s"):format(family, self.name:lower())
+    local half = self.resolver:start(self.name, family, key, self)
+    if half and not half.over then self.halves[half] = true end
+  end
+end
+
+-- Only for those that ask for both families.
+function Query:keep_patience()
+  self.eager, self.halves = setmetatable({}, { __mode = "k" }), {}
+  self.late = timer.after(HALVES_AFTER, begin_halves, self) -- nil, ENOMEM: as without
+  if self.late then self.late.name = "tl.resolve" end
+end
+
+function Query:stop_halves()
+  if self.late then self.late:cancel() end
+  for half in pairs(self.halves or {}) do self.resolver:drop(half) end
+  self.late, self.halves = nil, self.halves and {}
+end
+
+-- ---------------------------------------------------------------------------
+-- results
 
 local function with_port(addresses, port)
   local copies = {}
@@ -228,10 +291,16 @@ local function with_port(addresses, port)
   return copies
 end
 
+-- What the query has told so far; `partial` in it: there may be more to come.
 local function outcome(query, ended, port)
-  if query.failure then return unpack(query.failure, 1, 3) end
-  if query.over then return with_port(query.addresses, port) end
+  if query.addresses then return with_port(query.addresses, port) end
   if ended == wait.loop_ended then return nil, tostring(ended), "ECANCELED" end
+  if query.partial then
+    local addresses = with_port(query.partial, port)
+    addresses.partial = not query.over
+    return addresses
+  end
+  if query.failure then return unpack(query.failure, 1, 3) end
   return lookup_failed(TIMED_OUT)
 end
 
@@ -243,6 +312,7 @@ local function query_for(name, options)
   local query = self.by_key[key]
   if query then return query end
   query, message, code = self:start(name, family, key)
+  if query and family == 0 and not query.over then query:keep_patience() end
   self:rest()
   return query, message, code
 end
@@ -250,12 +320,12 @@ end
 local function look_up(where, name, options)
   local waiter = wait.begin(where, options.ns)
   local query, message, code = query_for(name, options)
-  if not query or query.over then
+  if not query or query.over or (options.eager and query.ready) then
     wait.abandon(waiter)
     if not query then return nil, message, code end
     return outcome(query, nil, options.port or 0)
   end
-  query:add(waiter)
+  query:add(waiter, options.eager and query.eager ~= nil)
   return outcome(query, wait.suspend(waiter), options.port or 0)
 end
 
@@ -283,99 +353,21 @@ end
 --- The addresses of a host's name, in the order in which to try them; waits.
 --- @param where string the public function, for errors
 --- @param name string checked: not empty, at most 253 bytes
---- @param options table port; family, TL_INET or TL_INET6; ns, the most to wait; servers
---- @return ffi.cdata*[]? addresses tl_address values with the port, which belong to the
----   caller
+--- @param options table port; family, TL_INET or TL_INET6; ns, the most to wait; servers;
+---   eager, the addresses of one family will do when those of the other are late
+--- @return ffi.cdata*[]? addresses tl_address values with the port, the
+---   caller's own; with `partial`, there may be others
 --- @return string? cause such as "host not found"
 --- @return string? code
 function resolver.lookup(where, name, options)
   local found, status = numeric(name, options.port or 0)
+  status = status or options.status
   if status == errno.ENODEV then return system_failed(status) end
   if status then return lookup_failed(BAD_NAME) end
   if not found then return look_up(where, name, options) end
   local family = C.tl_address_family(found)
   if options.family and family ~= options.family then return lookup_failed(NO_DATA) end
   return { found }
-end
-
--- ---------------------------------------------------------------------------
--- the public function
-
-local function check_name(name)
-  if type(name) ~= "string" then misuse.got("resolve", "name must be a string", name) end
-  if name == "" or #name > MOST_NAME + 2 or name:find("\0", 1, true) then
-    misuse.got("resolve", "name must have 1 to 253 bytes, none of them zero", name)
-  end
-end
-
-local function server_text(server)
-  if type(server) ~= "string" then return nil end
-  local endpoint = new_endpoint()
-  local status = C.tl_address_numeric(server, #server, DNS_PORT, endpoint.address)
-  if status ~= 0 then
-    status = C.tl_address_parse(server, #server, endpoint)
-    if status ~= 0 or endpoint.kind ~= C.TL_ENDPOINT_ADDRESS
-      or C.tl_address_port(endpoint.address) <= 0 then return nil end
-  end
-  return address.text(endpoint.address)
-end
-
-local function servers_text(servers)
-  if servers == nil then return nil end
-  local rule = 'servers must be a list of addresses such as "127.0.0.1:53"'
-  if type(servers) ~= "table" or servers[1] == nil then
-    misuse.got("resolve", rule, servers)
-  end
-  local texts = {}
-  for i, server in ipairs(servers) do
-    texts[i] = server_text(server) or misuse.got("resolve", rule, server)
-  end
-  return table.concat(texts, ",")
-end
-
-local OPTIONS = check.names "family timeout servers"
-
-local function checked_options(options)
-  options = check.options("resolve", options, OPTIONS)
-  local family = options.family
-  if family ~= nil and not FAMILIES[family] then
-    misuse.got("resolve", 'family must be "inet" or "inet6"', family)
-  end
-  return {
-    family = FAMILIES[family],
-    ns = options.timeout ~= nil
-      and duration.to_ns("resolve", "timeout", options.timeout) or nil,
-    servers = servers_text(options.servers),
-  }
-end
-
---- @class timerlua.ResolveOptions
---- @since 0.1
---- @field family? "inet"|"inet6" return only addresses of this family; default both
---- @field timeout? timerlua.Duration the longest wait; default: until all servers have been
----   tried
---- @field servers? string[] name servers to ask instead of the system's, such as {
----   "127.0.0.1:53" }; port 53 may be left out
-
---- Look up a host's name while the loop goes on. Uses /etc/hosts and the name servers of
---- /etc/resolv.conf, with its search domains.
---- @param name string a name of 1 to 253 bytes, or an address, which is returned at once
---- @param opts? timerlua.ResolveOptions
---- @return string[]? addresses in the order in which to try them, RFC 6724
---- @return string? message such as "resolve example.test: host not found"
---- @return string? code "ENOTFOUND", "ENODATA" (no address of this family), "ETIMEDOUT",
----   "ESERVFAIL", "EREFUSED", "ECONNREFUSED", "EBADNAME", "EBADRESP", "ENODEV" (in
----   "fe80::1%device"), "EOPNOTSUPP" (servers, in a build without c-ares), "ENOMEM",
----   "EMFILE", "ENFILE", "ENOSPC", "EAGAIN"; "ECANCELED": the loop ended first, in the main
----   chunk of a plain luajit
-function resolver.resolve(name, opts)
-  check_name(name)
-  local options = checked_options(opts)
-  local addresses, cause, code = resolver.lookup("resolve", name, options)
-  if not addresses then return nil, ("resolve %s: %s"):format(name, cause), code end
-  local texts = {}
-  for i, found in ipairs(addresses) do texts[i] = address.host_port(found) end
-  return texts
 end
 
 return resolver

@@ -35,6 +35,8 @@ typedef struct {
     bool opened, closed; /* its first and its last */
     bool above, drains;  /* above high until low; a report of that is due */
     bool ended;          /* read to the end */
+    bool drops;          /* once closed, whatever comes, however much */
+    bool unhurt;         /* by the close of its peer, which drops */
 } side;
 
 static const tl_kind *const needed[TL_KINDS_MOST] = {
@@ -396,7 +398,8 @@ static void end_by_close(side *sides)
     TL_CHECK(tl__stream_find(loop, e->end.id, &handle) != NULL, "it is gone");
     if (random_below(2)) {
         int left = tl_stream_close(loop, slot(e), generation(e));
-        TL_CHECK(left == (queued(e) > 0), "the rest is not reported");
+        TL_CHECK(left == (e->end.closes == 0), "the rest is not reported");
+        sides[1].unhurt = left && e->drops;
     } else {
         e->flowing = false; /* no more reports */
         tl__stream_drop(loop, e->end.id, handle);
@@ -485,6 +488,23 @@ static void check_drained(side *sides)
              "bytes are lost");
 }
 
+/* Who closed drops what comes until the other closes too, or time is over. */
+static void end_dropping(side *sides)
+{
+    side *closed = &sides[0], *other = &sides[1];
+    if (closed->end.closes > 0)
+        return;
+    if (!is_over(other)) {
+        if (other->unhurt && random_below(8) == 0)
+            send_some(other);
+        return;
+    }
+    if (random_below(2))
+        (void)tl_stream_close(loop, slot(other), generation(other));
+    else
+        tl_stream_close_late(loop, slot(closed), generation(closed));
+}
+
 static void finish(side *sides, void (*end)(side *))
 {
     end(sides);
@@ -495,7 +515,11 @@ static void finish(side *sides, void (*end)(side *))
         read_on(&sides[0]);
         read_on(&sides[1]);
         turn(sides);
+        if (end == end_by_close)
+            end_dropping(sides);
     }
+    TL_CHECK(!sides[1].unhurt || sides[1].ended || !sides[1].error,
+             "bytes that came after close broke the connection");
     check_end(&sides[0], &sides[1]);
     check_end(&sides[1], &sides[0]);
     TL_CHECK(end != end_by_abort || sides[1].error || sides[1].end.unsteady,
@@ -550,6 +574,8 @@ static void begin(side *sides, int refusal)
                  "a connection does not start");
         (void)tl_stream_limits(loop, slot(e), generation(e), e->high, e->low,
                                LIMIT, MOST);
+        e->drops = random_below(2);
+        tl_stream_lingers(loop, slot(e), generation(e), 1, e->drops ? 1e9 : 0);
     }
 }
 

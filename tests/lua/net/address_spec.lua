@@ -75,7 +75,11 @@ describe("a numeric address", function()
 
   for _, text in ipairs { "[fe80::1%nosuchif]:80", "[fe80::1%0]:80", "[fe80::1%2147483648]:80",
     "[fe80::1%anamethatistoolongforone]:80" } do
-    refuses("what stands after the % must be a network interface", text)
+    it("says when there is no such device: " .. text, function()
+      local endpoint, status = parse(text)
+      assert.is_nil(endpoint)
+      assert.equal(-19, status)
+    end)
   end
 
   it("can also be made of a host and a port", function()

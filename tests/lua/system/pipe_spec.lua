@@ -196,7 +196,7 @@ describe("a pipe", function()
 
   it("refuses wrong options at the caller's line", function()
     assert.equal("HERE: timerlua.pipe: an option must be one of autoclose, close_timeout, "
-      .. 'edge, high, limit, low, receive_limit, timeout, got "size"',
+      .. 'edge, high, limit, linger_input, linger_limit, low, receive_limit, timeout, got "size"',
       support.raised(function() tl.pipe { size = 1 } end))
     assert.equal("HERE: timerlua.socketpair: opts must be a table, got 1",
       support.raised(function() tl.socketpair(1) end))

@@ -13,7 +13,7 @@ local C, loop = core.C, core.loop
 local Connection, check_self = object.Connection, object.check_self
 local known_status, words = object.known_status, object.words
 
-local EALREADY, ETIMEDOUT = errno.EALREADY, errno.ETIMEDOUT
+local EALREADY = errno.EALREADY
 local SENT = C.TL_AWAIT_SENT
 local HOWS = { receive = C.TL_SHUTDOWN_RECEIVE, send = C.TL_SHUTDOWN_SEND,
   both = C.TL_SHUTDOWN_BOTH }
@@ -21,14 +21,14 @@ local CLOSE_TIMEOUT = 30 -- seconds
 
 local ending = {}
 
-local function abort_late(_, slot, generation)
-  C.tl_stream_abort(loop, slot, generation, ETIMEDOUT)
+local function close_late(_, slot, generation)
+  C.tl_stream_close_late(loop, slot, generation)
 end
 
 local function close_stream(slot, generation, limit)
-  if C.tl_stream_close(loop, slot, generation) ~= 1 then return end
-  local late = timer.after(limit or CLOSE_TIMEOUT, abort_late, slot, generation)
-  if not late then return end -- ENOMEM
+  if C.tl_stream_close(loop, slot, generation) == 0 then return end
+  local late = timer.after(limit or CLOSE_TIMEOUT, close_late, slot, generation)
+  if not late then return close_late(nil, slot, generation) end -- ENOMEM
   late:unref()
   C.tl_stream_closing(loop, slot, generation, late.slot, late.generation)
 end

@@ -23,11 +23,14 @@ local CALLBACKS = { [OPEN] = "open", [DATA] = "data", [DRAIN] = "drain", [EOF] =
 local connection = {
   kernel_options = "nodelay cork keepalive linger sndbuf rcvbuf ttl",
   kernel_defaults = { nodelay = true },
-  own_options = "edge timeout high low limit receive_limit close_timeout autoclose",
+  own_options = "edge timeout high low limit receive_limit close_timeout linger_input "
+    .. "linger_limit autoclose",
 
   --- The connections of descriptors 0 to 2, by number, once they are open.
   standard = {},
 }
+
+local LINGER_INPUT, LINGER_LIMIT = 5, 16 * 2 ^ 20 -- seconds, bytes; as in the core
 
 --- Check what of opts is ours, once for all connections that get it.
 --- @return table settings
@@ -41,7 +44,10 @@ function connection.settings(where, opts)
     high = math.min(high, 2 ^ 32 - 1), low = math.min(low, 2 ^ 32 - 1),
     limit = options.bytes(where, opts, "limit", 256 * 2 ^ 20),
     receive_limit = options.bytes(where, opts, "receive_limit", 16 * 2 ^ 20),
-    is_default = not (opts.high or opts.low or opts.limit or opts.receive_limit),
+    linger_input = options.seconds(where, opts, "linger_input") or LINGER_INPUT,
+    linger_limit = options.bytes(where, opts, "linger_limit", LINGER_LIMIT),
+    is_default = not (opts.high or opts.low or opts.limit or opts.receive_limit
+      or opts.linger_input or opts.linger_limit),
     timeout = options.seconds(where, opts, "timeout"),
     close_timeout = options.seconds(where, opts, "close_timeout"),
     autoclose = options.flag(where, opts, "autoclose", true),
@@ -51,6 +57,8 @@ end
 local function set_limits(slot, generation, settings)
   C.tl_stream_limits(loop, slot, generation, settings.high, settings.low,
     settings.limit, settings.receive_limit)
+  C.tl_stream_lingers(loop, slot, generation, settings.linger_input,
+    settings.linger_input > 0 and settings.linger_limit or 0)
 end
 
 --- The object of an accepted stream. A connection that is closed with its handler needs no

@@ -5,6 +5,7 @@ local address = require "timerlua.net.address"
 local endpoints = require "timerlua.net.endpoints"
 local misuse = require "timerlua.core.misuse"
 local resolver = require "timerlua.net.resolver"
+local words = require "timerlua.net.words"
 
 local C, loop = core.C, core.loop
 local MONOTONIC, INET = C.TL_MONOTONIC, C.TL_INET
@@ -43,6 +44,7 @@ local function look_up(self, where, endpoint, text)
     local list, cause, code = resolver.lookup(where, address.name(endpoint, text), {
       port = endpoint.port,
       ns = self.timeout and C.tl_seconds_to_ns(self.timeout),
+      eager = true,
     })
     if not list then return nil, cause, code end
     if not names[text] then count_one_more() end
@@ -61,7 +63,8 @@ end
 function destinations.find(self, where, text)
   local kept = known[text]
   if kept then return kept end
-  local endpoint = address.parse(where, "address", text)
+  local endpoint, status = address.parse(where, "address", text)
+  if not endpoint then return nil, words.of(status) end
   local kind = endpoint.kind
   if kind == endpoints.FD then
     misuse.got(where, "address must be one to send to", text)

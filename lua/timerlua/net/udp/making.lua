@@ -23,7 +23,7 @@ local DATA, ERROR = C.TL_TELL_DATA, C.TL_TELL_ERROR
 
 local KERNEL = "broadcast ttl multicast_ttl multicast_loop reuseaddr reuseport "
   .. "v6only sndbuf rcvbuf"
-local KNOWN = check.names("timeout error multicast_interface", KERNEL)
+local KNOWN = check.names("timeout error multicast_interface mode unlink", KERNEL)
 local DEFAULTS = { v6only = false }
 -- The options that apply to a Unix socket.
 local OF_UNIX = check.names("sndbuf rcvbuf reuseaddr")
@@ -75,14 +75,24 @@ local function suits(family, name)
   return family ~= INET or name ~= "v6only"
 end
 
-local function apply(fd, opts, family, subject)
+-- What is to be set on the descriptor, read once, before there is one.
+local function settings_of(addr, opts)
+  local interface = opts.multicast_interface
+  if interface ~= nil and type(interface) ~= "string" then
+    misuse.got("udp", "option multicast_interface must be a name", interface)
+  end
+  return { kernel = options.for_kernel("udp", opts, KERNEL, DEFAULTS), interface = interface,
+    file = socket_file.settings("udp", addr, opts) }
+end
+
+local function apply(fd, settings, family, subject)
   local list = {}
-  for _, entry in ipairs(options.for_kernel("udp", opts, KERNEL, DEFAULTS)) do
+  for _, entry in ipairs(settings.kernel) do
     if suits(family, entry[1]) then list[#list + 1] = entry end
   end
   local ok, message, code = options.apply(fd, list, true, subject)
-  if ok and opts.multicast_interface and family ~= UNIX then
-    local status = C.tl_socket_multicast_from(fd, opts.multicast_interface)
+  if ok and settings.interface and family ~= UNIX then
+    local status = C.tl_socket_multicast_from(fd, settings.interface)
     if status ~= 0 then
       return errors.failed(subject .. ": option multicast_interface", status)
     end
@@ -92,14 +102,15 @@ end
 
 -- A socket for an address, bound to the address if requested; or nil, message, code,
 -- status.
-local function open(candidate, bound, opts, subject)
+local function open(candidate, bound, settings, subject)
   local fd = C.tl_socket_open(candidate, DATAGRAM)
   if fd < 0 then
     local _, message, code = errors.failed(subject, fd)
     return nil, message, code, fd
   end
-  local ok, message, code = apply(fd, opts, C.tl_address_family(candidate), subject)
-  local status = ok and bound and C.tl_socket_bind(fd, candidate) or 0
+  local ok, message, code = apply(fd, settings, C.tl_address_family(candidate), subject)
+  local status = 0
+  if ok and bound then status = socket_file.bind(fd, candidate, settings.file) end
   if status ~= 0 then ok, message, code = errors.failed(subject, status) end
   if ok then return fd end
   C.tl_descriptor_close(fd)
@@ -107,55 +118,56 @@ local function open(candidate, bound, opts, subject)
 end
 
 -- Both families at once, or IPv4 alone if the system has no IPv6.
-local function open_any(port, bound, opts, subject)
+local function open_any(port, bound, settings, subject)
   local any = ffi.new("tl_address")
   C.tl_address_any(1, port, any)
-  local fd, message, code, status = open(any, bound, opts, subject)
+  local fd, message, code, status = open(any, bound, settings, subject)
   if status ~= errno.EAFNOSUPPORT and status ~= errno.EADDRNOTAVAIL then
     return fd, message, code end
   C.tl_address_any(0, port, any)
-  return open(any, bound, opts, subject)
+  return open(any, bound, settings, subject)
 end
 
-local function open_first(addr, endpoint, opts, subject)
+local function open_first(addr, endpoint, settings, subject)
   local candidates, message, code = endpoints.addresses("udp", endpoint, addr)
   if not candidates then return nil, message, code end
   local fd
   for _, candidate in ipairs(candidates) do
-    fd, message, code = open(candidate, true, opts, subject)
+    fd, message, code = open(candidate, true, settings, subject)
     if fd then return fd end
   end
   return nil, message, code
 end
 
-local function inherit(addr, endpoint, opts, subject)
+local function inherit(addr, endpoint, settings, subject)
   local fd, message, code = endpoints.inherited("udp", endpoint, addr)
   if not fd then return nil, message, code end
   local own = ffi.new("tl_address")
   C.tl_socket_name(fd, 0, own)
   local ok
-  ok, message, code = apply(fd, opts, C.tl_address_family(own), subject)
+  ok, message, code = apply(fd, settings, C.tl_address_family(own), subject)
   if ok then return fd end
   return nil, message, code
 end
 
 -- A Unix socket whose name the kernel chooses: unix(7), autobind.
-local function open_nameless(opts, subject)
+local function open_nameless(settings, subject)
   local nameless = ffi.new("tl_address", { length = 2 })
   ffi.cast("uint16_t *", nameless.bytes)[0] = UNIX
-  return open(nameless, true, opts, subject)
+  return open(nameless, true, settings, subject)
 end
 
-local function open_for(addr, opts)
-  if addr == nil then return open_any(0, false, opts, "udp") end
-  if addr == "unix:" then return open_nameless(opts, "udp unix:") end
-  local endpoint = address.parse("udp", "address", addr)
+local function open_for(addr, settings)
+  if addr == nil then return open_any(0, false, settings, "udp") end
+  if addr == "unix:" then return open_nameless(settings, "udp unix:") end
+  local endpoint, status = address.parse("udp", "address", addr)
   local subject = "udp " .. addr
-  if endpoint.kind == endpoints.FD then return inherit(addr, endpoint, opts, subject) end
+  if not endpoint then return errors.failed(subject, status) end
+  if endpoint.kind == endpoints.FD then return inherit(addr, endpoint, settings, subject) end
   if endpoint.kind == endpoints.ANY then
-    return open_any(endpoint.port, true, opts, subject)
+    return open_any(endpoint.port, true, settings, subject)
   end
-  return open_first(addr, endpoint, opts, subject)
+  return open_first(addr, endpoint, settings, subject)
 end
 
 -- Close a socket that has become garbage.
@@ -200,6 +212,8 @@ end
 --- @field v6only? boolean IPV6_V6ONLY, ipv6(7); default false
 --- @field sndbuf? integer SO_SNDBUF, socket(7); 1 to 2^30 bytes
 --- @field rcvbuf? integer SO_RCVBUF, socket(7); 1 to 2^30 bytes
+--- @field mode? integer|string permissions of the file of a Unix socket, as for tl.listen
+--- @field unlink? "stale" take over the file of a Unix socket that nobody has, as after a crash
 --- @field timeout? timerlua.Duration how long receive and send may wait; default: no limit
 --- @field error? function fun(udp, message, code), for use with a handler that is a
 ---   function
@@ -219,12 +233,7 @@ function udp.udp(addr, handler, opts)
   opts = check.options("udp", opts, KNOWN)
   local self = setmetatable({ timeout = options.seconds("udp", opts, "timeout") }, object.Udp)
   check_handler(self, handler, opts)
-  options.for_kernel("udp", opts, KERNEL) -- raises before anything is opened
-  local interface = opts.multicast_interface
-  if interface ~= nil and type(interface) ~= "string" then
-    misuse.got("udp", "option multicast_interface must be a name", interface)
-  end
-  local fd, message, code = open_for(addr, opts)
+  local fd, message, code = open_for(addr, settings_of(addr, opts))
   if not fd then return nil, message, code end
   self.owns_file = addr ~= nil and addr:sub(1, 5) == "unix:"
   return start(self, fd, "udp " .. (addr or ""))

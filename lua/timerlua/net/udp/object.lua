@@ -151,7 +151,9 @@ local function change_group(self, where, group, interface, join)
   end
   local bare = group:match("^%[(.*)%]$") or group
   local parsed = ffi.new("tl_address")
-  if C.tl_address_numeric(bare, #bare, 0, parsed) ~= 0 then
+  local status = C.tl_address_numeric(bare, #bare, 0, parsed)
+  if status == errno.ENODEV then return done(status) end
+  if status ~= 0 then
     misuse.got(where, 'group must be an address without a port, such as "239.1.2.3"', group)
   end
   if self.closed_here then return done(EBADF) end

@@ -152,6 +152,6 @@ describe("tl.udp", function()
     assert.truthy(raised(function() receive({}) end):find(
       "timerlua.udp:receive: it must be called on a datagram socket", 1, true))
     local _, message = pcall(tl.udp, "127.0.0.1:0", nil, { cork = true })
-    assert.truthy(message:find("an option must be one of broadcast, error, multicast", 1, true))
+    assert.truthy(message:find("must be one of broadcast, error, mode, multicast", 1, true))
   end)
 end)
