@@ -100,6 +100,9 @@ static const example good[] = {
     {"0.1ns", 0, 1},
     {"1.0000000001s", 0, 1000000001},
     {".5s", 0, 500000000},
+    {"1 s", 0, 1000000000},
+    {"1  min  30 sec", 0, INT64_C(90000000000)},
+    {"2 days 3 microseconds", 0, INT64_C(172800000003000)},
     {"9223372036854775808ns", -ERANGE, 0},
     {"9223372036854775us807ns", 0, INT64_MAX},
     {"9223372036854775us808ns", -ERANGE, 0},
@@ -108,13 +111,17 @@ static const example good[] = {
 };
 
 static const example bad[] = {
-    {"", -EINVAL, 0},     {"1", -EINVAL, 0},      {"s", -EINVAL, 0},
-    {".s", -EINVAL, 0},   {"1x", -EINVAL, 0},     {"1m1h", -EINVAL, 0},
-    {"1s1s", -EINVAL, 0}, {"-1s", -EINVAL, 0},    {"+1s", -EINVAL, 0},
-    {" 1s", -EINVAL, 0},  {"1s ", -EINVAL, 0},    {"1 s", -EINVAL, 0},
-    {"1S", -EINVAL, 0},   {"1.2.3s", -EINVAL, 0}, {"1e3s", -EINVAL, 0},
-    {"0x1s", -EINVAL, 0}, {"nan", -EINVAL, 0},    {"1sec", -EINVAL, 0},
+    {"", -EINVAL, 0},     {"1", -EINVAL, 0},
+    {"s", -EINVAL, 0},    {".s", -EINVAL, 0},
+    {"1x", -EINVAL, 0},   {"1m1h", -EINVAL, 0},
+    {"1s1s", -EINVAL, 0}, {"-1s", -EINVAL, 0},
+    {"+1s", -EINVAL, 0},  {" 1s", -EINVAL, 0},
+    {"1s ", -EINVAL, 0},  {"1 s ", -EINVAL, 0},
+    {"1S", -EINVAL, 0},   {"1.2.3s", -EINVAL, 0},
+    {"1e3s", -EINVAL, 0}, {"0x1s", -EINVAL, 0},
+    {"nan", -EINVAL, 0},  {"1secsecs", -EINVAL, 0},
     {"1h30", -EINVAL, 0}, {"soon", -EINVAL, 0},
+    {"1 ", -EINVAL, 0},   {"1 microsecondss", -EINVAL, 0},
 };
 
 /* Random texts in all units, against exact arithmetic. */
