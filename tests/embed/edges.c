@@ -236,12 +236,55 @@ static void test_inside(void)
 {
     make(TL_NO_FFI, 0);
     REQUIRE(
-        load("for _, name in ipairs { 'ffi', 'timerlua.app.embedding',\n"
-             "  'timerlua.core.ffi', 'timerlua.core' } do\n"
-             "  local ok, message = pcall(require, name)\n"
-             "  assert(not ok and message:find('reach its memory', 1, true),\n"
-             "    name)\n"
-             "end") == 0);
+        load(
+            "for _, name in ipairs { 'ffi', 'timerlua.app.embedding',\n"
+            "  'timerlua.core.ffi', 'timerlua.core', 'timerlua.core.anchors',\n"
+            "  'timerlua.core.string_buffer', 'timerlua.net.listener',\n"
+            "  'timerlua.net.udp.object', 'jit.util' } do\n"
+            "  local ok, message = pcall(require, name)\n"
+            "  assert(not ok and message:find('reach its memory', 1, true),\n"
+            "    name)\n"
+            "end\n"
+            "for _, name in ipairs { 'timerlua', 'timerlua.timerfd',\n"
+            "  'timerlua.select', 'timerlua.socket', 'timerlua.limits' } do\n"
+            "  assert(require(name))\n"
+            "end\n"
+            "local tl = require 'timerlua'\n"
+            "assert(tl.listen('127.0.0.1:0', print):close())\n"
+            "assert(tl.run({ 'echo', 'x' }).stdout == 'x\\n')") == 0);
+}
+
+/* Nothing but a string.buffer is believed about its bytes, and a buffer gives
+   no address to a script. */
+static void test_buffers(void)
+{
+    make(TL_NO_FFI, 0);
+    REQUIRE(
+        load("local tl = require 'timerlua'\n"
+             "local buffer = require 'string.buffer'\n"
+             "local a, b = tl.socketpair()\n"
+             "local u = tl.udp('127.0.0.1:0')\n"
+             "local p = newproxy(true)\n"
+             "getmetatable(p).__index = { ref = function()\n"
+             "  return 'abc', 100000 end, reserve = function()\n"
+             "  return 'abc', 100000 end, tostring = function()\n"
+             "  return 1 end }\n"
+             "for _, call in ipairs { { a.send, a }, { a.receive_into, a },\n"
+             "  { u.send, u } } do\n"
+             "  for _, object in ipairs { p, io.stdout } do\n"
+             "    local ok, message = pcall(call[1], call[2], object)\n"
+             "    assert(not ok and message:find('string.buffer', 1, true))\n"
+             "  end\n"
+             "end\n"
+             "assert(a:send(buffer.new():put('four')) == 4)\n"
+             "assert(b:receive_into(buffer.new()) == 4)\n"
+             "local mine = buffer.new():set('text')\n"
+             "for name, value in pairs { ref = 1, reserve = 9, commit = 0,\n"
+             "  putcdata = 5LL, set = 5LL } do\n"
+             "  local ok, message = pcall(mine[name], mine, value, 9)\n"
+             "  assert(not ok and message:find('reach its memory', 1, true))\n"
+             "end\n"
+             "a:close() b:close() u:close()") == 0);
 }
 
 static void test_levels(void)
@@ -443,6 +486,7 @@ static const struct {
     {"programs", test_programs}, {"unreferenced", test_unreferenced},
     {"slack", test_slack},       {"clocks", test_clocks},
     {"clock", test_clock},       {"stophandlers", test_stop_handlers},
+    {"buffers", test_buffers},
 };
 
 int main(int argc, char **argv)

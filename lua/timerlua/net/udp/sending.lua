@@ -7,6 +7,7 @@ local destinations = require "timerlua.net.udp.destinations"
 local errno = require "timerlua.core.errno"
 local misuse = require "timerlua.core.misuse"
 local object = require "timerlua.net.udp.object"
+local string_buffer = require "timerlua.core.string_buffer"
 local wait = require "timerlua.task.wait"
 
 local C, loop = core.C, core.loop
@@ -59,8 +60,8 @@ local function bytes_of(data)
   if type(data) == "number" then
     data = tostring(data)
     return data, #data
-  elseif type(data) == "userdata" and pcall(function() return data.ref end) then
-    data = data:tostring() -- the buffer may be reused during the wait
+  elseif string_buffer.is(data) then
+    data = string_buffer.text(data) -- the buffer may be reused during the wait
     return data, #data
   end
   misuse.got("udp:send", "data must be a string or a string.buffer", data)
