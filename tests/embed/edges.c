@@ -474,6 +474,62 @@ static void test_stop_handlers(void)
     }
 }
 
+static int fired;
+
+static void on_fired(tl_runtime *runtime, uint64_t id, void *argument)
+{
+    (void)runtime, (void)id, (void)argument;
+    fired++;
+}
+
+static void on_ready(tl_runtime *runtime, uint64_t id, int fd, int ready,
+                     void *argument)
+{
+    (void)runtime, (void)fd, (void)ready;
+    fired += 10;
+    REQUIRE(tl_cancel(runtime, id) == 1);
+    (void)argument;
+}
+
+/* Whatever a script writes into its objects, the host's handles are not
+   theirs. */
+static void test_forged(void)
+{
+    int ends[2];
+    make(TL_NO_FFI, 0);
+    REQUIRE(pipe(ends) == 0 && write(ends[1], "x", 1) == 1);
+    REQUIRE(load("tl = require 'timerlua'") == 0);
+    REQUIRE(tl_after(rt, 1000000, on_fired, NULL, NULL) == 0);
+    REQUIRE(tl_watch(rt, ends[0], TL_WATCH_READ, on_ready, NULL, NULL) == 0);
+    REQUIRE(load("local make = {\n"
+                 "  function() return tl.udp('127.0.0.1:0') end,\n"
+                 "  function() return tl.listen('127.0.0.1:0', print) end,\n"
+                 "  function() return tl.spawn(tl.sleep, 0) end,\n"
+                 "  function() return (tl.socketpair()) end }\n"
+                 "make[5] = function()\n"
+                 "  local s = require 'timerlua.socket'.socketpair()\n"
+                 "  return (tl.watch(s:detach(), 'r', print)) end\n"
+                 "for slot = 1, 4 do for generation = 1, 4 do\n"
+                 "  for _, new in ipairs(make) do\n"
+                 "    local object = new()\n"
+                 "    if object then\n"
+                 "      object.slot, object.generation = slot, generation\n"
+                 "      object.handle_slot = slot\n"
+                 "      object.handle_generation = generation\n"
+                 "      object.id = { slot = slot, generation = generation }\n"
+                 "      for _, name in ipairs { 'unref', 'pause', 'cancel',\n"
+                 "        'close', 'abort' } do\n"
+                 "        pcall(function() object[name](object) end)\n"
+                 "      end\n"
+                 "    end\n"
+                 "  end\n"
+                 "end end\n"
+                 "tl.after(0.05, function() tl.stop(0) end)") == 0);
+    REQUIRE(tl_run(rt) == 0);
+    REQUIRE(fired == 11);
+    REQUIRE(close(ends[0]) == 0 && close(ends[1]) == 0);
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -486,7 +542,7 @@ static const struct {
     {"programs", test_programs}, {"unreferenced", test_unreferenced},
     {"slack", test_slack},       {"clocks", test_clocks},
     {"clock", test_clock},       {"stophandlers", test_stop_handlers},
-    {"buffers", test_buffers},
+    {"buffers", test_buffers},   {"forged", test_forged},
 };
 
 int main(int argc, char **argv)

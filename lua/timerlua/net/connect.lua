@@ -148,7 +148,7 @@ local function wait_for_news(race)
   local waiter = wait.begin("connect", patience(race))
   for _, each in ipairs(race.attempts) do
     C.tl_stream_await_sent(loop, each.id.slot, each.id.generation, CONNECTED,
-      waiter.id.slot, waiter.id.generation)
+      waiter.slot, waiter.generation)
   end
   return wait.suspend(waiter) ~= wait.loop_ended
 end

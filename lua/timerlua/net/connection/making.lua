@@ -90,7 +90,7 @@ end
 function connection.equip(self, slot, generation, settings, stays)
   self.slot, self.generation = slot, generation
   if not settings.is_default then set_limits(slot, generation, settings) end
-  if self.unreferenced then C.tl_handle_ref(loop, slot, generation, 0) end
+  if self.unreferenced then C.tl_stream_ref(loop, slot, generation, 0) end
   self.id = not stays and ffi.gc(new_id(slot, generation), ending.collected)
   object.all[slot] = self
 end

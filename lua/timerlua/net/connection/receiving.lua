@@ -43,9 +43,8 @@ local function await(self, where, want, count, deadline)
     local limit = self.timeout
     if deadline then limit = math.max(0, deadline - C.tl_now(loop, MONOTONIC)) end
     local waiter = wait.begin(where, limit)
-    local id = waiter.id
-    local status = C.tl_stream_await(loop, slot, generation, kind, count, id.slot,
-      id.generation)
+    local status = C.tl_stream_await(loop, slot, generation, kind, count, waiter.slot,
+      waiter.generation)
     if status ~= 0 then
       wait.abandon(waiter)
       return nil, status

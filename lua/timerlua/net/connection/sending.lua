@@ -35,8 +35,7 @@ function sending.await(self, where, what)
     local left = deadline and deadline - C.tl_now(loop, MONOTONIC)
     if left and left <= 0 then return nil, TIME_OVER end
     local waiter = wait.begin(where, left)
-    local id = waiter.id
-    status = C.tl_stream_await_sent(loop, slot, generation, what, id.slot, id.generation)
+    status = C.tl_stream_await_sent(loop, slot, generation, what, waiter.slot, waiter.generation)
     if status ~= 0 then
       wait.abandon(waiter)
       return nil, status

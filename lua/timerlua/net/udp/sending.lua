@@ -26,9 +26,8 @@ local function await_room(self, status, deadline, pause)
   local left = deadline and math.max(0, deadline - C.tl_now(loop, MONOTONIC))
   local waiter = wait.begin("udp:send", left)
   if status == EAGAIN then
-    local id = waiter.id
-    status = C.tl_datagram_await_room(loop, self.slot, self.generation, id.slot,
-      id.generation)
+    status = C.tl_datagram_await_room(loop, self.slot, self.generation, waiter.slot,
+      waiter.generation)
     if status == 0 then
       waiter.list = self.place
       return wait.suspend(waiter)
