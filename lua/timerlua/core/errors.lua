@@ -42,8 +42,9 @@ end
 -- The source of an error; the main chunk's message names it already.
 local function who(source)
   if source == nil or (source.kind == "task" and source.is_main) then return "" end
-  local kind, name, site = source.kind, source.name, source.site
   -- a script may have put anything there
+  local ok, kind, name, site = pcall(function() return source.kind, source.name, source.site end)
+  if not ok then kind, name, site = nil, nil, nil end
   return "error in " .. (type(kind) == "string" and kind or "callback")
     .. (type(name) == "string" and " " .. misuse.show(name) or "")
     .. (type(site) == "string" and " (" .. site .. ")" or "") .. ": "
@@ -105,7 +106,8 @@ function errors.report(err, traceback, source)
   if not tell_handlers(err, traceback, source) then
     count_and_write(err, traceback, source)
   end
-  local follow_up = source and follow_ups[source.kind]
+  local ok, kind = pcall(function() return source and source.kind end)
+  local follow_up = ok and follow_ups[kind]
   if follow_up then follow_up(source) end
 end
 

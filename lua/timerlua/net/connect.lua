@@ -297,7 +297,7 @@ local function with_handler(plan, handler)
   else
     callable.check("connect", "option handler", handler)
   end
-  self.handler = callbacks and (handler.open or handler.data or handler.close) or handler
+  self.handler = not callbacks and handler or connection.first_callback(handler)
   self.known_peer = plan.text
   local connecting = task.spawn(connect_later, self, plan, handler, callbacks, flags)
   -- closed before the connection is made

@@ -276,7 +276,7 @@ function listener.listen(addr, handler, opts)
   self.count = setmetatable({ open = 0, listener = self }, WEAK)
   if type(handler) == "table" and not getmetatable(handler) then
     self.callbacks, self.flags = connection.callbacks("listen", handler)
-    self.site_of = handler.data or handler.open or accept_flowing
+    self.site_of = connection.first_callback(handler) or accept_flowing
   else
     callable.check("listen", "handler", handler, "a function or a table of callbacks")
     self.site_of = handler

@@ -152,6 +152,14 @@ function connection.callbacks(where, handler)
   return list, FLOWING
 end
 
+--- The callback whose place in the script stands for all of them: the site of the
+--- connection.
+--- @return function? callback nil when there is none
+function connection.first_callback(handler)
+  return handler.data or handler.open or handler.eof or handler.drain or handler.error
+    or handler.close
+end
+
 --- The connection could not be made: inform its callbacks.
 function connection.tell_failure(self, handler, message, code)
   if handler.error then
