@@ -4,8 +4,10 @@ local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local events = require "timerlua.core.events"
 local misuse = require "timerlua.core.misuse"
+local printable = require "timerlua.core.printable"
 
 local dispatcher, shared = core.dispatcher, core.shared
+local STDERR = 2
 local TELL_OF_ERROR = core.C.TL_TELL_OF_ERROR
 
 local errors = {}
@@ -36,6 +38,7 @@ local function describe(err)
     local ok, text = pcall(tostring, err)
     if ok then return text end
   end
+  if kind == "table" and next(err) ~= nil then return printable.fields(err) end
   return ("(error object is a %s value)"):format(kind)
 end
 
@@ -56,9 +59,10 @@ local function script_frames(traceback)
 end
 
 --- Report a text without the line's end: to the host if there is one, otherwise to standard
---- error.
+--- error. A terminal does not obey the bytes of a peer that are in a message.
 function errors.write(text)
   if dispatcher.tell then return dispatcher.tell(TELL_OF_ERROR, text) end
+  if core.C.tl_file_is_terminal(STDERR) ~= 0 then text = printable.text(text) end
   stdout:flush()
   stderr:write("timerlua: ", text, "\n")
 end
