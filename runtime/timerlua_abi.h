@@ -5,6 +5,11 @@
    behind the opaque names are not. Fields that Lua reads often are 32-bit or
    double, because LuaJIT boxes 64-bit ones.
 
+   Scripts can write what they like where Lua keeps slots and generations. So a
+   function that is given a handle acts on it only if the handle is of the
+   function's own kind and not the host program's; and no address that Lua keeps
+   where scripts can write is given to any function.
+
    No function enters Lua. A function may block only where a line of its
    contract begins with the word Blocks, and only for as long as that line says.
    All other functions return at once, with two exceptions: another process
@@ -790,26 +795,21 @@ int tl_clock_suspend(tl_loop *loop, int64_t asleep_ns);
 /* --- handles ------------------------------------------------------------ */
 
 /* Allocate a handle that is not queued: for tasks and sleeps that are woken by
-   tl_timer_rearm. */
+   tl_wait_wake. */
 int tl_handle_open(tl_loop *loop, tl_id *id, int kind);
 /* "timer" for TL_TIMER and so on, as in the field `kind` of an object in Lua;
    NULL for an unknown kind. */
 const char *tl_kind_name(tl_loop *loop, int kind);
-/* End a handle now, even while it waits (fine if the handle has ended); a
-   connection first sends its queued data. */
-void tl_handle_close(tl_loop *loop, uint32_t slot, uint32_t generation);
 int tl_handle_info_get(tl_loop *loop, uint32_t slot, uint32_t generation,
                        tl_handle_info *info);
 /* The generation of the first live handle at or after *slot, and *slot set to
    the handle's slot; 0 if there is none. Walks the table. */
 uint32_t tl_handle_walk(tl_loop *loop, uint32_t *slot);
-/* End every handle, as tl_handle_close does. Nothing more is reported about
+/* End every handle. Nothing more is reported about
    these handles; connections send their queued data and then close. The
    standard streams stay open for remaining output. Descriptors of watches stay
    with their owners. */
 void tl_loop_drop(tl_loop *loop);
-/* Set whether the handle keeps the loop running while the handle is active. */
-int tl_handle_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on);
 /* The handle's callback is over: the handle ends unless it is queued or paused.
    Returns 1 if the handle ended. */
 int tl_handle_done(tl_loop *loop, uint32_t slot, uint32_t generation);
@@ -824,10 +824,7 @@ int tl_timer_after(tl_loop *loop, tl_id *id, double delay_s);
    TL_UNREF. */
 int tl_timer_start(tl_loop *loop, tl_id *id, int64_t first_ns,
                    int64_t interval_ns, int options, int absolute);
-/* The same two functions for a suspended task: kind TL_SLEEP. */
-int tl_sleep_after(tl_loop *loop, tl_id *id, double delay_s);
-int tl_sleep_start(tl_loop *loop, tl_id *id, int64_t delay_ns);
-/* Queue any handle except a watch again, delay_ns from now; or, if delay_ns <
+/* Queue a timer again, delay_ns from now; or, if delay_ns <
    0, after the handle's own interval from now, or at the time that the handle's
    repetition gives as the next after now. -EINVAL: the handle was started at an
    instant, or its repetition is over. The previous setting no longer
@@ -855,9 +852,24 @@ int tl_timer_cancel(tl_loop *loop, uint32_t slot, uint32_t generation);
 /* The current deadline, in seconds on the handle's clock; NaN when not
    queued. */
 double tl_timer_deadline(tl_loop *loop, uint32_t slot, uint32_t generation);
+/* Set whether the timer keeps the loop running while it waits. */
+int tl_timer_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on);
 /* Leave the queue and keep the time left to wait; and resume the wait. */
 int tl_timer_pause(tl_loop *loop, uint32_t slot, uint32_t generation);
 int tl_timer_resume(tl_loop *loop, uint32_t slot, uint32_t generation);
+
+/* --- waits -------------------------------------------------------------- */
+
+/* For suspended tasks and for tasks that are about to begin: TL_SLEEP and
+   TL_TASK. Start a wait that ends by itself, delay_s or delay_ns from now. */
+int tl_sleep_after(tl_loop *loop, tl_id *id, double delay_s);
+int tl_sleep_start(tl_loop *loop, tl_id *id, int64_t delay_ns);
+/* Have the wait end, or the task begin, on the next turn. */
+int tl_wait_wake(tl_loop *loop, uint32_t slot, uint32_t generation);
+/* As tl_timer_deadline. */
+double tl_wait_deadline(tl_loop *loop, uint32_t slot, uint32_t generation);
+/* End the handle: nothing is resumed. */
+int tl_wait_close(tl_loop *loop, uint32_t slot, uint32_t generation);
 
 /* --- watched descriptors ------------------------------------------------ */
 
@@ -876,6 +888,9 @@ int tl_watch_interest(tl_loop *loop, uint32_t slot, uint32_t generation,
    watch should be edge-triggered: until then the kernel keeps reporting the
    descriptor. */
 void tl_watch_close(tl_loop *loop, uint32_t slot, uint32_t generation);
+/* As tl_timer_cancel and tl_timer_ref. */
+int tl_watch_cancel(tl_loop *loop, uint32_t slot, uint32_t generation);
+int tl_watch_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on);
 
 /* --- readiness of the script's own descriptors -------------------------- */
 
@@ -894,6 +909,7 @@ int tl_readiness_await(tl_loop *loop, uint32_t slot, uint32_t generation,
 /* Call before fd is closed; the waiting handle is resumed (fine if the handle
    has ended). */
 void tl_readiness_close(tl_loop *loop, uint32_t slot, uint32_t generation);
+int tl_readiness_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on);
 /* Wait for fd. Returns 1 when fd is ready, 0 when the time is over, -EBADF, or
    -EINTR after a signal. A negative fd is never ready.
    Blocks: for at most *timeout_ns, from which the elapsed time is subtracted;
@@ -1082,7 +1098,8 @@ int tl_stream_busy(tl_loop *loop, uint32_t slot, uint32_t generation,
 int tl_stream_shutdown(tl_loop *loop, uint32_t slot, uint32_t generation,
                        int how);
 int tl_stream_pause(tl_loop *loop, uint32_t slot, uint32_t generation, int on);
-/* tl_handle_ref for the connection and for the wait of its reader. */
+/* Set whether the connection, and the wait of its reader, keep the loop
+   running. */
 int tl_stream_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on);
 /* Close once the queue is empty and the peer has ended its direction; what the
    peer still sends is dropped, within the limits of tl_stream_lingers. Returns
@@ -1126,6 +1143,7 @@ void tl_stream_hand_over(tl_loop *loop, uint32_t slot, uint32_t generation);
 int tl_listener_start(tl_loop *loop, tl_id *id, int fd, int options);
 int tl_listener_pause(tl_loop *loop, uint32_t slot, uint32_t generation,
                       int on);
+int tl_listener_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on);
 /* Close the listener. */
 int tl_listener_close(tl_loop *loop, uint32_t slot, uint32_t generation);
 
@@ -1171,6 +1189,7 @@ void tl_datagram_leave(tl_loop *loop, uint32_t slot, uint32_t generation,
                        uint32_t waiter_slot, uint32_t waiter_generation);
 int tl_datagram_pause(tl_loop *loop, uint32_t slot, uint32_t generation,
                       int on);
+int tl_datagram_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on);
 /* Close the socket; waiting handles are woken. */
 int tl_datagram_close(tl_loop *loop, uint32_t slot, uint32_t generation);
 

@@ -1,6 +1,8 @@
 /* A runtime's timers and watches for C: see timerlua.h. */
 #include "base/id.h"
 #include "embed/runtime.h"
+#include "loop/handle_ops.h"
+#include "loop/timer.h"
 
 _Static_assert((int)TL_WATCH_READ == TL_READ &&
                    (int)TL_WATCH_WRITE == TL_WRITE &&
@@ -21,6 +23,7 @@ static tl_native *keep(tl_runtime *rt, tl_id id, void *argument, uint64_t *name)
         tl_handle_close(rt->loop, id.slot, id.generation);
         return NULL;
     }
+    tl_handles_at(&rt->loop->handles, id.slot)->flags |= TL_FLAG_HOST;
     native->argument = argument;
     if (name != NULL)
         *name = tl_id_pack(id);
@@ -37,7 +40,9 @@ static void run_timer(tl_runtime *rt, tl_id id, const tl_native *native,
 {
     (void)ready;
     native->function.timer(rt, tl_id_pack(id), native->argument);
-    if (tl_handle_done(rt->loop, id.slot, id.generation) != 0)
+    tl_handle *handle =
+        tl_handles_find(&rt->loop->handles, id.slot, id.generation);
+    if (handle != NULL && tl__timed_done(rt->loop, id, handle) != 0)
         tl_natives_remove(&rt->d->natives, id);
 }
 
@@ -128,12 +133,16 @@ int tl_reset(tl_runtime *runtime, uint64_t name, int64_t delay_ns)
     if (error)
         return error;
     tl_id id = tl_id_unpack(name);
+    const tl_native *native = tl_natives_find(&runtime->d->natives, id);
     if (delay_ns < 0)
         error = -EINVAL;
-    else if (tl_natives_find(&runtime->d->natives, id) == NULL)
+    else if (native == NULL || native->run != run_timer)
         error = -ESTALE;
     else
-        error = tl_timer_rearm(runtime->loop, id.slot, id.generation, delay_ns);
+        error = tl__timed_rearm(
+            runtime->loop, id,
+            tl_handles_find(&runtime->loop->handles, id.slot, id.generation),
+            delay_ns);
     if (error)
         return failed(runtime, error, "tl_reset");
     runtime->told_done = false;
@@ -190,7 +199,10 @@ int tl_cancel(tl_runtime *runtime, uint64_t name)
     tl_id id = tl_id_unpack(name);
     if (tl_natives_find(&runtime->d->natives, id) == NULL)
         return 0;
-    int result = tl_timer_cancel(runtime->loop, id.slot, id.generation);
+    tl_handle *handle =
+        tl_handles_find(&runtime->loop->handles, id.slot, id.generation);
+    int result =
+        handle != NULL ? tl__handle_cancel(runtime->loop, id, handle) : 0;
     if (result & TL_ENDED)
         tl_natives_remove(&runtime->d->natives, id);
     if (runtime->loop->active == 0)

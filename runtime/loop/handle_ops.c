@@ -7,6 +7,25 @@
 #include "loop/kinds.h"
 #include "loop/wakeup.h"
 
+static bool is_script(const tl_handle *handle)
+{
+    return handle != NULL && !(handle->flags & TL_FLAG_HOST);
+}
+
+tl_handle *tl__script_kind(const tl_loop *loop, tl_id id, int kind)
+{
+    tl_handle *handle = tl_handles_find(&loop->handles, id.slot, id.generation);
+    return is_script(handle) && handle->kind == kind ? handle : NULL;
+}
+
+tl_handle *tl__script_group(const tl_loop *loop, tl_id id, int group)
+{
+    tl_handle *handle = tl_handles_find(&loop->handles, id.slot, id.generation);
+    return is_script(handle) && tl__group_of(&loop->handles, handle) == group
+               ? handle
+               : NULL;
+}
+
 void tl__set_active(tl_loop *loop, tl_handle *handle, bool active)
 {
     if (active == !!(handle->flags & TL_FLAG_ACTIVE))
@@ -89,7 +108,7 @@ int tl__descriptor_done(tl_loop *loop, tl_id id, tl_handle *handle)
 int tl_handle_done(tl_loop *loop, uint32_t slot, uint32_t generation)
 {
     tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
-    if (handle == NULL)
+    if (!is_script(handle))
         return 0;
     if (!tl__has_descriptor(&loop->handles,
                             handle)) /* as their rows say: loop.c checks it */
@@ -98,19 +117,28 @@ int tl_handle_done(tl_loop *loop, uint32_t slot, uint32_t generation)
         ->done(loop, (tl_id){slot, generation}, handle);
 }
 
-int tl_handle_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on)
+int tl__handle_cancel(tl_loop *loop, tl_id id, tl_handle *handle)
 {
-    tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
-    if (handle == NULL)
-        return -ESTALE;
+    bool waited = handle->flags & (TL_FLAG_ACTIVE | TL_FLAG_PAUSED);
+    tl__leave_queue(loop, id.slot, handle);
+    handle->flags &= (uint8_t)~TL_FLAG_PAUSED;
+    loop->cancelled +=
+        waited && tl__group_of(&loop->handles, handle) == TL_GROUP_TIMERS;
+    if (handle->flags & TL_FLAG_BUSY)
+        return waited ? TL_CANCELLED : 0;
+    tl_handles_close(&loop->handles, id.slot);
+    return waited ? TL_CANCELLED | TL_ENDED : TL_ENDED;
+}
+
+void tl__handle_ref(tl_loop *loop, tl_handle *handle, bool on)
+{
     bool referenced = !(handle->flags & TL_FLAG_UNREF);
-    if (referenced == !!on)
-        return 0;
+    if (referenced == on)
+        return;
     handle->flags ^= TL_FLAG_UNREF;
     if (handle->flags & TL_FLAG_ACTIVE)
         loop->active += on ? 1 : (size_t)-1;
     tl__wakeup_count(loop);
-    return 0;
 }
 
 static void repetition_info(const tl_handle *handle, tl_handle_info *info)

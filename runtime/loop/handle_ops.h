@@ -5,12 +5,22 @@
 
 #include "loop/state.h"
 
+/* The handle of an id that a script gave: NULL unless the handle is of this
+   kind, or in this group, and not the host program's. What a script gives may
+   be the id of anything. */
+tl_handle *tl__script_kind(const tl_loop *loop, tl_id id, int kind);
+tl_handle *tl__script_group(const tl_loop *loop, tl_id id, int group);
+
+/* Set whether the handle keeps the loop running while the handle is active. */
+void tl__handle_ref(tl_loop *loop, tl_handle *handle, bool on);
 /* Count a handle among those that keep the loop running, or stop doing so. */
 void tl__set_active(tl_loop *loop, tl_handle *handle, bool active);
 /* Stop waiting for whatever the handle waits for. */
 void tl__leave_queue(tl_loop *loop, uint32_t slot, tl_handle *handle);
 /* The same, and end the handle. */
 void tl__handle_end(tl_loop *loop, tl_id id, tl_handle *handle);
+/* tl_timer_cancel for a timer or a watch. */
+int tl__handle_cancel(tl_loop *loop, tl_id id, tl_handle *handle);
 /* The callback is over: of a handle that waits for an instant; of a handle that
    has a descriptor. 1 if this ended the handle. */
 int tl__timed_done(tl_loop *loop, tl_id id, tl_handle *handle);

@@ -13,7 +13,6 @@ typedef struct tl_kind {
     const char *noun; /* the same in a sentence: "a UDP socket" */
     uint8_t group;    /* TL_GROUP_...: the group that counts and limits it */
     bool owns_descriptor;  /* so no other code closes it, and no watch has it */
-    bool is_cancellable;   /* by tl_timer_cancel, even in its own callback */
     bool records_lateness; /* in the statistics of the loop */
 
     /* The loop is about to close: complete pending duties while all handles are

@@ -31,6 +31,9 @@ int tl_loop_look(tl_loop *loop);
 /* The next event of the batch whose handle still wants the event: its callback
    begins now. Returns the handle, NULL at the end of the batch. */
 tl_handle *tl_loop_begin(tl_loop *loop, tl_event *event);
+/* End a handle of any kind now, even while it waits (fine if the handle has
+   ended); a connection first sends its queued data. */
+void tl_handle_close(tl_loop *loop, uint32_t slot, uint32_t generation);
 /* Take the reason of the last wake-up; 0 for none. */
 int tl_loop_take_reason(tl_loop *loop);
 /* Aborts if anything is inconsistent. For tests. */

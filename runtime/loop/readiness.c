@@ -41,7 +41,7 @@ int tl_readiness_await(tl_loop *loop, uint32_t slot, uint32_t generation,
     if (tl__waits(loop, handle->waiter))
         return -EBUSY;
     tl_handle *wait =
-        tl_handles_find(&loop->handles, waiter_slot, waiter_generation);
+        tl__wait_find(loop, (tl_id){waiter_slot, waiter_generation});
     if (wait == NULL)
         return -ESTALE;
     int error = tl__descriptor_interest(loop, id, handle, interest);
@@ -64,6 +64,15 @@ void tl_readiness_close(tl_loop *loop, uint32_t slot, uint32_t generation)
     tl_handle *handle = find(loop, id);
     if (handle != NULL)
         end(loop, id, handle);
+}
+
+int tl_readiness_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on)
+{
+    tl_handle *handle = find(loop, (tl_id){slot, generation});
+    if (handle == NULL)
+        return -ESTALE;
+    tl__handle_ref(loop, handle, on);
+    return 0;
 }
 
 tl_id tl__readiness_take(tl_loop *loop, tl_id id)

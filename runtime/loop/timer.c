@@ -17,8 +17,7 @@ static bool is_timer(const tl_loop *loop, const tl_handle *handle)
 static tl_handle *find_timer(const tl_loop *loop, uint32_t slot,
                              uint32_t generation)
 {
-    tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
-    return handle != NULL && is_timer(loop, handle) ? handle : NULL;
+    return tl__script_group(loop, (tl_id){slot, generation}, TL_GROUP_TIMERS);
 }
 
 static int queue_until(tl_loop *loop, uint32_t slot, tl_handle *handle,
@@ -161,11 +160,10 @@ static int requeue(tl_loop *loop, uint32_t slot, tl_handle *handle,
    for every load in progress (lfence), and a handle of a big program is 150 ns
    away. Measured, this order halves the cost of a re-arm with nothing in the
    cache. */
-static int rearm(tl_loop *loop, uint32_t slot, uint32_t generation,
+static int rearm(tl_loop *loop, uint32_t slot, tl_handle *handle,
                  int64_t monotonic_ns, int64_t delay_ns)
 {
-    tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
-    if (handle == NULL || tl__has_descriptor(&loop->handles, handle))
+    if (handle == NULL)
         return -ESTALE;
     int clock = handle->flags & TL_CLOCK_MASK;
     int64_t now_ns = clock == TL_MONOTONIC ? monotonic_ns
@@ -177,25 +175,34 @@ static int rearm(tl_loop *loop, uint32_t slot, uint32_t generation,
     return error ? error : requeue(loop, slot, handle, deadline_ns);
 }
 
+int tl__timed_rearm(tl_loop *loop, tl_id id, tl_handle *handle,
+                    int64_t delay_ns)
+{
+    int64_t now_ns = tl_clock_read(&loop->clock, TL_MONOTONIC);
+    return rearm(loop, id.slot, handle, now_ns, delay_ns);
+}
+
 int tl_timer_rearm(tl_loop *loop, uint32_t slot, uint32_t generation,
                    int64_t delay_ns)
 {
     int64_t now_ns = tl_clock_read(&loop->clock, TL_MONOTONIC);
-    return rearm(loop, slot, generation, now_ns, delay_ns);
+    return rearm(loop, slot, find_timer(loop, slot, generation), now_ns,
+                 delay_ns);
 }
 
 int tl_timer_reset(tl_loop *loop, uint32_t slot, uint32_t generation,
                    double delay_s)
 {
     int64_t now_ns = tl_clock_read(&loop->clock, TL_MONOTONIC);
-    return rearm(loop, slot, generation, now_ns, tl_seconds_to_ns(delay_s));
+    return rearm(loop, slot, find_timer(loop, slot, generation), now_ns,
+                 tl_seconds_to_ns(delay_s));
 }
 
 int tl_timer_rearm_at(tl_loop *loop, uint32_t slot, uint32_t generation,
                       int64_t deadline_ns)
 {
-    tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
-    if (handle == NULL || tl__has_descriptor(&loop->handles, handle))
+    tl_handle *handle = find_timer(loop, slot, generation);
+    if (handle == NULL)
         return -ESTALE;
     return requeue(loop, slot, handle, from_0(deadline_ns));
 }
@@ -231,24 +238,25 @@ int tl__timer_recur(tl_loop *loop, tl_id id, const tl_recurrence *recurrence,
 
 int tl_timer_cancel(tl_loop *loop, uint32_t slot, uint32_t generation)
 {
-    tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
-    if (handle == NULL || !tl__kind_of(loop, handle)->is_cancellable)
+    tl_handle *handle = find_timer(loop, slot, generation);
+    if (handle == NULL)
         return 0;
-    bool waited = handle->flags & (TL_FLAG_ACTIVE | TL_FLAG_PAUSED);
-    tl__leave_queue(loop, slot, handle);
-    handle->flags &= (uint8_t)~TL_FLAG_PAUSED;
-    loop->cancelled += waited && is_timer(loop, handle);
-    if (handle->flags & TL_FLAG_BUSY)
-        return waited ? TL_CANCELLED : 0;
-    tl_handles_close(&loop->handles, slot);
-    return waited ? TL_CANCELLED | TL_ENDED : TL_ENDED;
+    return tl__handle_cancel(loop, (tl_id){slot, generation}, handle);
+}
+
+int tl_timer_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on)
+{
+    tl_handle *handle = find_timer(loop, slot, generation);
+    if (handle == NULL)
+        return -ESTALE;
+    tl__handle_ref(loop, handle, on);
+    return 0;
 }
 
 double tl_timer_deadline(tl_loop *loop, uint32_t slot, uint32_t generation)
 {
-    tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
-    if (handle == NULL || tl__has_descriptor(&loop->handles, handle) ||
-        !(handle->flags & TL_FLAG_ACTIVE))
+    const tl_handle *handle = find_timer(loop, slot, generation);
+    if (handle == NULL || !(handle->flags & TL_FLAG_ACTIVE))
         return NAN;
     return tl__seconds(handle->at.deadline_ns);
 }
@@ -364,7 +372,6 @@ const tl_kind tl__timer_kind = {
     .name = "timer",
     .noun = "timer",
     .group = TL_GROUP_TIMERS,
-    .is_cancellable = true,
     .records_lateness = true,
     .finish = tl__nothing_to_finish,
     .dispose = tl__nothing_to_dispose,

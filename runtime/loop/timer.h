@@ -13,6 +13,10 @@ bool tl__timer_begin(tl_loop *loop, uint32_t slot, tl_handle *handle);
    none will ever be. */
 bool tl__time_left(tl_loop *loop, int64_t *left_ns);
 
+/* tl_timer_rearm for any handle that waits for an instant; NULL: -ESTALE. */
+int tl__timed_rearm(tl_loop *loop, tl_id id, tl_handle *handle,
+                    int64_t delay_ns);
+
 /* Recur from now on by this recurrence instead of a period. The current
    deadline stays. Takes the state, which the recurrence releases; on -ENOMEM
    and -ESTALE the state still belongs to the caller. */

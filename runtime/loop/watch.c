@@ -84,7 +84,6 @@ const tl_kind tl__watch_kind = {
     .name = "watch",
     .noun = "watch",
     .group = TL_GROUP_DESCRIPTORS,
-    .is_cancellable = true,
     .finish = tl__nothing_to_finish,
     .dispose = tl__nothing_to_dispose, /* the descriptor is the script's */
     .drop = tl__handle_end,
@@ -98,11 +97,28 @@ const tl_kind tl__watch_kind = {
 void tl_watch_close(tl_loop *loop, uint32_t slot, uint32_t generation)
 {
     tl_id id = {slot, generation};
-    tl_handle *handle = tl_handles_find(&loop->handles, slot, generation);
-    if (handle == NULL || handle->kind != TL_WATCH)
+    tl_handle *handle = tl__script_kind(loop, id, TL_WATCH);
+    if (handle == NULL)
         return;
     int fd = handle->at.watch.fd;
     tl__descriptor_forget(loop, id, handle);
-    tl_handle_close(loop, slot, generation);
+    tl__handle_end(loop, id, handle);
     tl_descriptor_close(fd);
+}
+
+int tl_watch_cancel(tl_loop *loop, uint32_t slot, uint32_t generation)
+{
+    tl_id id = {slot, generation};
+    tl_handle *handle = tl__script_kind(loop, id, TL_WATCH);
+    return handle != NULL ? tl__handle_cancel(loop, id, handle) : 0;
+}
+
+int tl_watch_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on)
+{
+    tl_handle *handle =
+        tl__script_kind(loop, (tl_id){slot, generation}, TL_WATCH);
+    if (handle == NULL)
+        return -ESTALE;
+    tl__handle_ref(loop, handle, on);
+    return 0;
 }

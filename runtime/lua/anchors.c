@@ -26,6 +26,10 @@ bool tl__push_anchor(lua_State *L, uint32_t slot)
     lua_rawgeti(L, -1, tl__what_index(slot) + 1);
     lua_rawgeti(L, -2, tl__what_index(slot));
     lua_remove(L, -3);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 2);
+        return false;
+    }
     return true;
 }
 

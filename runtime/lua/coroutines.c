@@ -10,6 +10,7 @@
 #include <lauxlib.h>
 
 #include "loop/kinds.h"
+#include "loop/loop.h"
 #include "lua/anchors.h"
 #include "lua/hooks.h"
 #include "lua/protected.h"

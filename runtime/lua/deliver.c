@@ -1,6 +1,7 @@
 /* Delivery: see deliver.h. */
 #include "lua/deliver.h"
 #include "loop/agenda.h"
+#include "loop/loop.h"
 
 #include <errno.h>
 
@@ -230,7 +231,12 @@ static void tell_datagram(tl_dispatcher *d, lua_State *L, tl_id id, int what,
     int top = lua_gettop(L);
     if (!tl__push_anchor(L, id.slot))
         return;
-    lua_rawgeti(L, -1, what);
+    if (lua_istable(L, -1))
+        lua_rawgeti(L, -1, what);
+    if (!lua_isfunction(L, -1)) {
+        lua_settop(L, top);
+        return;
+    }
     lua_pushvalue(L, top + 1);
     if (what == TL_TELL_DATA) {
         for (int i = 0; i < 2; i++)

@@ -198,9 +198,10 @@ void tl_stream_closing(tl_loop *loop, uint32_t slot, uint32_t generation,
 {
     tl_handle *handle;
     tl_stream *s = tl__stream_find(loop, (tl_id){slot, generation}, &handle);
-    if (s == NULL)
+    tl_id timer = {timer_slot, timer_generation};
+    if (s == NULL || tl__script_group(loop, timer, TL_GROUP_TIMERS) == NULL)
         return;
-    s->writer = (tl_id){timer_slot, timer_generation};
+    s->writer = timer;
     s->writer_awaits = TL_AWAIT_CLOSED;
     if (tl_buffer_length(&s->out) == 0)
         start_lingering(loop, s);

@@ -111,7 +111,10 @@ int tl_datagram_await(tl_loop *loop, uint32_t slot, uint32_t generation,
         return -EBADF;
     if (s->flowing || tl__waits(loop, s->reader))
         return -EBUSY;
-    s->reader = (tl_id){waiter_slot, waiter_generation};
+    tl_id waiter = {waiter_slot, waiter_generation};
+    if (tl__wait_find(loop, waiter) == NULL)
+        return -ESTALE;
+    s->reader = waiter;
     update(loop, id, handle, s, TL_READ);
     return 0;
 }
@@ -126,11 +129,14 @@ int tl_datagram_await_room(tl_loop *loop, uint32_t slot, uint32_t generation,
         return -EBADF;
     if (s->family == TL_UNIX && !s->connected)
         return -EOPNOTSUPP; /* the full queue is the other socket's */
+    tl_id waiter = {waiter_slot, waiter_generation};
+    if (tl__wait_find(loop, waiter) == NULL)
+        return -ESTALE;
     (void)wants_room(loop, s);
     int error = tl__agenda_reserve(&s->writers, 1);
     if (error)
         return error;
-    tl__agenda_add(&s->writers, (tl_id){waiter_slot, waiter_generation});
+    tl__agenda_add(&s->writers, waiter);
     update(loop, id, handle, s, TL_READ);
     return 0;
 }
@@ -251,6 +257,15 @@ static void dispose(tl_loop *loop, tl_handle *handle)
     free(s->writers.ids);
     free(s);
     loop->owned_bytes -= sizeof *s;
+}
+
+int tl_datagram_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on)
+{
+    tl_handle *handle;
+    if (find(loop, (tl_id){slot, generation}, &handle) == NULL)
+        return -EBADF;
+    tl__handle_ref(loop, handle, on);
+    return 0;
 }
 
 int tl_datagram_close(tl_loop *loop, uint32_t slot, uint32_t generation)

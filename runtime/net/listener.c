@@ -62,6 +62,15 @@ int tl_listener_pause(tl_loop *loop, uint32_t slot, uint32_t generation, int on)
     return listen_again(loop, id, handle);
 }
 
+int tl_listener_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on)
+{
+    tl_handle *handle = find(loop, (tl_id){slot, generation});
+    if (handle == NULL)
+        return -EBADF;
+    tl__handle_ref(loop, handle, on);
+    return 0;
+}
+
 static void dispose(tl_loop *loop, tl_handle *handle)
 {
     (void)loop;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "loop/handle_ops.h"
+#include "loop/timer.h"
 #include "net/net.h"
 #include "net/stream.h"
 
@@ -301,10 +302,9 @@ static int serve_once(tl_loop *loop, tl_handle *handle, tl_stream *s,
    again, as LuaSocket's "b" timeouts do. */
 static void restart_time(tl_loop *loop, tl_id reader)
 {
-    const tl_handle *wait =
-        tl_handles_find(&loop->handles, reader.slot, reader.generation);
+    tl_handle *wait = tl__wait_find(loop, reader);
     if (wait->where != TL_NOWHERE)
-        (void)tl_timer_rearm(loop, reader.slot, reader.generation, -1);
+        (void)tl__timed_rearm(loop, reader, wait, -1);
 }
 
 int tl__stream_serve(tl_loop *loop, tl_id id, int *reads, tl_view *view,

@@ -265,8 +265,11 @@ int tl_stream_await_sent(tl_loop *loop, uint32_t slot, uint32_t generation,
         return -EBADF;
     if (tl_stream_busy(loop, slot, generation, 1))
         return -EBUSY;
+    tl_id waiter = {waiter_slot, waiter_generation};
+    if (tl__wait_find(loop, waiter) == NULL)
+        return -ESTALE;
     s->writer_awaits = (uint8_t)what;
-    s->writer = (tl_id){waiter_slot, waiter_generation};
+    s->writer = waiter;
     /* the gathered bytes are offered now: there may be nothing else to wait
        for */
     if (!(s->state & (TL_IS_BLOCKED | TL_IS_CONNECTING)))

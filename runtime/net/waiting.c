@@ -198,12 +198,11 @@ int tl_stream_await(tl_loop *loop, uint32_t slot, uint32_t generation, int kind,
     if (kind == TL_WANT_LINE) /* take has looked at all of it */
         s->want.seen = tl_buffer_length(&s->in);
     s->reader = (tl_id){waiter_slot, waiter_generation};
-    tl_handle *wait =
-        tl_handles_find(&loop->handles, waiter_slot, waiter_generation);
+    tl_handle *wait = tl__wait_find(loop, s->reader);
     if (wait == NULL)
         return -ESTALE;
     if (handle->flags & TL_FLAG_UNREF)
-        (void)tl_handle_ref(loop, waiter_slot, waiter_generation, 0);
+        tl__handle_ref(loop, wait, false);
     tl__set_active(loop, wait, true);
     if (!(s->state & (TL_IS_DRAINED | TL_IS_CONNECTING)))
         tl__post(loop, id, handle); /* the reader has had its turn: see
@@ -228,6 +227,9 @@ int tl_stream_ref(tl_loop *loop, uint32_t slot, uint32_t generation, int on)
         tl__stream_find(loop, (tl_id){slot, generation}, &handle);
     if (s == NULL)
         return -EBADF;
-    (void)tl_handle_ref(loop, s->reader.slot, s->reader.generation, on);
-    return tl_handle_ref(loop, slot, generation, on);
+    tl_handle *wait = tl__wait_find(loop, s->reader);
+    if (wait != NULL)
+        tl__handle_ref(loop, wait, on);
+    tl__handle_ref(loop, handle, on);
+    return 0;
 }

@@ -29,10 +29,11 @@ enum {
 /* The corresponding bits of a handle with a descriptor. */
 enum { TL_IN_POLLER = 1, TL_POSTED = 2 };
 
-/* Bits of tl_handle.flags; the lowest two hold the clock, and 4 is free: data
-   that only repeated timers have is in their repetition. */
+/* Bits of tl_handle.flags; the lowest two hold the clock. Data that only
+   repeated timers have is in their repetition. */
 enum {
     TL_CLOCK_MASK = 3,
+    TL_FLAG_HOST = 4, /* the host program's: scripts cannot act on it */
     TL_FLAG_UNREF = TL_UNREF,
     TL_FLAG_BUSY = 16,     /* its callback has begun and is not over */
     TL_FLAG_PAUSED = 32,   /* deadline_ns holds the time that was left */

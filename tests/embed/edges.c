@@ -236,12 +236,55 @@ static void test_inside(void)
 {
     make(TL_NO_FFI, 0);
     REQUIRE(
-        load("for _, name in ipairs { 'ffi', 'timerlua.app.embedding',\n"
-             "  'timerlua.core.ffi', 'timerlua.core' } do\n"
-             "  local ok, message = pcall(require, name)\n"
-             "  assert(not ok and message:find('reach its memory', 1, true),\n"
-             "    name)\n"
-             "end") == 0);
+        load(
+            "for _, name in ipairs { 'ffi', 'timerlua.app.embedding',\n"
+            "  'timerlua.core.ffi', 'timerlua.core', 'timerlua.core.anchors',\n"
+            "  'timerlua.core.string_buffer', 'timerlua.net.listener',\n"
+            "  'timerlua.net.udp.object', 'jit.util' } do\n"
+            "  local ok, message = pcall(require, name)\n"
+            "  assert(not ok and message:find('reach its memory', 1, true),\n"
+            "    name)\n"
+            "end\n"
+            "for _, name in ipairs { 'timerlua', 'timerlua.timerfd',\n"
+            "  'timerlua.select', 'timerlua.socket', 'timerlua.limits' } do\n"
+            "  assert(require(name))\n"
+            "end\n"
+            "local tl = require 'timerlua'\n"
+            "assert(tl.listen('127.0.0.1:0', print):close())\n"
+            "assert(tl.run({ 'echo', 'x' }).stdout == 'x\\n')") == 0);
+}
+
+/* Nothing but a string.buffer is believed about its bytes, and a buffer gives
+   no address to a script. */
+static void test_buffers(void)
+{
+    make(TL_NO_FFI, 0);
+    REQUIRE(
+        load("local tl = require 'timerlua'\n"
+             "local buffer = require 'string.buffer'\n"
+             "local a, b = tl.socketpair()\n"
+             "local u = tl.udp('127.0.0.1:0')\n"
+             "local p = newproxy(true)\n"
+             "getmetatable(p).__index = { ref = function()\n"
+             "  return 'abc', 100000 end, reserve = function()\n"
+             "  return 'abc', 100000 end, tostring = function()\n"
+             "  return 1 end }\n"
+             "for _, call in ipairs { { a.send, a }, { a.receive_into, a },\n"
+             "  { u.send, u } } do\n"
+             "  for _, object in ipairs { p, io.stdout } do\n"
+             "    local ok, message = pcall(call[1], call[2], object)\n"
+             "    assert(not ok and message:find('string.buffer', 1, true))\n"
+             "  end\n"
+             "end\n"
+             "assert(a:send(buffer.new():put('four')) == 4)\n"
+             "assert(b:receive_into(buffer.new()) == 4)\n"
+             "local mine = buffer.new():set('text')\n"
+             "for name, value in pairs { ref = 1, reserve = 9, commit = 0,\n"
+             "  putcdata = 5LL, set = 5LL } do\n"
+             "  local ok, message = pcall(mine[name], mine, value, 9)\n"
+             "  assert(not ok and message:find('reach its memory', 1, true))\n"
+             "end\n"
+             "a:close() b:close() u:close()") == 0);
 }
 
 static void test_levels(void)
@@ -431,6 +474,62 @@ static void test_stop_handlers(void)
     }
 }
 
+static int fired;
+
+static void on_fired(tl_runtime *runtime, uint64_t id, void *argument)
+{
+    (void)runtime, (void)id, (void)argument;
+    fired++;
+}
+
+static void on_ready(tl_runtime *runtime, uint64_t id, int fd, int ready,
+                     void *argument)
+{
+    (void)runtime, (void)fd, (void)ready;
+    fired += 10;
+    REQUIRE(tl_cancel(runtime, id) == 1);
+    (void)argument;
+}
+
+/* Whatever a script writes into its objects, the host's handles are not
+   theirs. */
+static void test_forged(void)
+{
+    int ends[2];
+    make(TL_NO_FFI, 0);
+    REQUIRE(pipe(ends) == 0 && write(ends[1], "x", 1) == 1);
+    REQUIRE(load("tl = require 'timerlua'") == 0);
+    REQUIRE(tl_after(rt, 1000000, on_fired, NULL, NULL) == 0);
+    REQUIRE(tl_watch(rt, ends[0], TL_WATCH_READ, on_ready, NULL, NULL) == 0);
+    REQUIRE(load("local make = {\n"
+                 "  function() return tl.udp('127.0.0.1:0') end,\n"
+                 "  function() return tl.listen('127.0.0.1:0', print) end,\n"
+                 "  function() return tl.spawn(tl.sleep, 0) end,\n"
+                 "  function() return (tl.socketpair()) end }\n"
+                 "make[5] = function()\n"
+                 "  local s = require 'timerlua.socket'.socketpair()\n"
+                 "  return (tl.watch(s:detach(), 'r', print)) end\n"
+                 "for slot = 1, 4 do for generation = 1, 4 do\n"
+                 "  for _, new in ipairs(make) do\n"
+                 "    local object = new()\n"
+                 "    if object then\n"
+                 "      object.slot, object.generation = slot, generation\n"
+                 "      object.handle_slot = slot\n"
+                 "      object.handle_generation = generation\n"
+                 "      object.id = { slot = slot, generation = generation }\n"
+                 "      for _, name in ipairs { 'unref', 'pause', 'cancel',\n"
+                 "        'close', 'abort' } do\n"
+                 "        pcall(function() object[name](object) end)\n"
+                 "      end\n"
+                 "    end\n"
+                 "  end\n"
+                 "end end\n"
+                 "tl.after(0.05, function() tl.stop(0) end)") == 0);
+    REQUIRE(tl_run(rt) == 0);
+    REQUIRE(fired == 11);
+    REQUIRE(close(ends[0]) == 0 && close(ends[1]) == 0);
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -443,6 +542,7 @@ static const struct {
     {"programs", test_programs}, {"unreferenced", test_unreferenced},
     {"slack", test_slack},       {"clocks", test_clocks},
     {"clock", test_clock},       {"stophandlers", test_stop_handlers},
+    {"buffers", test_buffers},   {"forged", test_forged},
 };
 
 int main(int argc, char **argv)

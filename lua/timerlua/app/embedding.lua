@@ -35,7 +35,7 @@ local main -- the latest task of a main chunk
 function embedding.prepare(chunk)
   main = task.prepare(chunk)
   main.name, main.is_main = "main", true
-  return main.id.slot, main.id.generation
+  return main.slot, main.generation
 end
 
 --- Why the main task failed, if it did.

@@ -2,6 +2,7 @@
 -- removed function raises an error that says so. The runtime's own modules keep the
 -- functions that they have already taken.
 local claims = require "timerlua.system.signal_claims"
+local string_buffer = require "timerlua.core.string_buffer"
 
 local MEMORY, COMPILER = "reach its memory", "use the compiler"
 local FILES, PROGRAMS, TAKE = "use files", "start others", "take signals"
@@ -36,8 +37,11 @@ end
 -- ---------------------------------------------------------------------------
 -- memory
 
--- Modules of ours that expose the FFI or the core.
-local INSIDE = { "ffi", "timerlua.core.ffi", "timerlua.core", "timerlua.app.embedding" }
+-- Modules that expose the FFI, the core, or tables that the core believes: the FFI itself,
+-- and all of ours except the public ones, which stand at the top.
+local function is_inside(name)
+  return name == "ffi" or name == "timerlua.core" or name:find("^timerlua%.%w+%.") ~= nil
+end
 
 -- Load everything that may be required later, as long as loading is possible.
 local function load_all()
@@ -83,6 +87,18 @@ local function close_debug()
   debug.getinfo, debug.traceback = closed_getinfo, traceback
 end
 
+-- Methods that give or take an address.
+local function close_buffers()
+  local methods = string_buffer.methods
+  local set = methods.set
+  refuse_all(methods, "buffer:", MEMORY,
+    { ref = true, reserve = true, commit = true, putcdata = true })
+  function methods.set(self, data, ...)
+    if type(data) == "cdata" then error(refusal("buffer:set", MEMORY), 2) end
+    return set(self, data, ...)
+  end
+end
+
 -- Modules in C; modules in Lua are searched for as before, as text.
 local function close_loaders()
   local searchpath, preload = package.searchpath, package.loaders[1]
@@ -107,20 +123,24 @@ end
 
 local function no_ffi()
   load_all()
-  for _, name in ipairs(INSIDE) do hide(name, MEMORY) end
   text_only()
   close_debug()
+  close_buffers()
   close_loaders()
-  for _, list in ipairs { package.loaded, package.preload } do
-    local names = {}
-    for name in pairs(list) do
-      if name:find("^jit%.") then names[#names + 1] = name end
-    end
-    for _, name in ipairs(names) do hide(name, MEMORY) end
-  end
   local on = jit.on -- harmless
   close_compiler(MEMORY)
   jit.on, jit.util = on, nil
+end
+
+-- Last, since the other restrictions require modules.
+local function hide_inside()
+  for _, list in ipairs { package.loaded, package.preload } do
+    local names = {}
+    for name in pairs(list) do
+      if is_inside(name) or name:find("^jit%.") then names[#names + 1] = name end
+    end
+    for _, name in ipairs(names) do hide(name, MEMORY) end
+  end
 end
 
 -- ---------------------------------------------------------------------------
@@ -189,6 +209,7 @@ function restrict.apply(host)
   if host.no_jit then close_compiler(COMPILER) end
   if host.no_io then no_io() end
   if host.no_exec then no_exec() end
+  if host.no_ffi then hide_inside() end
 end
 
 return restrict

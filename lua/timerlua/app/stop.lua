@@ -55,7 +55,7 @@ end
 --- tl.stop), tl.after(5, tl.stop, 3).
 --- @param code? integer exit status 0 to 255; default 0, or 1 after an error
 function stop.stop(code, ...)
-  if ffi.istype(core.new_id, code) then code = ... end -- called as a timer's callback
+  if timer.is(code) then code = ... end -- called as a timer's callback
   if code ~= nil then state.code = check.integer("stop", "code", code, 0, MOST_STATUS) end
   if not state.stopping then begin("stop") end
 end

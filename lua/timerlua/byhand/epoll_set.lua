@@ -28,9 +28,10 @@ local STRIDE = ffi.sizeof("tl_ready_fd") / ffi.sizeof("int32_t")
 
 --- @class timerlua.Ready descriptors that were ready, from one wait
 --- @field count integer
---- @field taken integer how many descriptors `next` has returned
-local Ready = {}
-Ready.__index = Ready
+--- @field most integer how many there is room for
+--- @field look fun(fd: integer, most: integer, timeout_ns: ffi.cdata*): integer
+--- @field next fun(): integer?, integer? the next descriptor and its events >= 0, then nil;
+---   an iterator of `for`
 
 --- @class timerlua.EpollSet
 --- @field fd integer
@@ -42,10 +43,31 @@ Set.__index = Set
 
 local epoll_set = {}
 
-local function new_batch(set, most)
-  local bytes = new_ready(most)
-  return setmetatable({ set = set, bytes = bytes, most = most, count = 0, taken = 0,
-    fds = ffi.cast(fds_of, bytes), events = ffi.cast(events_of, bytes) + 1 }, Ready)
+-- Its memory, and how much of it the kernel has written, are where no script can read or
+-- write them.
+local function new_batch(set, room)
+  local bytes = new_ready(room)
+  local fds, events = ffi.cast(fds_of, bytes), ffi.cast(events_of, bytes) + 1
+  local count, taken = 0, 0
+  local batch = { most = room }
+
+  function batch.look(fd, most, timeout_ns)
+    local got = C.tl_epoll_wait(fd, bytes, math.min(most, room), timeout_ns)
+    count, taken = math.max(got, 0), 0
+    return got
+  end
+
+  function batch.next()
+    local i = taken
+    if i >= count then
+      set.spare = batch
+      return nil
+    end
+    taken = i + 1
+    return fds[i * STRIDE], events[i * STRIDE]
+  end
+
+  return batch
 end
 
 -- A batch that is not in use: iterations nest, and tasks share a set.
@@ -56,22 +78,9 @@ local function lease(set, most)
   return new_batch(set, most)
 end
 
---- The next descriptor and its events, then nil; an iterator for `for`.
---- @return integer? fd
---- @return integer? events >= 0
-function Ready:next()
-  local i = self.taken
-  if i >= self.count then
-    self.set.spare = self
-    return nil
-  end
-  self.taken = i + 1
-  return self.fds[i * STRIDE], self.events[i * STRIDE]
-end
-
 local function ask(set, batch, most)
   local count
-  repeat count = C.tl_epoll_wait(set.fd, batch.bytes, most, AT_ONCE) until count ~= EINTR
+  repeat count = batch.look(set.fd, most, AT_ONCE) until count ~= EINTR
   return count
 end
 
@@ -81,7 +90,7 @@ local function block(set, where, batch, most, delay)
   wait.before_blocking(where, delay)
   local timeout_ns = new_timeout(delay and to_ns(delay) or -1)
   local count
-  repeat count = C.tl_epoll_wait(set.fd, batch.bytes, most, timeout_ns) until count ~= EINTR
+  repeat count = batch.look(set.fd, most, timeout_ns) until count ~= EINTR
   return count
 end
 interpreted.keep(block)
@@ -130,7 +139,7 @@ function Set:wait(where, most, delay)
   local batch = lease(self, most)
   local count = wait_count(self, where, batch, most, delay)
   if count < 0 then return nil, count end
-  batch.count, batch.taken = count, 0
+  batch.count = count
   return batch
 end
 

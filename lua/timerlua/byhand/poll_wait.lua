@@ -40,7 +40,7 @@ local function wait_in(set, where, fds, count, delay, judge)
     local news, status = set:wait(where, NEWS_MOST, left)
     if not news then return status end
     local timed_out = news.count == 0
-    repeat until not news:next()
+    repeat until not news.next()
     local found = ask(fds, count, judge)
     if found ~= 0 or timed_out then return found end
     if delay then left = to_ns(delay) - (C.tl_now_ns(loop, MONOTONIC) - start_ns) end

@@ -46,9 +46,9 @@ end
 
 local function suspend(place, where, interest, delay)
   local waiter = wait.begin(where, delay)
-  local id, own = waiter.id, place.id
-  local status = C.tl_readiness_await(loop, own.slot, own.generation, interest, id.slot,
-    id.generation)
+  local own = place.id
+  local status = C.tl_readiness_await(loop, own.slot, own.generation, interest, waiter.slot,
+    waiter.generation)
   if status ~= 0 then
     wait.abandon(waiter)
     return status

@@ -172,7 +172,7 @@ local function wait_in(self, where, delay)
     if self.closed then return nil, EBADF end
     if not news then return nil, status end
     vain = news.count > 0 and vain + 1 or vain
-    repeat until not news:next()
+    repeat until not news.next()
     local list
     list, status = poll.wait(self.list, where, 0)
     if self.closed then return nil, EBADF end

@@ -46,6 +46,9 @@ local new_timeout = ffi.typeof("int64_t[1]")
 -- The open queues of this state, by descriptor, for fromfd.
 local queues = setmetatable({}, { __mode = "v" })
 
+-- By object; the core is given the pointer, so no script can write here.
+local queue_of = setmetatable({}, { __mode = "k" })
+
 -- fork(2) does not pass BSD's queues on; here the copies share what they watch.
 local function is_open(queue)
   return queue.owned.pointer ~= nil and queue.process == C.tl_process_id()
@@ -58,7 +61,7 @@ local Kqueue = {}
 
 -- `closed` belongs to the queue, which several objects may share.
 function Kqueue.__index(self, key)
-  if key == "closed" then return not is_open(rawget(self, "queue")) end
+  if key == "closed" then return not is_open(queue_of[self]) end
   return Kqueue[key]
 end
 
@@ -66,7 +69,7 @@ local check_self = check.self_of(Kqueue, "select.kqueue", "a kqueue object", "kq
 
 local function open_queue(self, method)
   check_self(self, method)
-  local queue = self.queue
+  local queue = queue_of[self]
   if not is_open(queue) then
     misuse.raise("select.kqueue:" .. method, "the kqueue object is closed")
   end
@@ -295,17 +298,19 @@ end
 --- handled as before. Harmless when repeated. A task in control is resumed, with "EBADF".
 function Kqueue:close()
   check_self(self, "close")
-  local queue = self.queue
+  local queue = queue_of[self]
   if queues[queue.fd] == queue then queues[queue.fd] = nil end
   release(queue.owned)
 end
 
 function Kqueue:__tostring()
-  return "timerlua.Kqueue: " .. (self.closed and "closed" or "fd " .. rawget(self, "queue").fd)
+  return "timerlua.Kqueue: " .. (self.closed and "closed" or "fd " .. queue_of[self].fd)
 end
 
 local function object(queue)
-  return setmetatable({ queue = queue }, Kqueue)
+  local self = setmetatable({}, Kqueue)
+  queue_of[self] = queue
+  return self
 end
 
 local kqueue = {}

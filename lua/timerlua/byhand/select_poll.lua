@@ -35,13 +35,13 @@ local EVERYTHING = constants.POLLIN + constants.POLLPRI + constants.POLLOUT
 
 --- @class timerlua.Poll descriptors to be polled, in the order of registration; poll(2)
 --- @since 0.1
---- @field package fds ffi.cdata* entries; fd is -1 in those that were unregistered
---- @field package size integer room in fds
---- @field package count integer entries in use
---- @field package holes integer how many of those were unregistered
---- @field package index table<integer, integer> a descriptor's position in fds
 local Poll = {}
 Poll.__index = Poll
+
+-- What the objects have: fds, whose fd is -1 when it was unregistered; size, the room in
+-- fds; count, how many are in use; holes, how many of those were unregistered; index,
+-- where in fds a descriptor is. The core is given fds, so no script can write here.
+local lists = setmetatable({}, { __mode = "k" })
 
 local check_self = check.self_of(Poll, "select.poll", "a poll object", "p")
 
@@ -52,19 +52,19 @@ local function check_mask(where, what, mask)
 end
 
 -- Copy into a new array without the holes, because a poll may be reading the old array.
-local function resize(self)
-  local old, live = self.fds, self.count - self.holes
-  self.size = math.max(FIRST_SIZE, 2 * live)
-  local fds, count = poll_wait.array(self.size), 0
-  for i = 0, self.count - 1 do
+local function resize(list)
+  local old, live = list.fds, list.count - list.holes
+  list.size = math.max(FIRST_SIZE, 2 * live)
+  local fds, count = poll_wait.array(list.size), 0
+  for i = 0, list.count - 1 do
     local fd = old[i].fd
     if fd >= 0 then
       ffi.copy(fds + count, old + i, BYTES)
-      self.index[fd] = count
+      list.index[fd] = count
       count = count + 1
     end
   end
-  self.fds, self.count, self.holes = fds, count, 0
+  list.fds, list.count, list.holes = fds, count, 0
 end
 
 --- Add a descriptor, or change the mask of a registered one.
@@ -75,15 +75,16 @@ function Poll:register(fd, mask)
   local number = number_of("select.poll:register", "fd", fd)
   local events = mask == nil and EVERYTHING
     or check_mask("select.poll:register", "mask", mask)
-  local at = self.index[number]
+  local list = lists[self]
+  local at = list.index[number]
   if not at then
-    if self.count == self.size then resize(self) end
-    at = self.count
-    self.count = at + 1
-    self.index[number] = at
-    self.fds[at].fd = number
+    if list.count == list.size then resize(list) end
+    at = list.count
+    list.count = at + 1
+    list.index[number] = at
+    list.fds[at].fd = number
   end
-  self.fds[at].events = events
+  list.fds[at].events = events
 end
 
 --- Change the mask of a registered descriptor.
@@ -96,9 +97,10 @@ function Poll:modify(fd, mask)
   check_self(self, "modify")
   local number = number_of("select.poll:modify", "fd", fd)
   local events = check_mask("select.poll:modify", "mask", mask)
-  local at = self.index[number]
+  local list = lists[self]
+  local at = list.index[number]
   if not at then return errors.failed("poll.modify fd " .. number, ENOENT) end
-  self.fds[at].events = events
+  list.fds[at].events = events
   return true
 end
 
@@ -108,14 +110,15 @@ end
 function Poll:unregister(fd)
   check_self(self, "unregister")
   local number = number_of("select.poll:unregister", "fd", fd)
-  local at = self.index[number]
+  local list = lists[self]
+  local at = list.index[number]
   if not at then
     misuse.got("select.poll:unregister", "fd must be registered", number)
   end
-  self.index[number] = nil
-  self.fds[at].fd = -1
-  self.holes = self.holes + 1
-  if self.holes > FIRST_SIZE and 2 * self.holes > self.count then resize(self) end
+  list.index[number] = nil
+  list.fds[at].fd = -1
+  list.holes = list.holes + 1
+  if list.holes > FIRST_SIZE and 2 * list.holes > list.count then resize(list) end
 end
 
 -- Python's milliseconds, rounded up as in Python.
@@ -144,8 +147,9 @@ end
 -- The list of the ready descriptors, or nil and a negative errno.
 local function wait(self, where, delay)
   poll_wait.turn(where)
-  local count = self.count
-  local found, fds = poll_wait.wait(where, self.fds, count, delay)
+  local list = lists[self]
+  local count = list.count
+  local found, fds = poll_wait.wait(where, list.fds, count, delay)
   if found < 0 then return nil, found end
   return list_of(fds, count, found)
 end
@@ -167,7 +171,8 @@ function Poll:poll(timeout)
 end
 
 function Poll:__tostring()
-  return ("timerlua.Poll: %d registered"):format(self.count - self.holes)
+  local list = lists[self]
+  return ("timerlua.Poll: %d registered"):format(list.count - list.holes)
 end
 
 local poll = { constants = constants, everything = EVERYTHING, check_mask = check_mask,
@@ -176,8 +181,10 @@ local poll = { constants = constants, everything = EVERYTHING, check_mask = chec
 --- Make a poll object with no registered descriptors.
 --- @return timerlua.Poll p
 function poll.new()
-  return setmetatable({ fds = poll_wait.array(FIRST_SIZE), size = FIRST_SIZE, count = 0,
-    holes = 0, index = {} }, Poll)
+  local self = setmetatable({}, Poll)
+  lists[self] = { fds = poll_wait.array(FIRST_SIZE), size = FIRST_SIZE, count = 0, holes = 0,
+    index = {} }
+  return self
 end
 
 return poll

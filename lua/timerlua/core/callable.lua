@@ -5,11 +5,17 @@ local getmetatable_of = debug.getmetatable -- a host may remove it for scripts
 
 local callable = {}
 
+-- A number, a timer or another cdata is none, although the FFI's metatable has a __call
+-- for all of them.
 local function is_callable(value)
-  if type(value) == "function" then return true end
+  local kind = type(value)
+  if kind == "function" then return true end
+  if kind == "cdata" then return false end
   local meta = getmetatable_of(value)
   return type(meta) == "table" and type(meta.__call) == "function"
 end
+
+callable.is = is_callable
 
 --- Raise unless the value can be called.
 --- @param where string the public function
@@ -36,14 +42,11 @@ function callable.stand_in(wrapper, fn)
 end
 
 --- Where a function was defined, "file:line"; "file" for a script's main chunk; for a
---- callable object, where its __call was defined.
---- @return string? site
+--- callable object, where its __call was defined. A script may have replaced the value.
+--- @return string? site nil for anything else
 function callable.site(value)
   value = originals[value or false] or value
-  if value == nil then return nil end
-  if type(value) == "thread" then
-    return nil -- a task has its own function
-  end
+  if not is_callable(value) then return nil end -- a thread: a task has its own function
   if type(value) ~= "function" then value = getmetatable_of(value).__call end
   local info = debug.getinfo(value, "S")
   if info.what == "C" then return "[C]" end

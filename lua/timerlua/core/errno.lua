@@ -4,8 +4,10 @@ local C = require "timerlua.core.ffi".C
 
 return setmetatable({}, {
   __index = function(self, name)
-    local status = C.tl_error_status(name)
-    if status == 0 then error(("no error of the system is called %q"):format(name), 2) end
+    local status = type(name) == "string" and C.tl_error_status(name) or 0
+    if status == 0 then
+      error(("no error of the system is called %q"):format(tostring(name)), 2)
+    end
     rawset(self, name, status)
     return status
   end,

@@ -4,8 +4,10 @@ local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local events = require "timerlua.core.events"
 local misuse = require "timerlua.core.misuse"
+local printable = require "timerlua.core.printable"
 
 local dispatcher, shared = core.dispatcher, core.shared
+local STDERR = 2
 local TELL_OF_ERROR = core.C.TL_TELL_OF_ERROR
 
 local errors = {}
@@ -36,14 +38,16 @@ local function describe(err)
     local ok, text = pcall(tostring, err)
     if ok then return text end
   end
+  if kind == "table" and next(err) ~= nil then return printable.fields(err) end
   return ("(error object is a %s value)"):format(kind)
 end
 
 -- The source of an error; the main chunk's message names it already.
 local function who(source)
   if source == nil or (source.kind == "task" and source.is_main) then return "" end
-  local kind, name, site = source.kind, source.name, source.site
   -- a script may have put anything there
+  local ok, kind, name, site = pcall(function() return source.kind, source.name, source.site end)
+  if not ok then kind, name, site = nil, nil, nil end
   return "error in " .. (type(kind) == "string" and kind or "callback")
     .. (type(name) == "string" and " " .. misuse.show(name) or "")
     .. (type(site) == "string" and " (" .. site .. ")" or "") .. ": "
@@ -55,9 +59,10 @@ local function script_frames(traceback)
 end
 
 --- Report a text without the line's end: to the host if there is one, otherwise to standard
---- error.
+--- error. A terminal does not obey the bytes of a peer that are in a message.
 function errors.write(text)
   if dispatcher.tell then return dispatcher.tell(TELL_OF_ERROR, text) end
+  if core.C.tl_file_is_terminal(STDERR) ~= 0 then text = printable.text(text) end
   stdout:flush()
   stderr:write("timerlua: ", text, "\n")
 end
@@ -105,7 +110,8 @@ function errors.report(err, traceback, source)
   if not tell_handlers(err, traceback, source) then
     count_and_write(err, traceback, source)
   end
-  local follow_up = source and follow_ups[source.kind]
+  local ok, kind = pcall(function() return source and source.kind end)
+  local follow_up = ok and follow_ups[kind]
   if follow_up then follow_up(source) end
 end
 

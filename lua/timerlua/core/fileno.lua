@@ -1,5 +1,6 @@
 -- The descriptors that scripts pass: as a number, an io file, or an object with fileno().
 local core = require "timerlua.core.ffi"
+local callable = require "timerlua.core.callable"
 local check = require "timerlua.core.check"
 local misuse = require "timerlua.core.misuse"
 
@@ -12,8 +13,6 @@ local RULE = " must be a descriptor, an io file or have fileno()"
 --- @alias timerlua.Descriptor integer|file*|table|userdata the number of a file descriptor,
 ---   a file of the io library, or an object with a fileno() method
 
-local getmetatable_of = debug.getmetatable -- a host may remove it for scripts
-
 local fileno = {}
 
 --- Whether a value is a number that a descriptor can have.
@@ -23,16 +22,11 @@ end
 
 local is_number = fileno.is_number
 
-local function can_call(value)
-  local meta = getmetatable_of(value)
-  return type(value) == "function" or (type(meta) == "table" and meta.__call ~= nil)
-end
-
 local function ask(value)
   if type_of_file(value) == "file" then return C.tl_stdio_descriptor(value) end
   if type(value) == "table" or type(value) == "userdata" then
     local has, method = pcall(function() return value.fileno end)
-    if has and can_call(method) then return method(value) end
+    if has and callable.is(method) then return method(value) end
   end
 end
 

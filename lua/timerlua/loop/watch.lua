@@ -38,7 +38,7 @@ local check_self = check.self_of(Watch, "watch", "a watch")
 function Watch:cancel()
   check_self(self, "cancel")
   local slot = self.id.slot
-  local result = C.tl_timer_cancel(loop, slot, self.id.generation)
+  local result = C.tl_watch_cancel(loop, slot, self.id.generation)
   if result >= ENDED then anchors.clear(slot) end
   return result % ENDED == CANCELLED
 end
@@ -47,7 +47,7 @@ end
 --- @return timerlua.Watch watch itself
 function Watch:unref()
   check_self(self, "unref")
-  C.tl_handle_ref(loop, self.id.slot, self.id.generation, 0)
+  C.tl_watch_ref(loop, self.id.slot, self.id.generation, 0)
   return self
 end
 
@@ -55,7 +55,7 @@ end
 --- @return timerlua.Watch watch itself
 function Watch:ref()
   check_self(self, "ref")
-  C.tl_handle_ref(loop, self.id.slot, self.id.generation, 1)
+  C.tl_watch_ref(loop, self.id.slot, self.id.generation, 1)
   return self
 end
 

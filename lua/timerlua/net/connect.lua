@@ -148,7 +148,7 @@ local function wait_for_news(race)
   local waiter = wait.begin("connect", patience(race))
   for _, each in ipairs(race.attempts) do
     C.tl_stream_await_sent(loop, each.id.slot, each.id.generation, CONNECTED,
-      waiter.id.slot, waiter.id.generation)
+      waiter.slot, waiter.generation)
   end
   return wait.suspend(waiter) ~= wait.loop_ended
 end
@@ -297,7 +297,7 @@ local function with_handler(plan, handler)
   else
     callable.check("connect", "option handler", handler)
   end
-  self.handler = callbacks and (handler.open or handler.data or handler.close) or handler
+  self.handler = not callbacks and handler or connection.first_callback(handler)
   self.known_peer = plan.text
   local connecting = task.spawn(connect_later, self, plan, handler, callbacks, flags)
   -- closed before the connection is made

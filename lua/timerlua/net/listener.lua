@@ -118,11 +118,6 @@ end
 -- ---------------------------------------------------------------------------
 -- the object
 
-local function remove_file(self)
-  if self.file then socket_file.remove(self.bound, self.file) end
-  self.file = nil
-end
-
 --- Stop listening. Accepted connections live on; the file of a Unix socket is removed.
 --- Harmless when repeated.
 --- @return boolean closed true
@@ -130,9 +125,9 @@ function Listener:close()
   check_self(self, "close")
   if self.closed_here then return true end
   self.closed_here = true
-  remove_file(self)
-  C.tl_listener_close(loop, self.slot, self.generation)
-  anchors.clear(self.slot)
+  socket_file.remove(self)
+  local status = C.tl_listener_close(loop, self.slot, self.generation)
+  if status == 0 then anchors.clear(self.slot) end
   return true
 end
 
@@ -156,14 +151,14 @@ end
 --- @return timerlua.Listener listener itself
 function Listener:unref()
   check_self(self, "unref")
-  return settings.refer(self, C.tl_handle_ref, 0)
+  return settings.refer(self, C.tl_listener_ref, 0)
 end
 
 --- Keep the loop running while this listener is open, which is the default.
 --- @return timerlua.Listener listener itself
 function Listener:ref()
   check_self(self, "ref")
-  return settings.refer(self, C.tl_handle_ref, 1)
+  return settings.refer(self, C.tl_listener_ref, 1)
 end
 
 --- Return the address that it listens on, such as "127.0.0.1:4711".
@@ -178,7 +173,7 @@ end
 --- @return integer? port nil for a Unix socket
 function Listener:getsockname()
   check_self(self, "getsockname")
-  return address.host_port(self.own)
+  return self.ip, self.port
 end
 
 --- Return the descriptor, which still belongs to the listener.
@@ -199,7 +194,7 @@ end
 
 -- Close a socket that cannot listen; the file of a Unix socket is removed, too.
 local function discard(self, fd)
-  remove_file(self)
+  socket_file.remove(self)
   if not self.inherited then C.tl_descriptor_close(fd) end
 end
 
@@ -210,7 +205,7 @@ local function open(self, candidate, kernel, subject)
   local ok, message, code = options.apply(fd, kernel, not is_unix, subject)
   if ok then
     local status = socket_file.bind(fd, candidate, self.wanted_file, self.backlog)
-    if status == 0 then self.bound, self.file = candidate, socket_file.claim(candidate) end
+    if status == 0 then socket_file.claim(self, candidate) end
     if status ~= 0 then ok, message, code = errors.failed(subject, status) end
   end
   if not ok then
@@ -232,8 +227,8 @@ end
 
 local function start(self, fd, subject)
   local id = core.new_id()
-  self.own = ffi.new("tl_address")
-  local status = C.tl_socket_name(fd, 0, self.own)
+  local own = ffi.new("tl_address")
+  local status = C.tl_socket_name(fd, 0, own)
   if status == 0 then
     status = C.tl_listener_start(loop, id, fd, self.settings.flags + self.flags)
   end
@@ -242,9 +237,8 @@ local function start(self, fd, subject)
     return errors.failed(subject, status)
   end
   self.fd, self.slot, self.generation = fd, id.slot, id.generation
-  self.address = address.text(self.own)
-  local port = C.tl_address_port(self.own)
-  self.port = port >= 0 and port or nil
+  self.address = address.text(own)
+  self.ip, self.port = address.host_port(own)
   local accept = self.callbacks and accept_flowing or accept_task
   anchors.set(self.slot, callable.stand_in(function(...) return accept(...) end,
     self.site_of), self)
@@ -282,7 +276,7 @@ function listener.listen(addr, handler, opts)
   self.count = setmetatable({ open = 0, listener = self }, WEAK)
   if type(handler) == "table" and not getmetatable(handler) then
     self.callbacks, self.flags = connection.callbacks("listen", handler)
-    self.site_of = handler.data or handler.open or accept_flowing
+    self.site_of = connection.first_callback(handler) or accept_flowing
   else
     callable.check("listen", "handler", handler, "a function or a table of callbacks")
     self.site_of = handler

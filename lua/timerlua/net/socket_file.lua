@@ -19,14 +19,18 @@ local function remove(own, file)
   if C.tl_process_id() == process then C.tl_socket_unlink(own, file) end
 end
 
---- Take charge of the file that a socket was bound to.
+-- By socket, where no script can write: the core is given their addresses.
+local claims = setmetatable({}, { __mode = "k" })
+
+--- Take charge of the file that a socket was bound to, if there is one: an abstract name
+--- and the other families have none.
+--- @param socket table the object that the file goes with
 --- @param own ffi.cdata* tl_address, the socket's own
---- @return ffi.cdata*? file keep this as long as the socket; nil when the socket has no
----   file: an abstract name, or another family
-function socket_file.claim(own)
+function socket_file.claim(socket, own)
   local file = new_file()
-  if C.tl_socket_file(own, file) ~= 0 then return nil end
-  return ffi.gc(file, function(claimed) remove(own, claimed) end)
+  if C.tl_socket_file(own, file) ~= 0 then return end
+  claims[socket] = { own = own,
+    file = ffi.gc(file, function(claimed) remove(own, claimed) end) }
 end
 
 -- Permissions as chmod(1) has them: 0660, which is a decimal number to Lua, is
@@ -64,10 +68,13 @@ function socket_file.bind(fd, own, wanted, backlog)
   return C.tl_socket_bind_file(fd, own, wanted.mode, wanted.take_over, backlog or -1)
 end
 
---- The socket is closed: remove its file.
-function socket_file.remove(own, file)
-  ffi.gc(file, nil)
-  remove(own, file)
+--- The socket is closed: remove its file, if it has one.
+function socket_file.remove(socket)
+  local claim = claims[socket]
+  if not claim then return end
+  claims[socket] = nil
+  ffi.gc(claim.file, nil)
+  remove(claim.own, claim.file)
 end
 
 return socket_file

@@ -304,7 +304,7 @@ end
 function Process:disowned()
   begin_end(self)
   self.unreferenced = nil
-  if not self.status then C.tl_handle_ref(loop, self.slot, self.generation, 1) end
+  if not self.status then C.tl_watch_ref(loop, self.slot, self.generation, 1) end
 end
 
 local function time_over(_, self)
@@ -322,7 +322,7 @@ local function remove_waiter(queue, waiter)
   waiters.remove(queue, waiter)
   local self = queue.process
   if queue.count == 0 and self.unreferenced and not self.status then
-    C.tl_handle_ref(loop, self.slot, self.generation, 0)
+    C.tl_watch_ref(loop, self.slot, self.generation, 0)
   end
 end
 
@@ -344,7 +344,7 @@ function Process:wait(limit)
   if limit ~= nil then limit = duration.of("process:wait", "limit", limit) end
   if self.status then return self.status end
   local waiter = wait.begin("process:wait", limit)
-  if C.tl_handle_ref(loop, self.slot, self.generation, 1) == STALE then
+  if C.tl_watch_ref(loop, self.slot, self.generation, 1) == STALE then
     local status = start_watch(self) -- called by a "stop" handler after an error
     if status ~= 0 then
       wait.abandon(waiter)
@@ -366,7 +366,7 @@ function Process:unref()
   check_self(self, "unref")
   self.unreferenced = true
   if not (self.waiting and self.waiting.count > 0) then
-    C.tl_handle_ref(loop, self.slot, self.generation, 0)
+    C.tl_watch_ref(loop, self.slot, self.generation, 0)
   end
   return self
 end
@@ -376,7 +376,7 @@ end
 function Process:ref()
   check_self(self, "ref")
   self.unreferenced = nil
-  C.tl_handle_ref(loop, self.slot, self.generation, 1)
+  C.tl_watch_ref(loop, self.slot, self.generation, 1)
   return self
 end
 
@@ -429,8 +429,9 @@ function process.adopt(self, limit)
     return self
   end
   strike(self)
-  C.tl_handle_close(loop, self.slot, self.generation)
-  anchors.clear(self.slot)
+  if C.tl_watch_cancel(loop, self.slot, self.generation) >= C.TL_ENDED then
+    anchors.clear(self.slot)
+  end
   discard(self)
   return nil, code == "ELIMIT" and LIMIT or NO_MEMORY
 end

@@ -81,13 +81,21 @@ local function take_first(self)
   return first, waiting[1] ~= nil
 end
 
+-- The timer of each subscription's next call: its slot and generation, which scripts
+-- must not write.
+local timers = setmetatable({}, { __mode = "k" })
+local new_id = core.new_id() -- of a new handle
+
 -- Run the subscription on the next turn, or after the run in progress.
 local function arm(self)
-  local id = self.id
-  local status = C.tl_timer_rearm(loop, id.slot, id.generation, 0)
+  local timer = timers[self]
+  local status = C.tl_timer_rearm(loop, timer.slot, timer.generation, 0)
   if status ~= 0 and status ~= ENOMEM then -- the timer has ended
-    status = C.tl_timer_after(loop, id, 0)
-    if status == 0 then anchors.set(id.slot, self.run, self) end
+    status = C.tl_timer_after(loop, new_id, 0)
+    if status == 0 then
+      timer.slot, timer.generation = new_id.slot, new_id.generation
+      anchors.set(timer.slot, self.run, self)
+    end
   end
   return status
 end
@@ -260,8 +268,10 @@ function Signal:cancel()
   if self.cancelled then return false, 0 end
   self.cancelled = true
   local untold = leave_all(self)
-  local slot = self.id.slot
-  if C.tl_timer_cancel(loop, slot, self.id.generation) >= C.TL_ENDED then anchors.clear(slot) end
+  local timer = timers[self]
+  if C.tl_timer_cancel(loop, timer.slot, timer.generation) >= C.TL_ENDED then
+    anchors.clear(timer.slot)
+  end
   settle_ref()
   return true, untold
 end
@@ -331,8 +341,9 @@ function signal.signal(names, fn, ...)
   local numbers = numbers_of(names)
   callable.check("signal", "fn", fn)
   local self = setmetatable({ kind = "signal", name = name_of(numbers), numbers = numbers,
-    fn = callable.plain(fn), id = core.new_id(), referenced = true, waiting = {},
+    fn = callable.plain(fn), referenced = true, waiting = {},
     pending = {} }, Signal)
+  timers[self] = { slot = 0, generation = 0 }
   self.run = anchors.bind(run, ...)
   lend_to_programs()
   local ok, message, code = listen_all(self)

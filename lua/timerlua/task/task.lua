@@ -18,11 +18,12 @@ local time_bound = require "timerlua.task.time_bound"
 local wait = require "timerlua.task.wait"
 local waiters = require "timerlua.task.waiters"
 
-local C, loop, shared, new_id = core.C, core.loop, core.shared, core.new_id
+local C, loop, shared = core.C, core.loop, core.shared
 local running = coroutine.running
 local tasks, is_cancelled = wait.tasks, interruption.is_cancelled
 local KIND_TASK = C.TL_TASK
 
+local id = core.new_id() -- of a new handle
 local adopted_info = ffi.new("tl_handle_info")
 
 local task = {}
@@ -54,7 +55,7 @@ end
 local NOTHING = { n = 0 } -- results of a task
 
 local function new_task(fn, status)
-  return setmetatable({ fn = fn, status = status, id = new_id() }, Task)
+  return setmetatable({ fn = fn, status = status, slot = 0, generation = 0 }, Task)
 end
 
 -- From here on, this coroutine is the task.
@@ -83,7 +84,7 @@ local function make_task(co)
   local fn = anchors.unbind(what) or object and (object.handler or object.on_exit)
   -- built in one piece: a growing table is reallocated each time
   local self = setmetatable({ fn = fn, status = "running",
-    id = new_id(), kind = "callback", source = object, handle_slot = slot,
+    slot = 0, generation = 0, kind = "callback", source = object, handle_slot = slot,
     handle_generation = generation, coroutine = co, finally = false,
     waiting_for = false, ending = false, results = false }, Task)
   owner.adopt(self, shared.resumes)
@@ -131,10 +132,10 @@ end
 --- A task of `fn(...)` that the caller will begin.
 function task.prepare(fn, ...)
   local self = new_task(fn, "ready")
-  local id = self.id
   local call = anchors.bind(body, self, fn, ...)
   check_started(C.tl_handle_open(loop, id, KIND_TASK))
-  anchors.set(id.slot, call, self)
+  self.slot, self.generation = id.slot, id.generation
+  anchors.set(self.slot, call, self)
   live[self] = true
   return self
 end
@@ -148,11 +149,11 @@ end
 function task.spawn(fn, ...)
   callable.check("spawn", "fn", fn)
   local self = task.prepare(fn, ...)
-  local id = self.id
-  local status = C.tl_timer_rearm(loop, id.slot, id.generation, 0)
+  local slot, generation = self.slot, self.generation
+  local status = C.tl_wait_wake(loop, slot, generation)
   if status ~= 0 then
-    anchors.clear(id.slot)
-    C.tl_handle_close(loop, id.slot, id.generation)
+    anchors.clear(slot)
+    C.tl_wait_close(loop, slot, generation)
     live[self] = nil
     check_started(status)
   end
@@ -386,8 +387,8 @@ function Task:cancel()
   check_self(self, "cancel")
   if ENDED[self.status] then return false end
   if self.status == "ready" then
-    C.tl_handle_close(loop, self.id.slot, self.id.generation)
-    anchors.clear(self.id.slot)
+    local slot = self.slot
+    if C.tl_wait_close(loop, slot, self.generation) == 0 then anchors.clear(slot) end
     complete(self, false, interruption.of_task(self))
     return true
   end

@@ -125,8 +125,7 @@ function time_bound.disarm(self)
   local id = self.id
   if not id then return end -- the time is over, or was never armed
   self.id = nil
-  C.tl_handle_close(loop, id.slot, id.generation)
-  anchors.clear(id.slot)
+  if C.tl_wait_close(loop, id.slot, id.generation) == 0 then anchors.clear(id.slot) end
 end
 
 return time_bound

@@ -43,13 +43,18 @@ local wait = {
   }),
 }
 
+-- Where the core writes the id of a new handle. No script has it, and the core is never
+-- given what a script can write, but numbers.
+local id = core.new_id()
+
 local tasks, LOOP_ENDED = wait.tasks, wait.loop_ended
 
 -- Functions registered by modules further up.
 local make_task, when_cut_short
 
 --- @class timerlua.Waiter a waiting task, or the main chunk outside tasks
---- @field id ffi.cdata* tl_id of the handle of its wait; the next wait overwrites it
+--- @field slot integer of the handle of its latest wait
+--- @field generation integer
 --- @field status string "waiting" while suspended
 --- @field waiting_for string the function it waits in, such as "channel:receive"
 --- @field list table? what to leave when the wait ends early:
@@ -61,7 +66,7 @@ local make_task, when_cut_short
 --- @field cancelled timerlua.Interruption? of the whole task
 --- @field coroutine thread|function what its handle's anchor runs
 --- @field limit timerlua.Limit? the innermost limit around it
-local outside = { id = core.new_id(), status = "running", kind = "task", is_main = true }
+local outside = { slot = 0, generation = 0, status = "running", kind = "task", is_main = true }
 
 -- Anchored for the waits of the main chunk in place of a coroutine.
 function outside.coroutine(...)
@@ -198,17 +203,19 @@ local function interrupt_again(waiter, where)
       .. "error was caught"):format(tostring(interruption), raised), debug.traceback("", 2):sub(2),
       waiter.source or waiter)
   end
-  local id = waiter.id
   local status = C.tl_sleep_after(loop, id, raised < MOST_CAUGHT and 0 or PAUSE)
   if status ~= 0 then raise_status(where, status) end
-  anchors.set(id.slot, waiter.coroutine, waiter)
+  local slot = id.slot
+  waiter.slot, waiter.generation = slot, id.generation
+  anchors.set(slot, waiter.coroutine, waiter)
   waiter.waiting_for = where
   wait.suspend(waiter)
   error(waiter.expired or interruption, 0)
 end
 
 --- Begin a wait of what runs here; suspend or abandon is to follow. Until then
---- waiter.id, the wait's handle, can be given to whatever shall wake it.
+--- waiter.slot and waiter.generation, the wait's handle, can be given to whatever shall
+--- wake it.
 --- @param where string the public function, for errors and lists
 --- @param delay? number|ffi.cdata* seconds, 0 to tl_max_seconds, or int64 nanoseconds,
 ---   after which the wait ends by itself; nil: never
@@ -223,7 +230,6 @@ function wait.begin(where, delay)
     check_yieldable(where)
   end
   if waiter.expired then interrupt_again(waiter, where) end
-  local id = waiter.id
   local status
   if delay == nil then
     status = C.tl_handle_open(loop, id, KIND_SLEEP)
@@ -233,15 +239,16 @@ function wait.begin(where, delay)
     status = C.tl_sleep_start(loop, id, delay)
   end
   if status ~= 0 then raise_status(where, status) end
-  anchors.set(id.slot, waiter.coroutine, waiter)
+  local slot = id.slot
+  waiter.slot, waiter.generation = slot, id.generation
+  anchors.set(slot, waiter.coroutine, waiter)
   waiter.waiting_for = where
   return waiter
 end
 
 local function close(waiter)
-  local id = waiter.id
-  C.tl_handle_close(loop, id.slot, id.generation)
-  anchors.clear(id.slot)
+  local slot = waiter.slot
+  if C.tl_wait_close(loop, slot, waiter.generation) == 0 then anchors.clear(slot) end
 end
 
 -- The wait is over; a waiter that was not woken by its list is still in the list.
@@ -316,15 +323,15 @@ end
 -- Make the wait's handle due on the next turn. False when the wait is over: another handle
 -- has its slot.
 local function hasten(waiter, what)
-  local id = waiter.id
-  local status = C.tl_timer_rearm(loop, id.slot, id.generation, 0)
+  local slot, generation = waiter.slot, waiter.generation
+  local status = C.tl_wait_wake(loop, slot, generation)
   if status == NO_MEMORY then -- garbage may hold the memory
     collectgarbage()
-    status = C.tl_timer_rearm(loop, id.slot, id.generation, 0)
+    status = C.tl_wait_wake(loop, slot, generation)
     if status == NO_MEMORY then raise_status("wake", status) end
   end
   if status ~= 0 then return false end
-  if what then anchors.set_what(id.slot, what) end
+  if what then anchors.set_what(slot, what) end
   return true
 end
 
@@ -361,8 +368,7 @@ end
 
 --- When the waiter's time is over, in monotonic seconds; nil when it has no limit.
 function wait.due(waiter)
-  local id = waiter.id
-  local due = C.tl_timer_deadline(loop, id.slot, id.generation)
+  local due = C.tl_wait_deadline(loop, waiter.slot, waiter.generation)
   if due == due then return due end
 end
 

@@ -214,7 +214,7 @@ static void test_watch(tl_id bell, const int ends[2])
     TL_CHECK(tl_timer_cancel(loop, bell.slot, bell.generation) == 0 &&
                  tl_handles_find(&loop->handles, bell.slot, bell.generation),
              "a bell is cancelled like a timer");
-    TL_CHECK(tl_timer_cancel(loop, watch.slot, watch.generation) ==
+    TL_CHECK(tl_watch_cancel(loop, watch.slot, watch.generation) ==
                  (TL_CANCELLED | TL_ENDED),
              "a watch is not cancelled");
 }

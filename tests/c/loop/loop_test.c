@@ -163,7 +163,7 @@ static void change_period(model *m)
 static void change_ref(model *m)
 {
     bool on = random64() % 4;
-    int error = tl_handle_ref(loop, m->id.slot, m->id.generation, on);
+    int error = tl_timer_ref(loop, m->id.slot, m->id.generation, on);
     TL_CHECK(error == (m->live ? 0 : -ESTALE), "ref tells something else");
     m->unref = !on;
 }

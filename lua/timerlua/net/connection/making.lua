@@ -90,7 +90,7 @@ end
 function connection.equip(self, slot, generation, settings, stays)
   self.slot, self.generation = slot, generation
   if not settings.is_default then set_limits(slot, generation, settings) end
-  if self.unreferenced then C.tl_handle_ref(loop, slot, generation, 0) end
+  if self.unreferenced then C.tl_stream_ref(loop, slot, generation, 0) end
   self.id = not stays and ffi.gc(new_id(slot, generation), ending.collected)
   object.all[slot] = self
 end
@@ -150,6 +150,14 @@ function connection.callbacks(where, handler)
   end)
   list[EOF] = list[EOF] or object.Connection.close -- without eof, its end is the end
   return list, FLOWING
+end
+
+--- The callback whose place in the script stands for all of them: the site of the
+--- connection.
+--- @return function? callback nil when there is none
+function connection.first_callback(handler)
+  return handler.data or handler.open or handler.eof or handler.drain or handler.error
+    or handler.close
 end
 
 --- The connection could not be made: inform its callbacks.

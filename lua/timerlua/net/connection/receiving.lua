@@ -5,6 +5,7 @@ local core = require "timerlua.core.ffi"
 local errno = require "timerlua.core.errno"
 local misuse = require "timerlua.core.misuse"
 local object = require "timerlua.net.connection.object"
+local string_buffer = require "timerlua.core.string_buffer"
 local wait = require "timerlua.task.wait"
 
 local C, loop = core.C, core.loop
@@ -42,9 +43,8 @@ local function await(self, where, want, count, deadline)
     local limit = self.timeout
     if deadline then limit = math.max(0, deadline - C.tl_now(loop, MONOTONIC)) end
     local waiter = wait.begin(where, limit)
-    local id = waiter.id
-    local status = C.tl_stream_await(loop, slot, generation, kind, count, id.slot,
-      id.generation)
+    local status = C.tl_stream_await(loop, slot, generation, kind, count, waiter.slot,
+      waiter.generation)
     if status ~= 0 then
       wait.abandon(waiter)
       return nil, status
@@ -219,16 +219,16 @@ end
 function Connection:receive_into(buffer, most)
   check_self(self, "receive_into")
   local where = "connection:receive_into"
-  if type(buffer) ~= "userdata" or not pcall(function() return buffer.reserve end) then
+  if not string_buffer.is(buffer) then
     misuse.got(where, "buffer must be a string.buffer", buffer)
   end
   local count = most_bytes(where, most)
   while true do
-    local memory, room = buffer:reserve(count)
+    local memory, room = string_buffer.reserve(buffer, count)
     local got = C.tl_stream_take_into(loop, self.slot, self.generation, memory,
       math.min(tonumber(room), count))
     if got > 0 then
-      buffer:commit(got)
+      string_buffer.commit(buffer, got)
       return got
     end
     if got ~= EAGAIN then return missed(self, got) end

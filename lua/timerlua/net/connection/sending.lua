@@ -5,11 +5,13 @@ local core = require "timerlua.core.ffi"
 local errno = require "timerlua.core.errno"
 local misuse = require "timerlua.core.misuse"
 local object = require "timerlua.net.connection.object"
+local string_buffer = require "timerlua.core.string_buffer"
 local wait = require "timerlua.task.wait"
 
 local C, loop = core.C, core.loop
 local Connection, check_self = object.Connection, object.check_self
 local known_status, words = object.known_status, object.words
+local is_buffer = string_buffer.is
 
 local MONOTONIC, TIME_OVER = C.TL_MONOTONIC, C.TL_TIME_OVER
 local ROOM, SENT = C.TL_AWAIT_ROOM, C.TL_AWAIT_SENT
@@ -33,8 +35,7 @@ function sending.await(self, where, what)
     local left = deadline and deadline - C.tl_now(loop, MONOTONIC)
     if left and left <= 0 then return nil, TIME_OVER end
     local waiter = wait.begin(where, left)
-    local id = waiter.id
-    status = C.tl_stream_await_sent(loop, slot, generation, what, id.slot, id.generation)
+    status = C.tl_stream_await_sent(loop, slot, generation, what, waiter.slot, waiter.generation)
     if status ~= 0 then
       wait.abandon(waiter)
       return nil, status
@@ -62,10 +63,6 @@ local function after_send(self, status, index)
   return index
 end
 
-local function is_buffer(value)
-  return type(value) == "userdata" and pcall(function() return value.ref end)
-end
-
 local function send_part(self, part)
   local kind = type(part)
   if kind == "string" then
@@ -73,7 +70,7 @@ local function send_part(self, part)
   elseif kind == "number" then
     return send_part(self, tostring(part))
   elseif is_buffer(part) then
-    local memory, length = part:ref()
+    local memory, length = string_buffer.ref(part)
     return C.tl_stream_send(loop, self.slot, self.generation, memory, length),
       tonumber(length)
   end

@@ -189,7 +189,7 @@ local function start(self, fd, subject)
   self.family = C.tl_address_family(own)
   self.both = self.family ~= INET and self.family ~= UNIX
     and C.tl_socket_get(fd, C.TL_OPTION_V6ONLY) == 0
-  if self.owns_file then self.own, self.file = own, socket_file.claim(own) end
+  if self.owns_file then socket_file.claim(self, own) end
   self.id = ffi.gc(id, collected)
   object.all[self.slot] = self
   if self.handler then

@@ -67,8 +67,7 @@ local Place = {}
 Place.__index = Place
 
 function Place:remove(waiter)
-  local id = waiter.id
-  C.tl_datagram_leave(loop, self.slot, self.generation, id.slot, id.generation)
+  C.tl_datagram_leave(loop, self.slot, self.generation, waiter.slot, waiter.generation)
 end
 
 --- The value of waiter.list while a task waits for the socket of this id.
@@ -130,7 +129,7 @@ end
 --- @return timerlua.Udp udp itself
 function Udp:unref()
   check_self(self, "unref")
-  return settings.refer(self, C.tl_handle_ref, 0)
+  return settings.refer(self, C.tl_datagram_ref, 0)
 end
 
 --- Keep the loop running for this socket while it has a handler or a task waits for it,
@@ -138,7 +137,7 @@ end
 --- @return timerlua.Udp udp itself
 function Udp:ref()
   check_self(self, "ref")
-  return settings.refer(self, C.tl_handle_ref, 1)
+  return settings.refer(self, C.tl_datagram_ref, 1)
 end
 
 -- ---------------------------------------------------------------------------
@@ -267,10 +266,11 @@ function Udp:close()
   if self.closed_here then return true end
   self.closed_here = true
   ffi.gc(self.id, nil)
-  if self.file then socket_file.remove(self.own, self.file) end
-  if self.flowing then anchors.clear(self.slot) end
-  object.all[self.slot] = nil
-  C.tl_datagram_close(loop, self.slot, self.generation)
+  socket_file.remove(self)
+  if C.tl_datagram_close(loop, self.slot, self.generation) == 0 then
+    anchors.clear(self.slot)
+    object.all[self.slot] = nil
+  end
   if self.on_close then task.spawn(run_close, self, self.on_close) end
   return true
 end

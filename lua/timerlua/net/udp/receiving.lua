@@ -43,9 +43,8 @@ local function await(self)
   while true do
     local left = deadline and math.max(0, deadline - C.tl_now(loop, MONOTONIC))
     local waiter = wait.begin("udp:receive", left)
-    local id = waiter.id
-    local status = C.tl_datagram_await(loop, self.slot, self.generation, id.slot,
-      id.generation)
+    local status = C.tl_datagram_await(loop, self.slot, self.generation, waiter.slot,
+      waiter.generation)
     if status ~= 0 then
       wait.abandon(waiter)
       return missed(status)

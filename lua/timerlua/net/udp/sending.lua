@@ -7,6 +7,7 @@ local destinations = require "timerlua.net.udp.destinations"
 local errno = require "timerlua.core.errno"
 local misuse = require "timerlua.core.misuse"
 local object = require "timerlua.net.udp.object"
+local string_buffer = require "timerlua.core.string_buffer"
 local wait = require "timerlua.task.wait"
 
 local C, loop = core.C, core.loop
@@ -25,9 +26,8 @@ local function await_room(self, status, deadline, pause)
   local left = deadline and math.max(0, deadline - C.tl_now(loop, MONOTONIC))
   local waiter = wait.begin("udp:send", left)
   if status == EAGAIN then
-    local id = waiter.id
-    status = C.tl_datagram_await_room(loop, self.slot, self.generation, id.slot,
-      id.generation)
+    status = C.tl_datagram_await_room(loop, self.slot, self.generation, waiter.slot,
+      waiter.generation)
     if status == 0 then
       waiter.list = self.place
       return wait.suspend(waiter)
@@ -59,8 +59,8 @@ local function bytes_of(data)
   if type(data) == "number" then
     data = tostring(data)
     return data, #data
-  elseif type(data) == "userdata" and pcall(function() return data.ref end) then
-    data = data:tostring() -- the buffer may be reused during the wait
+  elseif string_buffer.is(data) then
+    data = string_buffer.text(data) -- the buffer may be reused during the wait
     return data, #data
   end
   misuse.got("udp:send", "data must be a string or a string.buffer", data)
