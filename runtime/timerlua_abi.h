@@ -119,6 +119,8 @@ typedef struct tl_shared {
     uint32_t resumes;  /* resumes of coroutines so far: distinguishes successive
                           callbacks on the same handle */
     int32_t errors_told; /* errors already reflected in an exit status */
+    double stop_grace_s; /* for what stops the script: handlers, or a callback
+                            that has to return first */
 } tl_shared;
 
 /* Address families; Linux's numbers, address_families(7). */

@@ -33,6 +33,11 @@ int tl_loop_look(tl_loop *loop);
 tl_handle *tl_loop_begin(tl_loop *loop, tl_event *event);
 /* Take the reason of the last wake-up; 0 for none. */
 int tl_loop_take_reason(tl_loop *loop);
+/* Whether there is one. */
+static inline bool tl_loop_has_reason(const tl_loop *loop)
+{
+    return atomic_load_explicit(&loop->wake_reason, memory_order_relaxed) != 0;
+}
 /* Aborts if anything is inconsistent. For tests. */
 void tl_loop_check(tl_loop *loop);
 

@@ -4,6 +4,7 @@ local core = require "timerlua.core.ffi"
 local closing = require "timerlua.core.closing"
 local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
+local holder = require "timerlua.app.holder"
 local tl = require "timerlua"
 local misuse = require "timerlua.core.misuse"
 local nearest = require "timerlua.core.nearest"
@@ -27,6 +28,9 @@ nothing is left to wait for.
   --virtual-time      the clock jumps to the next deadline instead of waiting
   --slack=DURATION    how late a timer may be so that one sleep serves several;
                       default 125us, 0s is exact
+  --stop-grace=DURATION
+                      how long tl.on("stop") handlers may take, and a callback
+                      that has to return before them; default 5s
   --reload-on=SIGNAL  run the tl.on("reload") handlers at this signal, such as HUP
   --pid-file=PATH     hold a file with the process's number in it; if another
                       process holds it, end at once with status 1
@@ -39,7 +43,9 @@ tl.stop(n) or os.exit(n). SIGHUP, SIGINT and SIGTERM run the tl.on("stop") handl
 then the process ends by that signal; a second one ends it at once.
 ]==]
 
-local program = {}
+local program = {
+  holder = holder.report, -- for runtime/app/holder.c
+}
 
 local function usage_error(message)
   io.stderr:write("timerlua: ", message, "\n",
@@ -60,12 +66,13 @@ end
 -- options
 
 -- Options whose values are examined later, by their names in the options table.
-local WITH_VALUE = { slack = "slack", ["reload-on"] = "reload_on", ["pid-file"] = "pid_file" }
+local WITH_VALUE = { slack = "slack", ["stop-grace"] = "stop_grace", ["reload-on"] = "reload_on",
+  ["pid-file"] = "pid_file" }
 
 local VALUED = { ["-e"] = "code", ["-l"] = "a module" }
 
-local LONG = { "--on-error", "--virtual-time", "--slack", "--reload-on", "--pid-file",
-  "--version", "--help" }
+local LONG = { "--on-error", "--virtual-time", "--slack", "--stop-grace", "--reload-on",
+  "--pid-file", "--version", "--help" }
 
 local function unknown(flag)
   local word = flag:match("^[^=]*")
@@ -215,12 +222,20 @@ local function prepare(options, argv, script_index)
   return load_script(argv[script_index])
 end
 
+-- Options whose values are durations.
+local DURATIONS = {
+  slack = tl.slack,
+  ["stop-grace"] = function(value) if value then stop.set_grace("stop-grace", value) end end,
+}
+
 local function apply(options)
   if options.on_error == "stop" then errors.stop_at_first() end
   if options.virtual_time then tl.clock.virtual() end
-  if options.slack then
-    local ok, message = pcall(tl.slack, tonumber(options.slack) or options.slack)
-    if not ok then return nil, "--slack: " .. message end
+  for name, set in pairs(DURATIONS) do
+    local value = options[(name:gsub("-", "_"))]
+    local ok, message = pcall(set, tonumber(value) or value)
+    -- the option takes the place of the function and the parameter
+    if not ok then return nil, "--" .. name .. message:gsub("^timerlua%.%S+: %S+", "") end
   end
   if options.pid_file == "" then return nil, "--pid-file needs a path" end
   return true
@@ -238,11 +253,11 @@ end
 
 local function hold_pid_file(path)
   if not path then return nil, 0 end
-  local file, holder = ffi.new("tl_pid_file *[1]"), ffi.new("int32_t[1]")
-  local status = core.C.tl_pid_file_make(file, path, holder)
+  local file, owner = ffi.new("tl_pid_file *[1]"), ffi.new("int32_t[1]")
+  local status = core.C.tl_pid_file_make(file, path, owner)
   if status == 0 then return file[0], 0 end
   if status == errno.EEXIST then
-    return nil, status, ("--pid-file: process %d holds %s"):format(holder[0], path)
+    return nil, status, ("--pid-file: process %d holds %s"):format(owner[0], path)
   end
   if status == errno.ENOTUNIQ then
     return nil, status, ("--pid-file %s: there is something else of that name"):format(path)

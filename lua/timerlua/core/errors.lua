@@ -39,14 +39,24 @@ local function describe(err)
   return ("(error object is a %s value)"):format(kind)
 end
 
+local function is_main(source)
+  return source.kind == "task" and source.is_main
+end
+
+--- A timer, task, watch or socket as reports name it: 'timer "printer" (job.lua:3)'.
+function errors.name(source)
+  local kind, name, site = source.kind, source.name, source.site
+  if is_main(source) then kind, name = "the main chunk", nil end
+  -- a script may have put anything there
+  return (type(kind) == "string" and kind or "callback")
+    .. (type(name) == "string" and " " .. misuse.show(name) or "")
+    .. (type(site) == "string" and " (" .. site .. ")" or "")
+end
+
 -- The source of an error; the main chunk's message names it already.
 local function who(source)
-  if source == nil or (source.kind == "task" and source.is_main) then return "" end
-  local kind, name, site = source.kind, source.name, source.site
-  -- a script may have put anything there
-  return "error in " .. (type(kind) == "string" and kind or "callback")
-    .. (type(name) == "string" and " " .. misuse.show(name) or "")
-    .. (type(site) == "string" and " (" .. site .. ")" or "") .. ": "
+  if source == nil or is_main(source) then return "" end
+  return "error in " .. errors.name(source) .. ": "
 end
 
 -- A traceback without the frames of timerlua itself.
