@@ -301,6 +301,10 @@ function program.main(...)
     if chunk then return chunk(unpack(args)) end
   end)
   main.name, main.is_main = "main", true
+  errors.follow_up("task", function(source)
+    -- other errors are those of a deferred function, and interruptions that main catches
+    if source == main and main.traceback then stop.fail() end
+  end)
   main.fn = chunk or options.steps[#options.steps].chunk -- for its site
   local exit_status, signal = stop.run()
   closing.run "exit"

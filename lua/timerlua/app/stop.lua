@@ -25,10 +25,12 @@ local stop = {}
 local grace = 5
 shared.stop_grace_s = grace
 
--- guard: the timer that bounds the handlers; cut: the guard ended them.
 local HANDLER = { kind = 'tl.on("stop") handler' } -- as a source of errors
 
-local state = { stopping = false, code = nil, reason = nil, guard = nil, cut = false }
+-- guard: the timer that bounds the handlers; cut: the guard ended them; failed: the main
+-- chunk ended with an error.
+local state = { stopping = false, code = nil, reason = nil, guard = nil, cut = false,
+  failed = false }
 
 local function halt()
   core.C.tl_loop_stop(core.loop)
@@ -92,6 +94,13 @@ function stop.stop(code, ...)
   end
   if code ~= nil then state.code = code end
   if not state.stopping then begin("stop") end
+end
+
+--- The main chunk has failed, and its error was reported: end in good order with status 1,
+--- for a script that has only half begun may wait forever.
+function stop.fail()
+  state.failed = true
+  if not state.stopping and shared.stopped == 0 then begin("error") end
 end
 
 --- Set the grace of every stop that has none of its own; raises in the name of `where`.
@@ -167,9 +176,9 @@ end
 function stop.ended()
   local code, number, cut = state.code, state.signal, state.cut
   state.stopping, state.code, state.reason, state.signal = false, nil, nil, nil
-  state.guard, state.cut = nil, false
+  local failed = state.failed or shared.errors > shared.errors_told or cut and not number
+  state.guard, state.cut, state.failed = nil, false, false
   shared.stopped, shared.stop_grace_s = 0, grace
-  local failed = shared.errors > shared.errors_told or cut and not number
   if failed and (code == nil or cut and code == 0) then code = 1 end
   shared.errors_told = shared.errors
   return code or 0, code == nil and number or nil

@@ -454,7 +454,7 @@ end)
     local r = run [[
       local tl = require "timerlua"
       tl.after(0.002, function() io.write("went on") end)
-      error(setmetatable({}, { __tostring = function() error("worse") end }))]]
+      tl.spawn(error, setmetatable({}, { __tostring = function() error("worse") end }))]]
     assert.equal("timerlua: ", r.err:sub(1, 10))
     assert.equal("went on", r.out)
     assert.equal(1, r.code)

@@ -332,10 +332,11 @@ describe('tl.on("error")', function()
     assert.equal(0, r.code)
   end)
 
-  it("gets errors in the main chunk and in tasks", function()
-    assert_ended(0, "main broke\tmain\ntask broke\tworker\n", run_script [[
+  it("is told of errors in the main chunk and in tasks", function()
+    assert_ended(1, "task broke\tworker\nmain broke\tmain\n", run_script [[
       tl.on("error", function(err, _, source) print(err, source.name) end)
-      tl.spawn(function() tl.sleep(0.001) error("task broke", 0) end).name = "worker"
+      tl.spawn(function() error("task broke", 0) end).name = "worker"
+      tl.sleep(0.001)
       error("main broke", 0)]])
   end)
 
