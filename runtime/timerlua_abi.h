@@ -782,6 +782,9 @@ int64_t tl_now_ns(tl_loop *loop, int clock);
    0 keeps the wall clock's reading too. Or make time real again: -EBUSY while
    timers are armed. */
 int tl_clock_virtual(tl_loop *loop, int64_t wall_ns);
+/* The same from readings that are alike in every run: 0, and wall_ns for the
+   wall clock. -EBUSY while timers are armed. */
+int tl_clock_virtual_from(tl_loop *loop, int64_t wall_ns);
 int tl_clock_real(tl_loop *loop);
 int tl_clock_is_virtual(tl_loop *loop);
 /* Virtual time only, otherwise -EPERM. Step the wall clock; add suspended time,

@@ -4,14 +4,17 @@ local core = require "timerlua.core.ffi"
 local closing = require "timerlua.core.closing"
 local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
+local folder = require "timerlua.app.folder"
 local holder = require "timerlua.app.holder"
 local tl = require "timerlua"
+local instant = require "timerlua.core.instant"
 local misuse = require "timerlua.core.misuse"
 local nearest = require "timerlua.core.nearest"
 local output = require "timerlua.app.output"
 local reload = require "timerlua.system.reload"
 local stop = require "timerlua.app.stop"
 local task = require "timerlua.task.task"
+local virtual_os = require "timerlua.app.virtual_os"
 
 local USAGE = [==[
 usage: timerlua [options] script.lua [args...]
@@ -25,7 +28,10 @@ nothing is left to wait for.
   -l module           require a module first (may be repeated)
   --on-error=log      report errors in callbacks and go on (the default)
   --on-error=stop     end at the first error
-  --virtual-time      the clock jumps to the next deadline instead of waiting
+  --virtual-time[=INSTANT]
+                      the clock jumps to the next deadline instead of waiting;
+                      the wall clock begins at 2000-01-01T00:00:00Z, or at
+                      INSTANT
   --slack=DURATION    how late a timer may be so that one sleep serves several;
                       default 125us, 0s is exact
   --stop-grace=DURATION
@@ -67,7 +73,10 @@ end
 
 -- Options whose values are examined later, by their names in the options table.
 local WITH_VALUE = { slack = "slack", ["stop-grace"] = "stop_grace", ["reload-on"] = "reload_on",
-  ["pid-file"] = "pid_file" }
+  ["pid-file"] = "pid_file", ["virtual-time"] = "virtual_time" }
+
+-- The wall clock's first reading in virtual time.
+local BEGINNING = "2000-01-01T00:00:00Z"
 
 local VALUED = { ["-e"] = "code", ["-l"] = "a module" }
 
@@ -84,7 +93,7 @@ end
 local function set_flag(options, flag)
   local name, value = flag:match("^%-%-(%l[%l-]*)=(.*)$")
   if flag == "--virtual-time" then
-    options.virtual_time = true
+    options.virtual_time = BEGINNING
   elseif flag == "--on-error=log" or flag == "--on-error=stop" then
     options.on_error = flag:match("=(.*)$")
   elseif WITH_VALUE[name] then
@@ -222,18 +231,21 @@ local function prepare(options, argv, script_index)
   return load_script(argv[script_index])
 end
 
--- Options whose values are durations.
-local DURATIONS = {
+-- What sets the value of an option, and raises unless the value is one.
+local SETTERS = {
   slack = tl.slack,
-  ["stop-grace"] = function(value) if value then stop.set_grace("stop-grace", value) end end,
+  ["stop-grace"] = function(value) stop.set_grace("stop-grace", value) end,
+  ["virtual-time"] = function(value) -- before any timer
+    core.C.tl_clock_virtual_from(core.loop, instant.to_ns("virtual-time", "start", value))
+  end,
 }
 
 local function apply(options)
   if options.on_error == "stop" then errors.stop_at_first() end
-  if options.virtual_time then tl.clock.virtual() end
-  for name, set in pairs(DURATIONS) do
+  for name, set in pairs(SETTERS) do
     local value = options[(name:gsub("-", "_"))]
-    local ok, message = pcall(set, tonumber(value) or value)
+    local ok, message = true, nil
+    if value then ok, message = pcall(set, tonumber(value) or value) end
     -- the option takes the place of the function and the parameter
     if not ok then return nil, "--" .. name .. message:gsub("^timerlua%.%S+: %S+", "") end
   end
@@ -285,6 +297,10 @@ function program.main(...)
   local ok, message = apply(options)
   if not ok then return usage_error(message) end
   local args = set_arg(argv, script_index)
+  virtual_os.follow()
+  if argv[script_index] and argv[script_index] ~= "-" then
+    folder.search_first(argv[script_index])
+  end
   local chunk
   chunk, message = prepare(options, argv, script_index)
   if chunk == nil then return failure(message) end
