@@ -121,6 +121,7 @@ typedef struct tl_shared {
     int32_t errors_told; /* errors already reflected in an exit status */
     double stop_grace_s; /* for what stops the script: handlers, or a callback
                             that has to return first */
+    int32_t output_told; /* the loss of standard output has been reported */
 } tl_shared;
 
 /* Address families; Linux's numbers, address_families(7). */
@@ -232,7 +233,8 @@ int tl_descriptor_duplicate(int fd);
 /* The descriptor of a C stream, a FILE, for Lua's io files; -1 if there is
    none. */
 int tl_stdio_descriptor(void *stream);
-/* Whether data written to a C stream was lost, ferror(3). */
+/* Whether data written to a C stream was lost, ferror(3): 0 or a negative
+   errno, which is the cause if the last call was the one that failed. */
 int tl_stdio_failed(void *stream);
 
 /* --- sockets as the kernel has them ------------------------------------- */
@@ -1198,6 +1200,9 @@ void tl_standard_lend(tl_loop *loop);
    Returns 0, or the reason why output was lost.
    Blocks: until there is room or no reader is left; never in a host. */
 int tl_standard_end(tl_loop *loop);
+/* 0, or a negative errno: why the connection of standard output cannot send any
+   more. */
+int tl_standard_lost(tl_loop *loop);
 /* Restore the descriptions and the terminal to their former state.
    Async-signal-safe. */
 void tl_standard_restore(tl_loop *loop);

@@ -17,6 +17,7 @@
    The loop and program.lua see to the handlers and the children, exit(3) to the
    PID file, and this file to the rest. The kernel's TERM comes from
    TL_SPAWN_FOLLOWS. */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -162,6 +163,23 @@ static void catch_signals(void)
     catch_signal(SIGPIPE, ignore_signal, 0);
 }
 
+/* Send what stdio still has. False, and a report of the loss unless the script
+   has had one, if output could not be written: disk full, pipe closed. */
+static bool send_rest(int lost, bool told)
+{
+    int status = fflush(stdout) != 0 ? -errno : lost;
+    bool is_sent = status == 0 && !ferror(stdout);
+    if (!is_sent && !told) {
+        fputs("timerlua: standard output cannot be written", stderr);
+        const char *text = status ? tl_error_text(status) : "";
+        if (status)
+            fprintf(stderr, ": %c%s (%s)", tolower((unsigned char)*text),
+                    text + 1, tl_error_name(status));
+        fputc('\n', stderr);
+    }
+    return is_sent;
+}
+
 int main(int argc, char **argv)
 {
     hold_numbers();
@@ -179,11 +197,12 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof orderly / sizeof *orderly; i++)
         catch_fatal(orderly[i]);
     int lost = tl_state_owner_finish(owner);
+    bool told = tl_loop_shared(tl_state_owner_loop(owner))->output_told;
     atomic_store(&signalled_owner, NULL);
     tl_state_owner_close(owner);
-    if ((fflush(stdout) != 0 || ferror(stdout) || lost) && code == 0)
-        code = EXIT_FAILURE; /* output was lost: disk full, pipe closed */
-    if (ended_by) {          /* so that shells and service managers see it */
+    if (!send_rest(lost, told) && code == 0)
+        code = EXIT_FAILURE;
+    if (ended_by) { /* so that shells and service managers see it */
         (void)fflush(NULL);
         end_by_signal(ended_by);
     }

@@ -133,7 +133,7 @@ static void tell_news(tl_dispatcher *d, lua_State *L)
         lua_pushnumber(L, jump_s);
         tl__call_hook(d, L, TL_HOOK_JUMP, 1);
     }
-    if (d->guards_output && ferror(stdout)) {
+    if (d->guards_output && (ferror(stdout) || tl_standard_lost(d->loop))) {
         d->guards_output = false;
         tl__call_hook(d, L, TL_HOOK_OUTPUT, 0);
     }

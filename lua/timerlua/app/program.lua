@@ -203,7 +203,7 @@ local function guard_children()
   os.exit = function(code, ...) -- luacheck: ignore 122
     check_exit(code)
     closing.run "exit"
-    return plain_exit(code, ...)
+    return plain_exit(output.before_exit(code), ...)
   end
 end
 

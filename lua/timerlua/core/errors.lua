@@ -87,8 +87,16 @@ function errors.count()
   shared.errors = shared.errors + 1
 end
 
+local muted -- an error value that was reported and is raised again, or nil
+
+--- Report no more errors with this value, a string; they count all the same.
+function errors.mute(value)
+  muted = value
+end
+
 local function count_and_write(err, traceback, source)
   errors.count()
+  if muted and err == muted then return end
   if stops_at_first then core.C.tl_loop_stop(core.loop) end
   errors.write(errors.text(err, traceback, source))
 end
