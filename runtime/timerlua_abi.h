@@ -124,6 +124,9 @@ typedef struct tl_shared {
     uint32_t resumes;  /* resumes of coroutines so far: distinguishes successive
                           callbacks on the same handle */
     int32_t errors_told; /* errors already reflected in an exit status */
+    double stop_grace_s; /* for what stops the script: handlers, or a callback
+                            that has to return first */
+    int32_t output_told; /* the loss of standard output has been reported */
 } tl_shared;
 
 /* Address families; Linux's numbers, address_families(7). */
@@ -235,7 +238,8 @@ int tl_descriptor_duplicate(int fd);
 /* The descriptor of a C stream, a FILE, for Lua's io files; -1 if there is
    none. */
 int tl_stdio_descriptor(void *stream);
-/* Whether data written to a C stream was lost, ferror(3). */
+/* Whether data written to a C stream was lost, ferror(3): 0 or a negative
+   errno, which is the cause if the last call was the one that failed. */
 int tl_stdio_failed(void *stream);
 
 /* --- sockets as the kernel has them ------------------------------------- */
@@ -785,6 +789,9 @@ int64_t tl_now_ns(tl_loop *loop, int clock);
    0 keeps the wall clock's reading too. Or make time real again: -EBUSY while
    timers are armed. */
 int tl_clock_virtual(tl_loop *loop, int64_t wall_ns);
+/* The same from readings that are alike in every run: 0, and wall_ns for the
+   wall clock. -EBUSY while timers are armed. */
+int tl_clock_virtual_from(tl_loop *loop, int64_t wall_ns);
 int tl_clock_real(tl_loop *loop);
 int tl_clock_is_virtual(tl_loop *loop);
 /* Virtual time only, otherwise -EPERM. Step the wall clock; add suspended time,
@@ -1212,6 +1219,9 @@ void tl_standard_lend(tl_loop *loop);
    Returns 0, or the reason why output was lost.
    Blocks: until there is room or no reader is left; never in a host. */
 int tl_standard_end(tl_loop *loop);
+/* 0, or a negative errno: why the connection of standard output cannot send any
+   more. */
+int tl_standard_lost(tl_loop *loop);
 /* Restore the descriptions and the terminal to their former state.
    Async-signal-safe. */
 void tl_standard_restore(tl_loop *loop);

@@ -18,9 +18,10 @@ tl.every("6h", function(timer)
   if timer.runs == 3 then timer:cancel() end
 end)
 
-local used = os.clock()
+local function uptime() return io.open("/proc/uptime"):read("*n") end -- real seconds
+local began = uptime()
 tl.sleep("1d")
 tl.sleep(0)
 second:cancel()
 print(("%s  %5d ticks, %d missed"):format(os.date("!%H:%M", tl.time()), ticks, missed))
-print(("the day took %s than a second of work"):format(os.clock() - used < 1 and "less" or "more"))
+print(("the day took %s than a minute"):format(uptime() - began < 60 and "less" or "more"))

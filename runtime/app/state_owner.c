@@ -2,17 +2,22 @@
 #include "app/state_owner.h"
 
 #include <lauxlib.h>
+#include <luajit.h>
 #include <lualib.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lua/bundle.h"
 #include "loop/loop.h"
 #include "lua/module.h"
+#include "lua/state.h"
 
 struct tl_state_owner {
     lua_State *L;  /* NULL once the script is finished */
     tl_loop *loop; /* to be closed after the state */
+    const tl_dispatcher *dispatcher;
+    uint32_t resumes; /* of coroutines, when they were last looked at */
 };
 
 static int preload(lua_State *L)
@@ -48,7 +53,10 @@ tl_state_owner *tl_state_owner_open(void)
         return NULL;
     }
     owner->L = L;
-    if (lua_cpcall(L, preload, NULL) != 0) {
+    int status = lua_cpcall(L, preload, NULL);
+    owner->dispatcher = tl_dispatcher_of(L);
+    owner->loop = tl_module_loop(L);
+    if (status != 0) {
         complain(L);
         tl_state_owner_close(owner);
         return NULL;
@@ -60,7 +68,6 @@ tl_state_owner *tl_state_owner_open(void)
 int tl_state_owner_finish(tl_state_owner *owner)
 {
     /* finalizers of the script may still ask the loop for the time, or print */
-    owner->loop = tl_state_owner_loop(owner);
     tl_module_closing(owner->L);
     lua_close(owner->L);
     owner->L = NULL;
@@ -76,9 +83,9 @@ void tl_state_owner_close(tl_state_owner *owner)
     free(owner);
 }
 
-tl_loop *tl_state_owner_loop(tl_state_owner *owner)
+tl_loop *tl_state_owner_loop(const tl_state_owner *owner)
 {
-    return tl_module_loop(owner->L);
+    return owner->loop;
 }
 
 int tl_state_owner_run(tl_state_owner *owner, int argc, char **argv,
@@ -103,4 +110,42 @@ int tl_state_owner_run(tl_state_owner *owner, int argc, char **argv,
     *signal = (int)lua_tointeger(L, -1);
     lua_pop(L, 2);
     return code;
+}
+
+/* --- in a signal handler ------------------------------------------------- */
+
+double tl_state_owner_grace(const tl_state_owner *owner)
+{
+    return owner->loop->shared.stop_grace_s;
+}
+
+bool tl_state_owner_is_held(tl_state_owner *owner)
+{
+    uint32_t before = owner->resumes;
+    owner->resumes = owner->loop->shared.resumes;
+    bool same = owner->resumes == before;
+    return tl_loop_has_reason(owner->loop) ||
+           (owner->dispatcher->current != NULL && same);
+}
+
+/* Lua has been interrupted anywhere. Neither the collector nor the compiler
+   must go on from there; main's own state is at rest, for it runs the loop. */
+size_t tl_state_owner_holder(tl_state_owner *owner, int number, char *text,
+                             size_t size)
+{
+    lua_State *L = owner->L;
+    (void)lua_gc(L, LUA_GCSTOP, 0);
+    (void)luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
+    lua_getfield(L, LUA_REGISTRYINDEX, "timerlua.app.program");
+    lua_getfield(L, -1, "holder");
+    lua_pushinteger(L, number);
+    size_t length = 0;
+    if (lua_pcall(L, 1, 1, 0) != 0)
+        return 0;
+    const char *told = lua_tolstring(L, -1, &length);
+    if (told == NULL)
+        return 0;
+    length = length < size ? length : size;
+    memcpy(text, told, length);
+    return length;
 }

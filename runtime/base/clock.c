@@ -41,6 +41,12 @@ void tl_clock_make_virtual(tl_clock *clock, int64_t wall_ns)
     clock->is_virtual = true;
 }
 
+void tl_clock_begin_virtual(tl_clock *clock, int64_t wall_ns)
+{
+    *clock = (tl_clock){.is_virtual = true};
+    clock->now_ns[TL_REALTIME] = wall_ns;
+}
+
 void tl_clock_make_real(tl_clock *clock)
 {
     clock->is_virtual = false;

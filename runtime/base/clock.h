@@ -25,6 +25,8 @@ void tl_clock_init(tl_clock *clock);
 int64_t tl_clock_read(const tl_clock *clock, int which);
 /* Stop time at the present readings; wall_ns >= 0 replaces the wall's. */
 void tl_clock_make_virtual(tl_clock *clock, int64_t wall_ns);
+/* Begin time at these readings: 0, and wall_ns for the wall clock. */
+void tl_clock_begin_virtual(tl_clock *clock, int64_t wall_ns);
 void tl_clock_make_real(tl_clock *clock);
 /* Virtual time only: advance all clocks, or all except monotonic, or step the
    wall clock alone (in either direction). Sums saturate. */

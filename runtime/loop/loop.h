@@ -36,6 +36,11 @@ tl_handle *tl_loop_begin(tl_loop *loop, tl_event *event);
 void tl_handle_close(tl_loop *loop, uint32_t slot, uint32_t generation);
 /* Take the reason of the last wake-up; 0 for none. */
 int tl_loop_take_reason(tl_loop *loop);
+/* Whether there is one. */
+static inline bool tl_loop_has_reason(const tl_loop *loop)
+{
+    return atomic_load_explicit(&loop->wake_reason, memory_order_relaxed) != 0;
+}
 /* Aborts if anything is inconsistent. For tests. */
 void tl_loop_check(tl_loop *loop);
 

@@ -21,15 +21,37 @@ int tl_clock_virtual(tl_loop *loop, int64_t wall_ns)
     return 0;
 }
 
-int tl_clock_real(tl_loop *loop)
+static bool has_queued(const tl_loop *loop)
 {
     for (int c = 0; c < TL_CLOCKS; c++)
         if (loop->timers[c].queued > 0)
-            return -EBUSY;
-    tl_clock_make_real(&loop->clock);
+            return true;
+    return false;
+}
+
+/* The clocks have other readings now, perhaps earlier ones. */
+static void rebase(tl_loop *loop)
+{
     for (int c = 0; c < TL_CLOCKS; c++)
         tl_timers_rebase(&loop->timers[c], tl_clock_read(&loop->clock, c));
     tl__reset_jumps(loop);
+}
+
+int tl_clock_virtual_from(tl_loop *loop, int64_t wall_ns)
+{
+    if (has_queued(loop))
+        return -EBUSY;
+    tl_clock_begin_virtual(&loop->clock, wall_ns);
+    rebase(loop);
+    return 0;
+}
+
+int tl_clock_real(tl_loop *loop)
+{
+    if (has_queued(loop))
+        return -EBUSY;
+    tl_clock_make_real(&loop->clock);
+    rebase(loop);
     return 0;
 }
 

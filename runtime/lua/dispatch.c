@@ -79,6 +79,20 @@ static void warm(const tl_dispatcher *d, lua_State *L)
     lua_settop(L, TL_ANCHORS_INDEX);
 }
 
+/* Report to Lua the signal that woke the loop, also between two callbacks of a
+   batch, which may be long. */
+static void tell_reason(tl_dispatcher *d, lua_State *L)
+{
+    int reason = tl_loop_take_reason(d->loop);
+    if (reason && d->bare) { /* there is no hook to call before the end */
+        d->stop_reason = reason;
+        d->loop->shared.stopped = 1;
+    } else if (reason) {
+        lua_pushinteger(L, reason);
+        tl__call_hook(d, L, TL_HOOK_SIGNAL, 1);
+    }
+}
+
 /* Run the rest of the batch. False if a callback ended the run, or the step's
    time is over. */
 static bool run_batch(tl_dispatcher *d, lua_State *L)
@@ -101,6 +115,8 @@ static bool run_batch(tl_dispatcher *d, lua_State *L)
             tl__collect_after(d, L);
         if (d->raised > 0)
             tl__tell_raised(d, L);
+        if (tl_loop_has_reason(d->loop))
+            tell_reason(d, L);
         if (tl__hosted_late(d))
             return false;
     }
@@ -111,20 +127,13 @@ static bool run_batch(tl_dispatcher *d, lua_State *L)
    output. */
 static void tell_news(tl_dispatcher *d, lua_State *L)
 {
-    int reason = tl_loop_take_reason(d->loop);
-    if (reason && d->bare) { /* there is no hook to call before the end */
-        d->stop_reason = reason;
-        d->loop->shared.stopped = 1;
-    } else if (reason) {
-        lua_pushinteger(L, reason);
-        tl__call_hook(d, L, TL_HOOK_SIGNAL, 1);
-    }
+    tell_reason(d, L);
     double jump_s = tl__take_jump(d->loop);
     if (jump_s != 0 && !d->bare) {
         lua_pushnumber(L, jump_s);
         tl__call_hook(d, L, TL_HOOK_JUMP, 1);
     }
-    if (d->guards_output && ferror(stdout)) {
+    if (d->guards_output && (ferror(stdout) || tl_standard_lost(d->loop))) {
         d->guards_output = false;
         tl__call_hook(d, L, TL_HOOK_OUTPUT, 0);
     }

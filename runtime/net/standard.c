@@ -105,6 +105,17 @@ void tl_standard_lend(tl_loop *loop)
     }
 }
 
+int tl_standard_lost(tl_loop *loop)
+{
+    if (loop->net == NULL)
+        return 0;
+    const tl_borrowed *b = &loop->net->borrowed[STDOUT_FILENO];
+    tl_handle *handle;
+    const tl_stream *s =
+        atomic_load(&b->fd) >= 0 ? tl__stream_find(loop, b->id, &handle) : NULL;
+    return s != NULL ? s->send_error : 0;
+}
+
 int tl_standard_end(tl_loop *loop)
 {
     int lost = 0;

@@ -1,4 +1,5 @@
 /* C streams, on which Lua's io files are built: see timerlua_abi.h. */
+#include <errno.h>
 #include <stdio.h>
 
 #include "abi.h"
@@ -10,5 +11,7 @@ int tl_stdio_descriptor(void *stream)
 
 int tl_stdio_failed(void *stream)
 {
-    return ferror(stream) != 0;
+    if (ferror(stream) == 0)
+        return 0;
+    return errno != 0 ? -errno : -EIO;
 }

@@ -25,18 +25,30 @@ local output = {}
 local routes, routed = {}, false
 
 -- When output cannot be written, the script ends, because nobody would see the rest. print
--- notices the failure at once, even in a loop that never waits; every turn checks for all
--- other ways to write.
-local told = false
+-- notices the failure at once, even in a loop that never waits, and so does the second send
+-- that fails; every turn checks for all other ways to write.
+local LOST = "standard output cannot be written"
+local shared = core.shared
+local cause -- of the first failure, a negative errno
+local closed = false -- whether standard output was closed when the program began
+
+local function message()
+  local status = cause or C.tl_standard_lost(loop)
+  if status == 0 then return LOST end
+  local _, text, code = errors.failed(LOST, status)
+  return ("%s (%s)"):format(text, code)
+end
 
 local function lost_output()
-  told = true
-  core.C.tl_loop_stop(core.loop)
-  error("standard output cannot be written: it is full or closed", 0)
+  local text = message()
+  if shared.output_told ~= 0 then errors.mute(text) end
+  shared.output_told = 1
+  C.tl_loop_stop(loop)
+  error(text, 0)
 end
 
 local function tell_lost_output()
-  if told then return end -- the report itself flushes
+  if shared.output_told ~= 0 then return end -- the report itself flushes
   local _, err = pcall(lost_output)
   errors.report(err, nil, { kind = "task", is_main = true })
 end
@@ -74,11 +86,18 @@ local function print_to_queue(...)
     if type(word) ~= "string" then error("'tostring' must return a string to 'print'", 2) end
     words[i] = word
   end
-  if send_all(stdout, table.concat(words, "\t") .. "\n") < 0 then lost_output() end
+  local status = send_all(stdout, table.concat(words, "\t") .. "\n")
+  if status < 0 then
+    cause = cause or status
+    lost_output()
+  end
 end
 
 local function failed(file, status)
-  if file == stdout then tell_lost_output() end
+  if file == stdout then
+    cause = cause or status
+    tell_lost_output()
+  end
   return nil, ffi.string(C.tl_error_text(status)), -status
 end
 
@@ -103,38 +122,78 @@ local function flush_queue(file)
   return true
 end
 
+-- The results of the io library's own functions; a failure is told by errno.
+local function noting(file, ok, text, number)
+  if not ok and file == stdout and number then cause = cause or -number end
+  return ok, text, number
+end
+
 -- Replaced from the start, because scripts keep these functions in locals.
 local function replace_functions()
   rawset(_G, "print", callable.stand_in(function(...)
     if routed and routes[stdout] then return print_to_queue(...) end
     plain.print(...)
-    if C.tl_stdio_failed(stdout) ~= 0 then lost_output() end
+    local status = C.tl_stdio_failed(stdout)
+    if status ~= 0 then
+      cause = cause or status
+      lost_output()
+    end
   end, plain.print))
   rawset(io, "write", function(...)
     local file = routed and io.output()
     if file and routes[file] then return write_to_queue(file, ...) end
-    return plain.write(...)
+    return noting(io.output(), plain.write(...))
   end)
   rawset(io, "flush", function()
     local file = routed and io.output()
     if file and routes[file] then return flush_queue(file) end
-    return plain.flush()
+    return noting(io.output(), plain.flush())
   end)
   function methods.write(file, ...)
     if routed and routes[file] then return write_to_queue(file, ...) end
-    return plain.method_write(file, ...)
+    return noting(file, plain.method_write(file, ...))
   end
   function methods.flush(file)
     if routed and routes[file] then return flush_queue(file) end
-    return plain.method_flush(file)
+    return noting(file, plain.method_flush(file))
   end
 end
 
-local function route(file, conn)
-  if file == io.stdin then return end
+-- The first failure is returned and told; whoever goes on all the same is ended.
+local function checked(ok, ...)
+  if not ok and (closed or C.tl_standard_lost(loop) ~= 0) then
+    if shared.output_told ~= 0 then lost_output() end
+    tell_lost_output()
+  end
+  return ok, ...
+end
+
+local function check_results(conn, name)
+  local method = conn[name]
+  conn[name] = function(...) return checked(method(...)) end
+end
+
+local function route(file, conn, status)
+  if file == stdout then
+    check_results(conn, "send")
+    check_results(conn, "flush")
+    closed = status < 0
+    if closed then cause = cause or status end
+  end
+  if file == io.stdin or status < 0 then return end
   routed = true
   conn.is_terminal = C.tl_file_is_terminal(conn:fileno()) ~= 0
   routes[file] = conn
+end
+
+--- What is printed leaves before os.exit ends the process.
+--- @param code any the argument of os.exit
+--- @return any code 1 in the place of success, when output was lost
+function output.before_exit(code)
+  local flush = routes[stdout] and flush_queue or methods.flush
+  if not flush(stdout) then tell_lost_output() end
+  local succeeds = code == nil or code == true or tonumber(code) == 0
+  return shared.output_told ~= 0 and succeeds and 1 or code
 end
 
 --- End the script when standard output cannot be written.

@@ -4,13 +4,17 @@ local core = require "timerlua.core.ffi"
 local closing = require "timerlua.core.closing"
 local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
+local folder = require "timerlua.app.folder"
+local holder = require "timerlua.app.holder"
 local tl = require "timerlua"
+local instant = require "timerlua.core.instant"
 local misuse = require "timerlua.core.misuse"
 local nearest = require "timerlua.core.nearest"
 local output = require "timerlua.app.output"
 local reload = require "timerlua.system.reload"
 local stop = require "timerlua.app.stop"
 local task = require "timerlua.task.task"
+local virtual_os = require "timerlua.app.virtual_os"
 
 local USAGE = [==[
 usage: timerlua [options] script.lua [args...]
@@ -24,9 +28,15 @@ nothing is left to wait for.
   -l module           require a module first (may be repeated)
   --on-error=log      report errors in callbacks and go on (the default)
   --on-error=stop     end at the first error
-  --virtual-time      the clock jumps to the next deadline instead of waiting
+  --virtual-time[=INSTANT]
+                      the clock jumps to the next deadline instead of waiting;
+                      the wall clock begins at 2000-01-01T00:00:00Z, or at
+                      INSTANT
   --slack=DURATION    how late a timer may be so that one sleep serves several;
                       default 125us, 0s is exact
+  --stop-grace=DURATION
+                      how long tl.on("stop") handlers may take, and a callback
+                      that has to return before them; default 5s
   --reload-on=SIGNAL  run the tl.on("reload") handlers at this signal, such as HUP
   --pid-file=PATH     hold a file with the process's number in it; if another
                       process holds it, end at once with status 1
@@ -39,7 +49,9 @@ tl.stop(n) or os.exit(n). SIGHUP, SIGINT and SIGTERM run the tl.on("stop") handl
 then the process ends by that signal; a second one ends it at once.
 ]==]
 
-local program = {}
+local program = {
+  holder = holder.report, -- for runtime/app/holder.c
+}
 
 local function usage_error(message)
   io.stderr:write("timerlua: ", message, "\n",
@@ -60,12 +72,16 @@ end
 -- options
 
 -- Options whose values are examined later, by their names in the options table.
-local WITH_VALUE = { slack = "slack", ["reload-on"] = "reload_on", ["pid-file"] = "pid_file" }
+local WITH_VALUE = { slack = "slack", ["stop-grace"] = "stop_grace", ["reload-on"] = "reload_on",
+  ["pid-file"] = "pid_file", ["virtual-time"] = "virtual_time" }
+
+-- The wall clock's first reading in virtual time.
+local BEGINNING = "2000-01-01T00:00:00Z"
 
 local VALUED = { ["-e"] = "code", ["-l"] = "a module" }
 
-local LONG = { "--on-error", "--virtual-time", "--slack", "--reload-on", "--pid-file",
-  "--version", "--help" }
+local LONG = { "--on-error", "--virtual-time", "--slack", "--stop-grace", "--reload-on",
+  "--pid-file", "--version", "--help" }
 
 local function unknown(flag)
   local word = flag:match("^[^=]*")
@@ -77,7 +93,7 @@ end
 local function set_flag(options, flag)
   local name, value = flag:match("^%-%-(%l[%l-]*)=(.*)$")
   if flag == "--virtual-time" then
-    options.virtual_time = true
+    options.virtual_time = BEGINNING
   elseif flag == "--on-error=log" or flag == "--on-error=stop" then
     options.on_error = flag:match("=(.*)$")
   elseif WITH_VALUE[name] then
@@ -187,7 +203,7 @@ local function guard_children()
   os.exit = function(code, ...) -- luacheck: ignore 122
     check_exit(code)
     closing.run "exit"
-    return plain_exit(code, ...)
+    return plain_exit(output.before_exit(code), ...)
   end
 end
 
@@ -215,12 +231,23 @@ local function prepare(options, argv, script_index)
   return load_script(argv[script_index])
 end
 
+-- What sets the value of an option, and raises unless the value is one.
+local SETTERS = {
+  slack = tl.slack,
+  ["stop-grace"] = function(value) stop.set_grace("stop-grace", value) end,
+  ["virtual-time"] = function(value) -- before any timer
+    core.C.tl_clock_virtual_from(core.loop, instant.to_ns("virtual-time", "start", value))
+  end,
+}
+
 local function apply(options)
   if options.on_error == "stop" then errors.stop_at_first() end
-  if options.virtual_time then tl.clock.virtual() end
-  if options.slack then
-    local ok, message = pcall(tl.slack, tonumber(options.slack) or options.slack)
-    if not ok then return nil, "--slack: " .. message end
+  for name, set in pairs(SETTERS) do
+    local value = options[(name:gsub("-", "_"))]
+    local ok, message = true, nil
+    if value then ok, message = pcall(set, tonumber(value) or value) end
+    -- the option takes the place of the function and the parameter
+    if not ok then return nil, "--" .. name .. message:gsub("^timerlua%.%S+: %S+", "") end
   end
   if options.pid_file == "" then return nil, "--pid-file needs a path" end
   return true
@@ -238,11 +265,11 @@ end
 
 local function hold_pid_file(path)
   if not path then return nil, 0 end
-  local file, holder = ffi.new("tl_pid_file *[1]"), ffi.new("int32_t[1]")
-  local status = core.C.tl_pid_file_make(file, path, holder)
+  local file, owner = ffi.new("tl_pid_file *[1]"), ffi.new("int32_t[1]")
+  local status = core.C.tl_pid_file_make(file, path, owner)
   if status == 0 then return file[0], 0 end
   if status == errno.EEXIST then
-    return nil, status, ("--pid-file: process %d holds %s"):format(holder[0], path)
+    return nil, status, ("--pid-file: process %d holds %s"):format(owner[0], path)
   end
   if status == errno.ENOTUNIQ then
     return nil, status, ("--pid-file %s: there is something else of that name"):format(path)
@@ -270,6 +297,10 @@ function program.main(...)
   local ok, message = apply(options)
   if not ok then return usage_error(message) end
   local args = set_arg(argv, script_index)
+  virtual_os.follow()
+  if argv[script_index] and argv[script_index] ~= "-" then
+    folder.search_first(argv[script_index])
+  end
   local chunk
   chunk, message = prepare(options, argv, script_index)
   if chunk == nil then return failure(message) end
@@ -286,6 +317,10 @@ function program.main(...)
     if chunk then return chunk(unpack(args)) end
   end)
   main.name, main.is_main = "main", true
+  errors.follow_up("task", function(source)
+    -- other errors are those of a deferred function, and interruptions that main catches
+    if source == main and main.traceback then stop.fail() end
+  end)
   main.fn = chunk or options.steps[#options.steps].chunk -- for its site
   local exit_status, signal = stop.run()
   closing.run "exit"

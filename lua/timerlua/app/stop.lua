@@ -5,6 +5,7 @@ local core = require "timerlua.core.ffi"
 local anchors = require "timerlua.core.anchors"
 local check = require "timerlua.core.check"
 local closing = require "timerlua.core.closing"
+local duration = require "timerlua.core.duration"
 local errors = require "timerlua.core.errors"
 local events = require "timerlua.core.events"
 local notify = require "timerlua.system.notify"
@@ -17,21 +18,28 @@ local shared = core.shared
 local MOST_STATUS, REASON_STOP = 255, core.C.TL_REASON_STOP
 local dispatcher = core.dispatcher
 
-local stop = {
-  bound = 5, -- seconds that the stop handlers may take in total
-}
+local stop = {}
+
+-- Seconds that the stop handlers may take in total. The signal handler in C applies the grace
+-- to a callback that does not return, too.
+local grace = 5
+shared.stop_grace_s = grace
 
 local HANDLER = { kind = 'tl.on("stop") handler' } -- as a source of errors
 
-local state = { stopping = false, code = nil, reason = nil }
+-- guard: the timer that bounds the handlers; cut: the guard ended them; failed: the main
+-- chunk ended with an error.
+local state = { stopping = false, code = nil, reason = nil, guard = nil, cut = false,
+  failed = false }
 
 local function halt()
   core.C.tl_loop_stop(core.loop)
 end
 
 local function give_up()
+  state.cut = true
   errors.write(("the stop handlers took more than %g s; "
-    .. "ending without them"):format(stop.bound))
+    .. "ending without them"):format(shared.stop_grace_s))
   halt()
 end
 
@@ -39,25 +47,67 @@ local function begin(reason)
   state.stopping, state.reason = true, reason
   notify.stopping()
   if events.each("stop")() == nil then return halt() end
-  local guard = timer.after(stop.bound, give_up):unref()
-  local handlers = events.take("stop")
-  task.spawn(function()
+  state.guard = timer.after(shared.stop_grace_s, give_up):unref()
+  local handlers, caller = events.take("stop"), nil
+  caller = task.spawn(function()
     for handler in handlers do
+      caller.fn = handler -- gives the task its site in lists and reports
       errors.guard(HANDLER, handler, state.reason, state.code)
     end
-    guard:cancel()
+    state.guard:cancel()
     halt()
   end)
+  caller.name = "stop handler"
+end
+
+local OPTIONS = check.names "code grace"
+
+local function to_grace(where, value)
+  return tonumber(duration.to_positive_ns(where, "grace", value)) / 1e9
+end
+
+-- A grace that is given while the handlers run counts from that moment on.
+local function take_options(options)
+  check.options("stop", options, OPTIONS)
+  local seconds = options.grace ~= nil and to_grace("stop", options.grace)
+  if options.code ~= nil then check.integer("stop", "code", options.code, 0, MOST_STATUS) end
+  if seconds then
+    shared.stop_grace_s = seconds
+    if state.guard and state.guard.active then state.guard:reset(seconds) end
+  end
+  return options.code
 end
 
 --- End the loop: tl.on("stop") handlers run first, and everything goes on until they have
---- returned, for at most 5 s. tl.stop also works as the callback of a timer: tl.after(5,
---- tl.stop), tl.after(5, tl.stop, 3).
---- @param code? integer exit status 0 to 255; default 0, or 1 after an error
+--- returned, for a grace of at most 5 s or the duration of `--stop-grace`. Handlers that take
+--- longer are cut short, and the status is then 1 instead of 0. tl.stop also works as the
+--- callback of a timer: tl.after(5, tl.stop), tl.after(5, tl.stop, 3).
+--- @param code? integer|table exit status 0 to 255; default 0, or 1 after an error; or a
+---   table of options: `code`; `grace`, a Duration greater than 0, which counts from this
+---   call on if a handler makes it
 function stop.stop(code, ...)
   if timer.is(code) then code = ... end -- called as a timer's callback
-  if code ~= nil then state.code = check.integer("stop", "code", code, 0, MOST_STATUS) end
+  if type(code) == "table" then
+    code = take_options(code)
+  elseif code ~= nil then
+    check.integer("stop", "code", code, 0, MOST_STATUS)
+  end
+  if code ~= nil then state.code = code end
   if not state.stopping then begin("stop") end
+end
+
+--- The main chunk has failed, and its error was reported: end in good order with status 1,
+--- for a script that has only half begun may wait forever.
+function stop.fail()
+  state.failed = true
+  if not state.stopping and shared.stopped == 0 then begin("error") end
+end
+
+--- Set the grace of every stop that has none of its own; raises in the name of `where`.
+--- @param value timerlua.Duration
+function stop.set_grace(where, value)
+  grace = to_grace(where, value)
+  shared.stop_grace_s = grace
 end
 
 -- tl.stop ended the loop during a wait of the main chunk of a plain luajit; the script may
@@ -124,10 +174,12 @@ end
 --- @return integer code the exit status
 --- @return integer? signal the number of the signal that ended it
 function stop.ended()
-  local code, number = state.code, state.signal
+  local code, number, cut = state.code, state.signal, state.cut
   state.stopping, state.code, state.reason, state.signal = false, nil, nil, nil
-  shared.stopped = 0
-  if code == nil and shared.errors > shared.errors_told then code = 1 end
+  local failed = state.failed or shared.errors > shared.errors_told or cut and not number
+  state.guard, state.cut, state.failed = nil, false, false
+  shared.stopped, shared.stop_grace_s = 0, grace
+  if failed and (code == nil or cut and code == 0) then code = 1 end
   shared.errors_told = shared.errors
   return code or 0, code == nil and number or nil
 end

@@ -42,15 +42,25 @@ local function describe(err)
   return ("(error object is a %s value)"):format(kind)
 end
 
+local function read_source(source)
+  return source.kind, source.name, source.site, source.kind == "task" and source.is_main
+end
+
+--- A timer, task, watch or socket as reports name it: 'timer "printer" (job.lua:3)'.
+function errors.name(source)
+  -- a script may have put anything there
+  local ok, kind, name, site, is_main = pcall(read_source, source)
+  if not ok then kind, name, site = nil, nil, nil end
+  if is_main then kind, name = "the main chunk", nil end
+  return (type(kind) == "string" and kind or "callback")
+    .. (type(name) == "string" and " " .. misuse.show(name) or "")
+    .. (type(site) == "string" and " (" .. site .. ")" or "")
+end
+
 -- The source of an error; the main chunk's message names it already.
 local function who(source)
   if source == nil or (source.kind == "task" and source.is_main) then return "" end
-  -- a script may have put anything there
-  local ok, kind, name, site = pcall(function() return source.kind, source.name, source.site end)
-  if not ok then kind, name, site = nil, nil, nil end
-  return "error in " .. (type(kind) == "string" and kind or "callback")
-    .. (type(name) == "string" and " " .. misuse.show(name) or "")
-    .. (type(site) == "string" and " (" .. site .. ")" or "") .. ": "
+  return "error in " .. errors.name(source) .. ": "
 end
 
 -- A traceback without the frames of timerlua itself.
@@ -82,8 +92,16 @@ function errors.count()
   shared.errors = shared.errors + 1
 end
 
+local muted -- an error value that was reported and is raised again, or nil
+
+--- Report no more errors with this value, a string; they count all the same.
+function errors.mute(value)
+  muted = value
+end
+
 local function count_and_write(err, traceback, source)
   errors.count()
+  if muted and err == muted then return end
   if stops_at_first then core.C.tl_loop_stop(core.loop) end
   errors.write(errors.text(err, traceback, source))
 end

@@ -30,21 +30,25 @@ local function open(self, name)
   if name ~= "stdin" then FILES[name]:flush() end -- for earlier output
   local id = core.new_id()
   local status = C.tl_standard_open(loop, id, NUMBERS[name], settings.flags)
-  if status == BAD_FD then return conn end -- all its methods return this error
+  if status == BAD_FD then -- all its methods return this error
+    if tell_opened then tell_opened(FILES[name], conn, status) end
+    return conn
+  end
   if status < 0 then
     rawset(self, name, nil)
     error(select(2, errors.failed("timerlua." .. name, status)), 0)
   end
   connection.equip(conn, id.slot, id.generation, settings, true)
   connection.standard[NUMBERS[name]] = conn
-  if tell_opened then tell_opened(FILES[name], conn) end
+  if tell_opened then tell_opened(FILES[name], conn, 0) end
   if status == STAYS_NONBLOCKING then open_others(self) end
   return conn
 end
 
 --- Have `fn` called with a file of the io library and its connection, once there is a
 --- connection: for the program, whose print then writes to the connection.
---- @param fn fun(file: file*, connection: timerlua.Connection)
+--- @param fn fun(file: file*, connection: timerlua.Connection, status: integer) `status` is
+---   a negative errno if the descriptor is closed, otherwise 0
 function standard.on_open(fn)
   if tell_opened then error("the opening of streams is handled already", 2) end
   tell_opened = fn

@@ -44,8 +44,8 @@ describe("the options", function()
     assert.equal("", r.err)
     assert.equal("usage: timerlua", r.out:match("^usage: %w+"))
     for _, option in ipairs { "-e ", "-l ", "--on-error=log", "--on-error=stop",
-      "--virtual-time", "--slack=", "--reload-on=", "--pid-file=", "--version", "--help",
-      "--  ", "Exit status" } do
+      "--virtual-time", "--slack=", "--stop-grace=", "--reload-on=", "--pid-file=", "--version",
+      "--help", "--  ", "Exit status" } do
       assert.truthy(r.out:find(option, 1, true), option .. " is missing")
     end
   end)
@@ -61,7 +61,7 @@ describe("the options", function()
       assert.equal("", r.err)
       tried = tried + 1
     end
-    assert.equal(8, tried)
+    assert.equal(9, tried)
   end)
 
   it("--version shows the version and LuaJIT's", function()
@@ -454,7 +454,7 @@ end)
     local r = run [[
       local tl = require "timerlua"
       tl.after(0.002, function() io.write("went on") end)
-      error(setmetatable({}, { __tostring = function() error("worse") end }))]]
+      tl.spawn(error, setmetatable({}, { __tostring = function() error("worse") end }))]]
     assert.equal("timerlua: ", r.err:sub(1, 10))
     assert.equal("went on", r.out)
     assert.equal(1, r.code)

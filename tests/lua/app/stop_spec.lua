@@ -10,7 +10,6 @@ local tl = require "timerlua"
 local ffi = require "ffi"
 ffi.cdef "int kill(int, int); int getpid(void); int usleep(unsigned);"
 local function signal(number) ffi.C.kill(ffi.C.getpid(), number) end
-local stop = require "timerlua.app.stop"
 io.stdout:setvbuf("line")
 ]]
 
@@ -95,12 +94,11 @@ describe("SIGINT and SIGTERM", function()
   end)
 
   it("end a script whose stop handlers take too long, and say so", function()
-    local r = run_script [[
-      stop.bound = 0.05
+    local r = run_script([[
       tl.on("stop", function() print("begun") tl.sleep(60) print("never") end)
       tl.on("stop", function() print("never either") end)
       signal(2)
-      tl.sleep(60)]]
+      tl.sleep(60)]], { option = "--stop-grace=50ms" })
     assert.equal("begun\n", r.out)
     assert.equal("timerlua: the stop handlers took more than 0.05 s; ending without them\n",
       r.err)
@@ -108,7 +106,12 @@ describe("SIGINT and SIGTERM", function()
   end)
 
   it("give stop handlers five seconds", function()
-    assert_ended(0, "5\n", run_script "print(stop.bound)")
+    local r = run_script([[
+      tl.on("stop", function() tl.sleep(4.9) print("in time") tl.sleep(0.2) print("never") end)]],
+      { option = "--virtual-time" })
+    assert.equal("in time\n", r.out)
+    assert.equal("timerlua: the stop handlers took more than 5 s; ending without them\n", r.err)
+    assert.equal(1, r.code)
   end)
 
   it("leave the status to tl.stop(n) in a handler", function()
@@ -329,10 +332,11 @@ describe('tl.on("error")', function()
     assert.equal(0, r.code)
   end)
 
-  it("gets errors in the main chunk and in tasks", function()
-    assert_ended(0, "main broke\tmain\ntask broke\tworker\n", run_script [[
+  it("is told of errors in the main chunk and in tasks", function()
+    assert_ended(1, "task broke\tworker\nmain broke\tmain\n", run_script [[
       tl.on("error", function(err, _, source) print(err, source.name) end)
-      tl.spawn(function() tl.sleep(0.001) error("task broke", 0) end).name = "worker"
+      tl.spawn(function() error("task broke", 0) end).name = "worker"
+      tl.sleep(0.001)
       error("main broke", 0)]])
   end)
 

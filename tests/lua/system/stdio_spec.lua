@@ -206,8 +206,8 @@ describe("standard output", function()
       tl.stdout:send("one\n")
       tl.every(0.001, function() print("more") end)]])
     assert.equal("one", r.out)
-    assert.truthy(r.err:find("^timerlua: .*standard output cannot be written: it is full or "
-      .. "closed\n"), r.err)
+    assert.truthy(r.err:find("^timerlua: .*standard output cannot be written: broken pipe "
+      .. "%(EPIPE%)\n"), r.err)
     assert.equal("1", r.err:match("(%d+)\n$"))
     assert.equal(1, select(2, r.err:gsub("cannot be written", "")))
   end)
@@ -216,7 +216,8 @@ describe("standard output", function()
     local r = sh("SCRIPT >/dev/full", [[
       tl.stdout:send("x")
       io.stderr:write(select(2, tl.stdout:flush()), "\n")]])
-    assert.equal("no space left on device\n", r.err)
+    assert.equal("timerlua: standard output cannot be written: no space left on device (ENOSPC)\n"
+      .. "no space left on device\n", r.err)
     assert.equal(1, r.code)
   end)
 

@@ -68,7 +68,7 @@ end)
 
 describe("coroutine.yield outside the script's own coroutines", function()
   for _, case in ipairs {
-    { "in the main chunk", "coroutine.yield(1)" },
+    { "in the main chunk", "coroutine.yield(1)", "^$" },
     { "in a callback", "tl.after(0, function() coroutine.yield() end)" },
     { "in a task", "tl.spawn(function() coroutine.yield(1, 2) end)" },
     { "in a task that has waited", "tl.spawn(function() tl.sleep(0) coroutine.yield() end)" },
@@ -77,7 +77,7 @@ describe("coroutine.yield outside the script's own coroutines", function()
   } do
     it("is reported " .. case[1], function()
       local r = run_script("tl.after(1, function() say('went on') end)\n" .. case[2])
-      assert.truthy(r.out:find("^went on"), r.out)
+      assert.truthy(r.out:find(case[3] or "^went on"), r.out)
       assert.equal(1, count("coroutine%.yield [oi]", r))
       assert.equal(1, r.code)
     end)
