@@ -136,7 +136,7 @@ local function create_flags(where, flags)
   if type(flags) ~= "table" then
     return bit.bor(check_flags(where, flags or 0, CREATE), timerfd.TFD_CLOEXEC)
   end
-  check.options(where, flags, CREATE.options)
+  flags = check.options(where, flags, CREATE.options)
   local given = check_flags(where, flags.flags or 0, CREATE)
   given = apply(where, given, flags, "nonblock", timerfd.TFD_NONBLOCK)
   return apply(where, bit.bor(given, timerfd.TFD_CLOEXEC), flags, "cloexec",
@@ -235,7 +235,7 @@ local setting = ffi.new("tl_timerfd_setting")
 
 -- The same three arguments, from a table.
 local function named(where, options)
-  check.options(where, options, SETTIME.options)
+  options = check.options(where, options, SETTIME.options)
   local flags = check_flags(where, options.flags or 0, SETTIME)
   flags = apply(where, flags, options, "abstime", timerfd.TFD_TIMER_ABSTIME)
   flags = apply(where, flags, options, "cancel_on_set", timerfd.TFD_TIMER_CANCEL_ON_SET)

@@ -48,16 +48,16 @@ local function begin(reason)
   notify.stopping()
   if events.each("stop")() == nil then return halt() end
   state.guard = timer.after(shared.stop_grace_s, give_up):unref()
-  local handlers, caller = events.take("stop"), nil
-  caller = task.spawn(function()
+  local handlers = events.take("stop")
+  task.spawn(function()
+    local caller = task.current()
     for handler in handlers do
       caller.fn = handler -- gives the task its site in lists and reports
       errors.guard(HANDLER, handler, state.reason, state.code)
     end
     state.guard:cancel()
     halt()
-  end)
-  caller.name = "stop handler"
+  end).name = "stop handler"
 end
 
 local OPTIONS = check.names "code grace"
@@ -68,7 +68,7 @@ end
 
 -- A grace that is given while the handlers run counts from that moment on.
 local function take_options(options)
-  check.options("stop", options, OPTIONS)
+  options = check.options("stop", options, OPTIONS)
   local seconds = options.grace ~= nil and to_grace("stop", options.grace)
   if options.code ~= nil then check.integer("stop", "code", options.code, 0, MOST_STATUS) end
   if seconds then

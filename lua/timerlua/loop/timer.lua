@@ -137,8 +137,9 @@ end
 -- methods
 
 local function raise_ended(t, method)
-  misuse.raise("timer:" .. method, ("the timer%s has ended (it has run or was "
-    .. "cancelled); make a new one if timer.active is false"):format(names[t] and " " .. misuse.show(names[t]) or ""))
+  local name = names[t] and " " .. misuse.show(names[t]) or ""
+  misuse.raise("timer:" .. method, ("the timer%s has ended (it has run or was cancelled); "
+    .. "make a new one if timer.active is false"):format(name))
 end
 
 local function check_self(t, method)
@@ -333,7 +334,7 @@ local OPTIONS = check.names "after every at first fn args name clock limit"
 
 local function check_options(options)
   if options == nil then misuse.got("timer", "options must be a table", options) end
-  check.options("timer", options, OPTIONS, "options")
+  options = check.options("timer", options, OPTIONS, "options")
   local forms = (options.after ~= nil and 1 or 0) + (options.every ~= nil and 1 or 0)
     + (options.at ~= nil and 1 or 0)
   if forms ~= 1 then
@@ -346,6 +347,7 @@ local function check_options(options)
     misuse.raise("timer", "first goes with every only")
   end
   if options.limit ~= nil then check.integer("timer", "limit", options.limit, 1) end
+  return options
 end
 
 local function clock_of(options)
@@ -409,7 +411,7 @@ end
 --- @return timerlua.Timer? timer nil when memory runs out
 --- @return string? code "ENOMEM"; "ELIMIT" in a host that limits handles
 function timer.timer(options)
-  check_options(options)
+  options = check_options(options)
   local clock = clock_of(options)
   local first, interval, absolute = first_and_interval(options)
   local fn = options.fn

@@ -47,7 +47,7 @@ describe("a check of", function()
   it("options raises for an unknown name, and suggests the nearest", function()
     local known = { after = true, every = true }
     local given = { every = 1 }
-    assert.equal(given, check.options("f", given, known))
+    assert.same(given, check.options("f", given, known))
     assert.same({}, check.options("f", nil, known))
     assert.equal("HERE: timerlua.f: an option must be one of after, every, got "
       .. '"evry"; did you mean "every"?', raised(check.options, "f", { evry = 1 }, known))
