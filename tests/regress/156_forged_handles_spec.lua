@@ -25,7 +25,7 @@ describe("an object whose fields were written", function()
           local object = make()
           object.slot, object.generation = victim.slot, victim.generation
           object.id = { slot = victim.slot, generation = victim.generation }
-          for _, name in ipairs { ... } do pcall(object[name], object) end
+          for _, name in ipairs { ... } do pcall(function() object[name](object) end) end
         end
       end
       forge(function() return tl.udp("127.0.0.1:0", print) end, "unref", "pause", "close")

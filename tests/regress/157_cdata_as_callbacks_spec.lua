@@ -2,6 +2,8 @@
 local tl = require "timerlua"
 local support = require "tests.support"
 
+local LISTEN = "listen: handler must be a function or a table of callbacks"
+
 describe("a cdata as a callback", function()
   local other = tl.after(1, print)
   other:cancel()
@@ -18,7 +20,7 @@ describe("a cdata as a callback", function()
       refused("spawn: fn must be a function", function() tl.spawn(value) end)
       refused("on: fn must be a function", function() tl.on("stop", value) end)
       refused("signal: fn must be a function", function() tl.signal("USR1", value) end)
-      refused("listen: handler must be a function", function() tl.listen(":0", value) end)
+      refused(LISTEN, function() tl.listen(":0", value) end)
       refused("udp: handler must be a function", function() tl.udp(":0", value) end)
       refused("defer: fn must be a function", function() tl.defer(value) end)
       refused("watch: fn must be a function", function() tl.watch(0, "r", value) end)
