@@ -48,7 +48,8 @@ local function begin(reason)
   notify.stopping()
   if events.each("stop")() == nil then return halt() end
   state.guard = timer.after(shared.stop_grace_s, give_up):unref()
-  local handlers, caller = events.take("stop"), nil
+  local handlers = events.take("stop")
+  local caller
   caller = task.spawn(function()
     for handler in handlers do
       caller.fn = handler -- gives the task its site in lists and reports
