@@ -202,7 +202,8 @@ describe("tl.listen", function()
       assert.is_false(ok)
       return (message:gsub("one of .-,? got", "one of ..., got"))
     end
-    assert.equal("x:1: timerlua.listen: handler must be a function, got nil", raised(":0"))
+    assert.equal("x:1: timerlua.listen: handler must be a function or a table of callbacks, "
+      .. "got nil", raised(":0"))
     assert.equal("x:1: timerlua.listen: opts must be a table, got 1", raised(":0", nothing, 1))
     assert.equal('x:1: timerlua.listen: an option must be one of ..., got "colour"',
       raised(":0", nothing, { colour = "red" }))
