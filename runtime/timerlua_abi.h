@@ -303,8 +303,8 @@ void tl_socket_unlink(const tl_address *address, const tl_file *file);
    those that the umask leaves. take_over: a file of a socket that nobody has
    any more is removed first. -EADDRINUSE: the path is in use, or another
    process is taking over a file of the same folder. After another error than
-   -EADDRINUSE, the file may be there. Blocks: for 0.1 s at most, while another
-   process takes over. */
+   -EADDRINUSE, the file may be there.
+   Blocks: for 0.1 s at most, while another process takes over. */
 int tl_socket_bind_file(int fd, const tl_address *address, int mode,
                         int take_over, int backlog);
 

@@ -1,4 +1,5 @@
 -- timerlua: exact timers, tasks and watched descriptors in one loop.
+require "timerlua.core.collector"
 local channel = require "timerlua.task.channel"
 local clock = require "timerlua.loop.clock"
 local events = require "timerlua.core.events"
