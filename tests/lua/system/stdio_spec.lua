@@ -75,8 +75,10 @@ describe("standard input", function()
   it("is waited for while timers run; without that it does not keep the script alive", function()
     local r = sh(("mkfifo %s/fifo; exec <>%s/fifo; SCRIPT"):format(folder, folder), [[
       local ticks = 0
-      tl.every(0.001, function() ticks = ticks + 1 end):unref()
-      tl.after(0.02, function() os.execute("echo line >&0") end):unref()
+      tl.every(0.001, function()
+        ticks = ticks + 1
+        if ticks == 6 then os.execute("echo line >&0") end
+      end):unref()
       print(tl.stdin:receive(), ticks > 5)
       print(tl.stdin:settimeout(0.001), tl.stdin:receive())]], { timeout = 10 })
     assert.equal("", r.err)
@@ -170,14 +172,19 @@ describe("standard output", function()
   end)
 
   it("waits for room in a task, while others print and timers run", function()
-    local r = sh("SCRIPT | (sleep 0.2; cat)", [[
+    local go = folder .. "/go"
+    local r = sh(("SCRIPT | (until [ -e %s ]; do sleep 0.01; done; cat)"):format(go), ([[
       local ticks = 0
-      local ticker = tl.every(0.01, function() ticks = ticks + 1 end)
-      tl.spawn(function() tl.sleep(0.05) io.stderr:write(tostring(ticks >= 3)) end)
+      local ticker = tl.every(0.01, function()
+        ticks = ticks + 1
+        if ticks == 3 then io.open("%s", "w"):close() end
+      end)
+      tl.spawn(function() io.stderr:write("printed\n") end)
       tl.stdout:send(("x"):rep(400000) .. "\n")
       ticker:cancel()
-      print("after")]])
-    assert.equal("true", r.err)
+      print("after")]]):format(go))
+    os.remove(go)
+    assert.equal("printed\n", r.err)
     assert.is_true(r.out == ("x"):rep(400000) .. "\nafter\n")
   end)
 
