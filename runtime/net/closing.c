@@ -146,6 +146,7 @@ static void note_dropped(tl_loop *loop, tl_stream *s, ssize_t got, size_t room)
 {
     loop->traffic.receives++;
     if (got > 0) {
+        s->state |= TL_IS_LOUD;
         size_t count = (size_t)got;
         s->linger_left -= count < s->linger_left ? count : s->linger_left;
         if (count < room && !(s->state & TL_IS_HUNG) && !(s->traits & TL_VAGUE))
@@ -172,6 +173,10 @@ bool tl__stream_drop_input(tl_loop *loop, tl_id id, tl_handle *handle,
         note_dropped(loop, s, tl__stream_answer(s, TL_READ, got),
                      TL_SCRATCH_BYTES);
     }
+    if (s->state & TL_IS_LET_GO && s->state & TL_IS_LOUD) {
+        s->state &= ~(uint32_t)TL_IS_LET_GO;
+        tl__handle_ref(loop, handle, true);
+    }
     if (s->receive_error && tl_buffer_length(&s->out) > 0)
         return tl__stream_fail_sending(loop, id, handle, s, s->receive_error);
     if (tl__stream_drops_input(s) || tl_buffer_length(&s->out) > 0)
@@ -189,6 +194,11 @@ bool tl__stream_conclude(tl_loop *loop, tl_id id, tl_handle *handle,
         return false;
     }
     s->state |= TL_IS_SHUTTING;
+    /* a silent peer does not keep the program from ending */
+    if (!(s->state & TL_IS_LOUD) && !(handle->flags & TL_FLAG_UNREF)) {
+        s->state |= TL_IS_LET_GO;
+        tl__handle_ref(loop, handle, false);
+    }
     start_lingering(loop, s);
     return true;
 }

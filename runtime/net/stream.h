@@ -32,7 +32,9 @@ enum {
     TL_IS_HIGH = 1024,   /* above the high-water mark since the last drain */
     TL_IS_DEAF = 2048,   /* receiving was shut down here */
     TL_IS_LOSSY = 4096,  /* bytes that were taken could not be sent */
-    TL_IS_CLOSED = 8192  /* its transport is closed */
+    TL_IS_CLOSED = 8192, /* its transport is closed */
+    TL_IS_LOUD = 16384,  /* the peer has sent bytes since closing began */
+    TL_IS_LET_GO = 32768 /* lingers without keeping the loop running */
 };
 
 typedef struct tl_stream {

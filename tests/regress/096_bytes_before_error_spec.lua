@@ -23,7 +23,8 @@ describe("a connection with callbacks", function()
       }))
       local client = assert(tl.connect(listener:sock()))
       client:send(("x"):rep(SIZE))
-      client:close()
+      client:flush()
+      client:abort()
       for _ = 1, 200 do
         if told[2] then break end
         tl.sleep(0.005)
