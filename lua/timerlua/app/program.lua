@@ -40,8 +40,8 @@ nothing is left to wait for.
   --reload-on=SIGNAL  run the tl.on("reload") handlers at this signal, such as HUP
   --pid-file=PATH     hold a file with the process's number in it; if another
                       process holds it, end at once with status 1
-  --version           print the version
-  --help              print this
+  -v, --version       print the version
+  -h, --help          print this
   --                  end of options
 
 Exit status: 0; 1 after an uncaught error; 2 for wrong usage; or the n of
@@ -90,6 +90,12 @@ local function unknown(flag)
   return ("unknown option '%s'%s"):format(flag, hint)
 end
 
+-- Options that need a value after "=", and an example of it.
+local EXAMPLES = { ["--on-error"] = "stop", ["--slack"] = "1ms", ["--stop-grace"] = "30s",
+  ["--reload-on"] = "HUP", ["--pid-file"] = "/run/job.pid" }
+
+local SHORT = { ["-h"] = "--help", ["-v"] = "--version" }
+
 local function set_flag(options, flag)
   local name, value = flag:match("^%-%-(%l[%l-]*)=(.*)$")
   if flag == "--virtual-time" then
@@ -98,8 +104,10 @@ local function set_flag(options, flag)
     options.on_error = flag:match("=(.*)$")
   elseif WITH_VALUE[name] then
     options[WITH_VALUE[name]] = value
-  elseif flag == "--version" or flag == "--help" then
-    options.show = flag
+  elseif flag == "--version" or flag == "--help" or SHORT[flag] then
+    options.show = SHORT[flag] or flag
+  elseif EXAMPLES[flag] then
+    return nil, ("%s needs a value: %s=%s"):format(flag, flag, EXAMPLES[flag])
   elseif flag:match("^%-%-on%-error") then
     return nil, "--on-error must be log or stop, got '"
       .. (flag:match("=(.*)$") or "") .. "'"

@@ -54,7 +54,7 @@ describe("the options", function()
     local help = run({ "--help" }).out
     local tried, path = 0, os.tmpname()
     os.remove(path)
-    for option in help:gmatch("\n  (%-%-[%w%-=]+)") do
+    for option in help:gsub("\n  %-%l, +", "\n  "):gmatch("\n  (%-%-[%w%-=]+)") do
       option = option:gsub("=DURATION", "=1ms"):gsub("=SIGNAL", "=HUP"):gsub("=PATH", "=" .. path)
       local r = run { option, "-e", "io.write('ran')" }
       assert.equal(0, r.code)
@@ -193,7 +193,8 @@ describe("wrong usage", function()
     refused("-e needs code", { "-e" })
     refused("-l needs a module", { "-l" })
     refused("--on-error must be log or stop, got 'maybe'", { "--on-error=maybe", "x" })
-    refused("--on-error must be log or stop, got ''", { "--on-error", "x" })
+    refused("--on-error needs a value: --on-error=stop", { "--on-error", "stop", "x" })
+    refused("--slack needs a value: --slack=1ms", { "--slack", "x" })
   end)
 
   it("a slack that is no duration is refused, naming it", function()
