@@ -9,4 +9,3 @@ local taken = { "bit", "debug", "dofile", "io", "jit", "load", "loadfile", "load
 files["lua/timerlua/app/embedding.lua"] = { globals = taken }
 files["lua/timerlua/app/restrict.lua"] = { globals = taken }
 files["lua/timerlua/task/coroutines.lua"] = { globals = { "coroutine" } } -- replaces two functions
-files["lua/timerlua/core/collector.lua"] = { globals = { "collectgarbage" } }

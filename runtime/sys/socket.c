@@ -201,7 +201,7 @@ int tl_socket_name(int fd, int peer, tl_address *address)
 
 int tl_socket_is_own_peer(int fd, const tl_address *to)
 {
-    tl_address own, peer;
+    tl_address own = {0}, peer = {0};
     if (tl_address_family(to) == TL_UNIX || tl_socket_name(fd, 0, &own) ||
         tl_address_port(&own) != tl_address_port(to))
         return 0;

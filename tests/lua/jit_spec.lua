@@ -5,6 +5,8 @@ local support = require "tests.support"
 -- Runs in the child before the code under test: notes every trace, by where it began,
 -- and its outcome.
 local WATCHER = [[
+local tl = require "timerlua"
+getmetatable(tl).load_all()
 local util = require "jit.util"
 local traces, current, aborts = {}, nil, {}
 local function where(func, pc)
@@ -29,7 +31,6 @@ function report()
   for _, line in ipairs(aborts) do print(line) end
 end
 jit.opt.start("hotloop=10", "hotexit=5")
-local tl = require "timerlua"
 local function nothing() end
 ]]
 

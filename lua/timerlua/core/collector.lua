@@ -15,7 +15,7 @@ end
 
 local SWITCHING = { collect = true, step = true, restart = true }
 
-collectgarbage = function(option, argument)
+rawset(_G, "collectgarbage", function(option, argument)
   if (option == nil or SWITCHING[option]) and in_finalizer() then return 0 end
   return collect(option or "collect", argument or 0)
-end
+end)

@@ -14,6 +14,10 @@ end)
 after_each(function()
   tl.run()
   support.collect()
+  for _ = 1, 1000 do -- closed connections wait for the end of their peers
+    if support.count_fds() == fds_before then break end
+    tl.sleep(0.001)
+  end
   assert.equal(fds_before, support.count_fds())
 end)
 
