@@ -121,13 +121,14 @@ int tl_call_then(tl_runtime *runtime, tl_outcome_function *function,
     if (error)
         return error;
     va_list values;
+    va_start(values, signature);
     frame f = {.call = {.function = name, .values = &values}};
     if (function == NULL || name == NULL || signature == NULL ||
         tl__call_split(&f.call, signature) != 0 || f.call.result_count > 0)
-        return tl__runtime_fail(runtime, -EINVAL,
-                                "tl_call_then: no such signature");
-    va_start(values, signature);
-    error = start(runtime, &f, function, argument);
+        error = tl__runtime_fail(runtime, -EINVAL,
+                                 "tl_call_then: no such signature");
+    else
+        error = start(runtime, &f, function, argument);
     va_end(values);
     return error;
 }
@@ -151,13 +152,14 @@ int tl_results(tl_runtime *runtime, const char *letters, ...)
     if (error)
         return error;
     va_list values;
+    va_start(values, letters);
     tl_call_frame f = {.function = "the call", .values = &values};
     if (runtime->results.L == NULL || letters == NULL ||
         tl__call_split(&f, letters) != 0 || f.result_count > 0)
-        return tl__runtime_fail(runtime, -EINVAL,
-                                "tl_results: no results, or no such letters");
-    va_start(values, letters);
-    error = store(runtime, &f);
+        error = tl__runtime_fail(runtime, -EINVAL,
+                                 "tl_results: no results, or no such letters");
+    else
+        error = store(runtime, &f);
     va_end(values);
     return error;
 }

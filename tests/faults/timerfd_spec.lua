@@ -80,7 +80,7 @@ describe("a failure of", function()
     for _, of in ipairs { "t", "t:detach()" } do
       says("nil\ttimerfd.read fd 6: no space left on device\tENOSPC\n1", ([[
         local fd = %s
-        timerfd.settime(fd, 0, 0.001)
+        timerfd.settime(fd, 0, 0.3)
         print(tl.spawn(timerfd.read, fd):join()) print(timerfd.read(fd))]]):format(of),
         "epoll_ctl", 3, "ENOSPC")
     end
