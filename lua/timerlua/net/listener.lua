@@ -42,7 +42,7 @@ local listener = {}
 -- alive, because its handler may refer to them.
 local WEAK = { __mode = "v" }
 
-suggest.methods(Listener, "listener", { stop = "close", cancel = "close", shutdown = "close" })
+suggest.methods(Listener, "listener", { stop = "close", shutdown = "close" })
 
 function Listener.__index(self, key)
   if key == "site" then return callable.site(self.site_of) end

@@ -52,7 +52,7 @@ local check_self, words_of = object.check_self, object.words
 
 suggest.methods(Connection, "connection", { write = "send", print = "send",
   read = "receive", recv = "receive", setTimeout = "settimeout", set_timeout = "settimeout",
-  destroy = "abort", stop = "close", cancel = "close" })
+  destroy = "abort", stop = "close" })
 
 function Connection.__index(self, key)
   if key == "site" then return callable.site(self.handler) end

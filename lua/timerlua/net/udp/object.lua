@@ -43,7 +43,7 @@ local object = {
 local check_self = object.check_self
 
 suggest.methods(Udp, "udp", { write = "send", read = "receive", recv = "receive",
-  recvfrom = "receivefrom", stop = "close", cancel = "close" })
+  recvfrom = "receivefrom", stop = "close" })
 
 function Udp.__index(self, key)
   if key == "site" then return callable.site(self.handler) end
