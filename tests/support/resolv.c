@@ -1,5 +1,7 @@
-/* For resolver_spec.lua, which compiles it and loads it before the program:
-   what RESOLV_CONF names is /etc/resolv.conf, and port 53 is port DNS_PORT. */
+/* For late_answers_spec.lua, which compiles this file and loads it before the
+   program: the file that RESOLV_CONF names is /etc/resolv.conf, and port 53 is
+   port DNS_PORT, in both directions: c-ares 1.34.9 drops an answer from another
+   port than its question went to. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <dlfcn.h>
@@ -39,4 +41,32 @@ int connect(int fd, const struct sockaddr *address, socklen_t length)
     if (in.sin_port == htons(53))
         in.sin_port = htons((uint16_t)atoi(getenv("DNS_PORT")));
     return real(fd, (const struct sockaddr *)&in, sizeof in);
+}
+
+/* The answer came from port 53. */
+static ssize_t answered(ssize_t got, struct sockaddr *from)
+{
+    struct sockaddr_in *in = (struct sockaddr_in *)(void *)from;
+    if (got > 0 && from != NULL && from->sa_family == AF_INET &&
+        in->sin_port == htons((uint16_t)atoi(getenv("DNS_PORT"))))
+        in->sin_port = htons(53);
+    return got;
+}
+
+ssize_t recvfrom(int fd, void *restrict bytes, size_t size, int flags,
+                 struct sockaddr *restrict from, socklen_t *restrict length)
+{
+    ssize_t (*real)(int, void *, size_t, int, struct sockaddr *, socklen_t *);
+    *(void **)&real = dlsym(RTLD_NEXT, "recvfrom");
+    return answered(real(fd, bytes, size, flags, from, length), from);
+}
+
+/* What a program compiled with _FORTIFY_SOURCE calls instead. */
+ssize_t __recvfrom_chk(int fd, void *bytes, size_t size, size_t room, int flags,
+                       struct sockaddr *from, socklen_t *length);
+ssize_t __recvfrom_chk(int fd, void *bytes, size_t size, size_t room, int flags,
+                       struct sockaddr *from, socklen_t *length)
+{
+    (void)room;
+    return recvfrom(fd, bytes, size, flags, from, length);
 }
