@@ -7,6 +7,7 @@
 #include "app/holder.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -52,7 +53,7 @@ _Noreturn static void ask(tl_state_owner *owner, int number, int out)
 static size_t ask_copy(tl_state_owner *owner, int number, char *text)
 {
     int ends[2];
-    if (pipe(ends) != 0)
+    if (pipe2(ends, O_CLOEXEC) != 0)
         return 0;
     pid_t copy = _Fork();
     if (copy == 0)

@@ -15,17 +15,9 @@
 #include <timerlua.h>
 #include <unistd.h>
 
-static tl_runtime *rt;
-static int ran;
+#include "require.h"
 
-#define REQUIRE(condition)                                                     \
-    do {                                                                       \
-        if (!(condition)) {                                                    \
-            fprintf(stderr, "%d: %s: %s\n", __LINE__, #condition,              \
-                    tl_error(rt));                                             \
-            exit(1);                                                           \
-        }                                                                      \
-    } while (0)
+static int ran;
 
 static void count(tl_runtime *runtime, uint64_t id, void *argument)
 {

@@ -15,16 +15,7 @@
 #include <timerlua.h>
 #include <unistd.h>
 
-static tl_runtime *rt;
-
-#define REQUIRE(condition)                                                     \
-    do {                                                                       \
-        if (!(condition)) {                                                    \
-            fprintf(stderr, "%d: %s: %s\n", __LINE__, #condition,              \
-                    tl_error(rt));                                             \
-            exit(1);                                                           \
-        }                                                                      \
-    } while (0)
+#include "require.h"
 
 static void make(uint32_t flags, size_t max_memory)
 {

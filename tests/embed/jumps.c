@@ -6,7 +6,7 @@
 #include <lua.h>
 #include <setjmp.h>
 
-#include "require.h"
+#include "host.h"
 
 static jmp_buf home;
 

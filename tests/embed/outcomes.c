@@ -3,7 +3,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 
-#include "require.h"
+#include "host.h"
 
 typedef struct outcome {
     int times, value, misfit;

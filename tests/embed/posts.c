@@ -10,20 +10,12 @@
 #include <string.h>
 #include <timerlua.h>
 
+#include "require.h"
+
 enum { SENDERS = 8 };
 
-static tl_runtime *rt;
 static size_t most, received, expected[SENDERS], ticks;
 static size_t refused[SENDERS];
-
-#define REQUIRE(condition)                                                     \
-    do {                                                                       \
-        if (!(condition)) {                                                    \
-            fprintf(stderr, "%d: %s: %s\n", __LINE__, #condition,              \
-                    tl_error(rt));                                             \
-            exit(1);                                                           \
-        }                                                                      \
-    } while (0)
 
 static void take(size_t sender, size_t number)
 {

@@ -13,10 +13,11 @@
 #include <timerlua.h>
 #include <unistd.h>
 
+#include "require.h"
+
 enum { MOST = 16 };
 
 static uint64_t state;
-static tl_runtime *rt;
 static int ends[2];
 static int is_virtual;
 static int64_t slack_ns;
@@ -25,15 +26,6 @@ static struct {
     uint64_t id;
     int64_t due_ns;
 } timers[MOST];
-
-#define REQUIRE(condition)                                                     \
-    do {                                                                       \
-        if (!(condition)) {                                                    \
-            fprintf(stderr, "%d: %s: %s\n", __LINE__, #condition,              \
-                    tl_error(rt));                                             \
-            exit(1);                                                           \
-        }                                                                      \
-    } while (0)
 
 static unsigned choose(unsigned count)
 {

@@ -4,7 +4,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "require.h"
+#include "host.h"
 
 static const int64_t second_ns = 1000000000;
 

@@ -1,19 +1,13 @@
 -- The folder of the script, where require looks first.
-local ffi = require "ffi"
-local core = require "timerlua.core.ffi"
-
-local C = core.C
-local MOST_LINKS, PATH_ROOM = 40, C.TL_PATH_ROOM -- path_resolution(7)
+local link = require "timerlua.core.link"
 
 local folder = {}
 
 -- A script that is linked into a folder of programs has its modules beside the original.
 local function follow(path)
-  local text = ffi.new("char[?]", PATH_ROOM)
-  for _ = 1, MOST_LINKS do
-    local length = C.tl_link_target(path, text, PATH_ROOM)
-    if length <= 0 then return path end
-    local target = ffi.string(text, length)
+  for _ = 1, link.MOST do
+    local target = link.target(path)
+    if not target then return path end
     path = target:sub(1, 1) == "/" and target or path:gsub("[^/]*$", "") .. target
   end
   return path

@@ -1,24 +1,13 @@
 -- Symbolic links on the way to a file, followed as the kernel follows them,
 -- path_resolution(7). The entries that they lead through do not appear in the path as
 -- written.
-local ffi = require "ffi"
-local core = require "timerlua.core.ffi"
-
-local C = core.C
-local MOST_LINKS, PATH_ROOM = 40, C.TL_PATH_ROOM -- path_resolution(7)
+local link = require "timerlua.core.link"
 
 local file_links = {}
 
--- The target of a link; nil where there is no link.
-local function target_of(path)
-  local text = ffi.new("char[?]", PATH_ROOM)
-  local length = C.tl_link_target(path, text, PATH_ROOM)
-  return length > 0 and ffi.string(text, length) or nil
-end
-
 --- Whether there is a link of this name, wherever it leads.
 function file_links.is_link(path)
-  return target_of(path) ~= nil
+  return link.target(path) ~= nil
 end
 
 local function parent_of(directory)
@@ -40,7 +29,7 @@ local function look_up(directory, name, led, visit)
   local path = directory .. "/" .. name
   if not led and not file_links.is_link(path) then return nil end
   visit(directory == "" and "/" or directory, name)
-  return target_of(path)
+  return link.target(path)
 end
 
 --- Call visit(directory, name) for every entry that is looked up on the way through links:
@@ -63,7 +52,7 @@ function file_links.walk(names, visit)
     led = math.max(led - 1, 0)
     if target then
       links = links + 1
-      if links > MOST_LINKS then return end
+      if links > link.MOST then return end
       local count
       names, count = names_of(target, names)
       led = led + count

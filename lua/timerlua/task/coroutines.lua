@@ -46,7 +46,7 @@ end
 local function leave(co, before, could, ok, ...)
   state.inner, state.yieldable = before, could
   local first = ... -- apart: traces of LuaJIT 2.1 were seen to take (...) == x for false
-  if first == WAIT and ok then return wait_in(co) end
+  if ok and rawequal(first, WAIT) then return wait_in(co) end
   return ok, ...
 end
 

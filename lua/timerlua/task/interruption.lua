@@ -13,8 +13,18 @@ local interruption = {}
 local Cancelled, TimedOut = { code = "ECANCELED" }, { code = "ETIMEDOUT" }
 Cancelled.__index, TimedOut.__index = Cancelled, TimedOut
 
+-- By interruption, where no script can write: what tells its cause, the cause, and how
+-- often it was raised.
+local about = setmetatable({}, { __mode = "k" })
+
+local function make(class, text, cause)
+  local self = setmetatable({}, class)
+  about[self] = { text = text, cause = cause, raised = 0 }
+  return self
+end
+
 local function describe(self)
-  return self.text(self.cause)
+  return about[self].text(about[self].cause)
 end
 
 Cancelled.__tostring, TimedOut.__tostring = describe, describe
@@ -37,17 +47,25 @@ end
 
 --- @param task timerlua.Task? nil: the task that runs
 function interruption.of_task(task)
-  return setmetatable({ text = describe_task, cause = task }, Cancelled)
+  return make(Cancelled, describe_task, task)
 end
 
 --- @param limit table its fields delay and fn
 function interruption.of_timeout(limit)
-  return setmetatable({ text = describe_timeout, cause = limit }, TimedOut)
+  return make(TimedOut, describe_timeout, limit)
 end
 
 --- @param body function
 function interruption.of_scope(body)
-  return setmetatable({ text = describe_scope, cause = body }, Cancelled)
+  return make(Cancelled, describe_scope, body)
+end
+
+--- Count an interruption that is about to be raised.
+--- @return integer raised how often it was raised before
+function interruption.count(self)
+  local entry = about[self]
+  entry.raised = entry.raised + 1
+  return entry.raised - 1
 end
 
 --- Whether an error that was caught is the interruption of a cancelled task or scope.

@@ -13,6 +13,7 @@ local errors = require "timerlua.core.errors"
 local misuse = require "timerlua.core.misuse"
 local owner = require "timerlua.core.owner"
 local coroutines = require "timerlua.task.coroutines"
+local interruptions = require "timerlua.task.interruption"
 
 local C, loop, shared = core.C, core.loop, core.shared
 local dispatcher = core.dispatcher
@@ -195,8 +196,7 @@ local PAUSE = 0.01
 -- is raised again, so that others run.
 local function interrupt_again(waiter, where)
   local interruption = waiter.expired
-  local raised = interruption.raised or 0
-  interruption.raised = raised + 1
+  local raised = interruptions.count(interruption)
   if raised == 0 then error(interruption, 0) end
   if raised == MOST_CAUGHT then
     errors.report(("%s; the task goes on: %d waits in a row have raised this, and each "
@@ -361,7 +361,7 @@ function wait.interrupt(waiter, err, rank)
   if not hasten(waiter, anchors.bind(waiter.coroutine, RAISE, err)) then return false end
   local list = waiter.list
   waiter.woken, waiter.list = rank, nil
-  err.raised = (err.raised or 0) + 1
+  interruptions.count(err)
   if list then list:remove(waiter) end
   return true
 end
