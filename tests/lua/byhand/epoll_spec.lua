@@ -467,8 +467,10 @@ describe("epoll's poll", function()
       end
       round()
       local before = sockets.stats().controls
-      for _ = 1, 10 do round() end
-      assert.equal(before, sockets.stats().controls)
+      for _ = 1, 100 do round() end
+      -- a round in which the machine stalls may be reported before it is waited for
+      local cost = sockets.stats().controls - before
+      assert.is_true(cost <= 10, cost)
       ep:close()
       fds.close(r, w)
     end)
