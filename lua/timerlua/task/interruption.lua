@@ -13,18 +13,16 @@ local interruption = {}
 local Cancelled, TimedOut = { code = "ECANCELED" }, { code = "ETIMEDOUT" }
 Cancelled.__index, TimedOut.__index = Cancelled, TimedOut
 
--- By interruption, where no script can write: what tells its cause, the cause, and how
--- often it was raised.
-local about = setmetatable({}, { __mode = "k" })
+-- Keys that scripts do not know. A weak table beside the interruptions would keep them:
+-- the task that is the cause of an interruption refers to it, and LuaJIT has no ephemerons.
+local TEXT, CAUSE = {}, {}
 
 local function make(class, text, cause)
-  local self = setmetatable({}, class)
-  about[self] = { text = text, cause = cause, raised = 0 }
-  return self
+  return setmetatable({ [TEXT] = text, [CAUSE] = cause }, class)
 end
 
 local function describe(self)
-  return about[self].text(about[self].cause)
+  return self[TEXT](self[CAUSE])
 end
 
 Cancelled.__tostring, TimedOut.__tostring = describe, describe
@@ -58,14 +56,6 @@ end
 --- @param body function
 function interruption.of_scope(body)
   return make(Cancelled, describe_scope, body)
-end
-
---- Count an interruption that is about to be raised.
---- @return integer raised how often it was raised before
-function interruption.count(self)
-  local entry = about[self]
-  entry.raised = entry.raised + 1
-  return entry.raised - 1
 end
 
 --- Whether an error that was caught is the interruption of a cancelled task or scope.

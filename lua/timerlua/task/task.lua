@@ -270,7 +270,7 @@ end
 -- Leave limits that the task did not return to, because it yielded where it must not.
 local function abandon_limits(self)
   local limit = self.limit
-  self.limit, self.expired = nil, nil
+  self.limit, self.expired, self.counted = nil, nil, nil
   while limit do
     errors.guard(self, limit.abandon, limit)
     if limit.owned then owner.pass(limit, self) end

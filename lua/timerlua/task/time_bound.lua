@@ -41,11 +41,19 @@ local function outermost(waiter)
   return waiter.cancelled or found
 end
 
+-- From now on, waits of this task raise this interruption, or none. One that a shield
+-- kept away for a while is still counted.
+local function set_expired(waiter, interruption)
+  waiter.expired = interruption
+  if interruption == nil or interruption == waiter.counted then return end
+  waiter.counted, waiter.raised = interruption, 0
+end
+
 -- The interruptions have changed while the task waits, or runs.
 local function refresh(waiter)
   is_over(waiter.limit, waiter)
   local before, now = waiter.expired, outermost(waiter)
-  waiter.expired = now
+  set_expired(waiter, now)
   if now ~= nil and now ~= before then
     wait.interrupt(waiter, now, now == waiter.cancelled and wait.by_cancel or wait.by_limit)
   end
@@ -83,7 +91,7 @@ end
 function time_bound.leave(self)
   local waiter = self.waiter
   waiter.limit = self.outer
-  if waiter.expired or self.shields then waiter.expired = outermost(waiter) end
+  if waiter.expired or self.shields then set_expired(waiter, outermost(waiter)) end
 end
 
 -- ---------------------------------------------------------------------------

@@ -13,7 +13,6 @@ local errors = require "timerlua.core.errors"
 local misuse = require "timerlua.core.misuse"
 local owner = require "timerlua.core.owner"
 local coroutines = require "timerlua.task.coroutines"
-local interruptions = require "timerlua.task.interruption"
 
 local C, loop, shared = core.C, core.loop, core.shared
 local dispatcher = core.dispatcher
@@ -64,6 +63,8 @@ local make_task, when_cut_short
 ---   until it runs
 --- @field expired timerlua.Interruption? raised in each wait, until the limit is left
 ---   that has run out; none while a shield keeps it away: time_bound.lua
+--- @field raised integer? how often the interruption `counted` was raised
+--- @field counted timerlua.Interruption? the latest in `expired`
 --- @field cancelled timerlua.Interruption? of the whole task
 --- @field coroutine thread|function what its handle's anchor runs
 --- @field limit timerlua.Limit? the innermost limit around it
@@ -196,7 +197,8 @@ local PAUSE = 0.01
 -- is raised again, so that others run.
 local function interrupt_again(waiter, where)
   local interruption = waiter.expired
-  local raised = interruptions.count(interruption)
+  local raised = waiter.raised
+  waiter.raised = raised + 1
   if raised == 0 then error(interruption, 0) end
   if raised == MOST_CAUGHT then
     errors.report(("%s; the task goes on: %d waits in a row have raised this, and each "
@@ -361,7 +363,7 @@ function wait.interrupt(waiter, err, rank)
   if not hasten(waiter, anchors.bind(waiter.coroutine, RAISE, err)) then return false end
   local list = waiter.list
   waiter.woken, waiter.list = rank, nil
-  interruptions.count(err)
+  waiter.raised = waiter.raised + 1
   if list then list:remove(waiter) end
   return true
 end
