@@ -1,21 +1,14 @@
 -- timerlua: exact timers, tasks and watched descriptors in one loop.
 require "timerlua.core.collector"
-local channel = require "timerlua.task.channel"
 local clock = require "timerlua.loop.clock"
 local events = require "timerlua.core.events"
 local interruption = require "timerlua.task.interruption"
 local later = require "timerlua.core.later"
 local misuse = require "timerlua.core.misuse"
 local suggest = require "timerlua.core.suggest"
-local notify = require "timerlua.system.notify"
-local reload = require "timerlua.system.reload"
-local scope = require "timerlua.task.scope"
-local semaphore = require "timerlua.task.semaphore"
-local shield = require "timerlua.task.shield"
 local standard = require "timerlua.system.standard"
 local stop = require "timerlua.app.stop"
 local task = require "timerlua.task.task"
-local timeout = require "timerlua.task.timeout"
 local timer = require "timerlua.loop.timer"
 
 --- @class timerlua
@@ -44,16 +37,8 @@ local tl = {
   sleep = task.sleep,
   defer = task.defer,
   current = task.current,
-  timeout = timeout.timeout,
-  shield = shield.shield,
   is_cancelled = interruption.is_cancelled,
   is_timeout = interruption.is_timeout,
-  scope = scope.scope,
-  channel = channel.channel,
-  semaphore = semaphore.semaphore,
-
-  notify = notify.notify,
-  reload = reload.reload,
 
   on = events.on,
   stop = stop.stop,
@@ -82,10 +67,13 @@ local tl = {
 -- Functions that not every script needs, and their modules: loaded on first use, which
 -- makes a start shorter.
 local LATER = {
-  watch = "loop.watch", signal = "system.signal", on_file = "system.file_watch",
-  listen = "net.listener", connect = "net.connect", udp = "net.udp.making",
-  pipe = "system.pipe", socketpair = "system.pipe", exec = "system.exec",
-  resolve = "net.resolve", handles = "app.inspect", stats = "app.inspect",
+  channel = "task.channel", connect = "net.connect", exec = "system.exec",
+  handles = "app.inspect", listen = "net.listener", notify = "system.notify",
+  on_file = "system.file_watch", pipe = "system.pipe", reload = "system.reload",
+  resolve = "net.resolve", scope = "task.scope", semaphore = "task.semaphore",
+  shield = "task.shield", signal = "system.signal", socketpair = "system.pipe",
+  stats = "app.inspect", timeout = "task.timeout", udp = "net.udp.making",
+  watch = "loop.watch",
 }
 
 -- The names of other libraries for our functions.

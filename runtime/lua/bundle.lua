@@ -1,6 +1,7 @@
--- Writes a C header with files as byte arrays, at build time; for the ABI also
--- a table of its functions with their types, since what the FFI calls is no
--- symbol of the program or library.
+-- Writes a C header with files as byte arrays, at build time. Of the ABI, types and
+-- constants are a text for ffi.cdef, an eighth of the file, since each start parses them;
+-- functions are a table of addresses and types, parsed where each is first called, since
+-- they are no symbols of the program or library.
 --   luajit runtime/lua/bundle.lua abi runtime/timerlua_abi.h
 --   luajit runtime/lua/bundle.lua modules lua/timerlua/init.lua ...
 -- Modules are stored as bytecode with debug information, under the names that
@@ -23,9 +24,11 @@ local function read(path)
   return text
 end
 
+local FUNCTION = "([%w_%s%*]+[%s%*])(tl_[%w_]+)(%b())%s*;"
+
 local function write_functions(code)
   local rows = {}
-  for result, name, parameters in code:gmatch("([%w_%s%*]+[%s%*])(tl_[%w_]+)(%b())%s*;") do
+  for result, name, parameters in code:gmatch(FUNCTION) do
     local type = (result .. "(*)" .. parameters):gsub("%s+", " "):gsub("^ ", "")
     rows[#rows + 1] = ('    {"%s", "%s", (void (*)(void))%s},'):format(name, type, name)
   end
@@ -36,9 +39,9 @@ local function write_functions(code)
 end
 
 local function write_abi(path)
-  local text = read(path)
-  bytes("tl_abi_text", text)
-  write_functions((text:gsub("/%*.-%*/", " ")))
+  local code = read(path):gsub("/%*.-%*/", " ")
+  bytes("tl_abi_types", (code:gsub(FUNCTION, ""):gsub("%s+", " ")))
+  write_functions(code)
 end
 
 local function module_name(path)

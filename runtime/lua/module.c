@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "abi_text.h" /* generated: timerlua_abi.h as a string */
+#include "abi_text.h" /* generated: timerlua_abi.h for Lua */
 #include "lua/deliver.h"
 #include "lua/dispatch.h"
 #include "lua/hooks.h"
@@ -183,7 +183,7 @@ int luaopen_timerlua_core(lua_State *L)
     lua_setfield(L, -2, "anchors");
     lua_rawgeti(L, LUA_REGISTRYINDEX, d->hooks_ref);
     lua_setfield(L, -2, "hooks");
-    lua_pushlstring(L, (const char *)tl_abi_text, sizeof tl_abi_text);
+    lua_pushlstring(L, (const char *)tl_abi_types, sizeof tl_abi_types);
     lua_setfield(L, -2, "abi");
     lua_pushinteger(L, TL_ABI_VERSION);
     lua_setfield(L, -2, "abi_version");

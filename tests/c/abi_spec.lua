@@ -79,8 +79,10 @@ describe("the ABI header", function()
 
   local core = require "timerlua.core.ffi"
 
-  it("is what the core hands to the FFI, byte for byte", function()
-    assert.equal(support.read(HEADER), require("timerlua.core").abi)
+  it("reaches ffi.cdef without comments and functions, which make starts longer", function()
+    local text = require("timerlua.core").abi
+    assert.is_nil(text:find("[%(%*]/?tl_[%w_]+%(") or text:find("/*", 1, true))
+    assert.is_true(#text < support.read(HEADER):len() / 5)
   end)
 
   it("gives structs the same size and offsets in C and in Lua", function()

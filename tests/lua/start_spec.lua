@@ -19,6 +19,9 @@ describe("a script", function()
     ["timerlua.net.connection.making"] = "local conn = tl.stderr",
     ["timerlua.system.process"] = "local exec = tl.exec",
     ["timerlua.loop.watch"] = "local watch = tl.watch",
+    ["timerlua.system.notify"] = "local notify = tl.notify",
+    ["timerlua.task.channel"] = "local channel = tl.channel",
+    ["timerlua.task.scope"] = "local scope = tl.scope",
     ["timerlua.system.signal"] = "local signal = tl.signal",
   }
 

@@ -5,7 +5,7 @@ local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local anchors = require "timerlua.core.anchors"
 local errors = require "timerlua.core.errors"
-local signame = require "timerlua.system.signame"
+local later = require "timerlua.core.later"
 local wait = require "timerlua.task.wait"
 
 local shared = core.shared
@@ -27,7 +27,7 @@ end
 --- The report that a signal ends the process, since a callback has not returned within
 --- the stop grace.
 function holder.report(signal)
-  local held_by = source()
+  local signame, held_by = later.load "timerlua.system.signame", source()
   return ("timerlua: %s: %s has held the loop for more than %g s; ending at once\n"):format(
     signame.name(signal), held_by and errors.name(held_by) or "a callback",
     shared.stop_grace_s)

@@ -11,7 +11,6 @@ local instant = require "timerlua.core.instant"
 local misuse = require "timerlua.core.misuse"
 local nearest = require "timerlua.core.nearest"
 local output = require "timerlua.app.output"
-local reload = require "timerlua.system.reload"
 local stop = require "timerlua.app.stop"
 local task = require "timerlua.task.task"
 local virtual_os = require "timerlua.app.virtual_os"
@@ -264,7 +263,7 @@ end
 -- Before the script begins, so that none of these signals ends it.
 local function listen_for_reload(name)
   if not name then return true end
-  local ok, subscription, message = pcall(tl.signal, tonumber(name) or name, reload.reload)
+  local ok, subscription, message = pcall(tl.signal, tonumber(name) or name, tl.reload)
   if not ok then return nil, "--reload-on: " .. subscription, 2 end
   if not subscription then return nil, "--reload-on: " .. message, 1 end
   subscription:unref()

@@ -8,8 +8,7 @@ local closing = require "timerlua.core.closing"
 local duration = require "timerlua.core.duration"
 local errors = require "timerlua.core.errors"
 local events = require "timerlua.core.events"
-local notify = require "timerlua.system.notify"
-local signame = require "timerlua.system.signame"
+local later = require "timerlua.core.later"
 local task = require "timerlua.task.task"
 local timer = require "timerlua.loop.timer"
 local wait = require "timerlua.task.wait"
@@ -45,7 +44,8 @@ end
 
 local function begin(reason)
   state.stopping, state.reason = true, reason
-  notify.stopping()
+  local notify = later.loaded "timerlua.system.notify"
+  if notify then notify.stopping() end
   if events.each("stop")() == nil then return halt() end
   state.guard = timer.after(shared.stop_grace_s, give_up):unref()
   local handlers = events.take("stop")
@@ -124,7 +124,7 @@ local function take_reason(number)
   end
   state.signal = number
   if state.stopping then return end -- at the second signal, main.c ends the process
-  begin(signame.name(number))
+  begin(later.load("timerlua.system.signame").name(number))
 end
 
 -- Report tasks whose waits can never end.

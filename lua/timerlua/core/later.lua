@@ -19,4 +19,10 @@ function later.load(name)
   return module
 end
 
+--- A module that was loaded before; nil otherwise.
+--- @param name string as for require
+function later.loaded(name)
+  return kept[name] or package.loaded[name]
+end
+
 return later
