@@ -58,9 +58,17 @@ enum { TL_KINDS = 9 };
    interval_ns is only remembered for a later reset. */
 enum { TL_RECUR = 4, TL_UNREF = 8 };
 
-/* The readiness of a watched descriptor, in both directions. TL_EDGE, in an
-   interest: report changes only, epoll(7). */
-enum { TL_READ = 1, TL_WRITE = 2, TL_ERROR = 4, TL_HANGUP = 8, TL_EDGE = 16 };
+/* The readiness of a watched descriptor, in both directions. In an interest,
+   TL_EDGE: report changes only, epoll(7); TL_OURS, in that of tl_watch_start:
+   the descriptor is timerlua's own, tl_descriptor_kept. */
+enum {
+    TL_READ = 1,
+    TL_WRITE = 2,
+    TL_ERROR = 4,
+    TL_HANGUP = 8,
+    TL_EDGE = 16,
+    TL_OURS = 32
+};
 
 /* A handle: a slot of the table and the generation of the slot's use. A slot is
    reused; a (slot, generation) pair never is. Slot 0 is no handle. */
@@ -880,9 +888,9 @@ int tl_wait_close(tl_loop *loop, uint32_t slot, uint32_t generation);
 
 /* --- watched descriptors ------------------------------------------------ */
 
-/* Watch fd; interest is a combination of TL_READ | TL_WRITE | TL_EDGE. -EBADF,
-   -EPERM (a regular file), -EEXIST (watched already), -ENOSPC from
-   epoll_ctl(2). */
+/* Watch fd; interest is a combination of TL_READ | TL_WRITE | TL_EDGE, and
+   TL_OURS. -EBADF, -EPERM (a regular file), -EEXIST (watched already), -ENOSPC
+   from epoll_ctl(2). */
 int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest);
 /* Watch for another interest from now on. With 0 the watch rests: it reports
    nothing, not even errors, and does not keep the loop running. Errors as
@@ -1131,6 +1139,10 @@ double tl_stream_abort(tl_loop *loop, uint32_t slot, uint32_t generation,
                        int status);
 /* Whether a connection, listener or datagram socket uses this descriptor. */
 int tl_descriptor_taken(tl_loop *loop, int fd);
+/* Whether a script may not close this descriptor by its number, or change it:
+   it is the loop's (its poller's, that of its signals), one of its sockets', or
+   watched with TL_OURS or by the host. */
+int tl_descriptor_kept(tl_loop *loop, int fd);
 /* The position at which `length` bytes first occur in the buffered data, at or
    after `from`; -1 if they do not occur. */
 double tl_stream_find(tl_loop *loop, uint32_t slot, uint32_t generation,
