@@ -810,7 +810,7 @@ int tl_clock_suspend(tl_loop *loop, int64_t asleep_ns);
 /* --- handles ------------------------------------------------------------ */
 
 /* Allocate a handle that is not queued: for tasks and sleeps that are woken by
-   tl_wait_wake. */
+   tl_wait_wake. -ECHILD in a forked process, where nothing wakes them. */
 int tl_handle_open(tl_loop *loop, tl_id *id, int kind);
 /* "timer" for TL_TIMER and so on, as in the field `kind` of an object in Lua;
    NULL for an unknown kind. */
@@ -876,7 +876,8 @@ int tl_timer_resume(tl_loop *loop, uint32_t slot, uint32_t generation);
 /* --- waits -------------------------------------------------------------- */
 
 /* For suspended tasks and for tasks that are about to begin: TL_SLEEP and
-   TL_TASK. Start a wait that ends by itself, delay_s or delay_ns from now. */
+   TL_TASK. Start a wait that ends by itself, delay_s or delay_ns from now.
+   -ECHILD in a forked process. */
 int tl_sleep_after(tl_loop *loop, tl_id *id, double delay_s);
 int tl_sleep_start(tl_loop *loop, tl_id *id, int64_t delay_ns);
 /* Have the wait end, or the task begin, on the next turn. */
