@@ -519,6 +519,20 @@ int tl_working_directory(char *text, int room);
    number of bytes, or -EINVAL (not a symbolic link), -ENOENT ... */
 int tl_link_target(const char *path, char *text, int room);
 
+/* A number that tells two states of a file apart: of its inode, size and time
+   of modification, and for a directory of its inode. Or a negative errno:
+   stat(2). The number is at least 0; two states have the same by chance once in
+   2^53. */
+double tl_file_stamp(const char *path);
+/* A directory's entries, in no order; opendir(3). -ENOENT, -ENOTDIR, -EACCES,
+   -EMFILE, -ENFILE, -ENOMEM. */
+typedef struct tl_listing tl_listing;
+int tl_listing_open(tl_listing **listing, const char *path);
+/* The next entry but "." and "..", itself if it is a link: 1, 0 at the end, or
+   a negative errno. The name is valid until the next call. */
+int tl_listing_next(tl_listing *listing, const char **name, double *stamp);
+void tl_listing_close(tl_listing *listing);
+
 /* --- service managers --------------------------------------------------- */
 
 /* Send a text to a service manager's socket, sd_notify(3): a path, or "@" and
