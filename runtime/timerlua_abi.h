@@ -58,9 +58,17 @@ enum { TL_KINDS = 9 };
    interval_ns is only remembered for a later reset. */
 enum { TL_RECUR = 4, TL_UNREF = 8 };
 
-/* The readiness of a watched descriptor, in both directions. TL_EDGE, in an
-   interest: report changes only, epoll(7). */
-enum { TL_READ = 1, TL_WRITE = 2, TL_ERROR = 4, TL_HANGUP = 8, TL_EDGE = 16 };
+/* The readiness of a watched descriptor, in both directions. In an interest,
+   TL_EDGE: report changes only, epoll(7); TL_OURS, in that of tl_watch_start:
+   the descriptor is timerlua's own, tl_descriptor_kept. */
+enum {
+    TL_READ = 1,
+    TL_WRITE = 2,
+    TL_ERROR = 4,
+    TL_HANGUP = 8,
+    TL_EDGE = 16,
+    TL_OURS = 32
+};
 
 /* A handle: a slot of the table and the generation of the slot's use. A slot is
    reused; a (slot, generation) pair never is. Slot 0 is no handle. */
@@ -511,6 +519,20 @@ int tl_working_directory(char *text, int room);
    number of bytes, or -EINVAL (not a symbolic link), -ENOENT ... */
 int tl_link_target(const char *path, char *text, int room);
 
+/* A number that tells two states of a file apart: of its inode, size and time
+   of modification, and for a directory of its inode. Or a negative errno:
+   stat(2). The number is at least 0; two states have the same by chance once in
+   2^53. */
+double tl_file_stamp(const char *path);
+/* A directory's entries, in no order; opendir(3). -ENOENT, -ENOTDIR, -EACCES,
+   -EMFILE, -ENFILE, -ENOMEM. */
+typedef struct tl_listing tl_listing;
+int tl_listing_open(tl_listing **listing, const char *path);
+/* The next entry but "." and "..", itself if it is a link: 1, 0 at the end, or
+   a negative errno. The name is valid until the next call. */
+int tl_listing_next(tl_listing *listing, const char **name, double *stamp);
+void tl_listing_close(tl_listing *listing);
+
 /* --- service managers --------------------------------------------------- */
 
 /* Send a text to a service manager's socket, sd_notify(3): a path, or "@" and
@@ -802,7 +824,7 @@ int tl_clock_suspend(tl_loop *loop, int64_t asleep_ns);
 /* --- handles ------------------------------------------------------------ */
 
 /* Allocate a handle that is not queued: for tasks and sleeps that are woken by
-   tl_wait_wake. */
+   tl_wait_wake. -ECHILD in a forked process, where nothing wakes them. */
 int tl_handle_open(tl_loop *loop, tl_id *id, int kind);
 /* "timer" for TL_TIMER and so on, as in the field `kind` of an object in Lua;
    NULL for an unknown kind. */
@@ -868,7 +890,8 @@ int tl_timer_resume(tl_loop *loop, uint32_t slot, uint32_t generation);
 /* --- waits -------------------------------------------------------------- */
 
 /* For suspended tasks and for tasks that are about to begin: TL_SLEEP and
-   TL_TASK. Start a wait that ends by itself, delay_s or delay_ns from now. */
+   TL_TASK. Start a wait that ends by itself, delay_s or delay_ns from now.
+   -ECHILD in a forked process. */
 int tl_sleep_after(tl_loop *loop, tl_id *id, double delay_s);
 int tl_sleep_start(tl_loop *loop, tl_id *id, int64_t delay_ns);
 /* Have the wait end, or the task begin, on the next turn. */
@@ -880,9 +903,9 @@ int tl_wait_close(tl_loop *loop, uint32_t slot, uint32_t generation);
 
 /* --- watched descriptors ------------------------------------------------ */
 
-/* Watch fd; interest is a combination of TL_READ | TL_WRITE | TL_EDGE. -EBADF,
-   -EPERM (a regular file), -EEXIST (watched already), -ENOSPC from
-   epoll_ctl(2). */
+/* Watch fd; interest is a combination of TL_READ | TL_WRITE | TL_EDGE, and
+   TL_OURS. -EBADF, -EPERM (a regular file), -EEXIST (watched already), -ENOSPC
+   from epoll_ctl(2). */
 int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest);
 /* Watch for another interest from now on. With 0 the watch rests: it reports
    nothing, not even errors, and does not keep the loop running. Errors as
@@ -1131,6 +1154,10 @@ double tl_stream_abort(tl_loop *loop, uint32_t slot, uint32_t generation,
                        int status);
 /* Whether a connection, listener or datagram socket uses this descriptor. */
 int tl_descriptor_taken(tl_loop *loop, int fd);
+/* Whether a script may not close this descriptor by its number, or change it:
+   it is the loop's (its poller's, that of its signals), one of its sockets', or
+   watched with TL_OURS or by the host. */
+int tl_descriptor_kept(tl_loop *loop, int fd);
 /* The position at which `length` bytes first occur in the buffered data, at or
    after `from`; -1 if they do not occur. */
 double tl_stream_find(tl_loop *loop, uint32_t slot, uint32_t generation,

@@ -1,6 +1,8 @@
 #!/usr/bin/env timerlua
 -- A log follower that survives rotation, by rename and create or by copy and
--- truncate. It keeps reading a file that was moved: it may be open for writing.
+-- truncate. It keeps reading a file that was moved: it may be open for writing. What no
+-- follower of a name can see: a file that was renamed twice before the loop's next turn,
+-- and a file that was truncated and filled again beyond its old length.
 -- Run: timerlua scripts/follow_log.lua file [start]; Ctrl-C ends it.
 local tl = require "timerlua"
 

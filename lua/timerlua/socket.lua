@@ -10,6 +10,7 @@ local endpoints = require "timerlua.net.endpoints"
 local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local fair = require "timerlua.task.fair"
+local fileno = require "timerlua.core.fileno"
 local headers = require "timerlua.core.headers"
 local misuse = require "timerlua.core.misuse"
 local readiness = require "timerlua.byhand.readiness"
@@ -594,7 +595,10 @@ end
 function Socket:close()
   check_self(self, "close")
   local fd = self:detach()
-  if fd >= 0 then C.tl_descriptor_close(fd) end
+  if fd >= 0 then
+    fileno.check_kept("socket:close", fd)
+    C.tl_descriptor_close(fd)
+  end
   return true
 end
 

@@ -109,13 +109,16 @@ local function nanoseconds(where, what, value)
   misuse.got(where, what .. " must be whole nanoseconds from 0 to 2^63 - 1", value)
 end
 
--- The descriptor, and its object if it has one.
+-- The descriptor, and its object if it has one. A script can write any number into an
+-- object.
 local function descriptor(where, fd)
   if getmetatable(fd) == Timerfd then
     if fd.closed then misuse.raise(where, "the descriptor is closed") end
+    if owners[fd.fd] ~= fd then fileno.check_kept(where, fd.fd) end
     return fd.fd, fd
   end
   local number = fileno.of(where, "fd", fd)
+  if not owners[number] then fileno.check_kept(where, number) end
   return number, owners[number]
 end
 

@@ -246,13 +246,12 @@ static void entered(tl_runtime *rt, bool enters)
     tl__time_limit_note(&rt->time_limit, enters);
 }
 
-static int limit_time(tl_runtime *rt)
+static void limit_time(tl_runtime *rt)
 {
     if (rt->config.max_callback_ns == 0)
-        return 0;
+        return;
     rt->d->entered = entered;
-    return tl__time_limit_open(&rt->time_limit, rt->L,
-                               rt->config.max_callback_ns);
+    tl__time_limit_open(&rt->time_limit, rt->L, rt->config.max_callback_ns);
 }
 
 static int configure(tl_runtime *rt)
@@ -277,8 +276,8 @@ static int configure(tl_runtime *rt)
     if (config->flags & TL_KEEP_RUNNING)
         tl_loop_hold(loop, 1);
     tl__memory_limit(&rt->memory, rt->L, d, config->max_memory);
-    int error = limit_time(rt);
-    return error ? error : tl__wakeup_begin(loop);
+    limit_time(rt);
+    return tl__wakeup_begin(loop);
 }
 
 static int read_config(tl_runtime *rt, const tl_config *config)
@@ -305,9 +304,7 @@ static int read_config(tl_runtime *rt, const tl_config *config)
    too, and the buffered data of its files would be written twice. */
 static void release(tl_runtime *rt)
 {
-    tl__time_limit_close(&rt->time_limit,
-                         rt->loop != NULL &&
-                             tl_poller_forked(&rt->loop->poller));
+    tl__time_limit_close(&rt->time_limit);
     if (rt->L != NULL &&
         (rt->loop == NULL || !tl_poller_forked(&rt->loop->poller))) {
         /* finalizers of the script may still ask the loop for the time, and

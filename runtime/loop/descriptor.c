@@ -118,3 +118,19 @@ int tl_descriptor_taken(tl_loop *loop, int fd)
            tl__kind_of(loop, handle)->owns_descriptor &&
            handle->at.watch.fd == fd;
 }
+
+/* A watch with this descriptor in the poller that is not the script's. */
+static bool is_watched_by_others(const tl_loop *loop, int fd)
+{
+    uint32_t slot = tl_poller_owner(&loop->poller, fd);
+    const tl_handle *handle = slot != 0 ? holder(loop, slot, fd) : NULL;
+    return handle != NULL && handle->kind == TL_WATCH &&
+           (handle->flags & TL_FLAG_HOST || handle->wanted & TL_OURS);
+}
+
+int tl_descriptor_kept(tl_loop *loop, int fd)
+{
+    return fd >= 0 &&
+           (tl_poller_keeps(&loop->poller, fd) || fd == loop->signals.fd ||
+            tl_descriptor_taken(loop, fd) || is_watched_by_others(loop, fd));
+}

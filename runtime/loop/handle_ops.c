@@ -52,6 +52,8 @@ int tl_handle_open(tl_loop *loop, tl_id *id, int kind)
 {
     if (tl_kind_name(loop, kind) == NULL)
         return -EINVAL;
+    if (tl_poller_forked(&loop->poller))
+        return -ECHILD;
     return tl_handles_open(&loop->handles, kind, id);
 }
 

@@ -23,6 +23,11 @@ int tl_poller_fd(const tl_poller *poller)
     return poller->verbs->fd(poller);
 }
 
+bool tl_poller_keeps(const tl_poller *poller, int fd)
+{
+    return poller->verbs->keeps(poller, fd);
+}
+
 bool tl_poller_has_news(const tl_poller *poller)
 {
     return !tl_poller_forked(poller) && poller->verbs->has_news(poller);

@@ -36,6 +36,7 @@ typedef struct tl_poller tl_poller;
 typedef struct tl_poller_verbs {
     void (*close)(tl_poller *poller);
     int (*fd)(const tl_poller *poller);
+    bool (*keeps)(const tl_poller *poller, int fd);
     bool (*has_news)(const tl_poller *poller);
     int (*add)(tl_poller *poller, int fd, int interest, tl_id id);
     int (*change)(tl_poller *poller, int fd, int interest, tl_id id);
@@ -83,7 +84,10 @@ void tl_poller_close(tl_poller *poller);
 /* The descriptor that a host may wait on instead: readable while there is news
    that no wait has taken. */
 int tl_poller_fd(const tl_poller *poller);
-/* Whether that descriptor is readable. */
+/* Whether a descriptor is the poller's own: nobody else may close it, read it
+   or change it. */
+bool tl_poller_keeps(const tl_poller *poller, int fd);
+/* Whether the descriptor of tl_poller_fd is readable. */
 bool tl_poller_has_news(const tl_poller *poller);
 
 /* The slot for which fd was last added, if fd was not removed; 0 for none. */

@@ -113,6 +113,15 @@ static int set_fd(const tl_poller *poller)
     return behind_of(poller)->set;
 }
 
+static bool keeps(const tl_poller *poller, int fd)
+{
+    const behind *b = behind_of(poller);
+    bool is_timer = false;
+    for (int c = 0; c < TL_CLOCKS; c++)
+        is_timer = is_timer || fd == b->timers[c];
+    return fd >= 0 && (is_timer || fd == b->bell || fd == b->set);
+}
+
 /* Looking takes nothing: edge-triggered descriptors inside stay news. */
 static bool has_news(const tl_poller *poller)
 {
@@ -282,6 +291,7 @@ static void wake(tl_poller *poller)
 static const tl_poller_verbs verbs = {
     .close = close_all,
     .fd = set_fd,
+    .keeps = keeps,
     .has_news = has_news,
     .add = add,
     .change = change,

@@ -101,6 +101,8 @@ int tl_sleep_after(tl_loop *loop, tl_id *id, double delay_s)
 
 int tl_sleep_start(tl_loop *loop, tl_id *id, int64_t delay_ns)
 {
+    if (tl_poller_forked(&loop->poller))
+        return -ECHILD;
     return start(loop, id, TL_SLEEP, from_now(loop, TL_MONOTONIC, delay_ns),
                  delay_ns, TL_MONOTONIC);
 }

@@ -521,6 +521,29 @@ static void test_forged(void)
     REQUIRE(close(ends[0]) == 0 && close(ends[1]) == 0);
 }
 
+/* Scripts close no descriptor that the runtime or its host watches. */
+static void test_kept(void)
+{
+    int ends[2];
+    fired = 0;
+    make(TL_NO_FFI, 0);
+    REQUIRE(pipe(ends) == 0);
+    REQUIRE(tl_watch(rt, ends[0], TL_WATCH_READ, on_ready, NULL, NULL) == 0);
+    REQUIRE(load("tl = require 'timerlua'\n"
+                 "function refuses(fd)\n"
+                 "  local timerfd = require 'timerlua.timerfd'\n"
+                 "  return not pcall(timerfd.close, fd)\n"
+                 "end\n"
+                 "tl.after(0.05, function() tl.stop(0) end)") == 0);
+    int refused = -1;
+    REQUIRE(tl_call(rt, "refuses", "i>b", ends[0], &refused) == 0 && refused);
+    REQUIRE(tl_call(rt, "refuses", "i>b", tl_fd(rt), &refused) == 0 && refused);
+    REQUIRE(tl_call(rt, "refuses", "i>b", ends[1], &refused) == 0 && !refused);
+    REQUIRE(close(ends[1]) == -1 && errno == EBADF);
+    REQUIRE(tl_run(rt) == 0 && fired > 0); /* it has hung up */
+    REQUIRE(close(ends[0]) == 0);
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -534,6 +557,7 @@ static const struct {
     {"slack", test_slack},       {"clocks", test_clocks},
     {"clock", test_clock},       {"stophandlers", test_stop_handlers},
     {"buffers", test_buffers},   {"forged", test_forged},
+    {"kept", test_kept},
 };
 
 int main(int argc, char **argv)

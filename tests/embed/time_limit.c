@@ -1,5 +1,6 @@
 /* tl_config.max_callback_ns: what runs too long gets an error with its place,
    and cannot keep it; everything else goes on. */
+#include <dirent.h>
 #include <errno.h>
 #include <unistd.h>
 
@@ -16,6 +17,17 @@ static void on_error(tl_runtime *runtime, const char *text, size_t length,
                    text);
 }
 
+static int count_threads(void)
+{
+    int count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    REQUIRE(tasks != NULL);
+    while (readdir(tasks) != NULL)
+        count++;
+    (void)closedir(tasks);
+    return count;
+}
+
 static int number(const char *function)
 {
     int value = -1;
@@ -30,7 +42,10 @@ int main(void)
         .size = sizeof config, .on_error = on_error, .max_callback_ns = -1};
     REQUIRE(tl_new(&config) == NULL && errno == EINVAL);
     config.max_callback_ns = 200000000;
+    int threads = count_threads();
     REQUIRE((rt = tl_new(&config)) != NULL);
+    /* no other thread could set a hook safely */
+    REQUIRE(count_threads() == threads);
     REQUIRE(load("tl, n = require 'timerlua', 0\n"
                  "function count() return n end\n"
                  "function spin() while true do end end\n"
@@ -55,6 +70,13 @@ int main(void)
     REQUIRE(first != NULL && strstr(first + 1, over));
     REQUIRE(strstr(errors, "): script:3: this") &&
             !strstr(errors, "script:1: s"));
+    /* a hook of the script's ends with its callback */
+    REQUIRE(load("debug.sethook(function() end, 'l')") == 0);
+    REQUIRE(tl_call(rt, "spin", "") == TL_ERAISED);
+    /* many slow functions of C between two looks */
+    REQUIRE(load("function slow()\n"
+                 "  while true do (' '):rep(1e6):reverse() end end") == 0);
+    REQUIRE(tl_call(rt, "slow", "") == TL_ERAISED);
     /* time spent waiting, and many short calls, are no long one */
     REQUIRE(load("tl.sleep(0.3) function count() return -1 end") == 0);
     while (number("count") != -1)

@@ -4,7 +4,7 @@ local callable = require "timerlua.core.callable"
 local check = require "timerlua.core.check"
 local misuse = require "timerlua.core.misuse"
 
-local C = core.C
+local C, loop = core.C, core.loop
 local is_whole = check.is_whole
 local MOST = 2 ^ 31 - 1 -- an int of C
 local type_of_file = io.type
@@ -30,12 +30,22 @@ local function ask(value)
   end
 end
 
---- Raise when a descriptor that is about to be taken over or closed by its number is a
---- standard descriptor of a host, which would lose it.
+--- Raise when a descriptor that is about to be changed is not the script's: the loop's
+--- own, that of a connection, or one that the host watches.
+function fileno.check_kept(where, fd)
+  if C.tl_descriptor_kept(loop, fd) ~= 0 then
+    misuse.got(where, "fd must not be one that timerlua or the host uses (for the loop, "
+      .. "a socket, a child, a watch)", fd)
+  end
+end
+
+--- Raise when a descriptor that is about to be taken over or closed by its number is not
+--- the script's, or is a standard descriptor of a host, which would lose it.
 function fileno.check_own(where, fd)
   if fd <= 2 and core.dispatcher.host then
     misuse.got(where, "descriptors 0 to 2 are the host program's own", fd)
   end
+  fileno.check_kept(where, fd)
 end
 
 --- The number of a descriptor, nil for any other value.

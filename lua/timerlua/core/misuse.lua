@@ -55,6 +55,11 @@ function misuse.got(where, rule, value)
     misuse.show(value)), 0)
 end
 
+--- The text of misuse.raise.
+function misuse.text(where, message)
+  return ("%stimerlua.%s: %s"):format(position(), where, message)
+end
+
 --- Raise "timerlua.<where>: <message>" at the caller's line.
 function misuse.raise(where, message)
   error(("%stimerlua.%s: %s"):format(position(), where, message), 0)

@@ -61,6 +61,22 @@ end
 
 local watch = {}
 
+-- Returns as watch.watch does.
+local function start(number, interest, fn, ours)
+  local self = setmetatable({ fd = number, interest = interest,
+    fn = fn, id = core.new_id() }, Watch)
+  local status = C.tl_watch_start(loop, self.id, number, INTEREST[interest] + ours)
+  if status ~= 0 then return errors.failed("watch fd " .. number, status) end
+  anchors.set(self.id.slot, anchors.bind(fn), self)
+  return self
+end
+
+--- The same as watch.watch for a descriptor of ours, which no script may close.
+--- @param fd integer
+function watch.keep(fd, interest, fn)
+  return start(fd, interest, fn, C.TL_OURS)
+end
+
 --- Call `fn` on every turn on which a descriptor is ready (level-triggered), or whenever it
 --- becomes ready ("edge"). Errors and hang-ups are reported in any case.
 --- @param fd timerlua.Descriptor still belongs to the caller
@@ -83,12 +99,7 @@ function watch.watch(fd, interest, fn)
   if C.tl_descriptor_taken(loop, number) ~= 0 then
     return errors.failed("watch fd " .. number, errno.EEXIST)
   end
-  local self = setmetatable({ fd = number, interest = interest,
-    fn = fn, id = core.new_id() }, Watch)
-  local status = C.tl_watch_start(loop, self.id, number, INTEREST[interest])
-  if status ~= 0 then return errors.failed("watch fd " .. number, status) end
-  anchors.set(self.id.slot, anchors.bind(fn), self)
-  return self
+  return start(number, interest, fn, 0)
 end
 
 return watch

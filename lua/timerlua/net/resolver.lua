@@ -144,7 +144,7 @@ function Resolver:watch(fd, interest)
   if self.watches[fd] then self.watches[fd]:cancel() end
   self.watches[fd] = nil
   if interest == 0 then return end
-  local watched, message, code = watch.watch(fd, INTEREST[interest], function(_, ready)
+  local watched, message, code = watch.keep(fd, INTEREST[interest], function(_, ready)
     self:process(fd, ready_bits(ready))
   end)
   if not watched then return self:fail_all(message, code) end

@@ -102,7 +102,7 @@ local function open()
   fd = status
   buffer = buffer or ffi.new("char[?]", ROOM)
   local message
-  reader, message, status = watch.watch(fd, "r", read_events)
+  reader, message, status = watch.keep(fd, "r", read_events)
   if reader then
     reader.internal = true
     reader:unref()

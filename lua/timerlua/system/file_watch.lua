@@ -17,6 +17,7 @@ local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local file_events = require "timerlua.system.file_events"
 local file_links = require "timerlua.system.file_links"
+local file_snapshot = require "timerlua.system.file_snapshot"
 local misuse = require "timerlua.core.misuse"
 local task = require "timerlua.task.task"
 
@@ -174,6 +175,11 @@ local function attach(self)
   release(self.uses)
   self.uses = uses
   if status and not (index and is_missing(status)) then return status end
+  if not exists then
+    self.snapshot = nil
+  elseif not (self.snapshot and number == self.number) then
+    self.snapshot = file_snapshot.of(self.full)
+  end
   self.exists, self.number = exists, number
   return 0
 end
@@ -254,11 +260,20 @@ function on_link(use, event)
     band(mask, APPEARS) ~= 0)
 end
 
+local function changed(self)
+  if self.snapshot then self.snapshot:changed() end
+  tell(self, "modify", self.path)
+end
+
+local function path_of(self, name)
+  return self.path:gsub("/+$", "") .. "/" .. name
+end
+
 -- Events of a file that may not be read come from its directory.
 function on_hidden(use, event)
   local self = use.watch
   if event.name == self.names[use.index] and band(event.mask, MODIFY) ~= 0 then
-    tell(self, "modify", self.path)
+    changed(self)
   end
 end
 
@@ -266,8 +281,14 @@ end
 function on_target(use, event)
   local self, mask = use.watch, event.mask
   if band(mask, bor(ENTRIES, MODIFY)) == 0 then return end
-  if not event.name then return tell(self, "modify", self.path) end
-  local path = self.path:gsub("/+$", "") .. "/" .. event.name
+  local snapshot, name = self.snapshot, event.name
+  if not name then return changed(self) end
+  if snapshot and band(mask, bor(DELETE, MOVED_FROM)) ~= 0 then
+    snapshot:ended(name)
+  elseif snapshot then
+    snapshot:changed(name)
+  end
+  local path = path_of(self, name)
   if band(mask, MODIFY) ~= 0 then
     tell(self, "modify", path)
   elseif band(mask, DELETE) ~= 0 then
@@ -279,12 +300,25 @@ function on_target(use, event)
   end
 end
 
+-- What came, changed and went while the kernel dropped events. Events that follow may tell
+-- some of it once more.
+local function catch_up(self, before)
+  if not (before and self.active and self.exists) then return end
+  local now = file_snapshot.of(self.full)
+  self.snapshot = now
+  before:differences(now, function(event, name)
+    tell(self, event, name and path_of(self, name) or self.path)
+  end)
+end
+
 local function tell_overflow()
   local all = {}
   for self in pairs(active) do all[#all + 1] = self end
   for _, self in ipairs(all) do
+    local before = self.snapshot
     tell(self, "overflow", self.path)
     compare(self)
+    if self.snapshot == before then catch_up(self, before) end -- else it is another file
   end
 end
 

@@ -23,7 +23,7 @@ local wait = require "timerlua.task.wait"
 local waiters = require "timerlua.task.waiters"
 
 local C, loop = core.C, core.loop
-local READ_EDGE = C.TL_READ + C.TL_EDGE
+local READ_EDGE = C.TL_READ + C.TL_EDGE + C.TL_OURS
 local TERM, KILL = signame.numbers.TERM, signame.numbers.KILL
 local AGAIN, NO_SUCH, NO_MEMORY = errno.EAGAIN, errno.ESRCH, errno.ENOMEM
 local STALE, CHILD, LIMIT = errno.ESTALE, errno.ECHILD, C.TL_LIMIT

@@ -1,8 +1,8 @@
 -- Standard input, output and error as connections, each made on first use.
 local core = require "timerlua.core.ffi"
 local errno = require "timerlua.core.errno"
-local errors = require "timerlua.core.errors"
 local later = require "timerlua.core.later"
+local wait = require "timerlua.task.wait"
 
 local C, loop = core.C, core.loop
 local NUMBERS = { stdin = 0, stdout = 1, stderr = 2 }
@@ -36,7 +36,7 @@ local function open(self, name)
   end
   if status < 0 then
     rawset(self, name, nil)
-    error(select(2, errors.failed("timerlua." .. name, status)), 0)
+    wait.raise_status(name, status)
   end
   connection.equip(conn, id.slot, id.generation, settings, true)
   connection.standard[NUMBERS[name]] = conn

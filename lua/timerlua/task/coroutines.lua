@@ -73,9 +73,13 @@ local function resume_checked(co, ...)
   return enter(co, ...)
 end
 
+local POSITION = "^[^:\n]+:%d+: "
+
+-- An error of the coroutine is raised at the caller's line, unless it has a position.
 local function unwrap(ok, ...)
   if ok then return ... end
-  error((...), 2)
+  local err = ...
+  error(err, type(err) == "string" and err:find(POSITION) and 0 or 2)
 end
 
 local function wrap(fn)

@@ -124,9 +124,7 @@ local function body(self, fn, ...)
 end
 
 local function check_started(status)
-  if status == 0 then return end
-  local _, message = errors.failed("spawn", status)
-  error("timerlua." .. message, 0)
+  if status ~= 0 then wait.raise_status("spawn", status) end
 end
 
 --- A task of `fn(...)` that the caller will begin.

@@ -7,7 +7,6 @@
 -- A shield keeps the interruptions from outside away until its grace is over.
 local core = require "timerlua.core.ffi"
 local anchors = require "timerlua.core.anchors"
-local errors = require "timerlua.core.errors"
 local wait = require "timerlua.task.wait"
 
 local C, loop = core.C, core.loop
@@ -124,9 +123,7 @@ end
 --- As time_bound.arm, but raises.
 function time_bound.must_arm(self, delay, fn, where)
   local status = time_bound.arm(self, delay, fn)
-  if status == 0 then return end
-  local _, message = errors.failed(where, status)
-  error("timerlua." .. message, 0)
+  if status ~= 0 then wait.raise_status(where, status) end
 end
 
 function time_bound.disarm(self)

@@ -13,13 +13,14 @@ local errors = require "timerlua.core.errors"
 local misuse = require "timerlua.core.misuse"
 local owner = require "timerlua.core.owner"
 local coroutines = require "timerlua.task.coroutines"
+local message_handler = require "timerlua.task.message_handler"
 
 local C, loop, shared = core.C, core.loop, core.shared
 local dispatcher = core.dispatcher
 local running, yield = coroutine.running, coroutine.yield
 local is_yieldable = coroutine.isyieldable
 local WAIT, state = coroutines.WAIT, coroutines.state
-local NO_MEMORY, KIND_SLEEP = errno.ENOMEM, C.TL_SLEEP
+local NO_MEMORY, FORKED, KIND_SLEEP = errno.ENOMEM, errno.ECHILD, C.TL_SLEEP
 
 -- Passed as the first value to a wait that is interrupted.
 local RAISE = {}
@@ -29,9 +30,20 @@ local RAISE = {}
 local WOKEN = 1
 local BY_LIMIT, BY_CANCEL = 2, 3
 
+local function raise_status(where, status)
+  if status == FORKED then
+    misuse.raise(where, "called in a process forked from the one that the loop belongs to")
+  end
+  local _, message = errors.failed(where, status)
+  error("timerlua." .. message, 0)
+end
+
 local wait = {
   by_limit = BY_LIMIT,
   by_cancel = BY_CANCEL,
+
+  --- Raise for a status of the core: without memory, or in a forked process.
+  raise_status = raise_status,
 
   --- The task of each coroutine that is one.
   tasks = coroutines.tasks,
@@ -163,6 +175,7 @@ end
 
 local function check_yieldable(where)
   if not (state.yieldable and is_yieldable()) then
+    message_handler.refuse(where)
     misuse.raise(where, "called inside a C function (such as table.sort, "
       .. "string.gsub or require), which cannot wait")
   end
@@ -180,11 +193,6 @@ end
 --- loop would stand still, raises as begin does, unless delay is 0.
 function wait.before_blocking(where, delay)
   if delay ~= 0 and wait.is_hosted() then wait.able(where) end
-end
-
-local function raise_status(where, status)
-  local _, message = errors.failed(where, status)
-  error("timerlua." .. message, 0)
 end
 
 -- Interruptions that were raised this often, and caught each time, are reported.

@@ -122,6 +122,11 @@ static inline void scripted_end(tl_poller *poller)
     (void)poller; /* it belongs to the test */
 }
 
+static inline bool scripted_keeps(const tl_poller *poller, int fd)
+{
+    return fd == poller->verbs->fd(poller);
+}
+
 static inline int scripted_fd(const tl_poller *poller)
 {
     (void)poller;
@@ -312,6 +317,7 @@ static inline tl_poller scripted_poller(scripted *s)
     static const tl_poller_verbs verbs = {
         .close = scripted_end,
         .fd = scripted_fd,
+        .keeps = scripted_keeps,
         .has_news = scripted_has_news,
         .add = scripted_add,
         .change = scripted_change,

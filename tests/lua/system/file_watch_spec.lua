@@ -314,6 +314,57 @@ describe("a file watch", function()
     assert.equal("overflow create\n", r.out)
   end)
 
+  -- D35
+  it("reports what came, changed and went while the kernel dropped events", function()
+    local r = support.run({ "-e", ([[
+      local tl = require "timerlua"
+      local folder = "%s/dropped"
+      os.execute("mkdir -p " .. folder .. "/sub")
+      local function write(name, text)
+        local file = io.open(folder .. "/" .. name, "w")
+        file:write(text)
+        file:close()
+      end
+      for _, name in ipairs { "goes", "stays", "changes", "replaced", "told" } do
+        write(name, "1")
+      end
+      local function watch(path)
+        local told = {}
+        told.watch = assert(tl.on_file(path, function(_, event, full)
+          if full:find("noise", 1, true) then return end
+          told[#told + 1] = event .. full:sub(#folder + 1)
+        end))
+        return told
+      end
+      local all, one, same = watch(folder), watch(folder .. "/changes"), watch(folder .. "/stays")
+      local none = watch(folder .. "/comes")
+      write("told", "22")
+      os.remove(folder .. "/told")
+      local limit = tonumber(io.open("/proc/sys/fs/inotify/max_queued_events"):read("*a"))
+      for i = 1, limit / 2 + 10 do
+        write("noise", "")
+        os.remove(folder .. "/noise")
+      end
+      write("comes", "1")
+      write("changes", "22")
+      write("sub/deeper", "1")
+      write("new", "333")
+      os.rename(folder .. "/new", folder .. "/replaced")
+      os.remove(folder .. "/goes")
+      local deadline = tl.now() + 20
+      while not (all[6] and one[2] and same[1] and none[2]) and tl.now() < deadline do
+        tl.sleep(0.001)
+      end
+      for _, told in ipairs { all, one, same, none } do
+        print(table.concat(told, " "))
+        told.watch:cancel()
+      end]]):format(folder) }, { timeout = 60 })
+    assert.equal("", r.err)
+    assert.equal("modify/told delete/told overflow modify/changes create/comes delete/goes "
+      .. "modify/replaced\noverflow/changes modify/changes\noverflow/stays\n"
+      .. "overflow/comes create/comes\n", r.out)
+  end)
+
   it("reports refusals by the limits of inotify, at once or later", function()
     local script = ([[
       local tl = require "timerlua"
