@@ -286,7 +286,7 @@ function listener.listen(addr, handler, opts)
   self.backlog = math.min(whole("listen", opts, "backlog", 0) or headers.SOMAXCONN, MOST_BACKLOG)
   self.count.limit = whole("listen", opts, "max_connections", 1)
   self.count.below_limit = below_limit
-  self.settings = connection.settings("listen", opts)
+  self.settings = connection.settings("listen", opts, true)
   -- read once, and before anything is opened: it may raise
   local kernel = options.for_kernel("listen", opts, KERNEL, DEFAULTS)
   self.wanted_file = socket_file.settings("listen", addr, opts)
