@@ -35,8 +35,8 @@ int tl_stream_start(tl_loop *loop, tl_id *id, int fd, int options)
                             (tl_end){NULL, fd}, options, false);
 }
 
-int tl__stream_accepted(tl_loop *loop, tl_id *id, int fd, int options,
-                        const tl_address *peer)
+int tl__stream_accepted(tl_loop *loop, tl_id *id, tl_id listener, int fd,
+                        int options, const tl_address *peer)
 {
     tl_handle *handle;
     int error = tl__stream_open(loop, id, tl__transport_for(options),
@@ -45,6 +45,7 @@ int tl__stream_accepted(tl_loop *loop, tl_id *id, int fd, int options,
         return error;
     tl_stream *s = handle->stream;
     s->receive_limit = ACCEPTED_RECEIVE_LIMIT;
+    tl__stream_watch_idle(s, listener);
     if (options & TL_STREAM_FLOWING)
         s->tell = 1 << TL_TELL_OPEN;
     if (peer->length <= sizeof s->peer) {

@@ -67,8 +67,7 @@ end
 
 --- The object of an accepted stream. A connection that is closed with its handler needs no
 --- help from the garbage collector.
---- @param count table open: the number of connections; limit; below_limit, called with
----   listener when there is room again
+--- @param count table what connections of a listener share, see listener.lua
 function connection.accepted(slot, generation, settings, count, handler, flowing)
   if not settings.is_default then set_limits(slot, generation, settings) end
   -- built in one piece: each field added later would reallocate the table
@@ -79,7 +78,7 @@ function connection.accepted(slot, generation, settings, count, handler, flowing
     id = not (flowing or settings.autoclose)
       and ffi.gc(new_id(slot, generation), ending.finalizer(count)),
   }, object.Connection)
-  count.open = count.open + 1
+  count.open, count.accepted = count.open + 1, count.accepted + 1
   object.all[slot] = self
   return self
 end
