@@ -78,4 +78,5 @@ handlers["task-echo"] = function(conn)
   end
 end
 
-assert(tl.listen("127.0.0.1:" .. arg[2], handlers[arg[1]]))
+-- S5 has as many connections as the server may have descriptors
+assert(tl.listen("127.0.0.1:" .. arg[2], handlers[arg[1]], { max_connections = 1e6 }))

@@ -1052,7 +1052,8 @@ typedef struct tl_stream_info {
     int32_t connecting;
     int32_t paused;
     int32_t ended;   /* the peer has ended its direction */
-    int32_t closing; /* closed here, but bytes are still queued */
+    int32_t closing; /* closed here: by the script, but bytes are still queued;
+                        or because it was idle */
     int32_t send_error;
     int32_t receive_error;
 } tl_stream_info;
@@ -1152,6 +1153,15 @@ void tl_stream_lingers(tl_loop *loop, uint32_t slot, uint32_t generation,
    reports: 0 or a negative errno. */
 double tl_stream_abort(tl_loop *loop, uint32_t slot, uint32_t generation,
                        int status);
+/* Of the connections that this listener accepted, close one on which no byte
+   has moved for limit_s, or longer if looks are rare: the next one after
+   id->slot, 0 at first. Readers and writers are told -ETIME, and callbacks by
+   TL_TELL_ERROR. Found: *id is that connection. More: the look is to go on from
+   *id, on another turn. */
+enum { TL_IDLE_NONE = 0, TL_IDLE_FOUND = 1, TL_IDLE_MORE = 2 };
+int tl_stream_next_idle(tl_loop *loop, uint32_t listener_slot,
+                        uint32_t listener_generation, double limit_s,
+                        tl_id *id);
 /* Whether a connection, listener or datagram socket uses this descriptor. */
 int tl_descriptor_taken(tl_loop *loop, int fd);
 /* Whether a script may not close this descriptor by its number, or change it:

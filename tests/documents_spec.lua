@@ -292,7 +292,7 @@ describe("the documents", function()
       end
     end
     local names = "open data drain eof error close local_addr handler backlog "
-      .. "max_connections reuseaddr reuseport v6only defer_accept "
+      .. "max_connections idle_timeout reuseaddr reuseport v6only defer_accept "
     for _, list in ipairs(defined_in("lua/timerlua/net/connection/making.lua",
       "\n  [kernelow]+_options = \"([%l_ ]+)\"")) do
       names = names .. list .. " "

@@ -14,7 +14,7 @@ return {
     "tl.semaphore", "Semaphore semaphore" } },
   { "Stream sockets", "sockets.md", { "tl.listen", "ListenOptions", "tl.connect",
     "ConnectOptions", "ConnectionOptions", "Callbacks", "Connection conn",
-    "Listener listener" } },
+    "Listener listener", "ListenerStats" } },
   { "Datagram sockets", "udp.md", { "tl.udp", "UdpOptions", "Udp udp" } },
   { "Names of hosts", "resolve.md", { "tl.resolve", "ResolveOptions" } },
   { "Child processes", "processes.md", { "tl.exec", "ExecOptions", "Process process",

@@ -22,24 +22,29 @@ static bool find_line(tl_want *want, const char *bytes, size_t length,
     return true;
 }
 
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 bool tl_framing_find(tl_want *want, const char *bytes, size_t length,
                      tl_part *part)
 {
     switch (want->kind) {
     case TL_WANT_LINE:
-        return find_line(want, bytes, length, part);
+        return find_line(want, bytes, least(length, want->limit), part);
     case TL_WANT_COUNT:
         if (length < want->count)
             return false;
         *part = (tl_part){want->count, want->count};
         return true;
     case TL_WANT_SOME:
-        part->length = length < want->count ? length : want->count;
+        part->length = least(length, want->count);
         part->advance = part->length;
         return length > 0;
     case TL_WANT_MORE:
-        *part = (tl_part){length, 0};
-        return length > want->count;
+        *part = (tl_part){least(length, want->limit), 0};
+        return part->length > want->count;
     default:
         return false; /* TL_WANT_ALL: complete when the stream ends */
     }

@@ -13,7 +13,9 @@
 typedef struct tl_want {
     int kind;
     size_t count;
-    size_t seen; /* bytes known not to hold the end; for TL_WANT_LINE */
+    size_t limit; /* bytes that are looked at, terminator included; for
+                     TL_WANT_LINE and TL_WANT_MORE */
+    size_t seen;  /* bytes known not to hold the end; for TL_WANT_LINE */
 } tl_want;
 
 typedef struct tl_part {

@@ -252,6 +252,18 @@ bool tl__stream_fail_sending(tl_loop *loop, tl_id id, tl_handle *handle,
     return true;
 }
 
+void tl__stream_expire(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s)
+{
+    s->state |= TL_IS_EXPIRED;
+    if (s->receive_error == 0)
+        s->receive_error = -ETIME;
+    tl__wake_waiter(loop, &s->reader);
+    (void)tl__stream_fail_sending(loop, id, handle, s, -ETIME);
+    give_up(loop, id, handle, s,
+            s->state & TL_IS_LOSSY ? TL_CLOSE_RESET : TL_CLOSE);
+    tl__set_active(loop, handle, s->tell != 0);
+}
+
 void tl__stream_fail(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
                      int error)
 {

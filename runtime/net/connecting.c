@@ -9,6 +9,10 @@
 #include "net/stream.h"
 #include "sys/socket.h"
 
+/* Of an accepted connection, whose peer may be anyone: nobody sends a line as
+   long as that in good faith. */
+enum { ACCEPTED_RECEIVE_LIMIT = 64 * 1024 };
+
 int tl__stream_begin(tl_loop *loop, tl_id *id, const tl_transport *transport,
                      tl_end end, int options, bool shakes)
 {
@@ -31,8 +35,8 @@ int tl_stream_start(tl_loop *loop, tl_id *id, int fd, int options)
                             (tl_end){NULL, fd}, options, false);
 }
 
-int tl__stream_accepted(tl_loop *loop, tl_id *id, int fd, int options,
-                        const tl_address *peer)
+int tl__stream_accepted(tl_loop *loop, tl_id *id, tl_id listener, int fd,
+                        int options, const tl_address *peer)
 {
     tl_handle *handle;
     int error = tl__stream_open(loop, id, tl__transport_for(options),
@@ -40,6 +44,8 @@ int tl__stream_accepted(tl_loop *loop, tl_id *id, int fd, int options,
     if (error)
         return error;
     tl_stream *s = handle->stream;
+    s->receive_limit = ACCEPTED_RECEIVE_LIMIT;
+    tl__stream_watch_idle(s, listener);
     if (options & TL_STREAM_FLOWING)
         s->tell = 1 << TL_TELL_OPEN;
     if (peer->length <= sizeof s->peer) {

@@ -126,8 +126,8 @@ int tl__listener_accept(tl_loop *loop, tl_id listener, tl_id *id)
     int fd = tl_socket_accept(handle->at.watch.fd, &peer);
     if (fd < 0)
         return fd;
-    int error =
-        tl__stream_accepted(loop, id, fd, (int)handle->stream_options, &peer);
+    int error = tl__stream_accepted(loop, id, listener, fd,
+                                    (int)handle->stream_options, &peer);
     if (error)
         tl_descriptor_close(fd);
     return error;

@@ -153,7 +153,8 @@ int tl_stream_take(tl_loop *loop, uint32_t slot, uint32_t generation, int kind,
     if (kind & TL_WANT_AFRESH)
         s->state &= ~(uint32_t)TL_IS_DRAINED;
     kind &= ~TL_WANT_AFRESH;
-    tl_want want = {.kind = kind, .count = (size_t)count};
+    tl_want want = {
+        .kind = kind, .count = (size_t)count, .limit = s->receive_limit};
     tidy(loop, s);
     for (;;) {
         if (find_buffered(s, &want, view))
@@ -181,6 +182,13 @@ int tl_stream_take_rest(tl_loop *loop, uint32_t slot, uint32_t generation,
     return s != NULL ? take_rest(s, view) : -EBADF;
 }
 
+/* How many of the buffered bytes a match may be in. */
+static size_t searched(const tl_stream *s)
+{
+    size_t held = tl_buffer_length(&s->in);
+    return held < s->receive_limit ? held : s->receive_limit;
+}
+
 int tl_stream_peek(tl_loop *loop, uint32_t slot, uint32_t generation,
                    tl_view *view)
 {
@@ -188,7 +196,7 @@ int tl_stream_peek(tl_loop *loop, uint32_t slot, uint32_t generation,
     tl_stream *s = tl__stream_find(loop, (tl_id){slot, generation}, &handle);
     if (s == NULL)
         return -EBADF;
-    show(view, tl_buffer_bytes(&s->in), tl_buffer_length(&s->in));
+    show(view, tl_buffer_bytes(&s->in), searched(s));
     return 0;
 }
 
@@ -198,11 +206,11 @@ double tl_stream_find(tl_loop *loop, uint32_t slot, uint32_t generation,
     tl_handle *handle;
     tl_stream *s = tl__stream_find(loop, (tl_id){slot, generation}, &handle);
     size_t start = (size_t)from;
-    if (s == NULL || tl_buffer_length(&s->in) <= start)
+    if (s == NULL || searched(s) <= start)
         return -1;
     const char *held = tl_buffer_bytes(&s->in);
     const char *found =
-        memmem(held + start, tl_buffer_length(&s->in) - start, bytes, length);
+        memmem(held + start, searched(s) - start, bytes, length);
     return found != NULL ? (double)(found - held) : -1;
 }
 

@@ -300,6 +300,8 @@ int tl_stream_shutdown(tl_loop *loop, uint32_t slot, uint32_t generation,
     tl_stream *s = tl__stream_find(loop, id, &handle);
     if (s == NULL || s->state & TL_IS_CLOSING)
         return -EBADF;
+    if (s->state & TL_IS_EXPIRED)
+        return s->send_error;
     if (s->state & TL_IS_CONNECTING)
         return -ENOTCONN;
     how = direction_of(s, how);

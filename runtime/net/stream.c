@@ -5,6 +5,7 @@
      waiting.c     the events that it waits for, and the tasks that wait for it
      sending.c     the queue, its marks, and its way to the transport
      receiving.c   from the transport to readers and callbacks
+     idle.c        closes it when no byte has moved for long
      connecting.c  begins it */
 #include "net/stream.h"
 #include "loop/agenda.h"
@@ -160,7 +161,7 @@ int tl_stream_info_get(tl_loop *loop, uint32_t slot, uint32_t generation,
         .connecting = !!(s->state & TL_IS_CONNECTING),
         .paused = !!(s->state & TL_IS_PAUSED),
         .ended = !!(s->state & TL_IS_ENDED),
-        .closing = !!(s->state & TL_IS_CLOSING),
+        .closing = !!(s->state & (TL_IS_CLOSING | TL_IS_EXPIRED)),
         .send_error = s->send_error,
         .receive_error = s->receive_error,
     };

@@ -19,22 +19,23 @@
 enum {
     TL_IS_PAUSED = 1,
     TL_IS_CONNECTING = 2,
-    TL_IS_DRAINED = 4,   /* the last receive left nothing in the transport */
-    TL_IS_HUNG = 8,      /* the transport has reported an end; receive up to
-                            it */
-    TL_IS_ENDED = 16,    /* received up to the peer's end of its direction */
-    TL_IS_BLOCKED = 32,  /* the transport accepted no more */
-    TL_IS_SHUTTING = 64, /* sending ends when the queue is empty */
-    TL_IS_SHUT = 128,    /* sending has ended */
-    TL_IS_CLOSING = 256, /* to be closed when the queue is empty and the peer
-                            has ended, or its input need not be dropped */
-    TL_IS_DIRTY = 512,   /* deferred: bytes to send after the callback */
-    TL_IS_HIGH = 1024,   /* above the high-water mark since the last drain */
-    TL_IS_DEAF = 2048,   /* receiving was shut down here */
-    TL_IS_LOSSY = 4096,  /* bytes that were taken could not be sent */
-    TL_IS_CLOSED = 8192, /* its transport is closed */
-    TL_IS_LOUD = 16384,  /* the peer has sent bytes since closing began */
-    TL_IS_LET_GO = 32768 /* lingers without keeping the loop running */
+    TL_IS_DRAINED = 4,    /* the last receive left nothing in the transport */
+    TL_IS_HUNG = 8,       /* the transport has reported an end; receive up to
+                             it */
+    TL_IS_ENDED = 16,     /* received up to the peer's end of its direction */
+    TL_IS_BLOCKED = 32,   /* the transport accepted no more */
+    TL_IS_SHUTTING = 64,  /* sending ends when the queue is empty */
+    TL_IS_SHUT = 128,     /* sending has ended */
+    TL_IS_CLOSING = 256,  /* to be closed when the queue is empty and the peer
+                             has ended, or its input need not be dropped */
+    TL_IS_DIRTY = 512,    /* deferred: bytes to send after the callback */
+    TL_IS_HIGH = 1024,    /* above the high-water mark since the last drain */
+    TL_IS_DEAF = 2048,    /* receiving was shut down here */
+    TL_IS_LOSSY = 4096,   /* bytes that were taken could not be sent */
+    TL_IS_CLOSED = 8192,  /* its transport is closed */
+    TL_IS_LOUD = 16384,   /* the peer has sent bytes since closing began */
+    TL_IS_LET_GO = 32768, /* lingers without keeping the loop running */
+    TL_IS_EXPIRED = 65536 /* its transport was closed because it was idle */
 };
 
 typedef struct tl_stream {
@@ -62,6 +63,9 @@ typedef struct tl_stream {
     double linger_s;    /* time for that once the queue is empty */
     uint32_t turn, turn_reads; /* the number of reads from it in a turn */
     uint64_t received, sent;
+    tl_id listener;         /* that accepted it; {0}: none */
+    uint64_t moved;         /* bytes in both directions, at the latest look */
+    int64_t still_since_ns; /* the first look that found that number */
     uint8_t peer_length;
     uint8_t peer[28]; /* for IPv4 or IPv6, the peer's address */
 } tl_stream;
@@ -113,6 +117,10 @@ void tl__stream_end(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s);
 /* Sending has failed for good. False if this ended the connection. */
 bool tl__stream_fail_sending(tl_loop *loop, tl_id id, tl_handle *handle,
                              tl_stream *s, int error);
+/* No byte has moved for too long: the transport is closed. The record lives on,
+   so that a reader obtains what had arrived, and then the reason, -ETIME. */
+void tl__stream_expire(tl_loop *loop, tl_id id, tl_handle *handle,
+                       tl_stream *s);
 /* Both directions have failed. */
 void tl__stream_fail(tl_loop *loop, tl_id id, tl_handle *handle, tl_stream *s,
                      int error);
@@ -176,6 +184,12 @@ enum { TL_WOKEN = 2 };
 int tl__stream_serve(tl_loop *loop, tl_id id, int *reads, tl_view *view,
                      tl_id *reader);
 
+/* --- idle.c ------------------------------------------------------------- */
+
+/* Have tl_stream_next_idle find the connection, which this listener accepted.
+ */
+void tl__stream_watch_idle(tl_stream *s, tl_id listener);
+
 /* --- connecting.c ------------------------------------------------------- */
 
 /* Begin a connection on any transport. shakes: the transport's handshake comes
@@ -183,9 +197,9 @@ int tl__stream_serve(tl_loop *loop, tl_id id, int *reads, tl_view *view,
    caller. -ENOMEM, TL_LIMIT. */
 int tl__stream_begin(tl_loop *loop, tl_id *id, const tl_transport *transport,
                      tl_end end, int options, bool shakes);
-/* An accepted connection; options as for tl_stream_start. */
-int tl__stream_accepted(tl_loop *loop, tl_id *id, int fd, int options,
-                        const tl_address *peer);
+/* A connection that the listener accepted; options as for tl_stream_start. */
+int tl__stream_accepted(tl_loop *loop, tl_id *id, tl_id listener, int fd,
+                        int options, const tl_address *peer);
 /* Do everything that readiness allows except reading: continue the handshake,
    send. False if this ended the connection. */
 bool tl__stream_progress(tl_loop *loop, tl_id id, tl_handle *handle,

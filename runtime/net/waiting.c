@@ -194,7 +194,8 @@ int tl_stream_await(tl_loop *loop, uint32_t slot, uint32_t generation, int kind,
     tl_buffer_release(&s->in, &loop->net->pool);
     s->in_total = !!(kind & TL_WANT_IN_TOTAL);
     kind &= ~TL_WANT_IN_TOTAL;
-    s->want = (tl_want){.kind = kind, .count = (size_t)count};
+    s->want = (tl_want){
+        .kind = kind, .count = (size_t)count, .limit = s->receive_limit};
     if (kind == TL_WANT_LINE) /* take has looked at all of it */
         s->want.seen = tl_buffer_length(&s->in);
     s->reader = (tl_id){waiter_slot, waiter_generation};

@@ -1,6 +1,9 @@
-/* The resolver without c-ares: getaddrinfo(3) in one helper thread, which takes
-   lookups from a queue and puts finished lookups in another. A pipe reports the
-   first finished lookup there. Knows nothing of the loop. */
+/* The resolver without c-ares: getaddrinfo(3) in helper threads, which take
+   lookups from a queue and put finished lookups in another. A pipe reports the
+   first finished lookup there. Knows nothing of the loop.
+
+   A lookup that hangs holds its thread until the C library gives up, so a
+   thread is started whenever all others are busy, up to a limit. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,20 +16,30 @@
 
 #include "sys/lookup.h"
 
+enum { MOST_THREADS = 16 };
+
+typedef struct worker {
+    tl_resolver *resolver;
+    pthread_t thread;
+    tl_lookup *running; /* NULL while it waits for work */
+} worker;
+
 struct tl_resolver {
-    pthread_mutex_t lock; /* over the five below */
+    pthread_mutex_t lock; /* over everything down to workers */
     pthread_cond_t work;
     tl_lookups waiting;
     tl_lookups over;
-    tl_lookup *running;
     bool closing;
-    pthread_t thread;
+    int load;    /* lookups that wait or run */
+    int threads; /* started so far; none ends before the resolver is closed */
+    int users;   /* threads, and the loop until it has closed the resolver */
+    worker workers[MOST_THREADS];
     int pipe[2];     /* contains a byte while over is not empty */
     bool watched;    /* the change for the pipe was taken */
     tl_lookup *told; /* the last that was handed out */
 };
 
-/* --- the thread --------------------------------------------------------- */
+/* --- the threads -------------------------------------------------------- */
 
 /* glibc distinguishes timeouts, refusals and failures of servers by errno. */
 static int again_status(int error)
@@ -112,49 +125,66 @@ static void release(tl_resolver *r)
     free(r);
 }
 
+/* One user less, with the lock held, which is released; the last one releases
+   the resolver. */
+static void leave(tl_resolver *r)
+{
+    bool last = --r->users == 0;
+    (void)pthread_mutex_unlock(&r->lock);
+    if (last)
+        release(r);
+}
+
 /* Returns with the lock held, when the resolver is closing. */
-static void serve(tl_resolver *r)
+static void serve(tl_resolver *r, worker *self)
 {
     while (!r->closing) {
-        r->running = tl_lookups_take(&r->waiting);
-        if (r->running == NULL) {
+        tl_lookup *lookup = tl_lookups_take(&r->waiting);
+        if (lookup == NULL) {
             (void)pthread_cond_wait(&r->work, &r->lock);
             continue;
         }
+        self->running = lookup;
         (void)pthread_mutex_unlock(&r->lock);
-        look_up(r->running);
+        look_up(lookup);
         (void)pthread_mutex_lock(&r->lock);
-        if (r->closing)
+        if (r->closing) { /* no caller waits for the thread */
+            tl_lookup_free(lookup);
             return;
-        put_over(r, r->running);
-        r->running = NULL;
+        }
+        self->running = NULL;
+        r->load--;
+        put_over(r, lookup);
     }
 }
 
 static void *run(void *arg)
 {
-    tl_resolver *r = arg;
+    worker *self = arg;
+    tl_resolver *r = self->resolver;
     (void)pthread_mutex_lock(&r->lock);
-    serve(r);
-    tl_lookup *left = r->running;
-    (void)pthread_mutex_unlock(&r->lock);
-    if (left != NULL) { /* closed meanwhile: no caller waits for the thread */
-        tl_lookup_free(left);
-        release(r);
-    }
+    serve(r, self);
+    leave(r);
     return NULL;
 }
 
 /* --- opening and closing ------------------------------------------------ */
 
-/* Signals are for the loop's thread. */
+/* With the lock held, or before there is any thread. Signals are for the loop's
+   thread. */
 static int start_thread(tl_resolver *r)
 {
+    worker *added = &r->workers[r->threads];
+    added->resolver = r;
     sigset_t all, before;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&r->thread, NULL, run, r);
+    int error = pthread_create(&added->thread, NULL, run, added);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error == 0) {
+        r->threads++;
+        r->users++;
+    }
     return -error;
 }
 
@@ -169,10 +199,14 @@ tl_resolver *tl_resolver_open(const char *servers, int32_t *error)
     (void)pthread_mutex_init(&r->lock, NULL);
     (void)pthread_cond_init(&r->work, NULL);
     r->pipe[0] = r->pipe[1] = -1;
-    if (pipe2(r->pipe, O_CLOEXEC | O_NONBLOCK) < 0)
+    r->users = 1;
+    if (pipe2(r->pipe, O_CLOEXEC | O_NONBLOCK) < 0) {
         *error = -errno;
-    else
+    } else {
+        (void)pthread_mutex_lock(&r->lock);
         *error = start_thread(r);
+        (void)pthread_mutex_unlock(&r->lock);
+    }
     if (*error) {
         release(r);
         return NULL;
@@ -190,22 +224,27 @@ static void pin_library(void)
         (void)dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
 }
 
+/* Threads that wait end at once, and are waited for, since their code may be
+   unloaded next; nobody waits for those that are busy. */
 void tl_resolver_close(tl_resolver *r)
 {
-    pthread_t thread = r->thread;
+    pthread_t ending[MOST_THREADS];
+    int count = 0;
     (void)pthread_mutex_lock(&r->lock);
-    bool busy = r->running != NULL;
-    if (busy)
-        pin_library();
     r->closing = true;
-    (void)pthread_cond_signal(&r->work);
+    for (int i = 0; i < r->threads; i++)
+        if (r->workers[i].running == NULL)
+            ending[count++] = r->workers[i].thread;
+        else
+            (void)pthread_detach(r->workers[i].thread);
+    if (count < r->threads)
+        pin_library();
+    (void)pthread_cond_broadcast(&r->work);
     (void)pthread_mutex_unlock(&r->lock);
-    if (busy) {
-        (void)pthread_detach(thread); /* it releases the resolver */
-    } else {
-        (void)pthread_join(thread, NULL);
-        release(r);
-    }
+    for (int i = 0; i < count; i++)
+        (void)pthread_join(ending[i], NULL);
+    (void)pthread_mutex_lock(&r->lock);
+    leave(r);
 }
 
 /* --- lookups ------------------------------------------------------------ */
@@ -218,6 +257,8 @@ int tl_resolver_start(tl_resolver *r, const char *name, size_t length,
         return -ENOMEM;
     (void)pthread_mutex_lock(&r->lock);
     tl_lookups_put(&r->waiting, lookup);
+    if (++r->load > r->threads && r->threads < MOST_THREADS)
+        (void)start_thread(r); /* without it, the others serve the queue */
     (void)pthread_cond_signal(&r->work);
     (void)pthread_mutex_unlock(&r->lock);
     return 0;
@@ -226,10 +267,15 @@ int tl_resolver_start(tl_resolver *r, const char *name, size_t length,
 void tl_resolver_cancel(tl_resolver *r, uint32_t ticket)
 {
     (void)pthread_mutex_lock(&r->lock);
-    if (r->running != NULL && r->running->ticket == ticket)
-        r->running->cancelled = true;
-    else
-        tl_lookup_free(tl_lookups_remove(&r->waiting, ticket));
+    for (int i = 0; i < r->threads; i++) {
+        tl_lookup *running = r->workers[i].running;
+        if (running != NULL && running->ticket == ticket)
+            running->cancelled = true;
+    }
+    tl_lookup *waiting = tl_lookups_remove(&r->waiting, ticket);
+    if (waiting != NULL)
+        r->load--;
+    tl_lookup_free(waiting);
     tl_lookup_free(tl_lookups_remove(&r->over, ticket));
     (void)pthread_mutex_unlock(&r->lock);
 }
@@ -276,7 +322,9 @@ void tl_resolver_process(tl_resolver *r, int fd, int ready)
 int tl_resolver_is_stuck(tl_resolver *r)
 {
     (void)pthread_mutex_lock(&r->lock);
-    bool stuck = r->running != NULL;
+    bool stuck = false;
+    for (int i = 0; i < r->threads; i++)
+        stuck = stuck || r->workers[i].running != NULL;
     (void)pthread_mutex_unlock(&r->lock);
     return stuck;
 }

@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <netdb.h>
+#include <stdbool.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -56,8 +57,14 @@ int getaddrinfo(const char *restrict name, const char *restrict service,
     if (is_label(name, "stuck"))
         for (;;)
             pause();
+    /* a name server that answers for IPv4 only, never for IPv6 */
+    bool half = is_label(name, "half");
+    if (half && hints->ai_family != AF_INET)
+        sleep_ms(6000);
     if (is_label(name, "slow"))
         sleep_ms(400);
+    if (half)
+        name = "127.0.0.1";
     if (is_label(name, "slow") || is_label(name, "quick"))
         name = "10.0.0.1";
     return real(name, service, hints, list);

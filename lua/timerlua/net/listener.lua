@@ -7,9 +7,11 @@ local anchors = require "timerlua.core.anchors"
 local callable = require "timerlua.core.callable"
 local check = require "timerlua.core.check"
 local connection = require "timerlua.net.connection.making"
+local duration = require "timerlua.core.duration"
 local endpoints = require "timerlua.net.endpoints"
 local errors = require "timerlua.core.errors"
 local headers = require "timerlua.core.headers"
+local idle = require "timerlua.net.idle"
 local kinds = require "timerlua.core.kinds"
 local suggest = require "timerlua.core.suggest"
 local options = require "timerlua.net.options"
@@ -23,7 +25,7 @@ local RETRY_AFTER = 0.1 -- seconds without accepting when resources are lacking
 local MOST_BACKLOG = 2 ^ 31 - 1
 
 local KERNEL = "reuseaddr reuseport v6only defer_accept " .. connection.kernel_options
-local KNOWN = check.names("backlog max_connections error mode unlink", KERNEL,
+local KNOWN = check.names("backlog max_connections idle_timeout error mode unlink", KERNEL,
   connection.own_options)
 local DEFAULTS = { reuseaddr = true, nodelay = true }
 
@@ -38,9 +40,14 @@ local Listener = { kind = kinds[C.TL_LISTENER] }
 
 local listener = {}
 
--- The number of open connections, which connections share: they must not keep the listener
--- alive, because its handler may refer to them.
+-- What the connections of a listener share: their numbers and limits. They must not keep
+-- the listener alive, because its handler may refer to them.
 local WEAK = { __mode = "v" }
+
+local function new_count(self)
+  return setmetatable({ listener = self, looked_at = 0, accepted = 0, open = 0, full = 0,
+    idle = 0, too_long = 0, failed = 0 }, WEAK)
+end
 
 suggest.methods(Listener, "listener", { stop = "close", shutdown = "close" })
 
@@ -80,9 +87,15 @@ local function accept_again(_, self)
   hold(self, BY_LACK, false)
 end
 
+local function tell(self, message, code)
+  if self.on_error then return self.on_error(self, message, code) end
+  errors.report(message, nil, self)
+end
+
 -- EMFILE and similar errors: the connections wait in the backlog, and accepting pauses.
 -- Reported once until the next connection is accepted.
 function accept_failed(self, status)
+  self.count.failed = self.count.failed + 1
   hold(self, BY_LACK, true)
   local again = timer.after(RETRY_AFTER, accept_again, self)
   -- the program is to go on as if it still listened
@@ -90,8 +103,21 @@ function accept_failed(self, status)
   if self.failing then return end
   self.failing = true
   local _, message, code = errors.failed("accept " .. self.address, status)
-  if self.on_error then return self.on_error(self, message, code) end
-  errors.report(message, nil, self)
+  tell(self, message, code)
+end
+
+local function tell_full(_, self)
+  tell(self, ("accept %s: %d connections are open, others wait: see max_connections")
+    :format(self.address, self.count.limit), "ELIMIT")
+end
+
+-- As many connections are open as may be. A limit that the script did not choose is
+-- reported, once.
+local function fill(self)
+  self.count.full = self.count.full + 1
+  hold(self, BY_LIMIT, true)
+  if self.limited_here or self.told_full then return end
+  self.told_full = timer.after(0, tell_full, self) ~= nil -- the handler goes first
 end
 
 local function take_in(self, slot, generation, flowing)
@@ -99,7 +125,8 @@ local function take_in(self, slot, generation, flowing)
   local count = self.count
   local conn = connection.accepted(slot, generation, self.settings, count,
     self.site_of, flowing)
-  if count.open == count.limit then hold(self, BY_LIMIT, true) end
+  if count.open == count.limit then fill(self) end
+  if count.idle_timeout then idle.watch(count) end
   return conn
 end
 
@@ -161,6 +188,24 @@ function Listener:ref()
   return settings.refer(self, C.tl_listener_ref, 1)
 end
 
+--- @class timerlua.ListenerStats counters since it began to listen
+--- @since 0.1
+--- @field accepted number connections accepted
+--- @field open number connections that are open now
+--- @field full number how often `max_connections` was reached
+--- @field idle number connections closed by `idle_timeout`
+--- @field too_long number lines and matches that were longer than `receive_limit`
+--- @field failed number attempts to accept that failed because resources had run out
+
+--- Return what the listener has counted.
+--- @return timerlua.ListenerStats stats a new table
+function Listener:stats()
+  check_self(self, "stats")
+  local count = self.count
+  return { accepted = count.accepted, open = count.open, full = count.full,
+    idle = count.idle, too_long = count.too_long, failed = count.failed }
+end
+
 --- Return the address that it listens on, such as "127.0.0.1:4711".
 --- @return string address
 function Listener:sock()
@@ -190,6 +235,27 @@ end
 local function whole(where, opts, name, least)
   local value = opts[name]
   if value ~= nil then return check.whole(where, "option " .. name, value, least) end
+end
+
+local soft, hard = ffi.new("double[1]"), ffi.new("double[1]")
+
+-- Half of the descriptors that the process may have: the rest is for what the connections
+-- are answered with, and for the script itself.
+local function default_limit()
+  if C.tl_limits_nofile(soft, hard) ~= 0 then return nil end
+  return math.max(1, math.floor(soft[0] / 2))
+end
+
+local function set_limits(self, opts)
+  local count = self.count
+  local limit = whole("listen", opts, "max_connections", 1)
+  self.limited_here = limit ~= nil
+  count.limit = limit or default_limit()
+  count.below_limit = below_limit
+  if opts.idle_timeout ~= nil then
+    count.idle_timeout = tonumber(duration.to_positive_ns("listen", "option idle_timeout",
+      opts.idle_timeout)) / 1e9
+  end
 end
 
 -- Close a socket that cannot listen; the file of a Unix socket is removed, too.
@@ -237,6 +303,7 @@ local function start(self, fd, subject)
     return errors.failed(subject, status)
   end
   self.fd, self.slot, self.generation = fd, id.slot, id.generation
+  self.count.slot, self.count.generation = id.slot, id.generation
   self.address = address.text(own)
   self.ip, self.port = address.host_port(own)
   local accept = self.callbacks and accept_flowing or accept_task
@@ -253,13 +320,18 @@ end
 --- @field reuseport? boolean SO_REUSEPORT, socket(7)
 --- @field v6only? boolean IPV6_V6ONLY, ipv6(7)
 --- @field defer_accept? integer TCP_DEFER_ACCEPT, tcp(7); 1 to 32767 seconds
---- @field max_connections? integer >= 1: accepting pauses while this many are open
+--- @field max_connections? integer >= 1: accepting pauses while this many are open; default
+---   half of the descriptors that the process may have, RLIMIT_NOFILE of getrlimit(2)
+--- @field idle_timeout? timerlua.Duration more than 0: a connection on which no byte moves,
+---   in either direction, is closed after this time, or up to a quarter of it later;
+---   default: never
 --- @field mode? integer|string permissions of the file of a Unix socket, as chmod(1) has them:
 ---   0660 or "0660", whose digits are octal; default: those that the umask leaves
 --- @field unlink? "stale" take over the file of a Unix socket that nobody listens on, as after
 ---   a crash
 --- @field error? function fun(listener, message, code), called when accepting fails because
----   resources run out; default: the failure is reported
+---   resources run out, and once when the default of max_connections is reached ("ELIMIT");
+---   default: the failure is reported
 
 --- Listen on an address, and hand each connection to `handler`.
 --- @param addr timerlua.Address
@@ -273,7 +345,7 @@ function listener.listen(addr, handler, opts)
   local endpoint, status = address.parse("listen", "address", addr)
   opts = check.options("listen", opts, KNOWN)
   local self = setmetatable({ handler = handler, held = 0, flags = 0 }, Listener)
-  self.count = setmetatable({ open = 0, listener = self }, WEAK)
+  self.count = new_count(self)
   if type(handler) == "table" and not getmetatable(handler) then
     self.callbacks, self.flags = connection.callbacks("listen", handler)
     self.site_of = connection.first_callback(handler) or accept_flowing
@@ -284,9 +356,8 @@ function listener.listen(addr, handler, opts)
   if opts.error ~= nil then callable.check("listen", "option error", opts.error) end
   self.on_error = opts.error
   self.backlog = math.min(whole("listen", opts, "backlog", 0) or headers.SOMAXCONN, MOST_BACKLOG)
-  self.count.limit = whole("listen", opts, "max_connections", 1)
-  self.count.below_limit = below_limit
-  self.settings = connection.settings("listen", opts)
+  set_limits(self, opts)
+  self.settings = connection.settings("listen", opts, true)
   -- read once, and before anything is opened: it may raise
   local kernel = options.for_kernel("listen", opts, KERNEL, DEFAULTS)
   self.wanted_file = socket_file.settings("listen", addr, opts)

@@ -26,7 +26,8 @@ local C = core.C
 --- @field low? number bytes: the wait ends when no more than this is queued; default a
 ---   quarter of `high`
 --- @field limit? number bytes: a longer queue is refused, "ENOBUFS"; default 256 MiB
---- @field receive_limit? number the longest line or match in bytes; default 16 MiB
+--- @field receive_limit? number the longest line or match in bytes, with its end and the bytes
+---   before it; default 16 MiB, and 64 KiB for connections that a listener accepted
 --- @field close_timeout? timerlua.Duration how long `close` keeps sending; default 30 s
 --- @field linger_input? timerlua.Duration how long `close`, when all is sent, goes on to receive
 ---   and drop what the peer sends until it ends, so that no reset overtakes what was sent;

@@ -1,9 +1,10 @@
 -- The file of a bound Unix socket: its permissions and its end. The file is removed with
--- the socket, however that ends, unless the script itself is killed; for such a file there
--- is `unlink = "stale"`. The core identifies a file by its inode, so a file that another
+-- the socket, however that ends, unless the process ends without notice; for such a file
+-- there is `unlink = "stale"`. The core identifies a file by its inode, so a file that another
 -- program has put in its place stays.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
+local closing = require "timerlua.core.closing"
 local misuse = require "timerlua.core.misuse"
 
 local C = core.C
@@ -76,5 +77,10 @@ function socket_file.remove(socket)
   ffi.gc(claim.file, nil)
   remove(claim.own, claim.file)
 end
+
+-- os.exit does not close the Lua state, which would finalize the files.
+closing.at("exit", function()
+  for socket in pairs(claims) do socket_file.remove(socket) end
+end)
 
 return socket_file

@@ -37,7 +37,7 @@ end
 --- Make a pipe, pipe(7). When the writer is closed, the reader sees the end; when the
 --- reader is closed, the writer gets "EPIPE".
 --- @param opts? timerlua.ConnectionOptions for both ends: timeout, edge, high, low, limit,
----   receive_limit, close_timeout
+---   receive_limit, close_timeout, linger_input, linger_limit
 --- @return timerlua.Connection? reader
 --- @return timerlua.Connection|string|nil writer or the message
 --- @return string? code "EMFILE", "ENFILE", "ENOMEM"

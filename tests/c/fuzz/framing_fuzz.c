@@ -67,6 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     bool lines = data[0] < 128;
     tl_want want = {.kind = lines ? TL_WANT_LINE : TL_WANT_COUNT,
+                    .limit = SIZE_MAX,
                     .count = lines ? 0 : 1 + (data[0] & 127u)};
     state = data[1] | (uint32_t)data[2] << 8;
     uint32_t most = 1 + data[3];

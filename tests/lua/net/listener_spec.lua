@@ -253,6 +253,90 @@ describe("a listener", function()
     end)
   end)
 
+  -- In a process that may have 40 descriptors: 22 clients of a server with these options,
+  -- of which 20 are accepted; then one leaves, and then all.
+  local function fill(options)
+    return support.run({ "-e", [[
+      local tl = require "timerlua"
+      local accepted, clients = 0, {}
+      local server = assert(tl.listen("127.0.0.1:0", function(conn)
+        accepted = accepted + 1
+        conn:receive()
+      end, ]] .. options .. [[))
+      local address = server:sock()
+      local child = assert(tl.exec({ "]] .. support.program .. [[", "-e", ([=[
+        local tl = require "timerlua"
+        local clients = {}
+        for i = 1, 22 do clients[i] = assert(tl.connect("%s")) end
+        tl.stdin:receive()
+        clients[1]:close()
+        tl.stdin:receive()
+        for i = 2, 22 do clients[i]:close() end]=]):format(address) }, { stdin = "pipe" }))
+      local function till(count)
+        while accepted < count do tl.sleep(0.001) end
+        for _ = 1, 20 do tl.sleep(0) end
+        local stats = server:stats()
+        io.write(accepted, " ", stats.accepted, " ", stats.open, " ", stats.full, "\n")
+      end
+      till(20)
+      child.stdin:send("\n")
+      till(21)
+      child.stdin:send("\n")
+      till(22)
+      child:wait()
+      server:close()]] }, { before = "ulimit -n 40; ", timeout = 60 })
+  end
+
+  it("accepts as many connections as half of the descriptors, and says so once", function()
+    local r = fill "{}"
+    assert.equal("20 20 20 1\n21 21 20 2\n", r.out:sub(1, 22))
+    assert.equal(1, select(2, r.err:gsub("ELIMIT", "")) + select(2, r.err:gsub("accept 127", "")))
+    assert.truthy(r.err:find("accept 127%.0%.0%.1:%d+: 20 connections are open, others wait: "
+      .. "see max_connections"), r.err)
+    assert.equal(1, r.code)
+    r = fill '{ error = function(_, message, code) print(code, (message:gsub(":%d+:", ":"))) end }'
+    assert.truthy(r.out:find("ELIMIT\taccept 127.0.0.1: 20 connections are open, others wait: "
+      .. "see max_connections", 1, true), r.out)
+    assert.same({ "", 0 }, { r.err, r.code })
+  end)
+
+  it("is silent about a limit that the script has set, and counts", function()
+    local r = fill "{ max_connections = 20 }"
+    assert.equal("20 20 20 1\n21 21 20 2\n", r.out:sub(1, 22))
+    assert.same({ "", 0 }, { r.err, r.code })
+  end)
+
+  it("counts the lines that are too long for 64 KiB", function()
+    run(function()
+      local listener = assert(tl.listen("127.0.0.1:0", function(conn)
+        conn:send(#conn:receive() .. "\n")
+        conn:send(select(4, conn:receive()))
+      end))
+      local conn = assert(tl.connect(listener:sock()))
+      conn:send(("x"):rep(2 ^ 16 - 1) .. "\n" .. ("x"):rep(2 ^ 16) .. "\n")
+      assert.equal("65535", conn:receive())
+      assert.equal("EMSGSIZE", conn:receive("*a"))
+      assert.same({ accepted = 1, open = 0, full = 0, idle = 0, too_long = 1, failed = 0 },
+        listener:stats())
+      conn:close()
+      listener:close()
+    end)
+  end)
+
+  it("lets options other than receive_limit keep its 64 KiB, and clients their 16 MiB", function()
+    run(function()
+      local listener = assert(tl.listen("127.0.0.1:0", function(conn)
+        conn:send(select(4, conn:receive()) .. "\n" .. ("y"):rep(2 ^ 20) .. "\n")
+      end, { linger_limit = 2 ^ 24 }))
+      local conn = assert(tl.connect(listener:sock()))
+      conn:send(("x"):rep(2 ^ 17) .. "\n")
+      assert.equal("EMSGSIZE", conn:receive())
+      assert.equal(2 ^ 20, #conn:receive())
+      conn:close()
+      listener:close()
+    end)
+  end)
+
   it("accepts nothing while it is paused, and all of them afterwards", function()
     run(function()
       local accepted = 0

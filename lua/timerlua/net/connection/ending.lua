@@ -59,16 +59,28 @@ function ending.finalizer(count)
   end
 end
 
--- The connection's end is known: inform the listener that counts it, once.
-local function forget(self)
+local function uncount(self)
   local count = self.count
-  if self.id then ffi.gc(self.id, nil) end
   if not count then return end
   self.count = nil
   release(count)
 end
 
+-- The connection's end is known: inform the listener that counts it, once.
+local function forget(self)
+  if self.id then ffi.gc(self.id, nil) end
+  uncount(self)
+end
+
 ending.forget = forget
+
+--- The core has closed an accepted connection because it was idle, and keeps the record
+--- until the script lets go of the connection.
+function ending.expired(self)
+  if self.flowing then return end -- its callbacks are informed
+  if self.id then ffi.gc(self.id, ending.collected) end
+  uncount(self)
+end
 
 --- Close the connection once the queued bytes have been sent, at the latest after
 --- close_timeout. Harmless when repeated.

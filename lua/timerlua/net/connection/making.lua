@@ -30,11 +30,14 @@ local connection = {
   standard = {},
 }
 
-local LINGER_INPUT, LINGER_LIMIT = 5, 16 * 2 ^ 20 -- seconds, bytes; as in the core
+-- As in the core.
+local LINGER_INPUT, LINGER_LIMIT = 5, 16 * 2 ^ 20 -- seconds, bytes
+local RECEIVE_LIMIT, ACCEPTED_RECEIVE_LIMIT = 16 * 2 ^ 20, 64 * 2 ^ 10 -- bytes
 
 --- Check what of opts is ours, once for all connections that get it.
+--- @param accepted? boolean the connections are accepted ones
 --- @return table settings
-function connection.settings(where, opts)
+function connection.settings(where, opts, accepted)
   local high = options.bytes(where, opts, "high", 256 * 1024)
   local low = options.bytes(where, opts, "low", math.floor(high / 4))
   if low > high then misuse.got(where, "option low must be at most high", low) end
@@ -43,7 +46,8 @@ function connection.settings(where, opts)
     flags = flags,
     high = math.min(high, 2 ^ 32 - 1), low = math.min(low, 2 ^ 32 - 1),
     limit = options.bytes(where, opts, "limit", 256 * 2 ^ 20),
-    receive_limit = options.bytes(where, opts, "receive_limit", 16 * 2 ^ 20),
+    receive_limit = options.bytes(where, opts, "receive_limit",
+      accepted and ACCEPTED_RECEIVE_LIMIT or RECEIVE_LIMIT),
     linger_input = options.seconds(where, opts, "linger_input") or LINGER_INPUT,
     linger_limit = options.bytes(where, opts, "linger_limit", LINGER_LIMIT),
     is_default = not (opts.high or opts.low or opts.limit or opts.receive_limit
@@ -63,8 +67,7 @@ end
 
 --- The object of an accepted stream. A connection that is closed with its handler needs no
 --- help from the garbage collector.
---- @param count table open: the number of connections; limit; below_limit, called with
----   listener when there is room again
+--- @param count table what connections of a listener share, see listener.lua
 function connection.accepted(slot, generation, settings, count, handler, flowing)
   if not settings.is_default then set_limits(slot, generation, settings) end
   -- built in one piece: each field added later would reallocate the table
@@ -75,7 +78,7 @@ function connection.accepted(slot, generation, settings, count, handler, flowing
     id = not (flowing or settings.autoclose)
       and ffi.gc(new_id(slot, generation), ending.finalizer(count)),
   }, object.Connection)
-  count.open = count.open + 1
+  count.open, count.accepted = count.open + 1, count.accepted + 1
   object.all[slot] = self
   return self
 end

@@ -37,6 +37,7 @@ local object = {
     [C.TL_EOF] = { "closed", "EOF" },
     [errno.ECONNRESET] = { "closed", "ECONNRESET" },
     [errno.EPIPE] = { "closed", "EPIPE" },
+    [errno.ETIME] = { "closed", "ETIME" },
     [NOT_CONNECTED] = { "not connected yet", "ENOTCONN" },
     [C.TL_QUEUE_FULL] = { "the queue's limit is reached", "ENOBUFS" },
     [C.TL_LINE_TOO_LONG] = { "longer than receive_limit", "EMSGSIZE" },

@@ -76,6 +76,7 @@ end
 local function missed(self, status, prefix)
   status = known_status(self, status)
   local partial = status == EBUSY and "" or rest(self)
+  if status == TOO_LONG and self.count then self.count.too_long = self.count.too_long + 1 end
   local message, code = words(status)
   return nil, message, prefix and prefix .. partial or partial, code
 end
@@ -110,7 +111,7 @@ end
 --- @return string? partial the bytes that had arrived
 --- @return string? code "ETIMEDOUT"; "EOF", "ECONNRESET", "EBADF" (closed
 ---   here); "EBUSY" (another task receives, or a data callback does);
----   "EMSGSIZE" (a line longer than receive_limit)
+---   "EMSGSIZE" (a line longer than receive_limit); "ETIME" (closed by idle_timeout)
 function Connection:receive(what, prefix)
   check_self(self, "receive")
   local want, count = LINE, 0

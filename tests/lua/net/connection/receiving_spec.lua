@@ -205,6 +205,24 @@ sockets.in_both_modes(function(name, make, edge)
       end)
     end)
 
+    it("accepts a line of receive_limit bytes with its end, however it arrives", function()
+      run(function()
+        local a, b = make { receive_limit = 1000 }
+        local line = ("x"):rep(999)
+        a:send(line .. "\n" .. line .. "\n" .. line .. "y\nrest")
+        assert.equal(line, b:receive())
+        assert.equal(line, b:receive())
+        assert.same(results(nil, "longer than receive_limit", line .. "y\nrest", "EMSGSIZE"),
+          pack(b:receive()))
+        local reader = tl.spawn(function() return select(4, b:receive()) end)
+        turns()
+        a:send(line .. "y\n")
+        assert.equal("EMSGSIZE", reader:join())
+        a:close()
+        b:close()
+      end)
+    end)
+
     it("refuses wrong arguments at the caller's line", function()
       run(function()
         local a, b = make()
@@ -292,6 +310,21 @@ sockets.in_both_modes(function(name, make, edge)
         local data, err, partial, code = b:receive_until("x")
         assert.same({ nil, "longer than receive_limit", "EMSGSIZE" }, { data, err, code })
         assert.is_true(#partial >= 100)
+        a:close()
+        b:close()
+      end)
+    end)
+
+    it("accepts a match that ends at receive_limit, however it arrives", function()
+      run(function()
+        local a, b = make { receive_limit = 100 }
+        local before = ("y"):rep(98)
+        for _, how in ipairs { { "ab", true }, { "ab" }, { "a[b]" } } do
+          a:send(before .. "ab" .. before .. "yab")
+          assert.same(results(before, "ab"), pack(b:receive_until(how[1], how[2])))
+          assert.same(results(nil, "longer than receive_limit", before .. "yab", "EMSGSIZE"),
+            pack(b:receive_until(how[1], how[2])))
+        end
         a:close()
         b:close()
       end)
