@@ -1,51 +1,17 @@
 -- The programs of scripts/embed: each is built by the command in its comment,
 -- from the installed library, and run.
+local examples = require "tests.support.examples"
 local redis_client = require "tests.support.redis_client"
 local server = require "tests.support.server"
 local sockets = require "tests.support.sockets"
 local support = require "tests.support"
 local tl = require "timerlua"
 
--- A copy of the folder beside the installed library; both stay under build/.
-local home = support.build .. "/hosts"
-local prefix = home .. "/prefix"
-local FLAGS = support.sanitized
-  and "-g -fsanitize=address,undefined -fno-sanitize-recover=undefined" or ""
+local built = examples.install "hosts"
+local home, prefix = built.home, built.prefix
 
-local function shell(command, options)
-  local result = support.shell(([[
-    cd %s/embed || exit
-    export PKG_CONFIG_PATH=%s/lib/pkgconfig LD_LIBRARY_PATH=%s/lib
-    cc() { command cc -Wall -Wextra -Werror %s "$@"; }
-    %s]]):format(home, prefix, prefix, FLAGS, command), options)
-  assert.equal("", result.err)
-  assert.equal(0, result.code)
-  return result.out
-end
-
-local function install()
-  support.shell(("rm -rf %s && mkdir -p %s && cp -r scripts/embed %s"):format(home, home, home))
-  local result = support.shell(
-    ("make NO_INSTALL=1 BUILD=%s SANITIZE=%s PREFIX=%s install-library"):format(
-      support.build, support.sanitized and 1 or 0, prefix), { timeout = 300 })
-  assert.equal(0, result.code, result.err)
-end
-
--- The commands of the comment that call the compiler.
-local function build_commands(path)
-  local comment = support.read(path):match("^/%*.-%*/"):gsub("\\\n%s*", "")
-  local commands = {}
-  for line in comment:gmatch("[^\n]+") do
-    commands[#commands + 1] = line:match("^%s+(cc .*)$")
-  end
-  return commands
-end
-
-local function build(name)
-  local commands = build_commands("scripts/embed/" .. name .. ".c")
-  assert.is_true(#commands > 0, name)
-  shell(table.concat(commands, " && "))
-end
+local function shell(command) return built:shell(command) end
+local function build(name) built:build(name) end
 
 local function lines_of(text)
   local lines = {}
@@ -53,21 +19,19 @@ local function lines_of(text)
   return lines
 end
 
-setup(install)
-
 describe("the programs in scripts/embed", function()
   it("are short, and say what they show and how they are built and run", function()
     local count = 0
     for path in support.shell("ls scripts/embed/*.c").out:gmatch("%S+") do
       local lines = lines_of(support.read(path))
-      local longest = path:find("redis_module") and 110 or path:find("weechat") and 100
-        or path:find("threads") and 90 or 60
+      local longest = path:find("postgres_worker") and 120 or path:find("redis_module") and 110
+        or path:find("weechat") and 100 or path:find("threads") and 90 or 60
       assert.is_true(#lines <= longest, path .. " has " .. #lines .. " lines")
       local name = path:match("(%w+)%.c$")
-      assert.is_true(#build_commands(path) > 0 or name == "deepbind", path)
+      assert.is_true(#examples.build_commands(path) > 0 or name == "deepbind", path)
       count = count + 1
     end
-    assert.is_true(count >= 12)
+    assert.is_true(count >= 13)
   end)
 end)
 
@@ -255,8 +219,10 @@ describe("redis-server with a module", function()
     local script = support.read(path)
     support.write(path, [[
       local tl = require "timerlua"
-      tl.every("5ms", function() error("no luck") end)
-      tl.after("50ms", function() os.exit(3) end)
+      tl.every("5ms", function(timer)
+        if timer.runs > 3 then os.exit(3) end
+        error("no luck")
+      end)
       redis.call("SET")
       redis.call("NONE", 1)
       redis.call("SET", "here", "yes")]])
