@@ -58,6 +58,7 @@ help:
 	@echo "                    deps-hosts PostgreSQL and Neovim, else left out of test"
 	@echo "make check          test, lint, and the tests again with sanitizers"
 	@echo "make check-asan     the tests with address and undefined sanitizers"
+	@echo "make check-nojit    the tests with the JIT off (a build with JIT=off)"
 	@echo "make fuzz           random inputs for the parsers, FUZZ_SECONDS=20 each"
 	@echo "make lint           clang-tidy, cppcheck, luacheck, format-check"
 	@echo "make format         format the C sources; format-check only checks"
