@@ -13,6 +13,19 @@ local home, prefix = built.home, built.prefix
 local function shell(command) return built:shell(command) end
 local function build(name) built:build(name) end
 
+local running -- the server of the running test
+
+-- Start one that must not outlive a test that fails.
+local function serve(command)
+  running = server.command(command)
+  return running
+end
+
+after_each(function()
+  if running then os.execute(("kill -KILL %d 2>/dev/null"):format(running.pid)) end
+  running = nil
+end)
+
 local function lines_of(text)
   local lines = {}
   for line in text:gmatch("([^\n]*)\n") do lines[#lines + 1] = line end
@@ -152,7 +165,7 @@ describe("redis-server with a module", function()
   local function start()
     build "redis_module"
     os.execute("mkdir -p " .. folder)
-    local redis = server.command(ENVIRONMENT ..
+    local redis = serve(ENVIRONMENT ..
       ("redis-server --port 0 --unixsocket %s/socket --dir %s --save '' --loadmodule"
       .. " %s/embed/redis_deepbind.so %s/embed/redis_module.so %s/embed/redis_keys.lua"):format(
       folder, folder, home, home, home))
@@ -188,6 +201,7 @@ describe("redis-server with a module", function()
       client:close()
     end)
     assert.equal(0, redis:stop().code)
+    running = nil
   end)
 
   it("keeps the timers' grid under load, and when it forks", function()
@@ -212,6 +226,7 @@ describe("redis-server with a module", function()
       client:close()
     end)
     assert.equal(0, redis:stop().code)
+    running = nil
   end)
 
   it("is informed of a script's errors, and lives on", function()
@@ -235,6 +250,7 @@ describe("redis-server with a module", function()
       client:close()
     end)
     assert.equal(0, redis:stop().code)
+    running = nil
   end)
 end)
 
@@ -245,7 +261,7 @@ describe("WeeChat with a plugin", function()
   local function start()
     build "weechat_plugin"
     os.execute(("rm -rf %s; mkdir -p %s"):format(folder, folder))
-    local chat = server.command(ENVIRONMENT ..
+    local chat = serve(ENVIRONMENT ..
       ("TIMERLUA_SCRIPT=%s/embed/weechat_clock.lua CLOCK_ADDRESS=%s weechat-headless --stdout"
       .. " -d %s -p -r '/plugin load %s/embed/timerlua.so'"):format(home, address, folder, home))
     server.await("socket", function() return support.shell("test -S " .. folder
@@ -284,5 +300,6 @@ describe("WeeChat with a plugin", function()
     end)
     assert.equal(0, support.shell("kill -0 " .. chat.pid).code)
     assert.equal(0, chat:stop().code)
+    running = nil
   end)
 end)

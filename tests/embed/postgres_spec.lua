@@ -14,6 +14,7 @@ end
 
 local programs = support.shell("pg_config --bindir").out:gsub("%s+$", "")
 local folder, as_user
+local running -- the server of the running test
 
 local function done(command)
   local r = support.shell(command, { timeout = 300 })
@@ -37,6 +38,11 @@ setup(function()
     as_user, programs, folder))
 end)
 
+after_each(function()
+  if running then running:stop "QUIT" end
+  running = nil
+end)
+
 teardown(function() support.shell("rm -rf " .. folder) end)
 
 -- A server whose worker runs this script.
@@ -48,6 +54,7 @@ local function start(script)
     .. " -c fsync=off -c 'dynamic_library_path=%s:$libdir'"
     .. " -c shared_preload_libraries=timerlua_worker -c timerlua.script=%s"):format(
     as_user, programs, folder, folder, folder, path))
+  running = postgres
   postgres:await "ready to accept connections"
   return postgres
 end
@@ -65,6 +72,7 @@ end
 
 -- A fast shutdown, which workers end in good order.
 local function stop(postgres)
+  running = nil
   local r = postgres:stop "INT"
   assert.equal(0, r.code)
   assert.is_nil(r.err:find('worker "timerlua"[^\n]*terminated by signal'))
