@@ -39,7 +39,7 @@ CORE := $(BUILD)/lib/timerlua/core.so
 include packaging/library.mk packaging/install.mk tests/tests.mk
 
 .DEFAULT_GOAL := all
-JOBS_WITH_PACKAGES := build test lint fuzz bench
+JOBS_WITH_PACKAGES := build test hosts lint fuzz bench
 .PHONY: all run lint format format-check bench clean help deps need-build \
   $(JOBS_WITH_PACKAGES:%=deps-%)
 .DELETE_ON_ERROR:
@@ -54,9 +54,11 @@ help:
 	@echo "                    (these two install the packages that are missing)"
 	@echo "make                build all"
 	@echo "make deps           install the packages for a build; deps-test, deps-lint,"
-	@echo "                    deps-fuzz, deps-bench those for other targets"
+	@echo "                    deps-fuzz, deps-bench those for other targets, and"
+	@echo "                    deps-hosts PostgreSQL and Neovim, else left out of test"
 	@echo "make check          test, lint, and the tests again with sanitizers"
 	@echo "make check-asan     the tests with address and undefined sanitizers"
+	@echo "make check-nojit    the tests with the JIT off (a build with JIT=off)"
 	@echo "make fuzz           random inputs for the parsers, FUZZ_SECONDS=20 each"
 	@echo "make lint           clang-tidy, cppcheck, luacheck, format-check"
 	@echo "make format         format the C sources; format-check only checks"

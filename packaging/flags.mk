@@ -32,6 +32,12 @@ endif
 ifeq ($(filter 1,$(SANITIZE) $(FUZZ)),)
   LTO ?= -flto=auto -ffat-lto-objects
 endif
+# JIT=off: the program, the module and the library begin with the JIT off, so that
+# the tests show what the interpreter does with the same scripts.
+JIT ?= on
+ifneq ($(filter-out on off,$(JIT)),)
+  $(error JIT must be on or off, not "$(JIT)")
+endif
 ifeq ($(WERROR),1)
   WARN += -Werror
 endif
@@ -39,4 +45,5 @@ Q := $(if $(V),,@)
 
 WARN += -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden $(WARN) \
-  -iquote runtime -iquote $(BUILD) $(LUAJIT_CFLAGS) $(CFLAGS) $(LTO) $(CPPFLAGS)
+  -iquote runtime -iquote $(BUILD) $(LUAJIT_CFLAGS) $(CFLAGS) $(LTO) \
+  $(if $(filter off,$(JIT)),-DTL_JIT_OFF) $(CPPFLAGS)

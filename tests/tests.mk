@@ -2,7 +2,7 @@
 TESTERS := $(patsubst tests/c/%.c,$(BUILD)/tests/%,$(wildcard tests/c/*/*_test.c))
 FUZZERS := $(patsubst tests/c/fuzz/%.c,$(BUILD)/%,$(wildcard tests/c/fuzz/*_fuzz.c))
 
-.PHONY: test testers check check-asan fuzz fuzzers
+.PHONY: test testers check check-asan check-nojit fuzz fuzzers
 
 # Test programs reach into the core, so they link its objects; without link-time
 # optimization, which would take most of a build.
@@ -25,7 +25,8 @@ testers: $(TESTERS)
 test: all
 	@.ci/install test
 	@$(MAKE) --no-print-directory testers
-	@BUILD=$(BUILD) SANITIZE=$(SANITIZE) JOBS=$(JOBS) tests/run $(SPECS)
+	@BUILD=$(BUILD) SANITIZE=$(SANITIZE) JIT=$(JIT) JOBS=$(JOBS) \
+	  tests/run $(SPECS)
 
 # one after the other, however many jobs there may be
 check:
@@ -35,6 +36,9 @@ check:
 
 check-asan:
 	@$(MAKE) --no-print-directory test BUILD=$(BUILD)/asan SANITIZE=1
+
+check-nojit:
+	@$(MAKE) --no-print-directory test BUILD=$(BUILD)/nojit JIT=off
 
 # FUZZ=1 is for the second make: everything again, for the fuzzer.
 fuzz:

@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <lauxlib.h>
+#include <luajit.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -170,7 +171,12 @@ static void push_library_path(lua_State *L)
 tl_dispatcher *tl_module_open(lua_State *L)
 {
     tl_dispatcher *d = tl_dispatcher_of(L);
-    return d != NULL ? d : new_dispatcher(L);
+    if (d != NULL)
+        return d;
+#ifdef TL_JIT_OFF
+    (void)luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
+#endif
+    return new_dispatcher(L);
 }
 
 int luaopen_timerlua_core(lua_State *L)

@@ -1,51 +1,30 @@
 -- The programs of scripts/embed: each is built by the command in its comment,
 -- from the installed library, and run.
+local examples = require "tests.support.examples"
 local redis_client = require "tests.support.redis_client"
 local server = require "tests.support.server"
 local sockets = require "tests.support.sockets"
 local support = require "tests.support"
 local tl = require "timerlua"
 
--- A copy of the folder beside the installed library; both stay under build/.
-local home = support.build .. "/hosts"
-local prefix = home .. "/prefix"
-local FLAGS = support.sanitized
-  and "-g -fsanitize=address,undefined -fno-sanitize-recover=undefined" or ""
+local built = examples.install "hosts"
+local home, prefix = built.home, built.prefix
 
-local function shell(command, options)
-  local result = support.shell(([[
-    cd %s/embed || exit
-    export PKG_CONFIG_PATH=%s/lib/pkgconfig LD_LIBRARY_PATH=%s/lib
-    cc() { command cc -Wall -Wextra -Werror %s "$@"; }
-    %s]]):format(home, prefix, prefix, FLAGS, command), options)
-  assert.equal("", result.err)
-  assert.equal(0, result.code)
-  return result.out
+local function shell(command) return built:shell(command) end
+local function build(name) built:build(name) end
+
+local running -- the server of the running test
+
+-- Start one that must not outlive a test that fails.
+local function serve(command)
+  running = server.command(command)
+  return running
 end
 
-local function install()
-  support.shell(("rm -rf %s && mkdir -p %s && cp -r scripts/embed %s"):format(home, home, home))
-  local result = support.shell(
-    ("make NO_INSTALL=1 BUILD=%s SANITIZE=%s PREFIX=%s install-library"):format(
-      support.build, support.sanitized and 1 or 0, prefix), { timeout = 300 })
-  assert.equal(0, result.code, result.err)
-end
-
--- The commands of the comment that call the compiler.
-local function build_commands(path)
-  local comment = support.read(path):match("^/%*.-%*/"):gsub("\\\n%s*", "")
-  local commands = {}
-  for line in comment:gmatch("[^\n]+") do
-    commands[#commands + 1] = line:match("^%s+(cc .*)$")
-  end
-  return commands
-end
-
-local function build(name)
-  local commands = build_commands("scripts/embed/" .. name .. ".c")
-  assert.is_true(#commands > 0, name)
-  shell(table.concat(commands, " && "))
-end
+after_each(function()
+  if running then os.execute(("kill -KILL %d 2>/dev/null"):format(running.pid)) end
+  running = nil
+end)
 
 local function lines_of(text)
   local lines = {}
@@ -53,21 +32,19 @@ local function lines_of(text)
   return lines
 end
 
-setup(install)
-
 describe("the programs in scripts/embed", function()
   it("are short, and say what they show and how they are built and run", function()
     local count = 0
     for path in support.shell("ls scripts/embed/*.c").out:gmatch("%S+") do
       local lines = lines_of(support.read(path))
-      local longest = path:find("redis_module") and 110 or path:find("weechat") and 100
-        or path:find("threads") and 90 or 60
+      local longest = path:find("postgres_worker") and 120 or path:find("redis_module") and 110
+        or path:find("weechat") and 100 or path:find("threads") and 90 or 60
       assert.is_true(#lines <= longest, path .. " has " .. #lines .. " lines")
       local name = path:match("(%w+)%.c$")
-      assert.is_true(#build_commands(path) > 0 or name == "deepbind", path)
+      assert.is_true(#examples.build_commands(path) > 0 or name == "deepbind", path)
       count = count + 1
     end
-    assert.is_true(count >= 12)
+    assert.is_true(count >= 13)
   end)
 end)
 
@@ -188,7 +165,7 @@ describe("redis-server with a module", function()
   local function start()
     build "redis_module"
     os.execute("mkdir -p " .. folder)
-    local redis = server.command(ENVIRONMENT ..
+    local redis = serve(ENVIRONMENT ..
       ("redis-server --port 0 --unixsocket %s/socket --dir %s --save '' --loadmodule"
       .. " %s/embed/redis_deepbind.so %s/embed/redis_module.so %s/embed/redis_keys.lua"):format(
       folder, folder, home, home, home))
@@ -224,6 +201,7 @@ describe("redis-server with a module", function()
       client:close()
     end)
     assert.equal(0, redis:stop().code)
+    running = nil
   end)
 
   it("keeps the timers' grid under load, and when it forks", function()
@@ -248,6 +226,7 @@ describe("redis-server with a module", function()
       client:close()
     end)
     assert.equal(0, redis:stop().code)
+    running = nil
   end)
 
   it("is informed of a script's errors, and lives on", function()
@@ -255,8 +234,10 @@ describe("redis-server with a module", function()
     local script = support.read(path)
     support.write(path, [[
       local tl = require "timerlua"
-      tl.every("5ms", function() error("no luck") end)
-      tl.after("50ms", function() os.exit(3) end)
+      tl.every("5ms", function(timer)
+        if timer.runs > 3 then os.exit(3) end
+        error("no luck")
+      end)
       redis.call("SET")
       redis.call("NONE", 1)
       redis.call("SET", "here", "yes")]])
@@ -269,6 +250,7 @@ describe("redis-server with a module", function()
       client:close()
     end)
     assert.equal(0, redis:stop().code)
+    running = nil
   end)
 end)
 
@@ -279,7 +261,7 @@ describe("WeeChat with a plugin", function()
   local function start()
     build "weechat_plugin"
     os.execute(("rm -rf %s; mkdir -p %s"):format(folder, folder))
-    local chat = server.command(ENVIRONMENT ..
+    local chat = serve(ENVIRONMENT ..
       ("TIMERLUA_SCRIPT=%s/embed/weechat_clock.lua CLOCK_ADDRESS=%s weechat-headless --stdout"
       .. " -d %s -p -r '/plugin load %s/embed/timerlua.so'"):format(home, address, folder, home))
     server.await("socket", function() return support.shell("test -S " .. folder
@@ -318,5 +300,6 @@ describe("WeeChat with a plugin", function()
     end)
     assert.equal(0, support.shell("kill -0 " .. chat.pid).code)
     assert.equal(0, chat:stop().code)
+    running = nil
   end)
 end)

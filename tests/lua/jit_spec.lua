@@ -2,6 +2,19 @@
 -- callbacks of timers are compiled, without an abort on the way.
 local support = require "tests.support"
 
+if support.interpreted then
+  describe("a build with the JIT off", function()
+    it("begins every state with the JIT off", function()
+      support.says("false\n", "print((jit.status()))")
+      local r = support.shell("LUA_INIT= luajit -e " .. support.quote
+        [[require "timerlua.core" print((jit.status()))]])
+      assert.same({ "false\n", "" }, { r.out, r.err })
+    end)
+  end)
+  pending("what is compiled: the JIT is off")
+  return
+end
+
 -- Runs in the child before the code under test: notes every trace, by where it began,
 -- and its outcome.
 local WATCHER = [[

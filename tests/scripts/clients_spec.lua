@@ -45,7 +45,7 @@ for _, mode in ipairs { "level", "edge", "cork", "nodelay" } do
     end)
 
     it("satisfies wrk", function()
-      local out = shell("wrk -t 1 -c 50 -d 1 http://%s/", s.address)
+      local out = shell("wrk -t 1 -c 50 -d 1 --timeout 20 http://%s/", s.address)
       local requests = tonumber(out:match("(%d+) requests in"))
       assert.is_true(requests > 100, out)
       assert.is_nil(out:find("Socket errors", 1, true), out)

@@ -231,7 +231,8 @@ for _, mode in ipairs { "level", "edge", "cork", "nodelay" } do
 
     it("serves wrk's many connections, and requests in a row", function()
       local s = start("http_epoll", "127.0.0.1:0", mode)
-      local out = client(("wrk -t1 -c20 -d1s http://127.0.0.1:%d/"):format(s.port))
+      local out = client(("wrk -t1 -c20 -d1s --timeout %ds http://127.0.0.1:%d/"):format(
+        server.patience, s.port))
       assert.is_true(tonumber(out:match("(%d+) requests in")) > 100, out)
       assert.is_nil(out:match("Non%-2xx[^\n]*") or out:match("Socket errors[^\n]*"))
       local conn = connect(s.address)

@@ -10,6 +10,7 @@ local support = {}
 support.program = assert(os.getenv("TIMERLUA"), "run the specs by tests/run")
 support.build = assert(os.getenv("BUILD"))
 support.sanitized = os.getenv("SANITIZE") == "1"
+support.interpreted = os.getenv("JIT") == "off"
 
 function support.quote(text)
   return "'" .. text:gsub("'", [['\'']]) .. "'"

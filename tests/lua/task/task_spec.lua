@@ -630,7 +630,11 @@ describe("the end of the script", function()
 end)
 
 describe("a hundred thousand sleeping tasks", function()
-  it("cost at most 1536 bytes each, and give them back", function()
+  -- in the interpreter their stacks are larger: 1,500 to 1,520 bytes were measured, and
+  -- with the JIT 1,175
+  local most = support.interpreted and 1792 or 1536
+
+  it(("cost at most %d bytes each, and give them back"):format(most), function()
     if support.sanitized then return pending("sanitized memory is not the program's") end
     local r = run([[
       local tl = require "timerlua"
@@ -664,7 +668,7 @@ describe("a hundred thousand sleeping tasks", function()
     assert.equal("100000", woken)
     assert.equal("0", handles)
     print(("\na sleeping task: %d bytes"):format(bytes))
-    assert.truthy(tonumber(bytes) <= 1536, bytes .. " bytes")
+    assert.truthy(tonumber(bytes) <= most, bytes .. " bytes")
   end)
 end)
 
