@@ -5,6 +5,7 @@ local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local check = require "timerlua.core.check"
 local duration = require "timerlua.core.duration"
+local entries = require "timerlua.core.entries"
 local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local fair = require "timerlua.task.fair"
@@ -37,7 +38,7 @@ local timerfd = {
 }
 
 local CLOCKS = {}
-for name, number in pairs(timerfd) do
+for name, number in entries(timerfd) do
   if name:find("^CLOCK_") then CLOCKS[number] = name end
 end
 
