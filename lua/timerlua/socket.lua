@@ -15,6 +15,7 @@ local headers = require "timerlua.core.headers"
 local misuse = require "timerlua.core.misuse"
 local readiness = require "timerlua.byhand.readiness"
 local resolver = require "timerlua.net.resolver"
+local string_buffer = require "timerlua.core.string_buffer"
 local wait = require "timerlua.task.wait"
 
 local C, loop, whole = core.C, core.loop, check.whole
@@ -318,11 +319,22 @@ end
 -- ---------------------------------------------------------------------------
 -- exchanging
 
+-- Memory for so many bytes, and the buffer that it belongs to, if any. A cdata array would
+-- be filled with zeros, which takes seconds for the largest.
 local function room_for(where, count)
   if not check.is_whole(count, 0, MOST) then
     misuse.got(where, "the number of bytes must be a whole number from 0 to 2^30", count)
   end
-  return count <= SCRATCH and scratch or new_bytes(count)
+  if count <= SCRATCH then return scratch end
+  local room = string_buffer.new()
+  return string_buffer.reserve(room, count), room
+end
+
+-- The bytes received there.
+local function taken_from(bytes, room, got)
+  local text = to_string(bytes, got)
+  if room then string_buffer.free(room) end
+  return text
 end
 
 local function receive_later(self, where, bytes, count, flags, from)
@@ -340,7 +352,7 @@ end
 function Socket:recv(count, flags)
   check_self(self, "recv")
   fair.step("socket:recv")
-  local bytes = room_for("socket:recv", count)
+  local bytes, room = room_for("socket:recv", count)
   flags = flags == nil and 0 or int("socket:recv", "flags", flags)
   if count == 0 and self.fd >= 0 then return "" end
   local got = C.tl_plain_receive(self.fd, bytes, count, flags, nil)
@@ -348,7 +360,7 @@ function Socket:recv(count, flags)
     got = receive_later(self, "socket:recv", bytes, count, flags, nil)
   end
   if got < 0 then return refused("socket:recv", got) end
-  return to_string(bytes, got)
+  return taken_from(bytes, room, got)
 end
 
 --- Receive a datagram; bytes beyond `count` are lost.
@@ -360,14 +372,15 @@ end
 function Socket:recvfrom(count, flags)
   check_self(self, "recvfrom")
   fair.step("socket:recvfrom")
-  local bytes, from = room_for("socket:recvfrom", count), new_address()
+  local bytes, room = room_for("socket:recvfrom", count)
+  local from = new_address()
   flags = int("socket:recvfrom", "flags", flags or 0)
   local got = C.tl_plain_receive(self.fd, bytes, count, flags, from)
   if got == EAGAIN and self.timeout ~= 0 then
     got = receive_later(self, "socket:recvfrom", bytes, count, flags, from)
   end
   if got < 0 then return refused("socket:recvfrom", got) end
-  return to_string(bytes, got), address.text(from)
+  return taken_from(bytes, room, got), address.text(from)
 end
 
 local function check_bytes(where, bytes, start)
