@@ -67,6 +67,11 @@ local function int(where, what, value)
   return whole(where, what, value, -2 ^ 31, 2 ^ 31 - 1)
 end
 
+local function int_or(where, what, value, default)
+  if value == nil then return default end
+  return int(where, what, value)
+end
+
 local function refused(where, status)
   if status == EAGAIN then return nil, "would block", "EAGAIN" end
   if status == TIME_OVER then return nil, where .. ": timed out", "ETIMEDOUT" end
@@ -195,9 +200,10 @@ end
 --- @return string? message
 --- @return string? code "EMFILE", "EAFNOSUPPORT", ...: socket(2)
 function socket.socket(family, kind, protocol)
-  family = int("socket.socket", "family", family or AF_INET)
-  kind = int("socket.socket", "type", kind or socket.SOCK_STREAM)
-  local fd = C.tl_plain_open(family, kind, int("socket.socket", "protocol", protocol or 0))
+  family = int_or("socket.socket", "family", family, AF_INET)
+  kind = int_or("socket.socket", "type", kind, socket.SOCK_STREAM)
+  protocol = int_or("socket.socket", "protocol", protocol, 0)
+  local fd = C.tl_plain_open(family, kind, protocol)
   if fd < 0 then return refused("socket.socket", fd) end
   return wrap(fd, family, kind)
 end
@@ -210,9 +216,9 @@ end
 --- @return timerlua.Socket|string other or the message
 --- @return string? code "EMFILE", "EOPNOTSUPP", ...: socketpair(2)
 function socket.socketpair(family, kind, protocol)
-  family = int("socket.socketpair", "family", family or AF_UNIX)
-  kind = int("socket.socketpair", "type", kind or socket.SOCK_STREAM)
-  protocol = int("socket.socketpair", "protocol", protocol or 0)
+  family = int_or("socket.socketpair", "family", family, AF_UNIX)
+  kind = int_or("socket.socketpair", "type", kind, socket.SOCK_STREAM)
+  protocol = int_or("socket.socketpair", "protocol", protocol, 0)
   local fds = ffi.new("int32_t[2]")
   local status = C.tl_plain_pair(family, kind, protocol, fds)
   if status < 0 then return refused("socket.socketpair", status) end
@@ -244,7 +250,7 @@ end
 --- @return string? code "EADDRINUSE", "EOPNOTSUPP", ...: listen(2)
 function Socket:listen(backlog)
   check_self(self, "listen")
-  backlog = int("socket:listen", "backlog", backlog or socket.SOMAXCONN)
+  backlog = int_or("socket:listen", "backlog", backlog, socket.SOMAXCONN)
   local status = C.tl_socket_listen(self.fd, backlog)
   if status ~= 0 then return refused("socket:listen", status) end
   return true
@@ -353,7 +359,7 @@ function Socket:recv(count, flags)
   check_self(self, "recv")
   fair.step("socket:recv")
   local bytes, room = room_for("socket:recv", count)
-  flags = flags == nil and 0 or int("socket:recv", "flags", flags)
+  flags = int_or("socket:recv", "flags", flags, 0)
   if count == 0 and self.fd >= 0 then return "" end
   local got = C.tl_plain_receive(self.fd, bytes, count, flags, nil)
   if got == EAGAIN and self.timeout ~= 0 then
@@ -374,7 +380,7 @@ function Socket:recvfrom(count, flags)
   fair.step("socket:recvfrom")
   local bytes, room = room_for("socket:recvfrom", count)
   local from = new_address()
-  flags = int("socket:recvfrom", "flags", flags or 0)
+  flags = int_or("socket:recvfrom", "flags", flags, 0)
   local got = C.tl_plain_receive(self.fd, bytes, count, flags, from)
   if got == EAGAIN and self.timeout ~= 0 then
     got = receive_later(self, "socket:recvfrom", bytes, count, flags, from)

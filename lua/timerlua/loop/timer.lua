@@ -239,7 +239,7 @@ end
 --- @return number? instant seconds; nil when there is no such run
 function methods.next(t, n)
   check_self(t, "next")
-  n = n or 1
+  if n == nil then n = 1 end
   check.integer("timer:next", "n", n, 1)
   local i = info_of(t)
   if not i or i.active == 0 or (n > 1 and i.period == 0) then return nil end
