@@ -1,4 +1,5 @@
 -- The values that a run passes: mostly the right ones, at times absurd ones.
+local buffer = require "string.buffer"
 local ffi = require "ffi"
 local tl = require "timerlua"
 local chance = require "chance"
@@ -66,6 +67,7 @@ local ABSURD = {
   function() return coroutine.create(callback()) end,
   function() return callback() end,
   function() return io.stdout end,
+  function() return buffer.new():put "bytes" end,
   function() return chance.of { 5LL, -1LL, 0x7fffffffffffffffLL, 5ULL, 1i } end,
   function() return ffi.new "int[4]" end,
   function() return ffi.cast("void *", 8) end,
