@@ -67,9 +67,14 @@ local function check_end(descriptors)
     ending.list(OWN)
     judge.problem("handles are left; before: " .. ways.trail())
   end
-  for _ = 1, 3 do collectgarbage() end
-  tl.sleep(0.02) -- for what was closed a moment ago
-  local stats, now = tl.stats(), ending.count_descriptors()
+  local now
+  for _ = 1, 100 do -- what was closed a moment ago may take some turns
+    collectgarbage()
+    tl.sleep(0.02)
+    now = ending.count_descriptors()
+    if now <= descriptors then break end
+  end
+  local stats = tl.stats()
   if stats.active > 1 then judge.problem(stats.active .. " active handles, by tl.stats") end
   if now > descriptors then
     judge.problem(("%d descriptors, %d at the start"):format(now, descriptors))

@@ -4,8 +4,8 @@ local support = require "tests.support"
 
 describe("a string.buffer in the place of a descriptor", function()
   it("is refused, also when the refusal is compiled", function()
-    support.says("(command line):4: timerlua.watch: fd must be a descriptor, an io file or have fileno(), got ?\n",
-      [[
+    support.says("(command line):4: timerlua.watch: fd must be a descriptor, an io file "
+      .. "or have fileno(), got ?\n", [[
       local buffer = require "string.buffer".new()
       local message
       for _ = 1, 1000 do message = select(2, pcall(tl.watch, buffer, "r", print)) end
