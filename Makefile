@@ -43,7 +43,6 @@ JOBS_WITH_PACKAGES := build test hosts lint fuzz bench
 .PHONY: all run lint format format-check bench clean help deps need-build \
   $(JOBS_WITH_PACKAGES:%=deps-%)
 .DELETE_ON_ERROR:
-
 all: $(PROGRAM) $(CORE) $(LIBRARIES)
 
 help:
@@ -60,6 +59,7 @@ help:
 	@echo "make check-asan     the tests with address and undefined sanitizers"
 	@echo "make check-nojit    the tests with the JIT off (a build with JIT=off)"
 	@echo "make fuzz           random inputs for the parsers, FUZZ_SECONDS=20 each"
+	@echo "make api-fuzz       random calls of the whole API: SEEDS=200 STEPS=3000 SEED=1"
 	@echo "make lint           clang-tidy, cppcheck, luacheck, format-check"
 	@echo "make format         format the C sources; format-check only checks"
 	@echo "make reference      write docs/reference.md from the modules' comments"

@@ -1,8 +1,10 @@
-# make test, check, check-asan and fuzz. Included by the Makefile.
+# make test, check, check-asan, fuzz and api-fuzz. Included by the Makefile.
 TESTERS := $(patsubst tests/c/%.c,$(BUILD)/tests/%,$(wildcard tests/c/*/*_test.c))
+SEEDS ?= 200
+STEPS ?= 3000
 FUZZERS := $(patsubst tests/c/fuzz/%.c,$(BUILD)/%,$(wildcard tests/c/fuzz/*_fuzz.c))
 
-.PHONY: test testers check check-asan check-nojit fuzz fuzzers
+.PHONY: test testers check check-asan check-nojit fuzz fuzzers api-fuzz
 
 # Test programs reach into the core, so they link its objects; without link-time
 # optimization, which would take most of a build.
@@ -47,3 +49,6 @@ fuzz:
 	@BUILD=$(BUILD)/fuzz tests/c/fuzz/run $(FUZZERS:$(BUILD)/%=$(BUILD)/fuzz/%)
 
 fuzzers: $(FUZZERS)
+
+api-fuzz: $(PROGRAM)
+	@tests/fuzz/run $(PROGRAM) $(SEEDS) $(STEPS) $(SEED)

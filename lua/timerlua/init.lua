@@ -1,6 +1,7 @@
 -- timerlua: exact timers, tasks and watched descriptors in one loop.
 require "timerlua.core.collector"
 local clock = require "timerlua.loop.clock"
+local entries = require "timerlua.core.entries"
 local events = require "timerlua.core.events"
 local interruption = require "timerlua.task.interruption"
 local later = require "timerlua.core.later"
@@ -86,7 +87,7 @@ local SYNONYMS = { setTimeout = "after", set_timeout = "after", setInterval = "e
 local function unknown(name)
   local names = { "stdin", "stdout", "stderr" }
   for _, list in ipairs { tl, LATER } do
-    for each in pairs(list) do names[#names + 1] = each end
+    for each in entries(list) do names[#names + 1] = each end
   end
   table.sort(names)
   local hint = suggest.hint(name, names, SYNONYMS)
@@ -102,7 +103,7 @@ local function get(self, name)
 end
 
 local function load_all()
-  for name in pairs(LATER) do get(tl, name) end
+  for name in entries(LATER) do get(tl, name) end
   later.load "timerlua.system.collect"
 end
 

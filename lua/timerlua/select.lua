@@ -1,6 +1,7 @@
 -- timerlua.select: waiting for descriptors by hand, with the names and the
 -- behavior of Python's select module. This file only puts the parts together.
 local devpoll = require "timerlua.byhand.select_devpoll"
+local entries = require "timerlua.core.entries"
 local epoll = require "timerlua.byhand.select_epoll"
 local headers = require "timerlua.core.headers"
 local kevent = require "timerlua.byhand.select_kevent"
@@ -36,7 +37,7 @@ local module = {
 }
 
 for _, part in ipairs { poll, epoll, kevent } do
-  for name, value in pairs(part.constants) do module[name] = value end
+  for name, value in entries(part.constants) do module[name] = value end
 end
 
 return module

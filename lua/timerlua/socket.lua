@@ -15,6 +15,7 @@ local headers = require "timerlua.core.headers"
 local misuse = require "timerlua.core.misuse"
 local readiness = require "timerlua.byhand.readiness"
 local resolver = require "timerlua.net.resolver"
+local string_buffer = require "timerlua.core.string_buffer"
 local wait = require "timerlua.task.wait"
 
 local C, loop, whole = core.C, core.loop, check.whole
@@ -64,6 +65,11 @@ local check_self = check.self_of(Socket, "socket", "a socket", "s")
 
 local function int(where, what, value)
   return whole(where, what, value, -2 ^ 31, 2 ^ 31 - 1)
+end
+
+local function int_or(where, what, value, default)
+  if value == nil then return default end
+  return int(where, what, value)
 end
 
 local function refused(where, status)
@@ -194,9 +200,10 @@ end
 --- @return string? message
 --- @return string? code "EMFILE", "EAFNOSUPPORT", ...: socket(2)
 function socket.socket(family, kind, protocol)
-  family = int("socket.socket", "family", family or AF_INET)
-  kind = int("socket.socket", "type", kind or socket.SOCK_STREAM)
-  local fd = C.tl_plain_open(family, kind, int("socket.socket", "protocol", protocol or 0))
+  family = int_or("socket.socket", "family", family, AF_INET)
+  kind = int_or("socket.socket", "type", kind, socket.SOCK_STREAM)
+  protocol = int_or("socket.socket", "protocol", protocol, 0)
+  local fd = C.tl_plain_open(family, kind, protocol)
   if fd < 0 then return refused("socket.socket", fd) end
   return wrap(fd, family, kind)
 end
@@ -209,9 +216,9 @@ end
 --- @return timerlua.Socket|string other or the message
 --- @return string? code "EMFILE", "EOPNOTSUPP", ...: socketpair(2)
 function socket.socketpair(family, kind, protocol)
-  family = int("socket.socketpair", "family", family or AF_UNIX)
-  kind = int("socket.socketpair", "type", kind or socket.SOCK_STREAM)
-  protocol = int("socket.socketpair", "protocol", protocol or 0)
+  family = int_or("socket.socketpair", "family", family, AF_UNIX)
+  kind = int_or("socket.socketpair", "type", kind, socket.SOCK_STREAM)
+  protocol = int_or("socket.socketpair", "protocol", protocol, 0)
   local fds = ffi.new("int32_t[2]")
   local status = C.tl_plain_pair(family, kind, protocol, fds)
   if status < 0 then return refused("socket.socketpair", status) end
@@ -243,7 +250,7 @@ end
 --- @return string? code "EADDRINUSE", "EOPNOTSUPP", ...: listen(2)
 function Socket:listen(backlog)
   check_self(self, "listen")
-  backlog = int("socket:listen", "backlog", backlog or socket.SOMAXCONN)
+  backlog = int_or("socket:listen", "backlog", backlog, socket.SOMAXCONN)
   local status = C.tl_socket_listen(self.fd, backlog)
   if status ~= 0 then return refused("socket:listen", status) end
   return true
@@ -318,11 +325,22 @@ end
 -- ---------------------------------------------------------------------------
 -- exchanging
 
+-- Memory for so many bytes, and the buffer that it belongs to, if any. A cdata array would
+-- be filled with zeros, which takes seconds for the largest.
 local function room_for(where, count)
   if not check.is_whole(count, 0, MOST) then
     misuse.got(where, "the number of bytes must be a whole number from 0 to 2^30", count)
   end
-  return count <= SCRATCH and scratch or new_bytes(count)
+  if count <= SCRATCH then return scratch end
+  local room = string_buffer.new()
+  return string_buffer.reserve(room, count), room
+end
+
+-- The bytes received there.
+local function taken_from(bytes, room, got)
+  local text = to_string(bytes, got)
+  if room then string_buffer.free(room) end
+  return text
 end
 
 local function receive_later(self, where, bytes, count, flags, from)
@@ -340,15 +358,15 @@ end
 function Socket:recv(count, flags)
   check_self(self, "recv")
   fair.step("socket:recv")
-  local bytes = room_for("socket:recv", count)
-  flags = flags == nil and 0 or int("socket:recv", "flags", flags)
+  local bytes, room = room_for("socket:recv", count)
+  flags = int_or("socket:recv", "flags", flags, 0)
   if count == 0 and self.fd >= 0 then return "" end
   local got = C.tl_plain_receive(self.fd, bytes, count, flags, nil)
   if got == EAGAIN and self.timeout ~= 0 then
     got = receive_later(self, "socket:recv", bytes, count, flags, nil)
   end
   if got < 0 then return refused("socket:recv", got) end
-  return to_string(bytes, got)
+  return taken_from(bytes, room, got)
 end
 
 --- Receive a datagram; bytes beyond `count` are lost.
@@ -360,14 +378,15 @@ end
 function Socket:recvfrom(count, flags)
   check_self(self, "recvfrom")
   fair.step("socket:recvfrom")
-  local bytes, from = room_for("socket:recvfrom", count), new_address()
-  flags = int("socket:recvfrom", "flags", flags or 0)
+  local bytes, room = room_for("socket:recvfrom", count)
+  local from = new_address()
+  flags = int_or("socket:recvfrom", "flags", flags, 0)
   local got = C.tl_plain_receive(self.fd, bytes, count, flags, from)
   if got == EAGAIN and self.timeout ~= 0 then
     got = receive_later(self, "socket:recvfrom", bytes, count, flags, from)
   end
   if got < 0 then return refused("socket:recvfrom", got) end
-  return to_string(bytes, got), address.text(from)
+  return taken_from(bytes, room, got), address.text(from)
 end
 
 local function check_bytes(where, bytes, start)

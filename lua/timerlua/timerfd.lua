@@ -5,6 +5,7 @@ local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local check = require "timerlua.core.check"
 local duration = require "timerlua.core.duration"
+local entries = require "timerlua.core.entries"
 local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local fair = require "timerlua.task.fair"
@@ -37,7 +38,7 @@ local timerfd = {
 }
 
 local CLOCKS = {}
-for name, number in pairs(timerfd) do
+for name, number in entries(timerfd) do
   if name:find("^CLOCK_") then CLOCKS[number] = name end
 end
 
@@ -74,6 +75,7 @@ local SETTIME = {
 }
 
 local function check_flags(where, flags, known)
+  if flags == nil then return 0 end
   if not check.is_whole(flags, 0, known.mask) or bit.band(flags, known.mask) ~= flags then
     misuse.got(where, known.rule, flags)
   end
@@ -137,10 +139,10 @@ end
 -- makes a descriptor that a started program inherits.
 local function create_flags(where, flags)
   if type(flags) ~= "table" then
-    return bit.bor(check_flags(where, flags or 0, CREATE), timerfd.TFD_CLOEXEC)
+    return bit.bor(check_flags(where, flags, CREATE), timerfd.TFD_CLOEXEC)
   end
   flags = check.options(where, flags, CREATE.options)
-  local given = check_flags(where, flags.flags or 0, CREATE)
+  local given = check_flags(where, flags.flags, CREATE)
   given = apply(where, given, flags, "nonblock", timerfd.TFD_NONBLOCK)
   return apply(where, bit.bor(given, timerfd.TFD_CLOEXEC), flags, "cloexec",
     timerfd.TFD_CLOEXEC)
@@ -215,8 +217,9 @@ end
 --- @return integer fd the caller must close it
 --- Raises when the object is closed.
 function Timerfd:detach()
-  descriptor("timerfd:detach", self)
-  return give_up(self)
+  local _, own = descriptor("timerfd:detach", self)
+  if not own then check.wrong_self(self, "detach", "timerfd", "a timerfd", "t") end
+  return give_up(own)
 end
 
 --- Return the descriptor, which still belongs to the object.
@@ -239,7 +242,7 @@ local setting = ffi.new("tl_timerfd_setting")
 -- The same three arguments, from a table.
 local function named(where, options)
   options = check.options(where, options, SETTIME.options)
-  local flags = check_flags(where, options.flags or 0, SETTIME)
+  local flags = check_flags(where, options.flags, SETTIME)
   flags = apply(where, flags, options, "abstime", timerfd.TFD_TIMER_ABSTIME)
   flags = apply(where, flags, options, "cancel_on_set", timerfd.TFD_TIMER_CANCEL_ON_SET)
   return flags, options.initial, options.interval
@@ -251,7 +254,7 @@ local function settime(where, convert, fd, flags, initial, interval)
   if type(flags) == "table" then
     flags, initial, interval = named(where, flags)
   else
-    flags = check_flags(where, flags or 0, SETTIME)
+    flags = check_flags(where, flags, SETTIME)
   end
   local status = C.tl_timerfd_settime(number, flags, convert(where, "initial", initial),
     convert(where, "interval", interval), setting)

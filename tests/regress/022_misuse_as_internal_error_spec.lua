@@ -9,7 +9,7 @@ describe("misuse", function()
       ["c.cork()"] = "timerlua.connection:cork: it must be called on a connection",
       ['c:receive_until("[")'] = "timerlua.connection:receive_until: pattern must be well-formed",
       ['c:send({ "ok", {} })'] = "timerlua.connection:send: part 2 must be a string",
-      ['c:send("abc", 0/0)'] = "timerlua.connection:send: i and j must be numbers",
+      ['c:send("abc", 0/0)'] = "timerlua.connection:send: i must be an integer",
       ['c:send({ "a" }, 2)'] = "timerlua.connection:send: i and j go with a string only",
     } do
       local r = support.run(([[local tl = require "timerlua"

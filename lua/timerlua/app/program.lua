@@ -2,6 +2,7 @@
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local closing = require "timerlua.core.closing"
+local entries = require "timerlua.core.entries"
 local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local folder = require "timerlua.app.folder"
@@ -249,7 +250,7 @@ local SETTERS = {
 
 local function apply(options)
   if options.on_error == "stop" then errors.stop_at_first() end
-  for name, set in pairs(SETTERS) do
+  for name, set in entries(SETTERS) do
     local value = options[(name:gsub("-", "_"))]
     local ok, message = true, nil
     if value then ok, message = pcall(set, tonumber(value) or value) end

@@ -2,6 +2,7 @@
 -- removed function raises an error that says so. The runtime's own modules keep the
 -- functions that they have already taken.
 local claims = require "timerlua.system.signal_claims"
+local entries = require "timerlua.core.entries"
 local string_buffer = require "timerlua.core.string_buffer"
 
 local MEMORY, COMPILER = "reach its memory", "use the compiler"
@@ -19,7 +20,7 @@ end
 
 -- Replace the functions of a table, or only the named ones.
 local function refuse_all(list, prefix, what, names)
-  for name, value in pairs(list) do
+  for name, value in entries(list) do
     if type(value) == "function" and (not names or names[name]) then
       list[name] = refuse(prefix .. name, what)
     end
@@ -45,7 +46,7 @@ end
 
 -- Load everything that may be required later, as long as loading is possible.
 local function load_all()
-  for name in pairs(package.preload) do
+  for name in entries(package.preload) do
     if name:find("^timerlua") then pcall(require, name) end
   end
 end
@@ -136,7 +137,7 @@ end
 local function hide_inside()
   for _, list in ipairs { package.loaded, package.preload } do
     local names = {}
-    for name in pairs(list) do
+    for name in entries(list) do
       if is_inside(name) or name:find("^jit%.") then names[#names + 1] = name end
     end
     for _, name in ipairs(names) do hide(name, MEMORY) end
@@ -157,7 +158,7 @@ local STREAMS = { stdin = true, stdout = true, stderr = true }
 local function no_files()
   local is_file = io.type
   local closed = {}
-  for name, value in pairs(io) do
+  for name, value in entries(io) do
     closed[name] = type(value) == "function" and refuse("io." .. name, FILES)
       or no_file("io." .. name)
   end

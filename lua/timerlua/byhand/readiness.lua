@@ -3,6 +3,7 @@
 -- epoll_ctl(2).
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
+local entries = require "timerlua.core.entries"
 local errno = require "timerlua.core.errno"
 local interpreted = require "timerlua.core.interpreted"
 local wait = require "timerlua.task.wait"
@@ -40,7 +41,7 @@ end
 
 --- Call before the descriptor is closed; waiting tasks are resumed.
 function Place:close()
-  for place in pairs(self.beside or {}) do place:close() end
+  for place in entries(self.beside or {}) do place:close() end
   C.tl_readiness_close(loop, self.id.slot, self.id.generation)
 end
 

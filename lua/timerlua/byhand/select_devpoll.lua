@@ -5,6 +5,7 @@ local bit = require "bit"
 local core = require "timerlua.core.ffi"
 local check = require "timerlua.core.check"
 local duration = require "timerlua.core.duration"
+local entries = require "timerlua.core.entries"
 local epoll = require "timerlua.byhand.select_epoll"
 local epoll_set = require "timerlua.byhand.epoll_set"
 local errno = require "timerlua.core.errno"
@@ -95,7 +96,7 @@ local function renew(self)
   self.set:control("remove", self.inner.fd, 0)
   self.inner:close()
   self.inner = inner
-  for fd, mask in pairs(self.masks) do inner:control("add", fd, mask) end
+  for fd, mask in entries(self.masks) do inner:control("add", fd, mask) end
   return 0
 end
 

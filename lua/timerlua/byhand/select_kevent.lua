@@ -1,6 +1,7 @@
 -- select.kevent: changes and events of a kqueue, with Python's fields.
 local C = require "timerlua.core.ffi".C
 local check = require "timerlua.core.check"
+local entries = require "timerlua.core.entries"
 local fileno = require "timerlua.core.fileno"
 local misuse = require "timerlua.core.misuse"
 
@@ -126,7 +127,7 @@ local is_field = {}
 for _, name in ipairs(FIELDS) do is_field[name] = true end
 
 local function from_named(fields)
-  for name in pairs(fields) do
+  for name in entries(fields) do
     if not is_field[name] then
       misuse.got("select.kevent", "fields are ident, filter, flags, fflags, data, udata", name)
     end

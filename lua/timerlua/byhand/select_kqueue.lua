@@ -5,6 +5,7 @@ local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local check = require "timerlua.core.check"
 local duration = require "timerlua.core.duration"
+local entries = require "timerlua.core.entries"
 local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local fair = require "timerlua.task.fair"
@@ -29,7 +30,7 @@ local EV_SYSTEM = 0x1000 -- flags from here on belong to the system
 
 local SIGNAL = C.TL_KQ_SIGNAL
 local FILTERS = {}
-for name, number in pairs(KQ) do
+for name, number in entries(KQ) do
   local word = name:match("^KQ_FILTER_(.*)$")
   if word then FILTERS[number] = word end
 end

@@ -1,6 +1,7 @@
 -- Checks of the arguments of scripts. Each check raises at the line that called into
 -- timerlua (misuse.lua) and names the public function (`where`) and the parameter (`what`);
 -- no message is built unless the check fails.
+local entries = require "timerlua.core.entries"
 local misuse = require "timerlua.core.misuse"
 local nearest = require "timerlua.core.nearest"
 
@@ -91,7 +92,7 @@ end
 
 local function refuse_option(where, name, known)
   local names = {}
-  for each in pairs(known) do names[#names + 1] = each end
+  for each in entries(known) do names[#names + 1] = each end
   table.sort(names)
   local meant = type(name) == "string" and nearest.of(name, names)
   misuse.raise(where, ("an option must be one of %s, got %s%s"):format(
@@ -109,11 +110,11 @@ function check.options(where, options, known, what)
   if type(options) ~= "table" then
     misuse.got(where, (what or "opts") .. " must be a table", options)
   end
-  for name in pairs(options) do
+  for name in entries(options) do
     if known[name] == nil then refuse_option(where, name, known) end
   end
   local read = {}
-  for name in pairs(known) do read[name] = options[name] end
+  for name in entries(known) do read[name] = options[name] end
   return read
 end
 

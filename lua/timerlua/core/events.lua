@@ -3,13 +3,14 @@ local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local callable = require "timerlua.core.callable"
 local check = require "timerlua.core.check"
+local entries = require "timerlua.core.entries"
 local misuse = require "timerlua.core.misuse"
 local suggest = require "timerlua.core.suggest"
 
 local handlers = { error = {}, stop = {}, clock_jump = {}, reload = {}, post = {} }
 
 local EVENTS = {}
-for event in pairs(handlers) do EVENTS[#EVENTS + 1] = event end
+for event in entries(handlers) do EVENTS[#EVENTS + 1] = event end
 table.sort(EVENTS)
 local SYNONYMS = { exit = "stop", quit = "stop", close = "stop", ["end"] = "stop",
   exception = "error", uncaughtException = "error" }

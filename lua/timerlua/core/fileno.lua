@@ -3,6 +3,7 @@ local core = require "timerlua.core.ffi"
 local callable = require "timerlua.core.callable"
 local check = require "timerlua.core.check"
 local misuse = require "timerlua.core.misuse"
+local string_buffer = require "timerlua.core.string_buffer"
 
 local C, loop = core.C, core.loop
 local is_whole = check.is_whole
@@ -24,6 +25,7 @@ local is_number = fileno.is_number
 
 local function ask(value)
   if type_of_file(value) == "file" then return C.tl_stdio_descriptor(value) end
+  if string_buffer.is(value) then return nil end -- LuaJIT may crash when asked
   if type(value) == "table" or type(value) == "userdata" then
     local has, method = pcall(function() return value.fileno end)
     if has and callable.is(method) then return method(value) end

@@ -1,4 +1,5 @@
 -- Values of scripts and bytes of peers, as text that people read.
+local entries = require "timerlua.core.entries"
 local printable = {}
 
 local MOST_FIELDS, MOST_BYTES = 8, 200 -- of a table; of each field
@@ -36,7 +37,7 @@ end
 --- @return string
 function printable.fields(value)
   local list, count = {}, 0
-  for name, field in next, value do
+  for name, field in entries(value) do
     count = count + 1
     if count <= MOST_SORTED then list[count] = key(name) .. " = " .. show(field) end
   end

@@ -10,6 +10,11 @@ local string_buffer = {
   --- All that scripts can call; a host may have some of it refused.
   methods = methods,
 
+  new = buffer.new,
+
+  --- Give the memory back at once.
+  free = methods.free,
+
   --- The address of the bytes, and their number.
   ref = methods.ref,
 

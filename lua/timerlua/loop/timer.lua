@@ -6,6 +6,7 @@ local anchors = require "timerlua.core.anchors"
 local callable = require "timerlua.core.callable"
 local check = require "timerlua.core.check"
 local duration = require "timerlua.core.duration"
+local entries = require "timerlua.core.entries"
 local errors = require "timerlua.core.errors"
 local instant = require "timerlua.core.instant"
 local kinds = require "timerlua.core.kinds"
@@ -21,7 +22,7 @@ local type, select, istype = type, select, ffi.istype
 local CLOCKS = { monotonic = C.TL_MONOTONIC, realtime = C.TL_REALTIME,
   boottime = C.TL_BOOTTIME }
 local CLOCK_NAMES = {}
-for name, number in pairs(CLOCKS) do CLOCK_NAMES[number] = name end
+for name, number in entries(CLOCKS) do CLOCK_NAMES[number] = name end
 local RECUR, CANCELLED, ENDED = C.TL_RECUR, C.TL_CANCELLED, C.TL_ENDED
 local KIND = kinds[C.TL_TIMER]
 
@@ -238,7 +239,7 @@ end
 --- @return number? instant seconds; nil when there is no such run
 function methods.next(t, n)
   check_self(t, "next")
-  n = n or 1
+  if n == nil then n = 1 end
   check.integer("timer:next", "n", n, 1)
   local i = info_of(t)
   if not i or i.active == 0 or (n > 1 and i.period == 0) then return nil end
@@ -291,7 +292,7 @@ local SYNONYMS = { stop = "cancel", close = "cancel", clear = "cancel", destroy 
 
 local NAMES = {}
 for _, list in ipairs { methods, fields } do
-  for name in pairs(list) do NAMES[#NAMES + 1] = name end
+  for name in entries(list) do NAMES[#NAMES + 1] = name end
 end
 table.sort(NAMES)
 

@@ -3,6 +3,7 @@
 -- Lookups of the same name share one query.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
+local entries = require "timerlua.core.entries"
 local errno = require "timerlua.core.errno"
 local timer = require "timerlua.loop.timer"
 local wait = require "timerlua.task.wait"
@@ -69,10 +70,10 @@ end
 function Resolver:rest()
   if self.count > 0 or not self.handle then return end
   if C.tl_resolver_is_stuck(self.handle) ~= 0 then
-    for _, watched in pairs(self.watches) do watched:unref() end
+    for _, watched in entries(self.watches) do watched:unref() end
     return
   end
-  for _, watched in pairs(self.watches) do watched:cancel() end
+  for _, watched in entries(self.watches) do watched:cancel() end
   if self.timer then self.timer:cancel() end
   open[self.servers] = nil
   C.tl_resolver_close(ffi.gc(self.handle, nil))
@@ -127,7 +128,7 @@ end
 
 -- A descriptor that cannot be watched: its answer would go unnoticed.
 function Resolver:fail_all(message, code)
-  for ticket, query in pairs(self.by_ticket) do
+  for ticket, query in entries(self.by_ticket) do
     C.tl_resolver_cancel(self.handle, ticket)
     query.failure = { nil, message, code }
     self:finish(query)
@@ -194,7 +195,7 @@ function Resolver:start(name, family, key, whole)
   if status ~= 0 then return system_failed(status) end
   self.by_ticket[query.ticket], self.by_key[key] = query, query
   self.count = self.count + 1
-  for _, watched in pairs(self.watches) do watched:ref() end
+  for _, watched in entries(self.watches) do watched:ref() end
   self:settle()
   if not query.over then
     local ok, message, code = self:keep_time()
@@ -274,7 +275,7 @@ end
 
 function Query:stop_halves()
   if self.late then self.late:cancel() end
-  for half in pairs(self.halves or {}) do self.resolver:drop(half) end
+  for half in entries(self.halves or {}) do self.resolver:drop(half) end
   self.late, self.halves = nil, self.halves and {}
 end
 

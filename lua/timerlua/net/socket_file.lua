@@ -4,6 +4,7 @@
 -- program has put in its place stays.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
+local entries = require "timerlua.core.entries"
 local closing = require "timerlua.core.closing"
 local misuse = require "timerlua.core.misuse"
 
@@ -80,7 +81,7 @@ end
 
 -- os.exit does not close the Lua state, which would finalize the files.
 closing.at("exit", function()
-  for socket in pairs(claims) do socket_file.remove(socket) end
+  for socket in entries(claims) do socket_file.remove(socket) end
 end)
 
 return socket_file

@@ -1,6 +1,7 @@
 -- Running a program to its end in one call: its input is given, its output collected.
 local buffers = require "string.buffer"
 local check = require "timerlua.core.check"
+local entries = require "timerlua.core.entries"
 local exec = require "timerlua.system.exec"
 local misuse = require "timerlua.core.misuse"
 local options = require "timerlua.net.options"
@@ -95,7 +96,7 @@ end
 
 local function result_of(state, status)
   local p, result = state.process, { open = state.open }
-  for key, value in pairs(status) do result[key] = value end
+  for key, value in entries(status) do result[key] = value end
   result.stdout, result.stderr = text_of(state, p.stdout), text_of(state, p.stderr)
   return result
 end
@@ -113,7 +114,7 @@ end
 
 local function settings(opts)
   local copy = {}
-  for name, value in pairs(opts) do copy[name] = value end
+  for name, value in entries(opts) do copy[name] = value end
   if copy.input ~= nil then
     if type(copy.input) ~= "string" then
       misuse.got("run", "option input must be a string", copy.input)
@@ -122,7 +123,7 @@ local function settings(opts)
     end
     copy.stdin = "pipe"
   end
-  for name, default in pairs { stdin = "null", stdout = "pipe", stderr = "pipe" } do
+  for name, default in entries { stdin = "null", stdout = "pipe", stderr = "pipe" } do
     if copy[name] == nil then copy[name] = default end
   end
   if copy.stdin == "pipe" and not copy.input then

@@ -7,6 +7,7 @@ local callable = require "timerlua.core.callable"
 local check = require "timerlua.core.check"
 local closing = require "timerlua.core.closing"
 local connection = require "timerlua.net.connection.making"
+local entries = require "timerlua.core.entries"
 local object = require "timerlua.net.connection.object"
 local duration = require "timerlua.core.duration"
 local ending = require "timerlua.net.connection.ending"
@@ -73,10 +74,10 @@ local function checked_argv(where, argv)
   for i = 1, #argv do
     list[i] = check_text(where, "argv[%d]", argv[i], i)
   end
-  for key in pairs(argv) do
+  for key in entries(argv) do
     count = count + 1
     if count > #list then
-      for name in pairs(argv) do if list[name] == nil then key = name end end
+      for name in entries(argv) do if list[name] == nil then key = name end end
       misuse.got(where, "argv must be a list of strings; options go in the second table", key)
     end
   end
@@ -94,10 +95,10 @@ end
 
 -- All of our own environment variables.
 local function own_environment()
-  local entries, all = C.tl_process_environment(), {}
+  local given, all = C.tl_process_environment(), {}
   local i = 0
-  while entries ~= nil and entries[i] ~= nil do
-    local name, value = ffi.string(entries[i]):match("^([^=]+)=(.*)$")
+  while given ~= nil and given[i] ~= nil do
+    local name, value = ffi.string(given[i]):match("^([^=]+)=(.*)$")
     if name then all[name] = value end
     i = i + 1
   end
@@ -117,8 +118,8 @@ local function environment(where, opts)
   local env, changes = check_table(where, opts, "env"), check_table(where, opts, "setenv")
   if not (env or changes) then return nil end
   local all = changes and not env and own_environment() or {}
-  for name, value in pairs(env or {}) do all[name] = variable(where, name, value) end
-  for name, value in pairs(changes or {}) do
+  for name, value in entries(env or {}) do all[name] = variable(where, name, value) end
+  for name, value in entries(changes or {}) do
     all[name] = value ~= false and variable(where, name, value) or nil
   end
   return all
@@ -126,7 +127,7 @@ end
 
 local function listed(variables)
   local list = {}
-  for name, value in pairs(variables) do list[#list + 1] = name .. "=" .. value end
+  for name, value in entries(variables) do list[#list + 1] = name .. "=" .. value end
   table.sort(list)
   return list
 end
@@ -159,7 +160,7 @@ local function limits(where, opts)
   local given = check_table(where, opts, "rlimits")
   if not given then return nil, 0 end
   local names = {}
-  for name in pairs(given) do
+  for name in entries(given) do
     resource_of(where, name)
     names[#names + 1] = name
   end
@@ -320,7 +321,7 @@ end
 
 local function undo(stdio)
   close_theirs(stdio)
-  for _, conn in pairs(stdio.ours) do conn:close() end
+  for _, conn in entries(stdio.ours) do conn:close() end
 end
 
 local INHERITED = { ours = {}, theirs = {}, handed = {}, blocking = 0 }
@@ -367,7 +368,7 @@ end
 ---   and never nil, because assigning a nil key makes room in the table again each time
 local function new_order()
   return { spawn = new_spawn(), spawned = new_spawned(), words = false, env = false,
-    entries = false, path = false, limits = false, names = false }
+    variables = false, path = false, limits = false, names = false }
 end
 
 local spare = new_order() -- reused
@@ -378,17 +379,17 @@ local function describe(where, argv, opts)
   local path = not argv[1]:find("/", 1, true)
     and (variables and variables.PATH or os.getenv("PATH") or DEFAULT_PATH) or nil
   local words, env = strings(argv), variables and listed(variables)
-  local entries = env and strings(env)
+  local pointers = env and strings(env)
   local list, count, names = limits(where, opts)
   local cwd = opts.cwd
   if cwd ~= nil then check_text(where, "option cwd", cwd) end
   local order = spare or new_order() -- nil while a finalizer also starts one
   spare = nil
   local spawn = order.spawn
-  spawn.argv, spawn.env, spawn.path, spawn.cwd = words, entries, path, cwd
+  spawn.argv, spawn.env, spawn.path, spawn.cwd = words, pointers, path, cwd
   spawn.limits, spawn.limit_count = list, count
   order.words, order.path, order.env = words, path or false, env or false
-  order.entries, order.limits, order.names = entries or false, list or false, names or false
+  order.variables, order.limits, order.names = pointers or false, list or false, names or false
   spawn.options = attributes(where, opts, spawn)
   return order
 end
@@ -429,13 +430,13 @@ local function start(where, self, opts, limit)
   self.pid, self.pidfd = spawned.pid, spawned.pidfd
   if stdio ~= INHERITED then
     close_theirs(stdio)
-    for conn in pairs(stdio.handed) do ending.hand_over(conn) end
-    for name, conn in pairs(stdio.ours) do self[name] = conn end
+    for conn in entries(stdio.handed) do ending.hand_over(conn) end
+    for name, conn in entries(stdio.ours) do self[name] = conn end
   end
   local adopted
   adopted, status = process.adopt(self, limit)
   if not adopted then
-    for _, conn in pairs(stdio.ours) do conn:close() end
+    for _, conn in entries(stdio.ours) do conn:close() end
     return failure(where, self, status, NO_STEP, opts)
   end
   if not opts.detached then wait.own(self) end

@@ -2,6 +2,7 @@
 -- are any. Watches of the same file are one watch in the kernel.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
+local entries = require "timerlua.core.entries"
 local errno = require "timerlua.core.errno"
 local watch = require "timerlua.loop.watch"
 
@@ -41,7 +42,7 @@ end
 -- Inform all uses of a watch, in the order in which they began.
 local function tell_uses(record, event)
   local uses = {} -- they change while they are informed
-  for use in pairs(record) do uses[#uses + 1] = use end
+  for use in entries(record) do uses[#uses + 1] = use end
   if #uses > 1 then table.sort(uses, is_older) end
   for _, use in ipairs(uses) do
     if record[use] then use.on_event(use, event) end

@@ -4,6 +4,7 @@
 -- reported meanwhile makes a stamp unknown: it then differs from every other.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
+local entries = require "timerlua.core.entries"
 
 local C = core.C
 local UNKNOWN = false
@@ -23,21 +24,21 @@ local function list(path)
   local cell = new_cell()
   if C.tl_listing_open(cell, path) ~= 0 then return nil end
   local listing = ffi.gc(cell[0], C.tl_listing_close)
-  local entries, name, stamp = {}, new_name(), new_stamp()
+  local stamps, name, stamp = {}, new_name(), new_stamp()
   local status = C.tl_listing_next(listing, name, stamp)
   while status > 0 do
-    entries[ffi.string(name[0])] = stamp[0]
+    stamps[ffi.string(name[0])] = stamp[0]
     status = C.tl_listing_next(listing, name, stamp)
   end
   C.tl_listing_close(ffi.gc(listing, nil))
-  return status == 0 and entries or nil
+  return status == 0 and stamps or nil
 end
 
 --- The present state of an existing path.
 --- @return timerlua.FileSnapshot snapshot
 function file_snapshot.of(path)
-  local entries = list(path)
-  return setmetatable({ entries = entries, stamp = not entries and C.tl_file_stamp(path) },
+  local stamps = list(path)
+  return setmetatable({ entries = stamps, stamp = not stamps and C.tl_file_stamp(path) },
     Snapshot)
 end
 
@@ -57,10 +58,10 @@ end
 
 local function differing(before, after)
   local names = {}
-  for name, stamp in pairs(before) do
+  for name, stamp in entries(before) do
     if after[name] ~= stamp then names[#names + 1] = name end
   end
-  for name in pairs(after) do
+  for name in entries(after) do
     if before[name] == nil then names[#names + 1] = name end
   end
   table.sort(names)

@@ -13,6 +13,7 @@ local bit = require "bit"
 local core = require "timerlua.core.ffi"
 local callable = require "timerlua.core.callable"
 local check = require "timerlua.core.check"
+local entries = require "timerlua.core.entries"
 local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local file_events = require "timerlua.system.file_events"
@@ -313,7 +314,7 @@ end
 
 local function tell_overflow()
   local all = {}
-  for self in pairs(active) do all[#all + 1] = self end
+  for self in entries(active) do all[#all + 1] = self end
   for _, self in ipairs(all) do
     local before = self.snapshot
     tell(self, "overflow", self.path)

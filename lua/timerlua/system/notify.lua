@@ -4,6 +4,7 @@
 local core = require "timerlua.core.ffi"
 local check = require "timerlua.core.check"
 local duration = require "timerlua.core.duration"
+local entries = require "timerlua.core.entries"
 local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local misuse = require "timerlua.core.misuse"
@@ -79,7 +80,7 @@ local function checked(what)
   if type(what) ~= "table" then
     misuse.got("notify", "what must be a word or a table", what)
   end
-  for name in pairs(what) do
+  for name in entries(what) do
     local known = false
     for _, each in ipairs(NAMES) do known = known or each == name end
     if not known then

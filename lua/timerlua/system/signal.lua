@@ -9,6 +9,7 @@ local anchors = require "timerlua.core.anchors"
 local callable = require "timerlua.core.callable"
 local check = require "timerlua.core.check"
 local closing = require "timerlua.core.closing"
+local entries = require "timerlua.core.entries"
 local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local misuse = require "timerlua.core.misuse"
@@ -63,7 +64,7 @@ local signal_free = true -- no signal was ever listened for
 -- The descriptor keeps the loop running while a subscription does.
 local function settle_ref()
   if not descriptor then return end
-  for _, list in pairs(listening) do
+  for _, list in entries(listening) do
     for _, each in ipairs(list) do
       if each.referenced then return descriptor:ref() end
     end

@@ -1,5 +1,6 @@
 -- Standard input, output and error as connections, each made on first use.
 local core = require "timerlua.core.ffi"
+local entries = require "timerlua.core.entries"
 local errno = require "timerlua.core.errno"
 local later = require "timerlua.core.later"
 local wait = require "timerlua.task.wait"
@@ -16,7 +17,7 @@ local tell_opened -- see standard.on_open
 -- A description that could only be used by making it non-blocking is often
 -- that of the others too, a terminal's: stdio would lose what it writes there.
 local function open_others(self)
-  for name in pairs(NUMBERS) do
+  for name in entries(NUMBERS) do
     if name ~= "stdin" then standard.get(self, name) end
   end
 end

@@ -7,6 +7,7 @@
 -- is interrupted there, it keeps waiting, since no child may outlive the scope.
 local callable = require "timerlua.core.callable"
 local check = require "timerlua.core.check"
+local entries = require "timerlua.core.entries"
 local errors = require "timerlua.core.errors"
 local misuse = require "timerlua.core.misuse"
 local owner = require "timerlua.core.owner"
@@ -41,7 +42,7 @@ local check_self = check.self_of(Scope, "scope", "a scope")
 -- because cancelling it raises an error here.
 local function cancel_children(self)
   local children, order = self.children, {}
-  for child in pairs(children) do order[#order + 1] = child end
+  for child in entries(children) do order[#order + 1] = child end
   table.sort(order, function(a, b) return children[a] < children[b] end)
   local me
   for _, child in ipairs(order) do

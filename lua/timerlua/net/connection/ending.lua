@@ -117,7 +117,8 @@ end
 ---   send
 function Connection:shutdown(how)
   check_self(self, "shutdown")
-  local number = HOWS[how or "both"]
+  if how == nil then how = "both" end
+  local number = HOWS[how]
   if not number then
     misuse.got("connection:shutdown", 'how must be "send", "receive" or "both"', how)
   end

@@ -5,6 +5,7 @@ local core = require "timerlua.core.ffi"
 local anchors = require "timerlua.core.anchors"
 local callable = require "timerlua.core.callable"
 local ending = require "timerlua.net.connection.ending"
+local entries = require "timerlua.core.entries"
 local errors = require "timerlua.core.errors"
 local misuse = require "timerlua.core.misuse"
 local object = require "timerlua.net.connection.object"
@@ -127,7 +128,7 @@ end
 function connection.callbacks(where, handler)
   local known = {}
   for _, name in ipairs(CALLBACKS) do known[name] = true end
-  for name, fn in pairs(handler) do
+  for name, fn in entries(handler) do
     if not known[name] then
       misuse.got(where, "a callback must be one of " .. table.concat(CALLBACKS, ", "), name)
     end

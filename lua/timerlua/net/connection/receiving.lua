@@ -2,6 +2,7 @@
 -- bytes.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
+local check = require "timerlua.core.check"
 local errno = require "timerlua.core.errno"
 local misuse = require "timerlua.core.misuse"
 local object = require "timerlua.net.connection.object"
@@ -188,6 +189,7 @@ function Connection:receive_until(pattern, plain)
   if type(pattern) ~= "string" or pattern == "" then
     misuse.got(where, "pattern must be a string, not empty", pattern)
   end
+  if plain ~= nil then check.boolean(where, "plain", plain) end
   local find = find_text
   if not plain and pattern:find("[%^%$%(%)%%%.%[%]%*%+%-%?]") then
     if not pcall(string.find, "", pattern) then

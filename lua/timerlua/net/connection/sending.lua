@@ -2,6 +2,7 @@
 -- queue or for its end, and the methods.
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
+local check = require "timerlua.core.check"
 local errno = require "timerlua.core.errno"
 local misuse = require "timerlua.core.misuse"
 local object = require "timerlua.net.connection.object"
@@ -100,16 +101,15 @@ local function send_parts(self, parts)
   return after_send(self, worst, total)
 end
 
+local FARTHEST = 2 ^ 53 -- position in a string
+
 local function send_range(self, data, i, j)
-  local first, last = i or 1, j or -1
-  if type(first) ~= "number" or type(last) ~= "number" or first ~= first
-    or last ~= last then
-    misuse.got("connection:send", "i and j must be numbers",
-      type(first) ~= "number" and first or last)
-  end
+  local first, last = 1, -1
+  if i ~= nil then first = check.integer("connection:send", "i", i, -FARTHEST, FARTHEST) end
+  if j ~= nil then last = check.integer("connection:send", "j", j, -FARTHEST, FARTHEST) end
   if first < 0 then first = math.max(1, #data + first + 1) end
   if last < 0 then last = #data + last + 1 end
-  first, last = math.max(1, math.floor(first)), math.min(#data, math.floor(last))
+  first, last = math.max(1, first), math.min(#data, last)
   local count = math.max(0, last - first + 1)
   local status = C.tl_stream_send(loop, self.slot, self.generation,
     ffi.cast("const char *", data) + (first - 1), count)

@@ -7,6 +7,7 @@ local anchors = require "timerlua.core.anchors"
 local callable = require "timerlua.core.callable"
 local check = require "timerlua.core.check"
 local endpoints = require "timerlua.net.endpoints"
+local entries = require "timerlua.core.entries"
 local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"
 local misuse = require "timerlua.core.misuse"
@@ -58,7 +59,7 @@ local function check_handler(self, handler, opts)
     self.handler = handler
     return
   end
-  for name, fn in pairs(handler) do
+  for name, fn in entries(handler) do
     if not CALLBACKS[name] then
       misuse.got("udp", "a callback must be one of close, data, error", name)
     end

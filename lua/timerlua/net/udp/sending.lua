@@ -55,7 +55,7 @@ local function send_later(self, data, length, to, status)
 end
 
 -- The bytes of a datagram that is not a string.
-local function bytes_of(data)
+local function bytes_of(where, data)
   if type(data) == "number" then
     data = tostring(data)
     return data, #data
@@ -63,7 +63,24 @@ local function bytes_of(data)
     data = string_buffer.text(data) -- the buffer may be reused during the wait
     return data, #data
   end
-  misuse.got("udp:send", "data must be a string or a string.buffer", data)
+  misuse.got(where, "data must be a string or a string.buffer", data)
+end
+
+local function send(self, where, data, to)
+  local length
+  if type(data) == "string" then length = #data else data, length = bytes_of(where, data) end
+  local target
+  if to ~= nil then
+    local err, code
+    target, err, code = destination(self, where, to)
+    if not target then return nil, err, code end
+  end
+  local status = C.tl_datagram_send(loop, self.slot, self.generation, data, length, target)
+  if status == 0 then return length end
+  if status == EAGAIN or status == ENOBUFS then
+    return send_later(self, data, length, target, status)
+  end
+  return done(status)
 end
 
 --- Send a datagram at once; if the kernel has no room, the task waits until there is room.
@@ -79,20 +96,13 @@ end
 ---   allowed), "ETIMEDOUT", "EBADF" ... send(2), udp(7)
 function Udp:send(data, to)
   check_self(self, "send")
-  local length
-  if type(data) == "string" then length = #data else data, length = bytes_of(data) end
-  local target
-  if to ~= nil then
-    local err, code
-    target, err, code = destination(self, "udp:send", to)
-    if not target then return nil, err, code end
-  end
-  local status = C.tl_datagram_send(loop, self.slot, self.generation, data, length, target)
-  if status == 0 then return length end
-  if status == EAGAIN or status == ENOBUFS then
-    return send_later(self, data, length, target, status)
-  end
-  return done(status)
+  return send(self, "udp:send", data, to)
+end
+
+local function connect(self, where, addr)
+  local target, err, code = destination(self, where, addr)
+  if not target then return nil, err, code end
+  return done(C.tl_datagram_connect(loop, self.slot, self.generation, target))
 end
 
 --- Exchange datagrams with one address only: send needs no `to`, datagrams from other
@@ -104,15 +114,14 @@ end
 ---   "ENETUNREACH", "ENOENT" ...: connect(2); for a name, as for tl.resolve
 function Udp:connect(addr)
   check_self(self, "connect")
-  local target, err, code = destination(self, "udp:connect", addr)
-  if not target then return nil, err, code end
-  return done(C.tl_datagram_connect(loop, self.slot, self.generation, target))
+  return connect(self, "udp:connect", addr)
 end
 
 local function joined(where, ip, port)
   if type(ip) ~= "string" then misuse.got(where, "ip must be a string", ip) end
-  check.whole(where, "port", tonumber(port), 0, 65535)
-  return address.join(ip == "*" and "" or ip, port)
+  local number = type(port) ~= "cdata" and tonumber(port) or port -- LuaSocket takes "53", too
+  check.whole(where, "port", number, 0, 65535)
+  return address.join(ip == "*" and "" or ip, number)
 end
 
 --- Send a datagram: `send(data, to)` in LuaSocket's form.
@@ -124,7 +133,7 @@ end
 --- @return string? code as for send
 function Udp:sendto(data, ip, port)
   check_self(self, "sendto")
-  return self:send(data, joined("udp:sendto", ip, port))
+  return send(self, "udp:sendto", data, joined("udp:sendto", ip, port))
 end
 
 --- Exchange datagrams with one address only: `connect(addr)` in LuaSocket's form;
@@ -140,7 +149,7 @@ function Udp:setpeername(ip, port)
   if ip == "*" and port == nil then
     ok, err, code = done(C.tl_datagram_connect(loop, self.slot, self.generation, nil))
   else
-    ok, err, code = self:connect(joined("udp:setpeername", ip, port))
+    ok, err, code = connect(self, "udp:setpeername", joined("udp:setpeername", ip, port))
   end
   if ok then return 1 end
   return nil, err, code
