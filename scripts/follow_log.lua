@@ -1,8 +1,6 @@
 #!/usr/bin/env timerlua
--- A log follower that survives rotation, by rename and create or by copy and
--- truncate. It keeps reading a file that was moved: it may be open for writing. What no
--- follower of a name can see: a file that was renamed twice before the loop's next turn,
--- and a file that was truncated and filled again beyond its old length.
+-- A log follower that survives rotation, by rename and create or by copy and truncate, but
+-- for limits that docs/streams.md names. A file that was moved may still be written to.
 -- Run: timerlua scripts/follow_log.lua file [start]; Ctrl-C ends it.
 local tl = require "timerlua"
 

@@ -302,7 +302,7 @@ ECHILD
 false
 EBADF
 EBADF
-false	timerlua.stdout: no child processes
+false	script.lua:20: timerlua.stdout: called in a process forked from the one that the loop belongs to
 parent	create
 parent	true
 ]], "fork=1", [[

@@ -68,10 +68,12 @@ local function number_of(where, endpoint, text)
   local ok, message, code = check_process(where, text)
   if not ok then return nil, message, code end
   if endpoint.fd >= 0 then
+    if C.tl_descriptor_taken(core.loop, endpoint.fd) ~= 0 then
+      return nil, ("%s %s: another socket of this script has the descriptor")
+        :format(where, text), "EEXIST"
+    end
     fileno.check_own(where, endpoint.fd)
-    if C.tl_descriptor_taken(core.loop, endpoint.fd) == 0 then return endpoint.fd end
-    return nil, ("%s %s: another socket of this script has the descriptor")
-      :format(where, text), "EEXIST"
+    return endpoint.fd
   end
   local name = address.name(endpoint, text)
   if name == "" then misuse.got(where, 'address must name a descriptor, as "fd:3"', text) end
