@@ -77,6 +77,7 @@ local function check_end(descriptors)
   local stats = tl.stats()
   if stats.active > 1 then judge.problem(stats.active .. " active handles, by tl.stats") end
   if now > descriptors then
+    ending.list_descriptors()
     judge.problem(("%d descriptors, %d at the start"):format(now, descriptors))
   end
 end

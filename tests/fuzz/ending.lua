@@ -4,9 +4,13 @@ local tl = require "timerlua"
 local judge = require "judge"
 local pool = require "pool"
 
-ffi.cdef "int fcntl(int fd, int command, ...);"
+ffi.cdef [[
+int fcntl(int fd, int command, ...);
+intptr_t readlink(const char *path, char *target, size_t size);
+]]
 
 local F_GETFD = 1
+local target = ffi.new("char[256]")
 local ROUNDS = 200
 local VERBS = { "cancel", "abort", "close" }
 
@@ -19,6 +23,14 @@ function ending.count_descriptors()
     if ffi.C.fcntl(fd, F_GETFD) >= 0 then count = count + 1 end
   end
   return count
+end
+
+--- Print what each open descriptor is.
+function ending.list_descriptors()
+  for fd = 0, 4095 do
+    local length = ffi.C.readlink(("/proc/self/fd/%d"):format(fd), target, ffi.sizeof(target))
+    if length > 0 then print(("  fd %d: %s"):format(fd, ffi.string(target, length))) end
+  end
 end
 
 local function verb_of(object)

@@ -62,14 +62,15 @@ add(1, "timer:unref", function()
   if timer then timer:unref():ref() end
 end)
 
-local FIELDS = { "due", "late", "missed", "missed_total", "runs", "period", "clock", "name",
-  "site", "active", "running", "paused", "kind" }
+local FIELDS = { "due", "late", "missed", "missed_total", "runs", "period", "clock", "site",
+  "active", "running", "paused", "kind" }
 
 add(3, "fields of timer", function()
   local timer = pool.any "timer"
   if not timer then return end
   for _, name in ipairs(FIELDS) do assert(timer[name] ~= "") end
   timer.name = maybe "another"
+  local _ = timer.name
 end)
 
 add(1, "unknown field of timer", function()
