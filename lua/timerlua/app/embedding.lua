@@ -7,6 +7,7 @@ local restrict = require "timerlua.app.restrict"
 local stop = require "timerlua.app.stop"
 local interruption = require "timerlua.task.interruption"
 local task = require "timerlua.task.task"
+local xpcall = require "timerlua.core.native_xpcall"
 require "timerlua" -- scripts find it loaded, even if they may not load files
 
 local dispatcher = core.dispatcher

@@ -5,6 +5,7 @@ local core = require "timerlua.core.ffi"
 local events = require "timerlua.core.events"
 local misuse = require "timerlua.core.misuse"
 local printable = require "timerlua.core.printable"
+local xpcall = require "timerlua.core.native_xpcall"
 
 local dispatcher, shared = core.dispatcher, core.shared
 local STDERR = 2

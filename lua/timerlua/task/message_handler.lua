@@ -4,8 +4,7 @@
 -- raised, and the wait is reported.
 local errors = require "timerlua.core.errors"
 local misuse = require "timerlua.core.misuse"
-
-local xpcall = xpcall
+local xpcall = require "timerlua.core.native_xpcall"
 
 local message_handler = {}
 

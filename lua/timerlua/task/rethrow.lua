@@ -3,6 +3,7 @@
 -- own traceback is kept for the report.
 local interruption = require "timerlua.task.interruption"
 local wait = require "timerlua.task.wait"
+local xpcall = require "timerlua.core.native_xpcall"
 
 local is_cancelled = interruption.is_cancelled
 
