@@ -48,4 +48,31 @@ describe("a message handler", function()
       say((select(2, pcall(xpcall, print)):gsub("^.-:%d+: ", "")))
       say(xpcall(function(...) return ... end, print, 1, nil, 3))]])
   end)
+
+  it("that fails, overflows or has another xpcall inside leaves nothing behind", function()
+    local in_c = "false (command line):%d: timerlua.sleep: called inside a C function (such as "
+      .. "table.sort, string.gsub or require), which cannot wait"
+    support.assert_says({ "failed false", in_c:format(15), "overflow false", in_c:format(15),
+      "report: message handler (command line):22: timerlua.sleep:" .. RULE,
+      "nested false orig", in_c:format(15), "late", "end" }, REPORTS .. [[
+      say("failed", (xpcall(error, function()
+        pcall(error, "inner") error("handler failed") end, "orig")))
+      local function in_c()
+        say(pcall(table.sort, { 3, 2, 1 }, function()
+          tl.sleep(1) end)) end
+      in_c()
+      local function deep() return 1 + deep() end
+      say("overflow", (xpcall(error, deep, "orig")))
+      in_c()
+      say("nested", xpcall(error, function()
+        xpcall(error, function() end, "in", 0)
+        tl.sleep(1) end, "orig", 0))
+      in_c()
+      local co
+      xpcall(error, function()
+        co = coroutine.create(function() xpcall(coroutine.yield, print) tl.sleep(0) say("late") end)
+        coroutine.resume(co) end)
+      coroutine.resume(co)
+      tl.sleep(0.1) say("end")]])
+  end)
 end)

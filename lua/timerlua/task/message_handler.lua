@@ -10,11 +10,14 @@ local message_handler = {}
 
 --- @class timerlua.Handling an error for which a handler runs
 --- @field err any
---- @field outer timerlua.Handling? the handler runs inside another one
 --- @field refused string? why it could not wait
 --- @field traceback string?
+--- @field over true? its xpcall has returned
 
-local current -- the innermost; one variable, since nothing else runs until a handler returns
+-- The innermost that may still run; one variable, since nothing else runs until a handler
+-- returns. Lua may call a handler several times for one xpcall, or not at all, so each
+-- xpcall puts back what it found.
+local current
 
 -- By handler. A stand-in refers to its handler, so the table must hold neither.
 local stand_ins = setmetatable({}, { __mode = "kv" })
@@ -26,7 +29,7 @@ local function stand_in_for(handler)
     stand_in = function(err)
       -- after a pcall in the handler, Lua calls it again for its own error
       if current and current.refused and rawequal(current.refused, err) then return err end
-      current = { err = err, outer = current }
+      current = { err = err }
       return handler(err)
     end
     stand_ins[handler] = stand_in
@@ -34,11 +37,13 @@ local function stand_in_for(handler)
   return stand_in
 end
 
-local function failed(...)
-  local handling, result = current, ...
-  if not handling then return false, ... end
-  current = handling.outer
-  local refused = handling.refused
+local function settle(outer, ok, ...)
+  local handling = current
+  -- a coroutine that a handler began may end its xpcall much later
+  current = not (outer and outer.over) and outer or nil
+  if handling and handling ~= outer then handling.over = true end
+  if ok or handling == outer then return ok, ... end
+  local refused, result = handling.refused, ...
   if refused and (result == "error in error handling" or rawequal(result, refused)) then
     errors.report(refused, handling.traceback, { kind = "message handler" })
     return false, handling.err
@@ -46,16 +51,11 @@ local function failed(...)
   return false, ...
 end
 
-local function settle(ok, ...)
-  if ok then return true, ... end
-  return failed(...)
-end
-
 function _G.xpcall(fn, handler, ...)
   if type(handler) ~= "function" then
     error(("bad argument #2 to 'xpcall' (function expected, got %s)"):format(type(handler)), 2)
   end
-  return settle(xpcall(fn, stand_in_for(handler), ...))
+  return settle(current, xpcall(fn, stand_in_for(handler), ...))
 end
 
 --- Raise if a message handler runs here.
