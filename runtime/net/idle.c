@@ -15,7 +15,7 @@ void tl__stream_watch_idle(tl_stream *s, tl_id listener)
 
 /* A byte may have moved at any time before the look that noticed it, so a
    connection is idle for longer than it is seen to be. */
-static bool is_idle(tl_stream *s, int64_t now_ns, int64_t limit_ns)
+static bool is_still(tl_stream *s, int64_t now_ns, int64_t limit_ns)
 {
     uint64_t moved = s->received + s->sent;
     if (moved != s->moved) {
@@ -23,6 +23,15 @@ static bool is_idle(tl_stream *s, int64_t now_ns, int64_t limit_ns)
         s->still_since_ns = now_ns;
     }
     return now_ns - s->still_since_ns >= limit_ns;
+}
+
+/* Bytes that the peer has sent while the script was busy are moving, too. */
+static bool is_idle(tl_loop *loop, const tl_handle *handle, tl_stream *s,
+                    int64_t now_ns, int64_t limit_ns)
+{
+    return is_still(s, now_ns, limit_ns) &&
+           !(tl__stream_receive_ahead(loop, handle, s) &&
+             !is_still(s, now_ns, limit_ns));
 }
 
 int tl_stream_next_idle(tl_loop *loop, uint32_t listener_slot,
@@ -45,7 +54,7 @@ int tl_stream_next_idle(tl_loop *loop, uint32_t listener_slot,
         if (s->listener.slot != listener_slot ||
             s->listener.generation != listener_generation ||
             s->state & (TL_IS_CLOSED | TL_IS_CLOSING) ||
-            !is_idle(s, now_ns, limit_ns))
+            !is_idle(loop, handle, s, now_ns, limit_ns))
             continue;
         *id = (tl_id){slot, handle->generation};
         tl__stream_expire(loop, *id, handle, s);

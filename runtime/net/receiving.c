@@ -90,6 +90,16 @@ static ssize_t receive_scratch(tl_loop *loop, const tl_handle *handle,
     return note_received(loop, s, got, TL_SCRATCH_BYTES);
 }
 
+bool tl__stream_receive_ahead(tl_loop *loop, const tl_handle *handle,
+                              tl_stream *s)
+{
+    size_t held = tl_buffer_length(&s->in);
+    uint32_t over = TL_IS_CLOSED | TL_IS_ENDED | TL_IS_DEAF | TL_IS_CONNECTING;
+    return !(s->options & TL_STREAM_FLOWING) && !(s->state & over) &&
+           s->receive_error == 0 && held < s->receive_limit &&
+           receive_behind(loop, handle, s, s->receive_limit - held) > 0;
+}
+
 static void show(tl_view *view, const char *bytes, size_t length)
 {
     view->bytes = bytes;

@@ -184,10 +184,14 @@ enum { TL_WOKEN = 2 };
 int tl__stream_serve(tl_loop *loop, tl_id id, int *reads, tl_view *view,
                      tl_id *reader);
 
+/* Take bytes that no reader has asked for yet, up to the limit of a receive.
+   Whether there were any. */
+bool tl__stream_receive_ahead(tl_loop *loop, const tl_handle *handle,
+                              tl_stream *s);
+
 /* --- idle.c ------------------------------------------------------------- */
 
-/* Have tl_stream_next_idle find the connection, which this listener accepted.
- */
+/* Have tl_stream_next_idle find this connection, which the listener accepted. */
 void tl__stream_watch_idle(tl_stream *s, tl_id listener);
 
 /* --- connecting.c ------------------------------------------------------- */

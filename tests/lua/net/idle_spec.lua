@@ -66,6 +66,22 @@ nil	closed		EOF
       assert.equal("nil\tclosed\t\tEOF\ntrue\t0\t1\n1000\tnil\tclosed\t\tETIME\n", out)
     end)
 
+    it("gives a busy task what arrived meanwhile, and the peer an end in good order", function()
+      local out = run([[
+        local server = assert(tl.listen("127.0.0.1:0", function(conn)
+          conn:send("busy\n")
+          tl.sleep(1000)
+          print(tl.now(), conn:receive("*a"))
+        end, { idle_timeout = 8, edge = ]] .. edge .. [[ }))
+        local conn = assert(tl.connect(server:sock()))
+        tl.sleep(1)
+        conn:send("twenty bytes of data")
+        print(conn:receive("*a"))
+        print(tl.now() < 20, server.connections, server:stats().idle)
+        server:close()]])
+      assert.equal("busy\n\ntrue\t0\t1\n1000\tnil\tclosed\ttwenty bytes of data\tETIME\n", out)
+    end)
+
     it("tells callbacks, once none of them waits", function()
       for _, waits in ipairs { "0", "50" } do
         local out = run([[
