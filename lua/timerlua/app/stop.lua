@@ -44,7 +44,7 @@ end
 
 local function begin(reason)
   state.stopping, state.reason = true, reason
-  local notify = later.loaded "timerlua.system.notify"
+  local notify = later.if_loaded "timerlua.system.notify"
   if notify then notify.stopping() end
   if events.each("stop")() == nil then return halt() end
   state.guard = timer.after(shared.stop_grace_s, give_up):unref()

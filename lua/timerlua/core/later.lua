@@ -21,7 +21,7 @@ end
 
 --- A module that was loaded before; nil otherwise.
 --- @param name string as for require
-function later.loaded(name)
+function later.if_loaded(name)
   return kept[name] or package.loaded[name]
 end
 

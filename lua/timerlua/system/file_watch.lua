@@ -306,6 +306,7 @@ end
 local function catch_up(self, before)
   if not (before and self.active and self.exists) then return end
   local now = file_snapshot.of(self.full)
+  if before.entries and not now.entries then return end -- EMFILE: after the next overflow
   self.snapshot = now
   before:differences(now, function(event, name)
     tell(self, event, name and path_of(self, name) or self.path)

@@ -13,8 +13,9 @@ local interruption = {}
 local Cancelled, TimedOut = { code = "ECANCELED" }, { code = "ETIMEDOUT" }
 Cancelled.__index, TimedOut.__index = Cancelled, TimedOut
 
--- Keys that scripts do not know. A weak table beside the interruptions would keep them:
--- the task that is the cause of an interruption refers to it, and LuaJIT has no ephemerons.
+-- Keys that scripts meet by next() only, with values that a script may have. A weak table
+-- beside the interruptions would keep them: the task that is the cause of an interruption
+-- refers to it, and LuaJIT has no ephemerons.
 local TEXT, CAUSE = {}, {}
 
 local function make(class, text, cause)
@@ -50,7 +51,7 @@ end
 
 --- @param limit table its fields delay and fn
 function interruption.of_timeout(limit)
-  return make(TimedOut, describe_timeout, limit)
+  return make(TimedOut, describe_timeout, { delay = limit.delay, fn = limit.fn })
 end
 
 --- @param body function
