@@ -90,7 +90,13 @@ add(1, "timerfd:read", function()
   if fd and not fd.closed and fd:settime(0, 0.001, 0) then tl.timeout(0.005, fd.read, fd) end
 end)
 
-actions.add_plain(add, "timerfd", "gettime gettime_ns fileno close")
+actions.add_plain(add, "timerfd", "gettime gettime_ns fileno")
+
+-- Called on the object only: any descriptor may be closed so, the run's own output, too.
+add(1, "timerfd:close", function()
+  local fd = pool.any "timerfd"
+  if fd then fd:close() end
+end)
 
 add(1, "timerstack", function()
   local fd = timerstack.create(timerfd.CLOCK_MONOTONIC)
