@@ -133,6 +133,23 @@ describe("a PostgreSQL server with a worker", function()
     stop(postgres)
   end)
 
+  it("begins a worker again, and nothing else, after any status but 0", function()
+    local postgres = start [[
+      print "begun"
+      require("timerlua").after("50ms", function() require("timerlua").stop(3) end)]]
+    postgres:await("timerlua: begun.*timerlua: the script ended with status 3.*"
+      .. "exited with exit code 1\n.*timerlua: begun")
+    assert.equal("1", query "SELECT 1")
+    assert.is_nil(stop(postgres):find("terminating any other active server processes", 1, true))
+  end)
+
+  it("tells of a step that failed, and begins the worker again", function()
+    local postgres = start(examples.SPOILED)
+    postgres:await("timerlua: begun.*FATAL:  timerlua: [^\n]*ad file descriptor.*timerlua: begun")
+    assert.equal("1", query "SELECT 1")
+    stop(postgres)
+  end)
+
   it("goes on without a script that cannot be read", function()
     local postgres = start "this is no Lua"
     postgres:await "FATAL:  timerlua: [^\n]*script.lua:1: '=' expected near 'is'"
