@@ -128,6 +128,15 @@ describe("a host whose own loop polls the runtime's descriptor:", function()
     assert.is_true(tonumber(full) >= 30, said[2])
     assert.is_true(tonumber(frames) > tonumber(full), said[2])
   end)
+
+  it("tells why a step of the runtime failed", function()
+    support.write(home .. "/embed/spoiled.lua", examples.SPOILED)
+    for _, name in ipairs { "epoll", "game", "glib", "libuv" } do
+      build(name .. "_host")
+      local said = shell(("./%s_host spoiled.lua 2>&1 >&- </dev/null; echo $?"):format(name))
+      assert.truthy(said:find("^%./" .. name .. "_host: [^\n]*ad file descriptor\n1\n$"), said)
+    end
+  end)
 end)
 
 describe("a host that gives its thread away:", function()
