@@ -43,6 +43,7 @@ JOBS_WITH_PACKAGES := build test hosts lint fuzz bench
 .PHONY: all run lint format format-check bench clean help deps need-build \
   $(JOBS_WITH_PACKAGES:%=deps-%)
 .DELETE_ON_ERROR:
+
 all: $(PROGRAM) $(CORE) $(LIBRARIES)
 
 help:

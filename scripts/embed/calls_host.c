@@ -40,9 +40,11 @@ int main(void)
         if (tl_call_then(runtime, done, name, name, "s", "the key") < 0)
             printf("%s: %s\n", name, tl_error(runtime));
     }
-    for (int64_t left_ns = 1000 * MS, start = tl_clock_ns(runtime, 0);
-         tl_clock_ns(runtime, 0) - start < left_ns;)
-        if (tl_step(runtime, 0) == TL_DONE)
-            break;
+    int64_t end_ns = tl_clock_ns(runtime, 0) + 1000 * MS;
+    int state = TL_IDLE;
+    while (state >= 0 && state != TL_DONE && tl_clock_ns(runtime, 0) < end_ns)
+        state = tl_step(runtime, 0);
+    if (state < 0)
+        fprintf(stderr, "%s\n", tl_error(runtime));
     return tl_free(runtime); /* long has not ended, and is told so */
 }

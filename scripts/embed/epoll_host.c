@@ -34,5 +34,7 @@ int main(int argc, char **argv)
         else
             epoll_ctl(epoll, EPOLL_CTL_DEL, STDIN_FILENO, NULL);
     }
+    if (state < 0)
+        fprintf(stderr, "%s: %s\n", argv[0], tl_error(runtime));
     return tl_free(runtime) != 0 || state < 0;
 }

@@ -38,5 +38,7 @@ int main(int argc, char **argv)
         full += state == TL_MORE;
     }
     printf("%u frames, %u of them full\n", frames, full);
+    if (state < 0)
+        fprintf(stderr, "%s: %s\n", argv[0], tl_error(runtime));
     return tl_free(runtime) != 0 || state < 0;
 }

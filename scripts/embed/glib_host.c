@@ -47,5 +47,7 @@ int main(int argc, char **argv)
     printf("the loop beat %s\n", h.beats >= 5 ? "meanwhile" : "too seldom");
     g_source_remove(timeout);
     g_main_loop_unref(h.loop);
+    if (h.state < 0)
+        fprintf(stderr, "%s: %s\n", argv[0], tl_error(h.runtime));
     return tl_free(h.runtime) != 0 || h.state < 0;
 }

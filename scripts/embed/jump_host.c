@@ -43,6 +43,8 @@ static void run(tl_runtime *runtime)
         result = tl_step(runtime, 0);
     if (pending != NULL)
         host_error(pending); /* now nothing of the runtime is skipped */
+    if (result < 0)
+        host_error(tl_strerror(result));
 }
 
 int main(void)

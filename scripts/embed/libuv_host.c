@@ -46,5 +46,7 @@ int main(int argc, char **argv)
     uv_run(loop, UV_RUN_DEFAULT);
     printf("the loop beat %s\n", beats >= 5 ? "meanwhile" : "too seldom");
     uv_loop_close(loop);
+    if (state < 0)
+        fprintf(stderr, "%s: %s\n", argv[0], tl_strerror(state));
     return tl_free(runtime) != 0 || state < 0;
 }

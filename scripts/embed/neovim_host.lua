@@ -68,6 +68,7 @@ end
 --- @return boolean? ok
 --- @return string? message
 function Host:call(name, signature, ...)
+  if not self.runtime then return nil, "stopped" end
   local outcome = library.tl_call(self.runtime, name, signature, ...)
   local failure = outcome < 0 and outcome ~= WAITS and why(self)
   fetch(self)
@@ -76,9 +77,10 @@ end
 
 --- End the script, and what it has begun.
 function Host:stop()
-  if self.poll:is_closing() then return end
-  self.poll:close()
+  if not self.runtime then return end
+  self.poll:close() -- and no step comes any more
   library.tl_free(self.runtime)
+  self.runtime = nil
 end
 
 local neovim_host = {}

@@ -8,8 +8,10 @@
 #include <postgres.h>
 
 #include <access/xact.h>
+#include <common/shortest_dec.h>
 #include <executor/spi.h>
 #include <lauxlib.h>
+#include <math.h>
 #include <pgstat.h>
 #include <utils/builtins.h>
 #include <utils/memutils.h>
@@ -104,17 +106,46 @@ static void push_rows(lua_State *L)
     }
 }
 
+/* A number as Lua would write it is 1e+14 from there on, which is no bigint. */
+static void write_number(lua_State *L, int index)
+{
+    static const lua_Number EXACT = 9007199254740992; /* 2^53 */
+    char digits[DOUBLE_SHORTEST_DECIMAL_LEN];
+    lua_Number number = lua_tonumber(L, index);
+    if (fabs(number) <= EXACT && number == rint(number))
+        snprintf(digits, sizeof digits, "%.0f", number);
+    else
+        double_to_shortest_decimal_buf(number, digits);
+    lua_pushstring(L, digits);
+    lua_replace(L, index);
+}
+
+/* NULL for nil, which is null. */
+static const char *text_at(lua_State *L, int index)
+{
+    size_t length;
+    if (lua_type(L, index) == LUA_TNUMBER)
+        write_number(L, index);
+    const char *text = luaL_optlstring(L, index, NULL, &length);
+    luaL_argcheck(L, text == NULL || strlen(text) == length, index,
+                  "a text of PostgreSQL has no zero byte");
+    return text;
+}
+
 /* sql(command, ...): a list of rows, whose values are texts, or the number of
    rows that the command changed; or nil, a message and the SQLSTATE. */
 static int sql(lua_State *L)
 {
     const char *texts[MOST_PARAMETERS];
-    const char *command = luaL_checkstring(L, 1);
     int count = lua_gettop(L) - 1;
-    luaL_argcheck(L, count <= MOST_PARAMETERS, MOST_PARAMETERS, "too many");
+    luaL_checkstring(L, 1); /* nil is no command */
+    if (count > MOST_PARAMETERS)
+        return luaL_argerror(L, MOST_PARAMETERS + 2,
+                             lua_pushfstring(L, "at most %d parameters, got %d",
+                                             MOST_PARAMETERS, count));
     for (int i = 0; i < count; i++)
-        texts[i] = luaL_optstring(L, i + 2, NULL); /* nil is null */
-    try_execute(command, count, texts);
+        texts[i] = text_at(L, i + 2);
+    try_execute(text_at(L, 1), count, texts);
     if (result.error != NULL) {
         lua_pushnil(L);
         lua_pushstring(L, result.error->message);

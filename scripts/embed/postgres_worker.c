@@ -77,9 +77,12 @@ static void run(tl_runtime *runtime)
         if (pending != NULL)
             ReThrowError(pending);
     }
+    if (state < 0)
+        ereport(FATAL, (errmsg("timerlua: %s", tl_error(runtime))));
 }
 
-/* With status 0 the worker has ended for good; others begin it again. */
+/* After status 0, the worker has ended for good; after 1, it begins again. To
+   the postmaster, any other status is a crash of the whole server. */
 void timerlua_worker_main(Datum argument)
 {
     tl_runtime_stats stats = {0};
@@ -93,7 +96,10 @@ void timerlua_worker_main(Datum argument)
     run(runtime);
     (void)tl_stats(runtime, &stats, sizeof stats);
     tl_free(runtime);
-    proc_exit(stats.status);
+    if (stats.status != 0)
+        ereport(LOG, (errmsg("timerlua: the script ended with status %d",
+                             stats.status)));
+    proc_exit(stats.status == 0 ? 0 : 1);
 }
 
 void _PG_init(void)

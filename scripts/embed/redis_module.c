@@ -9,6 +9,7 @@
 #include "redis_api.h"
 
 #include <lauxlib.h>
+#include <stdio.h>
 #include <timerlua.h>
 
 enum { BUDGET_NS = 1000000, MOST_ARGUMENTS = 32 };
@@ -40,15 +41,30 @@ static int push_reply(lua_State *L, RedisModuleCallReply *reply)
     return results;
 }
 
+/* Numbers as in Redis's own scripts: Lua would write 1e14 as 1e+14. */
+static void check_text(lua_State *L, int index)
+{
+    char digits[32];
+    if (lua_type(L, index) == LUA_TNUMBER) {
+        snprintf(digits, sizeof digits, "%.17g", lua_tonumber(L, index));
+        lua_pushstring(L, digits);
+        lua_replace(L, index);
+    }
+    (void)luaL_checkstring(L, index);
+}
+
 /* redis.call(command, ...): a number, a text, nil, or nil and a message. */
 static int call(lua_State *L)
 {
     RedisModuleString *arguments[MOST_ARGUMENTS];
     size_t count = (size_t)lua_gettop(L) - 1, length;
     const char *command = luaL_checkstring(L, 1);
-    luaL_argcheck(L, count <= MOST_ARGUMENTS, MOST_ARGUMENTS, "too many");
+    if (count > MOST_ARGUMENTS)
+        return luaL_argerror(L, MOST_ARGUMENTS + 2,
+                             lua_pushfstring(L, "at most %d arguments, got %d",
+                                             MOST_ARGUMENTS, (int)count));
     for (size_t i = 0; i < count; i++)
-        (void)luaL_checkstring(L, (int)i + 2); /* nothing is to be freed yet */
+        check_text(L, (int)i + 2); /* nothing is to be freed yet */
     for (size_t i = 0; i < count; i++) {
         const char *bytes = lua_tolstring(L, (int)i + 2, &length);
         arguments[i] = RedisModule_CreateString(context, bytes, length);
@@ -70,6 +86,8 @@ static void step(int fd, void *runtime, int mask)
     if (state >= 0 && state != TL_DONE)
         return;
     RedisModule_EventLoopDel(fd, mask);
+    if (state < 0)
+        RedisModule_Log(context, "warning", "%s", tl_error(runtime));
     RedisModule_Log(context, "notice", "the script ended: %d", state);
 }
 

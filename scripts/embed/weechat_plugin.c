@@ -45,6 +45,8 @@ static int step(const void *pointer, void *data, int fd)
 {
     (void)pointer, (void)data, (void)fd;
     int state = tl_step(runtime, BUDGET_NS);
+    if (state < 0)
+        weechat_printf(NULL, "%s", tl_error(runtime));
     if (state < 0 || state == TL_DONE) {
         weechat_unhook(source);
         source = NULL;

@@ -37,7 +37,7 @@ describe("the programs in scripts/embed", function()
     local count = 0
     for path in support.shell("ls scripts/embed/*.c").out:gmatch("%S+") do
       local lines = lines_of(support.read(path))
-      local longest = path:find("postgres_worker") and 120 or path:find("redis_module") and 110
+      local longest = (path:find("postgres_worker") or path:find("redis_module")) and 125
         or path:find("weechat") and 100 or path:find("threads") and 90 or 60
       assert.is_true(#lines <= longest, path .. " has " .. #lines .. " lines")
       local name = path:match("(%w+)%.c$")
@@ -127,6 +127,15 @@ describe("a host whose own loop polls the runtime's descriptor:", function()
     local frames, full = said[2]:match("^(%d+) frames, (%d+) of them full$")
     assert.is_true(tonumber(full) >= 30, said[2])
     assert.is_true(tonumber(frames) > tonumber(full), said[2])
+  end)
+
+  it("tells why a step of the runtime failed", function()
+    support.write(home .. "/embed/spoiled.lua", examples.SPOILED)
+    for _, name in ipairs { "epoll", "game", "glib", "libuv" } do
+      build(name .. "_host")
+      local said = shell(("./%s_host spoiled.lua 2>&1 >&- </dev/null; echo $?"):format(name))
+      assert.truthy(said:find("^%./" .. name .. "_host: [^\n]*ad file descriptor\n1\n$"), said)
+    end
   end)
 end)
 
@@ -247,6 +256,33 @@ describe("redis-server with a module", function()
     sockets.run(function()
       local client = connect()
       assert.equal("yes", client:call("GET", "here"))
+      client:close()
+    end)
+    assert.equal(0, redis:stop().code)
+    running = nil
+  end)
+
+  it("writes numbers exactly, tells of too many arguments, and of a failed step", function()
+    local path = home .. "/embed/redis_keys.lua"
+    local script = support.read(path)
+    support.write(path, [[
+      redis.call("INCRBY", "large", 1e14)
+      redis.call("SET", "small", 0.1)
+      local words = {}
+      for i = 1, 33 do words[i] = "x" end
+      redis.call("SET", "misuse", select(2, pcall(redis.call, "DEL", unpack(words))))
+      redis.call("SET", "most", tostring(redis.call("DEL", unpack(words, 1, 32))))]]
+      .. examples.SPOILED)
+    local redis = start()
+    support.write(path, script)
+    redis:await("ad file descriptor.*the script ended")
+    sockets.run(function()
+      local client = connect()
+      assert.equal("100000000000000", client:call("GET", "large"))
+      assert.equal(0.1, tonumber(client:call("GET", "small")))
+      assert.equal("0", client:call("GET", "most"))
+      assert.equal("bad argument #34 to '?' (at most 32 arguments, got 33)",
+        client:call("GET", "misuse"))
       client:close()
     end)
     assert.equal(0, redis:stop().code)

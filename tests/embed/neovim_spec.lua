@@ -94,13 +94,15 @@ describe("Neovim with a plugin", function()
   end)
 
   it("goes on after the script, and reports one that cannot be read", function()
-    assert.equal("done\nnil\ntimerlua: none.lua: No such file or directory\n",
+    assert.equal("done\nnil stopped\nnil\ntimerlua: none.lua: No such file or directory\n",
       edit [[
       local host = script("tell('done')")
       say(next_text())
       host:stop()
       host:stop()
-      local ok, message = pcall(start, "none.lua")
+      local ok, message = host:call("tell", "s", "more")
+      say(tostring(ok), message)
+      ok, message = pcall(start, "none.lua")
       say(tostring(texts[1]))
       say((message:gsub("^[^:]*:%d+: ", "")))]])
   end)

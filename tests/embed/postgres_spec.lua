@@ -133,6 +133,51 @@ describe("a PostgreSQL server with a worker", function()
     stop(postgres)
   end)
 
+  it("begins a worker again, and nothing else, after any status but 0", function()
+    local postgres = start [[
+      print "begun"
+      require("timerlua").after("50ms", function() require("timerlua").stop(3) end)]]
+    postgres:await("timerlua: begun.*timerlua: the script ended with status 3.*"
+      .. "exited with exit code 1\n.*timerlua: begun")
+    assert.equal("1", query "SELECT 1")
+    assert.is_nil(stop(postgres):find("terminating any other active server processes", 1, true))
+  end)
+
+  it("tells of a step that failed, and begins the worker again", function()
+    local postgres = start(examples.SPOILED)
+    postgres:await("timerlua: begun.*FATAL:  timerlua: [^\n]*ad file descriptor.*timerlua: begun")
+    assert.equal("1", query "SELECT 1")
+    stop(postgres)
+  end)
+
+  it("gets a script's numbers exactly, and tells of bad parameters", function()
+    local postgres = start [[
+      local function refusal(...) return (select(2, pcall(sql, ...))) end
+      for _, number in ipairs { 1e14, -2 ^ 53, -0.0 } do
+        print("bigint " .. sql("SELECT $1::bigint AS n", number)[1].n)
+      end
+      print("text " .. sql("SELECT $1 AS n", 0.1)[1].n)
+      for _, number in ipairs { 1 / 3, 1e300, -1 / 0 } do
+        print(tonumber((sql("SELECT $1::float8 AS n", number)[1].n:gsub("inity", ""))) == number)
+      end
+      local words = {}
+      for i = 1, 17 do words[i] = "x" end
+      print(#sql("SELECT $16", unpack(words, 1, 16)))
+      print(refusal("SELECT 1", unpack(words)))
+      print(refusal("SELECT $1", "a\0b"))
+      print(refusal("SELECT 1\0 FROM none"))
+      print(refusal(nil))
+      print "end"]]
+    postgres:await "timerlua: end\n"
+    local said = {}
+    for text in stop(postgres):gmatch("LOG:  timerlua: ([^\n]*)") do said[#said + 1] = text end
+    assert.same({ "bigint 100000000000000", "bigint -9007199254740992", "bigint 0", "text 0.1",
+      "true", "true", "true", "1", "bad argument #18 to '?' (at most 16 parameters, got 17)",
+      "bad argument #2 to '?' (a text of PostgreSQL has no zero byte)",
+      "bad argument #1 to '?' (a text of PostgreSQL has no zero byte)",
+      "bad argument #1 to '?' (string expected, got nil)", "end" }, said)
+  end)
+
   it("goes on without a script that cannot be read", function()
     local postgres = start "this is no Lua"
     postgres:await "FATAL:  timerlua: [^\n]*script.lua:1: '=' expected near 'is'"

@@ -11,6 +11,19 @@ Examples.__index = Examples
 
 local examples = {}
 
+--- A script whose next step fails: it closes the descriptor of the loop's clock.
+examples.SPOILED = [[
+  local ffi = require "ffi"
+  ffi.cdef "int close(int); long readlink(const char *, char *, size_t);"
+  local name = ffi.new "char[64]"
+  print "begun"
+  require("timerlua").every("20ms", function()
+    for fd = 3, 255 do
+      local length = tonumber(ffi.C.readlink("/proc/self/fd/" .. fd, name, 64))
+      if length > 0 and ffi.string(name, length):find "timerfd" then ffi.C.close(fd) end
+    end
+  end)]]
+
 --- Install the library, and a copy of the folder beside it, under build/<name>, for one
 --- spec file: files run side by side.
 function examples.install(name)
