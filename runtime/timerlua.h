@@ -65,8 +65,10 @@ TL_API const char *tl_error(tl_runtime *runtime);
 /* Restrictions on scripts and, with SIGNALS, a permission. NO_FFI: no require
    "ffi", no bytecode, no modules in C, and only traceback and getinfo from
    debug. NO_JIT: nothing is compiled to machine code. NO_IO: no files and no
-   standard streams. NO_EXEC: no other programs. A forbidden operation raises an
-   error that says so. VIRTUAL_CLOCK: time stands still while there is work to
+   standard streams. NO_FFI and NO_IO: the numbers of descriptors that the
+   script did not open are refused, except those that LISTEN_FDS counts.
+   NO_EXEC: no other programs. A forbidden operation raises an error that says
+   so. VIRTUAL_CLOCK: time stands still while there is work to
    do and then jumps to the next deadline, so that no timer has to be waited
    for; it also stands still once nothing is left to wait for. KEEP_RUNNING:
    tl_run waits for posts even when nothing else is left. SIGNALS: scripts may
