@@ -547,6 +547,36 @@ static void test_kept(void)
     REQUIRE(close(ends[0]) == 0);
 }
 
+/* A watch that rests, or whose callback waits, still keeps its descriptor. */
+static void test_resting(void)
+{
+    int ends[2];
+    uint64_t watch;
+    make(0, 0);
+    REQUIRE(pipe(ends) == 0);
+    REQUIRE(tl_watch(rt, ends[0], TL_WATCH_READ, on_ready, NULL, &watch) == 0);
+    REQUIRE(tl_interest(rt, watch, 0) == 0);
+    REQUIRE(load("function closes(fd)\n"
+                 "  local timerfd = require 'timerlua.timerfd'\n"
+                 "  local ok, message = pcall(timerfd.close, fd)\n"
+                 "  assert(ok or message:find 'the host uses', message)\n"
+                 "  return ok\n"
+                 "end\n"
+                 "function watch(fd)\n"
+                 "  require 'timerlua'.watch(fd, 'r', print):cancel()\n"
+                 "end") == 0);
+    int closed = -1;
+    REQUIRE(tl_call(rt, "closes", "i>b", ends[0], &closed) == 0 && !closed);
+    /* a watch of the script takes nothing away */
+    REQUIRE(tl_call(rt, "watch", "i", ends[0]) == 0);
+    REQUIRE(tl_call(rt, "closes", "i>b", ends[0], &closed) == 0 && !closed);
+    REQUIRE(tl_interest(rt, watch, TL_WATCH_READ) == 0);
+    REQUIRE(tl_call(rt, "closes", "i>b", ends[0], &closed) == 0 && !closed);
+    (void)tl_cancel(rt, watch);
+    REQUIRE(tl_call(rt, "closes", "i>b", ends[0], &closed) == 0 && closed);
+    REQUIRE(close(ends[0]) == -1 && close(ends[1]) == 0);
+}
+
 /* With a flag that keeps a script from memory or from files, no number leads it
    to its host's descriptors; its own numbers still work. */
 static const char reach[] =
@@ -631,6 +661,7 @@ static const struct {
     {"clock", test_clock},       {"stophandlers", test_stop_handlers},
     {"buffers", test_buffers},   {"forged", test_forged},
     {"kept", test_kept},         {"reach", test_reach},
+    {"resting", test_resting},
 };
 
 int main(int argc, char **argv)
