@@ -135,12 +135,11 @@ typedef struct tl_config {
     /* The longest that the script may run without waiting or returning to the
        host; 0 for no limit. Then an error is raised in what runs, with its
        place, and again after each pcall until the callback or call has ended.
-       With a limit, scripts are interpreted, as with TL_NO_JIT, and a hook
-       looks at the clock after every thousand instructions. A function in C
-       that does not return, as a pattern that takes for ever, is not
-       interrupted, nor is a finalizer, or a function that the host calls by the
-       Lua API. A hook that the script sets by debug.sethook takes the limit's
-       place until the callback has ended, and is then lost. */
+       With a limit, scripts are interpreted, as with TL_NO_JIT, cannot use
+       debug.sethook, and a hook looks at the clock after at most a hundred
+       instructions, fewer when they take long. A function in C that does not
+       return, as a pattern that takes for ever, is not interrupted, nor is a
+       finalizer, or a function that the host calls by the Lua API. */
     int64_t max_callback_ns;
 } tl_config;
 
