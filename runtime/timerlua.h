@@ -65,8 +65,10 @@ TL_API const char *tl_error(tl_runtime *runtime);
 /* Restrictions on scripts and, with SIGNALS, a permission. NO_FFI: no require
    "ffi", no bytecode, no modules in C, and only traceback and getinfo from
    debug. NO_JIT: nothing is compiled to machine code. NO_IO: no files and no
-   standard streams. NO_EXEC: no other programs. A forbidden operation raises an
-   error that says so. VIRTUAL_CLOCK: time stands still while there is work to
+   standard streams. NO_FFI and NO_IO: the numbers of descriptors that the
+   script did not open are refused, except those that LISTEN_FDS counts.
+   NO_EXEC: no other programs. A forbidden operation raises an error that says
+   so. VIRTUAL_CLOCK: time stands still while there is work to
    do and then jumps to the next deadline, so that no timer has to be waited
    for; it also stands still once nothing is left to wait for. KEEP_RUNNING:
    tl_run waits for posts even when nothing else is left. SIGNALS: scripts may
@@ -133,12 +135,11 @@ typedef struct tl_config {
     /* The longest that the script may run without waiting or returning to the
        host; 0 for no limit. Then an error is raised in what runs, with its
        place, and again after each pcall until the callback or call has ended.
-       With a limit, scripts are interpreted, as with TL_NO_JIT, and a hook
-       looks at the clock after every thousand instructions. A function in C
-       that does not return, as a pattern that takes for ever, is not
-       interrupted, nor is a finalizer, or a function that the host calls by the
-       Lua API. A hook that the script sets by debug.sethook takes the limit's
-       place until the callback has ended, and is then lost. */
+       With a limit, scripts are interpreted, as with TL_NO_JIT, cannot use
+       debug.sethook, and a hook looks at the clock after at most a hundred
+       instructions, fewer when they take long. A function in C that does not
+       return, as a pattern that takes for ever, is not interrupted, nor is a
+       finalizer, or a function that the host calls by the Lua API. */
     int64_t max_callback_ns;
 } tl_config;
 

@@ -21,7 +21,7 @@ local wait = require "timerlua.task.wait"
 local C, loop, whole = core.C, core.loop, check.whole
 local to_string = ffi.string
 local new_bytes, new_address = ffi.typeof("char[?]"), ffi.typeof("tl_address")
-local new_cell = ffi.typeof("struct { int32_t fd; tl_id place; }")
+local new_cell = ffi.typeof("struct { const int32_t fd; tl_id place; }")
 
 local MONOTONIC, TIME_OVER = C.TL_MONOTONIC, C.TL_TIME_OVER
 local EAGAIN, EINPROGRESS = errno.EAGAIN, errno.EINPROGRESS
@@ -85,11 +85,11 @@ end
 -- Close a socket that has become garbage.
 local function collected(cell)
   C.tl_readiness_close(loop, cell.place.slot, cell.place.generation)
-  C.tl_descriptor_close(cell.fd)
+  if fileno.forget(cell.fd) then C.tl_descriptor_close(cell.fd) end
 end
 
 local function wrap(fd, family, kind)
-  return setmetatable({ fd = fd, family = family, type = kind, closed = false,
+  return setmetatable({ fd = fileno.opened(fd), family = family, type = kind, closed = false,
     cell = ffi.gc(new_cell(fd), collected) }, Socket)
 end
 
@@ -616,6 +616,7 @@ function Socket:close()
   local fd = self:detach()
   if fd >= 0 then
     fileno.check_kept("socket:close", fd)
+    fileno.forget(fd)
     C.tl_descriptor_close(fd)
   end
   return true

@@ -127,12 +127,12 @@ end
 -- ---------------------------------------------------------------------------
 -- the life of an object
 
-local new_guard = ffi.typeof("struct { int32_t fd; tl_id place; }")
+local new_guard = ffi.typeof("struct { const int32_t fd; tl_id place; }")
 
 -- The place first, because the loop's poller knows the descriptor by its number.
 local function collected(guard)
   C.tl_readiness_close(loop, guard.place.slot, guard.place.generation)
-  C.tl_timerfd_close(guard.fd)
+  if fileno.forget(guard.fd) then C.tl_timerfd_close(guard.fd) end
 end
 
 -- As in Python, descriptors are close-on-exec whatever the flags say; only cloexec=false
@@ -174,7 +174,7 @@ function timerfd.create(clockid, flags)
   self.fd, self.clockid, self.guard = fd, clockid, ffi.gc(new_guard(fd), collected)
   if bit.band(given, timerfd.TFD_NONBLOCK) == 0 then self.look = 1 end
   setmetatable(self, Timerfd)
-  owners[fd] = self
+  owners[fileno.opened(fd)] = self
   return self
 end
 
@@ -208,6 +208,7 @@ function timerfd.close(fd)
     visitors[number] = nil
     shut(visitor)
   end
+  fileno.forget(number)
   local status = C.tl_timerfd_close(number)
   if status < 0 then return errors.failed(("%s fd %d"):format(where, number), status) end
   return true

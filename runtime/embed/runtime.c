@@ -107,7 +107,8 @@ static int core_tell(lua_State *L)
 }
 
 /* core.host, which only a program that embeds the loop has: its flags of
-   timerlua.h by name, for timerlua.app.restrict. */
+   timerlua.h by name, and whether callbacks have a limit, for
+   timerlua.app.restrict. */
 static void push_flags(const tl_runtime *rt, lua_State *L)
 {
     static const struct {
@@ -125,6 +126,8 @@ static void push_flags(const tl_runtime *rt, lua_State *L)
         lua_pushboolean(L, (rt->config.flags & flags[i].flag) != 0);
         lua_setfield(L, -2, flags[i].name);
     }
+    lua_pushboolean(L, rt->config.max_callback_ns > 0);
+    lua_setfield(L, -2, "time_limit");
 }
 
 static void describe_host(tl_runtime *rt, lua_State *L)

@@ -7,22 +7,44 @@
 #include "embed/runtime.h"
 
 /* Instructions between two looks at the clock, which costs as much as twenty of
-   them. They may be calls of slow functions in C. */
-enum { SELDOM = 1000, ALWAYS = 1 };
+   them. They may be calls of slow functions in C, so a callback begins with few
+   and has more while they are quick. */
+enum { ALWAYS = 1, FIRST = 10, STEP = 10, SELDOM = 100 };
 
 static void look(lua_State *L, lua_Debug *where);
 
-static void set(tl_time_limit *limit, bool insists)
+static void set(tl_time_limit *limit, int count)
 {
-    limit->insists = insists;
-    (void)lua_sethook(limit->L, look, LUA_MASKCOUNT, insists ? ALWAYS : SELDOM);
+    if (count == limit->count)
+        return;
+    limit->count = count;
+    (void)lua_sethook(limit->L, look, LUA_MASKCOUNT, count);
 }
 
-static int64_t over_ns(const tl_time_limit *limit)
+/* Fewer instructions when the latest took more than a tenth of the limit; more
+   when even STEP times as many would not. */
+static void adapt(tl_time_limit *limit, int64_t passed_ns)
 {
-    return limit->began_ns == 0 ? -1
-                                : tl_clock_kernel_ns(TL_MONOTONIC) -
-                                      limit->began_ns - limit->limit_ns;
+    int64_t share_ns = limit->limit_ns / 10;
+    if (passed_ns > share_ns && limit->count > ALWAYS)
+        set(limit, limit->count / STEP);
+    else if (passed_ns < share_ns / STEP && limit->count < SELDOM)
+        set(limit, limit->count * STEP);
+}
+
+/* Between callbacks there is nothing to limit. */
+static int64_t over_ns(tl_time_limit *limit)
+{
+    if (limit->began_ns == 0) {
+        set(limit, SELDOM);
+        return -1;
+    }
+    int64_t now_ns = tl_clock_kernel_ns(TL_MONOTONIC);
+    int64_t late_ns = now_ns - limit->began_ns - limit->limit_ns;
+    if (late_ns < 0)
+        adapt(limit, now_ns - limit->looked_ns);
+    limit->looked_ns = now_ns;
+    return late_ns;
 }
 
 static void look(lua_State *L, lua_Debug *where)
@@ -33,8 +55,7 @@ static void look(lua_State *L, lua_Debug *where)
     int64_t late_ns = limit != NULL ? over_ns(limit) : -1;
     if (late_ns < 0)
         return;
-    if (!limit->insists)
-        set(limit, true);
+    set(limit, ALWAYS);
     (void)lua_getinfo(L, "Sl", where);
     /* the modules inside end by themselves, and must not be cut in between; but
        a script may give its chunk such a name, too */
@@ -53,7 +74,7 @@ void tl__time_limit_open(tl_time_limit *limit, lua_State *L, int64_t limit_ns)
 {
     limit->L = L;
     limit->limit_ns = limit_ns;
-    set(limit, false);
+    set(limit, SELDOM);
 }
 
 void tl__time_limit_close(tl_time_limit *limit)
@@ -62,10 +83,14 @@ void tl__time_limit_close(tl_time_limit *limit)
         (void)lua_sethook(limit->L, NULL, 0, 0);
 }
 
-/* The script may have set another hook, which has ended with its callback. */
+/* A hook that the host set meanwhile, or C through the FFI, is replaced. */
 void tl__time_limit_note(tl_time_limit *limit, bool begins)
 {
     limit->began_ns = begins ? tl_clock_kernel_ns(TL_MONOTONIC) : 0;
-    if (limit->insists || (begins && lua_gethook(limit->L) != look))
-        set(limit, false);
+    limit->looked_ns = limit->began_ns;
+    if (!begins)
+        return;
+    if (lua_gethook(limit->L) != look)
+        limit->count = 0;
+    set(limit, FIRST);
 }

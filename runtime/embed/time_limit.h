@@ -1,6 +1,7 @@
 /* The time that a callback of the script may take, tl_config.max_callback_ns in
-   timerlua.h. A hook looks at the clock after every thousand instructions; in a
-   callback that has taken longer it raises an error, and then again at every
+   timerlua.h. A hook looks at the clock after every ten instructions at first,
+   up to every hundred while they are quick, and every one if they are slow; in
+   a callback that has taken longer it raises an error, and then again at every
    instruction until the callback has ended, so that no pcall keeps the error.
    Interpreted code only: compiled code calls no hooks.
 
@@ -17,9 +18,10 @@
 
 typedef struct tl_time_limit {
     lua_State *L;
-    int64_t limit_ns; /* 0: none */
-    int64_t began_ns; /* of the callback that runs; 0 for none */
-    bool insists;     /* the hook is called at every instruction */
+    int64_t limit_ns;  /* 0: none */
+    int64_t began_ns;  /* of the callback that runs; 0 for none */
+    int64_t looked_ns; /* the last look at the clock, or began_ns */
+    int count; /* instructions between two looks; 0 before the hook is set */
 } tl_time_limit;
 
 /* Begin to limit callbacks. */

@@ -109,23 +109,36 @@ int tl__descriptor_take(tl_loop *loop, int fd, uint32_t slot)
     return 0;
 }
 
-int tl_descriptor_taken(tl_loop *loop, int fd)
+/* The handle that took the descriptor last, if it still has it. */
+static const tl_handle *taker(const tl_loop *loop, int fd)
 {
     if (fd < 0 || (uint32_t)fd >= loop->taker_count)
-        return 0;
+        return NULL;
     const tl_handle *handle = tl_handles_peek(&loop->handles, loop->takers[fd]);
-    return handle != NULL && handle->kind != TL_FREE &&
-           tl__kind_of(loop, handle)->owns_descriptor &&
-           handle->at.watch.fd == fd;
+    bool has = handle != NULL && tl__has_descriptor(&loop->handles, handle) &&
+               handle->at.watch.fd == fd;
+    return has ? handle : NULL;
 }
 
-/* A watch with this descriptor in the poller that is not the script's. */
+int tl_descriptor_taken(tl_loop *loop, int fd)
+{
+    const tl_handle *handle = taker(loop, fd);
+    return handle != NULL && tl__kind_of(loop, handle)->owns_descriptor;
+}
+
+static bool is_watch_of_others(const tl_handle *handle)
+{
+    return handle != NULL && handle->kind == TL_WATCH &&
+           (handle->flags & TL_FLAG_HOST || handle->wanted & TL_OURS);
+}
+
+/* A watch that is not the script's: one that took the descriptor, which may
+   rest, or another in the poller. */
 static bool is_watched_by_others(const tl_loop *loop, int fd)
 {
     uint32_t slot = tl_poller_owner(&loop->poller, fd);
-    const tl_handle *handle = slot != 0 ? holder(loop, slot, fd) : NULL;
-    return handle != NULL && handle->kind == TL_WATCH &&
-           (handle->flags & TL_FLAG_HOST || handle->wanted & TL_OURS);
+    return is_watch_of_others(taker(loop, fd)) ||
+           (slot != 0 && is_watch_of_others(holder(loop, slot, fd)));
 }
 
 int tl_descriptor_kept(tl_loop *loop, int fd)

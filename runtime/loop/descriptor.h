@@ -16,8 +16,9 @@ void tl__descriptor_forget(tl_loop *loop, tl_id id, tl_handle *handle);
    handle. True if the handle has left. */
 bool tl__descriptor_vacate(tl_loop *loop, int fd);
 
-/* A connection, listener or datagram socket has this descriptor from now on.
-   -ENOMEM. Nothing needs to be done when the socket gives the descriptor up. */
+/* A connection, listener, datagram socket or watch has this descriptor from now
+   on, in the poller or not. -ENOMEM. Nothing needs to be done when the handle
+   gives the descriptor up. */
 int tl__descriptor_take(tl_loop *loop, int fd, uint32_t slot);
 
 #endif

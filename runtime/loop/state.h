@@ -73,8 +73,8 @@ struct tl_loop {
     struct tl_net *net;     /* net/net.h; NULL until the first socket */
     size_t owned_bytes;     /* memory of handles besides their records */
     tl_traffic traffic;     /* of their descriptors */
-    uint32_t *takers; /* by descriptor: the slot of the socket that took it
-                         last, which may have ended */
+    uint32_t *takers; /* by descriptor: the slot of the socket or watch that
+                         took it last, which may have ended */
     uint32_t taker_count;
     uint32_t pages_trimmed;
     tl_event batch[TL_BATCH_MOST];

@@ -16,6 +16,20 @@ static int enter(tl_loop *loop, tl_id id, tl_handle *handle, int interest)
     return error;
 }
 
+/* Into the poller; a watch that rests later still has the descriptor. */
+static int begin(tl_loop *loop, tl_id id, tl_handle *handle, int interest)
+{
+    int fd = handle->at.watch.fd;
+    bool kept = tl_descriptor_kept(loop, fd);
+    int error = enter(loop, id, handle, interest);
+    if (error || kept)
+        return error;
+    error = tl__descriptor_take(loop, fd, id.slot);
+    if (error)
+        (void)tl__descriptor_interest(loop, id, handle, 0);
+    return error;
+}
+
 int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest)
 {
     int error = tl__agendas_reserve(loop);
@@ -26,8 +40,8 @@ int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest)
     tl_handle *handle = tl_handles_at(&loop->handles, id->slot);
     handle->at.watch.fd = fd;
     handle->at.watch.interest = 0;
+    error = begin(loop, *id, handle, interest);
     handle->wanted = (uint32_t)interest;
-    error = enter(loop, *id, handle, interest);
     if (error)
         tl_handles_close(&loop->handles, id->slot);
     else

@@ -11,7 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <timerlua.h>
 #include <unistd.h>
 
@@ -526,7 +529,7 @@ static void test_kept(void)
 {
     int ends[2];
     fired = 0;
-    make(TL_NO_FFI, 0);
+    make(0, 0);
     REQUIRE(pipe(ends) == 0);
     REQUIRE(tl_watch(rt, ends[0], TL_WATCH_READ, on_ready, NULL, NULL) == 0);
     REQUIRE(load("tl = require 'timerlua'\n"
@@ -544,6 +547,106 @@ static void test_kept(void)
     REQUIRE(close(ends[0]) == 0);
 }
 
+/* A watch that rests, or whose callback waits, still keeps its descriptor. */
+static void test_resting(void)
+{
+    int ends[2];
+    uint64_t watch;
+    make(0, 0);
+    REQUIRE(pipe(ends) == 0);
+    REQUIRE(tl_watch(rt, ends[0], TL_WATCH_READ, on_ready, NULL, &watch) == 0);
+    REQUIRE(tl_interest(rt, watch, 0) == 0);
+    REQUIRE(load("function closes(fd)\n"
+                 "  local timerfd = require 'timerlua.timerfd'\n"
+                 "  local ok, message = pcall(timerfd.close, fd)\n"
+                 "  assert(ok or message:find 'the host uses', message)\n"
+                 "  return ok\n"
+                 "end\n"
+                 "function watch(fd)\n"
+                 "  require 'timerlua'.watch(fd, 'r', print):cancel()\n"
+                 "end") == 0);
+    int closed = -1;
+    REQUIRE(tl_call(rt, "closes", "i>b", ends[0], &closed) == 0 && !closed);
+    /* a watch of the script takes nothing away */
+    REQUIRE(tl_call(rt, "watch", "i", ends[0]) == 0);
+    REQUIRE(tl_call(rt, "closes", "i>b", ends[0], &closed) == 0 && !closed);
+    REQUIRE(tl_interest(rt, watch, TL_WATCH_READ) == 0);
+    REQUIRE(tl_call(rt, "closes", "i>b", ends[0], &closed) == 0 && !closed);
+    (void)tl_cancel(rt, watch);
+    REQUIRE(tl_call(rt, "closes", "i>b", ends[0], &closed) == 0 && closed);
+    REQUIRE(close(ends[0]) == -1 && close(ends[1]) == 0);
+}
+
+/* With a flag that keeps a script from memory or from files, no number leads it
+   to its host's descriptors; its own numbers still work. */
+static const char reach[] =
+    "local tl, timerfd = require 'timerlua', require 'timerlua.timerfd'\n"
+    "local epoll = require 'timerlua.select'.epoll\n"
+    "local socket = require 'timerlua.socket'\n"
+    "local rule = 'fd must be one that the script opened or that '\n"
+    "  .. 'LISTEN_FDS counts, got '\n"
+    "local function refuses(fd, ...)\n"
+    "  local ok, message = pcall(...)\n"
+    "  assert(not ok and message:find(rule .. fd, 1, true), message)\n"
+    "end\n"
+    "function try(stream, timer, set, passed)\n"
+    "  local object = { fileno = function() return stream end }\n"
+    "  refuses(stream, tl.connect, 'fd:' .. stream)\n"
+    "  refuses(stream, tl.exec, { 'true' }, { stdin = stream })\n"
+    "  refuses(stream, tl.exec, { 'true' }, { stdin = object })\n"
+    "  for _, fd in ipairs { stream, timer, set } do\n"
+    "    refuses(fd, timerfd.close, fd)\n"
+    "    refuses(fd, timerfd.read, fd)\n"
+    "    refuses(fd, timerfd.settime, fd, 0, 1)\n"
+    "    refuses(fd, epoll.fromfd, fd)\n"
+    "  end\n"
+    "  local t = timerfd.create(timerfd.CLOCK_MONOTONIC)\n"
+    "  t.fd = timer\n"
+    "  refuses(timer, t.close, t)\n"
+    "  assert(not pcall(function() t.guard.fd = timer end))\n"
+    "  local ep = epoll()\n"
+    "  ep.set.owned.fd = set\n"
+    "  ep:close()\n"
+    "  t = timerfd.create(timerfd.CLOCK_MONOTONIC)\n"
+    "  local number = t:detach()\n"
+    "  assert(timerfd.settime(number, 0, 1) == 0 and timerfd.close(number))\n"
+    "  refuses(number, timerfd.close, number)\n"
+    "  number = epoll():fileno()\n"
+    "  assert(epoll.fromfd(number)):close()\n"
+    "  refuses(number, epoll.fromfd, number)\n"
+    "  number = socket.socket():detach()\n"
+    "  assert(timerfd.close(number))\n"
+    "  assert(tl.connect('fd:' .. passed)):close()\n"
+    "end";
+
+static void try_reach(uint32_t flags)
+{
+    int ends[2], more[2], timer = timerfd_create(CLOCK_MONOTONIC, 0);
+    int set = epoll_create1(0);
+    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, more) == 0 && more[0] > 2);
+    char count[12];
+    (void)snprintf(count, sizeof count, "%d", more[1] - 2);
+    REQUIRE(setenv("LISTEN_FDS", count, 1) == 0);
+    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+    int high[] = {fcntl(ends[0], F_DUPFD, 100), fcntl(timer, F_DUPFD, 100),
+                  fcntl(set, F_DUPFD, 100)};
+    make(flags, 0);
+    REQUIRE(load(reach) == 0);
+    if (tl_call(rt, "try", "iiii", high[0], high[1], high[2], more[1]) != 0)
+        (void)fprintf(stderr, "%s\n", tl_error(rt));
+    for (size_t i = 0; i < 3; i++)
+        REQUIRE(close(high[i]) == 0);
+    REQUIRE(close(ends[0]) == 0 && close(ends[1]) == 0 && close(timer) == 0 &&
+            close(set) == 0 && close(more[0]) == 0);
+}
+
+static void test_reach(void)
+{
+    try_reach(TL_NO_FFI);
+    try_reach(TL_NO_IO);
+    try_reach(TL_NO_FFI | TL_NO_IO);
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -557,7 +660,8 @@ static const struct {
     {"slack", test_slack},       {"clocks", test_clocks},
     {"clock", test_clock},       {"stophandlers", test_stop_handlers},
     {"buffers", test_buffers},   {"forged", test_forged},
-    {"kept", test_kept},
+    {"kept", test_kept},         {"reach", test_reach},
+    {"resting", test_resting},
 };
 
 int main(int argc, char **argv)

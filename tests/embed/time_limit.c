@@ -70,13 +70,24 @@ int main(void)
     REQUIRE(first != NULL && strstr(first + 1, over));
     REQUIRE(strstr(errors, "): script:3: this") &&
             !strstr(errors, "script:1: s"));
-    /* a hook of the script's ends with its callback */
-    REQUIRE(load("debug.sethook(function() end, 'l')") == 0);
-    REQUIRE(tl_call(rt, "spin", "") == TL_ERAISED);
+    /* no hook of the script's takes the limit's place */
+    REQUIRE(load("debug.sethook()") == TL_ERAISED);
+    REQUIRE(strstr(tl_error(rt), "script:1: debug.sethook: this program does "
+                                 "not allow scripts to set hooks"));
+    REQUIRE(load("pcall(debug.sethook) spin()") == TL_ERAISED);
     /* many slow functions of C between two looks */
     REQUIRE(load("function slow()\n"
                  "  while true do (' '):rep(1e6):reverse() end end") == 0);
     REQUIRE(tl_call(rt, "slow", "") == TL_ERAISED);
+    /* each takes a tenth of the limit: a thousand instructions would be a
+       hundred of these */
+    REQUIRE(load("function slower()\n"
+                 "  local x = ('x'):rep(3e6)\n"
+                 "  for i = 1, 1e9 do n = i x:reverse():find('[^x]') end end\n"
+                 "function later() for _ = 1, 1e4 do end slower() end") == 0);
+    REQUIRE(tl_call(rt, "slower", "") == TL_ERAISED && number("count") < 60);
+    REQUIRE(tl_call(rt, "later", "") == TL_ERAISED && number("count") < 60);
+    REQUIRE(load("n = 0") == 0);
     /* time spent waiting, and many short calls, are no long one */
     REQUIRE(load("tl.sleep(0.3) function count() return -1 end") == 0);
     while (number("count") != -1)

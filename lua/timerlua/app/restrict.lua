@@ -7,6 +7,7 @@ local string_buffer = require "timerlua.core.string_buffer"
 
 local MEMORY, COMPILER = "reach its memory", "use the compiler"
 local FILES, PROGRAMS, TAKE = "use files", "start others", "take signals"
+local HOOKS = "set hooks, as their time is limited by one"
 
 local restrict = {}
 
@@ -200,12 +201,13 @@ local function no_signals()
 end
 
 --- Remove what the host forbids.
---- @param host table<string, boolean> the host's flags: no_ffi and so on
+--- @param host table<string, boolean> the host's flags: no_ffi and so on; and time_limit
 function restrict.apply(host)
   if host.no_ffi or host.no_io or host.no_exec then
     getmetatable(package.loaded.timerlua).load_all() -- while modules may still be loaded
   end
   if not host.signals then no_signals() end
+  if host.time_limit then debug.sethook = refuse("debug.sethook", HOOKS) end
   if host.no_ffi then no_ffi() end
   if host.no_jit then close_compiler(COMPILER) end
   if host.no_io then no_io() end

@@ -4,6 +4,7 @@
 local ffi = require "ffi"
 local core = require "timerlua.core.ffi"
 local errno = require "timerlua.core.errno"
+local fileno = require "timerlua.core.fileno"
 local interpreted = require "timerlua.core.interpreted"
 local fair = require "timerlua.task.fair"
 local readiness = require "timerlua.byhand.readiness"
@@ -11,7 +12,7 @@ local wait = require "timerlua.task.wait"
 
 local C, loop = core.C, core.loop
 local to_ns = readiness.to_ns
-local EINTR, EBADF, MONOTONIC = errno.EINTR, errno.EBADF, C.TL_MONOTONIC
+local EINTR, EBADF, ENOENT, MONOTONIC = errno.EINTR, errno.EBADF, errno.ENOENT, C.TL_MONOTONIC
 
 -- The kernel is asked before a wait, which is four times cheaper when something is ready.
 -- After a look that found nothing, this many waits go without a look.
@@ -155,7 +156,7 @@ end
 local function release(owned)
   if owned.fd < 0 then return end
   if owned.place then owned.place:close() end
-  C.tl_descriptor_close(owned.fd)
+  if fileno.forget(owned.fd) then C.tl_descriptor_close(owned.fd) end
   owned.fd = -1
 end
 
@@ -173,14 +174,32 @@ function Set:close()
   release(self.owned)
 end
 
+-- A descriptor that was opened just now is in no set, so removing it changes nothing: a set
+-- answers ENOENT, anything else EINVAL.
+local function check(fd)
+  local other = C.tl_epoll_open()
+  if other < 0 then return other end
+  local status = other == fd and EBADF or C.tl_epoll_control(fd, OPERATIONS.remove, other, 0)
+  C.tl_descriptor_close(other)
+  return status == ENOENT and 0 or status
+end
+
+local function own(fd)
+  local owned = { fd = fileno.opened(fd) }
+  return setmetatable({ fd = fd, closed = false, blind = 0, wakes = 0, owned = owned,
+    guard = readiness.guard(owned, release) }, Set)
+end
+
 --- Take over an epoll descriptor, which is closed with the set, or when the set becomes
 --- garbage.
 --- @param fd integer
---- @return timerlua.EpollSet set
+--- @return timerlua.EpollSet? set
+--- @return integer? status a negative errno: EBADF, EINVAL (not an epoll descriptor), EMFILE,
+---   ENFILE, ENOMEM
 function epoll_set.of(fd)
-  local owned = { fd = fd }
-  return setmetatable({ fd = fd, closed = false, blind = 0, wakes = 0, owned = owned,
-    guard = readiness.guard(owned, release) }, Set)
+  local status = check(fd)
+  if status ~= 0 then return nil, status end
+  return own(fd)
 end
 
 --- Make a new set, close-on-exec.
@@ -189,7 +208,7 @@ end
 function epoll_set.new()
   local fd = C.tl_epoll_open()
   if fd < 0 then return nil, fd end
-  return epoll_set.of(fd)
+  return own(fd)
 end
 
 return epoll_set

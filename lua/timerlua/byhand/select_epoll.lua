@@ -218,11 +218,16 @@ end
 
 --- Make an epoll object for an existing epoll descriptor, which is closed with the object.
 --- @param fd timerlua.Descriptor
---- @return timerlua.Epoll ep
+--- @return timerlua.Epoll? ep
+--- @return string? message
+--- @return string? code "EBADF", "EINVAL" (not an epoll descriptor), "EMFILE", "ENFILE",
+---   "ENOMEM"
 function epoll.fromfd(fd)
   local number = number_of("select.epoll.fromfd", "fd", fd)
   fileno.check_own("select.epoll.fromfd", number)
-  return object(epoll_set.of(number))
+  local set, status = epoll_set.of(number)
+  if not set then return errors.failed("epoll.fromfd fd " .. number, status) end
+  return object(set)
 end
 
 return epoll

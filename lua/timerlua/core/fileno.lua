@@ -16,6 +16,27 @@ local RULE = " must be a descriptor, an io file or have fileno()"
 
 local fileno = {}
 
+-- The open descriptors whose numbers are the script's: the modules for descriptors by hand
+-- made them or were given them.
+local opened = {}
+
+--- Note that a descriptor is the script's. Returns it.
+--- @param fd integer
+--- @return integer fd
+function fileno.opened(fd)
+  opened[fd] = true
+  return fd
+end
+
+--- Note that a descriptor is about to be closed.
+--- @param fd integer
+--- @return true? was whether it was the script's
+function fileno.forget(fd)
+  local was = opened[fd]
+  opened[fd] = nil
+  return was
+end
+
 --- Whether a value is a number that a descriptor can have.
 function fileno.is_number(value)
   return is_whole(value, 0, MOST)
@@ -32,13 +53,36 @@ local function ask(value)
   end
 end
 
+local FIRST_PASSED = 3 -- sd_listen_fds(3)
+
+-- Whether the service manager passed the descriptor on.
+local function is_passed(fd)
+  local count = tonumber(os.getenv("LISTEN_FDS"))
+  return count ~= nil and fd >= FIRST_PASSED and fd < FIRST_PASSED + count
+end
+
+-- Numbers lead to everything that a host has open, as addresses lead to its memory.
+local function is_hidden(fd)
+  local host = core.dispatcher.host
+  return host and (host.no_ffi or host.no_io) and not opened[fd] and not is_passed(fd)
+end
+
+--- Raise when a script that may not reach its host's memory or files reaches a descriptor of
+--- the host: neither opened by the script nor counted by LISTEN_FDS.
+function fileno.check_reach(where, fd)
+  if is_hidden(fd) then
+    misuse.got(where, "fd must be one that the script opened or that LISTEN_FDS counts", fd)
+  end
+end
+
 --- Raise when a descriptor that is about to be changed is not the script's: the loop's
---- own, that of a connection, or one that the host watches.
+--- own, that of a connection, one that the host watches, or one out of reach.
 function fileno.check_kept(where, fd)
   if C.tl_descriptor_kept(loop, fd) ~= 0 then
     misuse.got(where, "fd must not be one that timerlua or the host uses (for the loop, "
       .. "a socket, a child, a watch)", fd)
   end
+  fileno.check_reach(where, fd)
 end
 
 --- Raise when a descriptor that is about to be taken over or closed by its number is not

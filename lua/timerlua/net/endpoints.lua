@@ -63,21 +63,26 @@ local function by_name(where, text, name)
     "ENOENT"
 end
 
+local function find_number(where, endpoint, text)
+  if endpoint.fd >= 0 then return endpoint.fd end
+  local name = address.name(endpoint, text)
+  if name == "" then misuse.got(where, 'address must name a descriptor, as "fd:3"', text) end
+  return by_name(where, text, name)
+end
+
 -- The number of an inherited descriptor.
 local function number_of(where, endpoint, text)
   local ok, message, code = check_process(where, text)
   if not ok then return nil, message, code end
-  if endpoint.fd >= 0 then
-    if C.tl_descriptor_taken(core.loop, endpoint.fd) ~= 0 then
-      return nil, ("%s %s: another socket of this script has the descriptor")
-        :format(where, text), "EEXIST"
-    end
-    fileno.check_own(where, endpoint.fd)
-    return endpoint.fd
+  local fd
+  fd, message, code = find_number(where, endpoint, text)
+  if not fd then return nil, message, code end
+  if C.tl_descriptor_taken(core.loop, fd) ~= 0 then
+    return nil, ("%s %s: another socket of this script has the descriptor")
+      :format(where, text), "EEXIST"
   end
-  local name = address.name(endpoint, text)
-  if name == "" then misuse.got(where, 'address must name a descriptor, as "fd:3"', text) end
-  return by_name(where, text, name)
+  fileno.check_own(where, fd)
+  return fd
 end
 
 -- The inherited descriptors that the public functions accept, and their names in messages.

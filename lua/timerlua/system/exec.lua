@@ -311,6 +311,7 @@ local function prepare_stream(where, spawn, i, value, stdio)
     misuse.got(where, ('option %s must be "pipe", "inherit", "null",%s a descriptor, '
       .. 'an io file or a connection'):format(STREAMS[i], i == 3 and ' "stdout",' or ""), value)
   end
+  if fd > 2 and type_of_file(value) ~= "file" then fileno.check_reach(where, fd) end
   spawn.stdio[i - 1] = fd
   return 0
 end

@@ -152,8 +152,17 @@ describe("an epoll object", function()
     fds.close(a, b)
     ep:close()
     fails("EBADF", "epoll.poll: bad file descriptor", ep2:poll(1, 4))
-    ep2.set.owned.fd = -1 -- the number was the other's to close
     ep2:close()
+  end)
+
+  it("refuses a descriptor that is no epoll set", function()
+    local r, w = fds.pipe()
+    local file = assert(io.open("/dev/null"))
+    fails("EINVAL", ("epoll.fromfd fd %d: invalid argument"):format(r), select.epoll.fromfd(r))
+    assert.equal("EINVAL", code_of(select.epoll.fromfd(file)))
+    fds.close(r, w)
+    fails("EBADF", ("epoll.fromfd fd %d: bad file descriptor"):format(r), select.epoll.fromfd(r))
+    assert(file:close())
   end)
 
   both("reports, changes and forgets", function()
@@ -551,13 +560,13 @@ describe("epoll's events", function()
   end)
 
   it("raise what poll would return", function()
-    local ep, r, w = assert(select.epoll()), fds.pipe()
-    local twin = select.epoll.fromfd(fds.duplicate(r))
-    assert.equal("HERE: timerlua.select.epoll:events: waiting: invalid argument",
+    local ep = assert(select.epoll())
+    local twin = assert(select.epoll.fromfd(fds.duplicate(ep:fileno())))
+    fds.close(twin:fileno())
+    assert.equal("HERE: timerlua.select.epoll:events: waiting: bad file descriptor",
       support.raised(function() twin:events(1) end))
     twin:close()
     ep:close()
-    fds.close(r, w)
   end)
 
   it("of nested, unfinished and concurrent loops do not mix", function()
