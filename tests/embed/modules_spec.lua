@@ -302,7 +302,8 @@ ECHILD
 false
 EBADF
 EBADF
-false	script.lua:20: timerlua.stdout: called in a process forked from the one that the loop belongs to
+]] .. "false\tscript.lua:20: timerlua.stdout: called in a process forked from the one that the "
+  .. "loop belongs to\n" .. [[
 parent	create
 parent	true
 ]], "fork=1", [[
