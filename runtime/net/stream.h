@@ -191,7 +191,7 @@ bool tl__stream_receive_ahead(tl_loop *loop, const tl_handle *handle,
 
 /* --- idle.c ------------------------------------------------------------- */
 
-/* Have tl_stream_next_idle find this connection, which the listener accepted. */
+/* Have tl_stream_next_idle find this connection, accepted by the listener. */
 void tl__stream_watch_idle(tl_stream *s, tl_id listener);
 
 /* --- connecting.c ------------------------------------------------------- */
