@@ -104,7 +104,7 @@ for _, name in ipairs { "timerlua.app.program", "timerlua.app.output" } do
     error(("require '%s': it is for the program timerlua only"):format(name), 3)
   end
 end
-os.exit, os.setlocale = exit, query_locale
+_G.os.exit, _G.os.setlocale = exit, query_locale
 if dispatcher.has_log then print = print_to_log end
 
 core.hook("post", tell_posted)

@@ -208,7 +208,7 @@ end
 local function guard_children()
   closing.own_process()
   local plain_exit = os.exit
-  os.exit = function(code, ...) -- luacheck: ignore 122
+  _G.os.exit = function(code, ...) -- luacheck: ignore 122
     check_exit(code)
     closing.run "exit"
     return plain_exit(output.before_exit(code), ...)

@@ -72,7 +72,7 @@ local function text_only()
   function dofile(path)
     return assert(load_file(path))()
   end
-  string.dump = refuse("string.dump", MEMORY)
+  _G.string.dump = refuse("string.dump", MEMORY)
 end
 
 -- Upvalues, the registry and the stack lead to everything that a module has.
@@ -166,7 +166,7 @@ local function no_files()
   closed.type = is_file
   io, package.loaded.io = closed, closed
   loadfile, dofile = refuse("loadfile", FILES), refuse("dofile", FILES)
-  refuse_all(os, "os.", FILES, { remove = true, rename = true, tmpname = true })
+  refuse_all(_G.os, "os.", FILES, { remove = true, rename = true, tmpname = true })
   package.loaders = { package.loaders[1] }
   package.searchpath = refuse("package.searchpath", FILES)
   package.loadlib = refuse("package.loadlib", FILES)
@@ -186,7 +186,7 @@ end
 
 local function no_exec()
   local tl = package.loaded.timerlua
-  os.execute, io.popen = refuse("os.execute", PROGRAMS), refuse("io.popen", PROGRAMS)
+  _G.os.execute, io.popen = refuse("os.execute", PROGRAMS), refuse("io.popen", PROGRAMS)
   refuse_all(require "timerlua.system.exec", "timerlua.", PROGRAMS)
   refuse_all(require "timerlua.system.collect", "timerlua.", PROGRAMS) -- tl.run
   refuse_all(require "timerlua.system.process", "timerlua.process.", PROGRAMS, { adopt = true })

@@ -1,7 +1,7 @@
 -- select.devpoll: the object of Solaris's /dev/poll as in Python's select module. poll(2)
 -- decides what is ready; an epoll set with the same descriptors tells a task when to ask,
 -- and provides the object's own descriptor.
-local bit = require "bit"
+local bit = bit
 local core = require "timerlua.core.ffi"
 local check = require "timerlua.core.check"
 local duration = require "timerlua.core.duration"

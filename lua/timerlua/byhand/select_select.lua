@@ -1,6 +1,6 @@
 -- select.select: select(2) as in Python. It uses poll(2), so there is no highest
 -- descriptor; readiness is as in select(2).
-local bit = require "bit"
+local bit = bit
 local duration = require "timerlua.core.duration"
 local errno = require "timerlua.core.errno"
 local errors = require "timerlua.core.errors"

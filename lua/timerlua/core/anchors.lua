@@ -1,6 +1,6 @@
 -- Keeps callbacks and objects alive: pages of a Lua table that mirror the core's pages of
 -- handles. The dispatcher reads them (runtime/lua/dispatch.c).
-local bit = require "bit"
+local bit = bit
 local new_table = require "table.new"
 local core = require "timerlua.core.ffi"
 local misuse = require "timerlua.core.misuse"

@@ -8,7 +8,7 @@ local string_buffer = require "timerlua.core.string_buffer"
 local C, loop = core.C, core.loop
 local is_whole = check.is_whole
 local MOST = 2 ^ 31 - 1 -- an int of C
-local type_of_file = io.type
+local type_of_file, getenv = io.type, os.getenv -- a script may replace them
 local RULE = " must be a descriptor, an io file or have fileno()"
 
 --- @alias timerlua.Descriptor integer|file*|table|userdata the number of a file descriptor,
@@ -57,7 +57,7 @@ local FIRST_PASSED = 3 -- sd_listen_fds(3)
 
 -- Whether the service manager passed the descriptor on.
 local function is_passed(fd)
-  local count = tonumber(os.getenv("LISTEN_FDS"))
+  local count = tonumber(getenv("LISTEN_FDS"))
   return count ~= nil and fd >= FIRST_PASSED and fd < FIRST_PASSED + count
 end
 

@@ -1,6 +1,6 @@
 -- Listeners: sockets that accept connections and hand each one to a handler.
 local ffi = require "ffi"
-local bit = require "bit"
+local bit = bit
 local core = require "timerlua.core.ffi"
 local address = require "timerlua.net.address"
 local anchors = require "timerlua.core.anchors"

@@ -9,7 +9,7 @@
 --   directories of symbolic links, and    the links, and the entries that they
 --   directories on the way to targets     lead through, come or go
 local ffi = require "ffi"
-local bit = require "bit"
+local bit = bit
 local core = require "timerlua.core.ffi"
 local callable = require "timerlua.core.callable"
 local check = require "timerlua.core.check"
