@@ -4,7 +4,7 @@ local support = require "tests.support"
 
 describe("a script that replaces basic functions", function()
   it("does not reach C through the checks of our modules", function()
-    support.assert_says({ "1\tfalse", "2\tfalse", "3\ttrue", "ok" }, [[
+    support.assert_says({ "1\tfalse", "2\tfalse", "3\ttrue", "ok", "4\tfalse", "5\tfalse" }, [[
       local a = assert(tl.udp("127.0.0.1:0"))
       local c, d = tl.socketpair()
       local lie = newproxy(true)
@@ -15,6 +15,10 @@ describe("a script that replaces basic functions", function()
       print(1, (pcall(a.send, a, lie, a:sock())))
       print(2, (pcall(c.send, c, lie)))
       print(3, (pcall(c.send, c, "ok\n")))
-      print(d:receive())]])
+      print(d:receive())
+      for _, name in ipairs { "sub", "match", "gsub" } do string[name] = function() return lie end end
+      getmetatable(lie).__concat = function() return lie end
+      print(4, (pcall(tl.connect, "no.such.name:80")) and tl.connect("no.such.name:80") ~= nil)
+      print(5, (a:join("239.1.2.3", "no such device")) ~= nil)]])
   end)
 end)

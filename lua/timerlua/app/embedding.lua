@@ -94,7 +94,7 @@ end
 
 local function print_to_log(...)
   local words = { n = select("#", ...), ... }
-  for i = 1, words.n do words[i] = tostring(words[i]) end
+  for i = 1, words.n do words[i] = _G.tostring(words[i]) end
   dispatcher.tell(TELL_OF_LOG, table.concat(words, "\t"))
 end
 

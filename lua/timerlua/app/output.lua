@@ -82,7 +82,7 @@ end
 local function print_to_queue(...)
   local words = {}
   for i = 1, select("#", ...) do
-    local word = tostring((select(i, ...)))
+    local word = _G.tostring((select(i, ...))) -- the script's, as print has it
     if type(word) ~= "string" then error("'tostring' must return a string to 'print'", 2) end
     words[i] = word
   end

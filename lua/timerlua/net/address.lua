@@ -63,7 +63,7 @@ end
 --- name.
 function address.name(endpoint, text)
   local start = endpoint.host_start
-  return text:sub(start + 1, start + endpoint.host_length)
+  return string.sub(text, start + 1, start + endpoint.host_length)
 end
 
 --- "127.0.0.1:80", "[::1]:80", "unix:/path"; "unix:" for a socket without a name, nil for

@@ -344,7 +344,7 @@ end
 -- The address, if the name is already one; nil when it is a name, nil and a status when it
 -- is neither.
 local function numeric(name, port)
-  local host = name:match("^%[(.*:.*)%]$") or name
+  local host = string.match(name, "^%[(.*:.*)%]$") or name
   local found = new_address()
   local status = C.tl_address_numeric(host, #host, port, found)
   if status == 0 then return found end

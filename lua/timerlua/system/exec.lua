@@ -98,7 +98,7 @@ local function own_environment()
   local given, all = C.tl_process_environment(), {}
   local i = 0
   while given ~= nil and given[i] ~= nil do
-    local name, value = ffi.string(given[i]):match("^([^=]+)=(.*)$")
+    local name, value = string.match(ffi.string(given[i]), "^([^=]+)=(.*)$")
     if name then all[name] = value end
     i = i + 1
   end

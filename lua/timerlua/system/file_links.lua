@@ -17,7 +17,7 @@ end
 -- The entries of a path followed by the rest, and how many of them are from the path.
 local function names_of(path, rest)
   local names = {}
-  for name in path:gmatch("[^/]+") do names[#names + 1] = name end
+  for name in string.gmatch(path, "[^/]+") do names[#names + 1] = name end
   local count = #names
   for _, name in ipairs(rest) do names[#names + 1] = name end
   return names, count

@@ -366,7 +366,7 @@ local function absolute(path)
     path = ffi.string(text) .. "/" .. path
   end
   local names = {}
-  for name in path:gmatch("[^/]+") do
+  for name in string.gmatch(path, "[^/]+") do
     if name ~= "." then names[#names + 1] = name end
   end
   return names

@@ -148,7 +148,7 @@ local function change_group(self, where, group, interface, join)
   if interface ~= nil and type(interface) ~= "string" then
     misuse.got(where, "interface must be a name", interface)
   end
-  local bare = group:match("^%[(.*)%]$") or group
+  local bare = string.match(group, "^%[(.*)%]$") or group
   local parsed = ffi.new("tl_address")
   local status = C.tl_address_numeric(bare, #bare, 0, parsed)
   if status == errno.ENODEV then return done(status) end
