@@ -16,8 +16,9 @@ describe("a script that replaces basic functions", function()
       print(2, (pcall(c.send, c, lie)))
       print(3, (pcall(c.send, c, "ok\n")))
       print(d:receive())
-      for _, name in ipairs { "sub", "match", "gsub" } do string[name] = function() return lie end end
-      getmetatable(lie).__concat = function() return lie end
+      local function tell() return lie end
+      string.sub, string.match, string.gsub = tell, tell, tell
+      getmetatable(lie).__concat = tell
       print(4, (pcall(tl.connect, "no.such.name:80")) and tl.connect("no.such.name:80") ~= nil)
       print(5, (a:join("239.1.2.3", "no such device")) ~= nil)]])
   end)
