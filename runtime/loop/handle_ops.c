@@ -48,13 +48,17 @@ void tl__leave_queue(tl_loop *loop, uint32_t slot, tl_handle *handle)
     tl__set_active(loop, handle, false);
 }
 
+int tl__handle_new(tl_loop *loop, int kind, tl_id *id)
+{
+    return tl_poller_forked(&loop->poller)
+               ? -ECHILD
+               : tl_handles_open(&loop->handles, kind, id);
+}
+
 int tl_handle_open(tl_loop *loop, tl_id *id, int kind)
 {
-    if (tl_kind_name(loop, kind) == NULL)
-        return -EINVAL;
-    if (tl_poller_forked(&loop->poller))
-        return -ECHILD;
-    return tl_handles_open(&loop->handles, kind, id);
+    return tl_kind_name(loop, kind) == NULL ? -EINVAL
+                                            : tl__handle_new(loop, kind, id);
 }
 
 static inline void end(tl_loop *loop, uint32_t slot, tl_handle *handle)

@@ -11,6 +11,9 @@
 tl_handle *tl__script_kind(const tl_loop *loop, tl_id id, int kind);
 tl_handle *tl__script_group(const tl_loop *loop, tl_id id, int group);
 
+/* Allocate a handle. -ECHILD in a forked process: the loop, its descriptors and
+   what they report are the parent's. -ENOMEM, TL_LIMIT. */
+int tl__handle_new(tl_loop *loop, int kind, tl_id *id);
 /* Set whether the handle keeps the loop running while the handle is active. */
 void tl__handle_ref(tl_loop *loop, tl_handle *handle, bool on);
 /* Count a handle among those that keep the loop running, or stop doing so. */

@@ -20,7 +20,7 @@ int tl_readiness_open(tl_loop *loop, tl_id *id, int fd)
 {
     int error = tl__agendas_reserve(loop);
     if (error == 0)
-        error = tl_handles_open(&loop->handles, TL_READINESS, id);
+        error = tl__handle_new(loop, TL_READINESS, id);
     if (error)
         return error;
     tl_handle *handle = tl_handles_at(&loop->handles, id->slot);

@@ -65,7 +65,7 @@ static int repeats(tl_handle *handle)
 static int start(tl_loop *loop, tl_id *id, int kind, int64_t deadline_ns,
                  int64_t interval_ns, int options)
 {
-    int error = tl_handles_open(&loop->handles, kind, id);
+    int error = tl__handle_new(loop, kind, id);
     if (error)
         return error;
     tl_handle *handle = tl_handles_at(&loop->handles, id->slot);
@@ -101,8 +101,6 @@ int tl_sleep_after(tl_loop *loop, tl_id *id, double delay_s)
 
 int tl_sleep_start(tl_loop *loop, tl_id *id, int64_t delay_ns)
 {
-    if (tl_poller_forked(&loop->poller))
-        return -ECHILD;
     return start(loop, id, TL_SLEEP, from_now(loop, TL_MONOTONIC, delay_ns),
                  delay_ns, TL_MONOTONIC);
 }

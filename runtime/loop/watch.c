@@ -34,7 +34,7 @@ int tl_watch_start(tl_loop *loop, tl_id *id, int fd, int interest)
 {
     int error = tl__agendas_reserve(loop);
     if (error == 0)
-        error = tl_handles_open(&loop->handles, TL_WATCH, id);
+        error = tl__handle_new(loop, TL_WATCH, id);
     if (error)
         return error;
     tl_handle *handle = tl_handles_at(&loop->handles, id->slot);

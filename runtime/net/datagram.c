@@ -187,7 +187,7 @@ int tl_datagram_start(tl_loop *loop, tl_id *id, int fd, int flowing)
     tl_datagram *s = calloc(1, sizeof *s);
     if (s == NULL)
         return -ENOMEM;
-    error = tl_handles_open(&loop->handles, TL_DATAGRAM, id);
+    error = tl__handle_new(loop, TL_DATAGRAM, id);
     if (error == 0 && (error = tl__descriptor_take(loop, fd, id->slot)) != 0)
         tl_handles_close(&loop->handles, id->slot);
     if (error) {

@@ -61,7 +61,7 @@ int tl__stream_open(tl_loop *loop, tl_id *id, const tl_transport *transport,
     tl_stream *s = new_stream(transport, end.self, options);
     if (s == NULL)
         return -ENOMEM;
-    error = tl_handles_open(&loop->handles, TL_STREAM, id);
+    error = tl__handle_new(loop, TL_STREAM, id);
     if (error == 0 &&
         (error = tl__descriptor_take(loop, end.fd, id->slot)) != 0)
         tl_handles_close(&loop->handles, id->slot);

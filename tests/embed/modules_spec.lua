@@ -301,7 +301,7 @@ ECHILD
 ECHILD
 false
 EBADF
-EBADF
+ECHILD
 ]] .. "false\tscript.lua:20: timerlua.stdout: called in a process forked from the one that the "
   .. "loop belongs to\n" .. [[
 parent	create
@@ -325,7 +325,7 @@ parent	true
         print((_G.select(3, tl.on_file(folder, print))))
         print((pcall(kq.control, kq, nil, 1, 0)))
         print((_G.select(4, p.stdin:send "x")))
-        print((_G.select(4, tl.pipe():receive(1))))
+        print((_G.select(3, tl.pipe())))
         print(pcall(function() return tl.stdout end))
         watch:cancel()
       end

@@ -34,3 +34,25 @@ describe("a wait in a forked child", function()
     assert.equal(0, r.code)
   end)
 end)
+
+describe("whatever makes a handle in a forked child", function()
+  it("answers ECHILD", function()
+    support.assert_says({ "9 times ECHILD" }, [[
+      local ffi = require "ffi"
+      ffi.cdef "int fork(void); int waitpid(int, int *, int); void _exit(int);"
+      if ffi.C.fork() == 0 then
+        local count = 0
+        local function code(timer, message, code)
+          local told = message == nil or message:find("forked", 1, true)
+          if timer == nil and told and code == "ECHILD" then count = count + 1 end
+        end
+        code(tl.after(1, print)) code(tl.every(1, print)) code(tl.at(tl.time(), print))
+        code(tl.pipe()) code(tl.socketpair()) code(tl.listen("127.0.0.1:0", print))
+        code(tl.udp("127.0.0.1:0")) code(tl.exec { "true" }) code(tl.watch(0, "r", print))
+        ffi.C._exit(count)
+      end
+      local status = ffi.new("int[1]")
+      ffi.C.waitpid(-1, status, 0)
+      print(status[0] / 256 .. " times ECHILD")]])
+  end)
+end)

@@ -24,11 +24,14 @@ local getmetatable_of = debug.getmetatable -- a host may remove it for scripts
 local own_files = debug.getinfo(1, "S").short_src:gsub("core/errors%.lua$", "")
   :gsub("%p", "%%%0")
 
+--- The meaning of ECHILD, for which the system's text is "no child processes".
+errors.FORKED = "called in a process forked from the one that the loop belongs to"
+
 --- System failures as Lua returns them: nil, message, code.
 function errors.failed(subject, status)
   local C = core.C
-  return nil, subject .. ": " .. ffi.string(C.tl_error_text(status)):lower(),
-    ffi.string(C.tl_error_name(status))
+  local code, text = ffi.string(C.tl_error_name(status)), ffi.string(C.tl_error_text(status))
+  return nil, subject .. ": " .. (code == "ECHILD" and errors.FORKED or text:lower()), code
 end
 
 local function describe(err)

@@ -32,7 +32,7 @@ local BY_LIMIT, BY_CANCEL = 2, 3
 
 local function raise_status(where, status)
   if status == FORKED then
-    misuse.raise(where, "called in a process forked from the one that the loop belongs to")
+    misuse.raise(where, errors.FORKED)
   end
   local _, message = errors.failed(where, status)
   error("timerlua." .. message, 0)
