@@ -42,6 +42,8 @@ local accepted_from = new_address()
 local Socket = {}
 Socket.__index = Socket
 
+local fd_of = fileno.table()
+
 --- @class timerlua.socket Plain sockets, with the names of Python's socket module.
 --- @since 0.1
 local socket = {}
@@ -89,8 +91,10 @@ local function collected(cell)
 end
 
 local function wrap(fd, family, kind)
-  return setmetatable({ fd = fileno.opened(fd), family = family, type = kind, closed = false,
-    cell = ffi.gc(new_cell(fd), collected) }, Socket)
+  local self = setmetatable({ family = family, type = kind, closed = false,
+    cell = ffi.gc(new_cell(fileno.opened(fd)), collected) }, Socket)
+  fd_of[self] = fd
+  return self
 end
 
 -- ---------------------------------------------------------------------------
@@ -98,7 +102,7 @@ end
 
 local function block(self, where, interest, left)
   wait.before_blocking(where, left)
-  local status = readiness.block(self.fd, interest, left)
+  local status = readiness.block(fd_of[self], interest, left)
   if status > 0 then return 0 end
   return status == 0 and TIME_OVER or status
 end
@@ -106,7 +110,7 @@ end
 -- The place of a socket's waits, made with the first wait and kept.
 local function place_of(self)
   if self.place then return self.place end
-  local place, status = readiness.place(self.fd)
+  local place, status = readiness.place(fd_of[self])
   if not place then return nil, status end
   self.place, self.cell.place = place, place.id
   return place
@@ -237,7 +241,7 @@ function Socket:bind(host, port)
   check_self(self, "bind")
   local own, text, code = target(self, "socket:bind", host, port, false)
   if not own then return nil, text, code end
-  local status = C.tl_socket_bind(self.fd, own)
+  local status = C.tl_socket_bind(fd_of[self], own)
   if status ~= 0 then return refused("socket:bind " .. text, status) end
   return true
 end
@@ -251,14 +255,14 @@ end
 function Socket:listen(backlog)
   check_self(self, "listen")
   backlog = int_or("socket:listen", "backlog", backlog, socket.SOMAXCONN)
-  local status = C.tl_socket_listen(self.fd, backlog)
+  local status = C.tl_socket_listen(fd_of[self], backlog)
   if status ~= 0 then return refused("socket:listen", status) end
   return true
 end
 
 local function accept_later(self)
   return persist(self, "socket:accept", "r", function()
-    return C.tl_socket_accept(self.fd, accepted_from)
+    return C.tl_socket_accept(fd_of[self], accepted_from)
   end)
 end
 
@@ -270,7 +274,7 @@ end
 function Socket:accept()
   check_self(self, "accept")
   fair.step("socket:accept")
-  local fd = C.tl_socket_accept(self.fd, accepted_from)
+  local fd = C.tl_socket_accept(fd_of[self], accepted_from)
   if fd == EAGAIN and self.timeout ~= 0 then fd = accept_later(self) end
   if fd < 0 then return refused("socket:accept", fd) end
   return wrap(fd, self.family, self.type), address.text(accepted_from)
@@ -290,13 +294,13 @@ local function finish_connect(self, to, status)
   while status == EAGAIN do -- a Unix socket's full backlog, which cannot be waited for
     if deadline and C.tl_now(loop, MONOTONIC) >= deadline then return TIME_OVER end
     sleep("socket:connect", BACKLOG_DELAY)
-    status = C.tl_socket_connect(self.fd, to)
+    status = C.tl_socket_connect(fd_of[self], to)
   end
   if status ~= EINPROGRESS then return status end
   -- connect(2) again, and not SO_ERROR: a refused socket is then left in the same state as
   -- a blocking one in the kernel
   return persist(self, "socket:connect", "w", function()
-    local result = C.tl_socket_connect(self.fd, to)
+    local result = C.tl_socket_connect(fd_of[self], to)
     if result == EISCONN then return 0 end
     return (result == EALREADY or result == EINPROGRESS) and EAGAIN or result
   end, deadline)
@@ -314,7 +318,7 @@ function Socket:connect(host, port)
   fair.step("socket:connect")
   local to, text, code = target(self, "socket:connect", host, port, true)
   if not to then return nil, text, code end
-  local status = C.tl_socket_connect(self.fd, to)
+  local status = C.tl_socket_connect(fd_of[self], to)
   if self.timeout ~= 0 and (status == EINPROGRESS or status == EAGAIN) then
     status = finish_connect(self, to, status)
   end
@@ -345,7 +349,7 @@ end
 
 local function receive_later(self, where, bytes, count, flags, from)
   return persist(self, where, "r", function()
-    return C.tl_plain_receive(self.fd, bytes, count, flags, from)
+    return C.tl_plain_receive(fd_of[self], bytes, count, flags, from)
   end)
 end
 
@@ -360,8 +364,8 @@ function Socket:recv(count, flags)
   fair.step("socket:recv")
   local bytes, room = room_for("socket:recv", count)
   flags = int_or("socket:recv", "flags", flags, 0)
-  if count == 0 and self.fd >= 0 then return "" end
-  local got = C.tl_plain_receive(self.fd, bytes, count, flags, nil)
+  if count == 0 and fd_of[self] >= 0 then return "" end
+  local got = C.tl_plain_receive(fd_of[self], bytes, count, flags, nil)
   if got == EAGAIN and self.timeout ~= 0 then
     got = receive_later(self, "socket:recv", bytes, count, flags, nil)
   end
@@ -381,7 +385,7 @@ function Socket:recvfrom(count, flags)
   local bytes, room = room_for("socket:recvfrom", count)
   local from = new_address()
   flags = int_or("socket:recvfrom", "flags", flags, 0)
-  local got = C.tl_plain_receive(self.fd, bytes, count, flags, from)
+  local got = C.tl_plain_receive(fd_of[self], bytes, count, flags, from)
   if got == EAGAIN and self.timeout ~= 0 then
     got = receive_later(self, "socket:recvfrom", bytes, count, flags, from)
   end
@@ -397,7 +401,7 @@ end
 
 local function send_later(self, where, bytes, start, flags, to, deadline)
   return persist(self, where, "w", function()
-    return C.tl_plain_send(self.fd, bytes, start, #bytes, flags, to)
+    return C.tl_plain_send(fd_of[self], bytes, start, #bytes, flags, to)
   end, deadline)
 end
 
@@ -413,7 +417,7 @@ function Socket:send(bytes, start, flags)
   fair.step("socket:send")
   local from = check_bytes("socket:send", bytes, start)
   flags = flags == nil and 0 or int("socket:send", "flags", flags)
-  local sent = C.tl_plain_send(self.fd, bytes, from, #bytes, flags, nil)
+  local sent = C.tl_plain_send(fd_of[self], bytes, from, #bytes, flags, nil)
   if sent == EAGAIN and self.timeout ~= 0 then
     sent = send_later(self, "socket:send", bytes, from, flags, nil)
   end
@@ -434,7 +438,7 @@ function Socket:sendall(bytes, start)
   local from, deadline = first, nil
   while from < #bytes do
     fair.step("socket:sendall")
-    local sent = C.tl_plain_send(self.fd, bytes, from, #bytes, 0, nil)
+    local sent = C.tl_plain_send(fd_of[self], bytes, from, #bytes, 0, nil)
     if sent == EAGAIN and self.timeout ~= 0 then
       deadline = deadline or deadline_of(self)
       sent = send_later(self, "socket:sendall", bytes, from, 0, nil, deadline)
@@ -461,7 +465,7 @@ function Socket:sendto(bytes, host, port)
   check_bytes("socket:sendto", bytes)
   local to, text, code = target(self, "socket:sendto", host, port, true)
   if not to then return nil, text, code end
-  local sent = C.tl_plain_send(self.fd, bytes, 0, #bytes, 0, to)
+  local sent = C.tl_plain_send(fd_of[self], bytes, 0, #bytes, 0, to)
   if sent == EAGAIN and self.timeout ~= 0 then
     sent = send_later(self, "socket:sendto", bytes, 0, 0, to)
   end
@@ -479,7 +483,7 @@ function Socket:shutdown(how)
   if not SHUTDOWN[how] then
     misuse.got("socket:shutdown", "how must be SHUT_RD, SHUT_WR or SHUT_RDWR", how)
   end
-  local status = C.tl_socket_shutdown(self.fd, SHUTDOWN[how])
+  local status = C.tl_socket_shutdown(fd_of[self], SHUTDOWN[how])
   if status ~= 0 then return refused("socket:shutdown", status) end
   return true
 end
@@ -538,7 +542,7 @@ function Socket:setsockopt(level, option, value)
   int("socket:setsockopt", "level", level)
   int("socket:setsockopt", "option", option)
   local bytes = option_bytes(value)
-  local status = C.tl_plain_set(self.fd, level, option, bytes, #bytes)
+  local status = C.tl_plain_set(fd_of[self], level, option, bytes, #bytes)
   if status ~= 0 then return refused("socket:setsockopt", status) end
   return true
 end
@@ -556,7 +560,7 @@ function Socket:getsockopt(level, option, room)
   int("socket:getsockopt", "option", option)
   local count = room == nil and 4 or whole("socket:getsockopt", "room", room, 1, 1024)
   local bytes = ffi.new("int32_t[256]")
-  local got = C.tl_plain_get(self.fd, level, option, ffi.cast("char *", bytes), count)
+  local got = C.tl_plain_get(fd_of[self], level, option, ffi.cast("char *", bytes), count)
   if got < 0 then return refused("socket:getsockopt", got) end
   if room then return to_string(bytes, got) end
   return bytes[0]
@@ -567,7 +571,7 @@ end
 
 local function name_of(self, where, peer)
   local name = new_address()
-  local status = C.tl_socket_name(self.fd, peer, name)
+  local status = C.tl_socket_name(fd_of[self], peer, name)
   if status ~= 0 then return refused(where, status) end
   return address.text(name)
 end
@@ -595,15 +599,15 @@ end
 --- @return integer fd -1 when the socket is closed
 function Socket:fileno()
   check_self(self, "fileno")
-  return self.fd
+  return fd_of[self]
 end
 
 --- Release the descriptor, which stays non-blocking; the socket counts as closed.
 --- @return integer fd the caller must close it; -1 when the socket is already closed
 function Socket:detach()
   check_self(self, "detach")
-  local fd = self.fd
-  self.fd, self.closed = -1, true
+  local fd = fd_of[self]
+  fd_of[self], self.closed = nil, true
   ffi.gc(self.cell, nil)
   if self.place then self.place:close() end
   return fd

@@ -616,7 +616,14 @@ static const char reach[] =
     "  refuses(number, epoll.fromfd, number)\n"
     "  number = socket.socket():detach()\n"
     "  assert(timerfd.close(number))\n"
+    "  local one, other = socket.socketpair()\n"
+    "  one.fd = stream\n"
+    "  assert(one:send('x') == 1 and other:recv(1) == 'x')\n"
+    "  assert(one:close() and other:recv(1) == '')\n"
+    "  other:close()\n"
     "  assert(tl.connect('fd:' .. passed)):close()\n"
+    "  os.getenv = function() return '1000' end\n"
+    "  refuses(stream, tl.connect, 'fd:' .. stream)\n"
     "end";
 
 static void try_reach(uint32_t flags)

@@ -23,6 +23,7 @@ local new_ready = ffi.typeof("tl_ready_fd[?]")
 local fds_of, events_of = ffi.typeof("int32_t *"), ffi.typeof("uint32_t *")
 local new_timeout = ffi.typeof("int64_t[1]")
 local AT_ONCE = new_timeout(0)
+local fd_of = fileno.table()
 
 -- Words of a tl_ready_fd: reading a scalar through a pointer to scalars makes no garbage.
 local STRIDE = ffi.sizeof("tl_ready_fd") / ffi.sizeof("int32_t")
@@ -81,7 +82,7 @@ end
 
 local function ask(set, batch, most)
   local count
-  repeat count = batch.look(set.fd, most, AT_ONCE) until count ~= EINTR
+  repeat count = batch.look(fd_of[set], most, AT_ONCE) until count ~= EINTR
   return count
 end
 
@@ -91,7 +92,7 @@ local function block(set, where, batch, most, delay)
   wait.before_blocking(where, delay)
   local timeout_ns = new_timeout(delay and to_ns(delay) or -1)
   local count
-  repeat count = batch.look(set.fd, most, timeout_ns) until count ~= EINTR
+  repeat count = batch.look(fd_of[set], most, timeout_ns) until count ~= EINTR
   return count
 end
 interpreted.keep(block)
@@ -150,7 +151,7 @@ end
 --- @param events integer 0 to 2^32 - 1
 --- @return integer status 0 or a negative errno
 function Set:control(operation, fd, events)
-  return C.tl_epoll_control(self.fd, OPERATIONS[operation], fd, events)
+  return C.tl_epoll_control(fd_of[self], OPERATIONS[operation], fd, events)
 end
 
 local function release(owned)
@@ -170,7 +171,7 @@ end
 
 --- Close the set; harmless when repeated. Waiting tasks are resumed.
 function Set:close()
-  self.closed = true
+  self.closed, fd_of[self] = true, nil
   release(self.owned)
 end
 
@@ -186,8 +187,10 @@ end
 
 local function own(fd)
   local owned = { fd = fileno.opened(fd) }
-  return setmetatable({ fd = fd, closed = false, blind = 0, wakes = 0, owned = owned,
+  local self = setmetatable({ fd = fd, closed = false, blind = 0, wakes = 0, owned = owned,
     guard = readiness.guard(owned, release) }, Set)
+  fd_of[self] = fd
+  return self
 end
 
 --- Take over an epoll descriptor, which is closed with the set, or when the set becomes

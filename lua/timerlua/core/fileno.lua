@@ -37,6 +37,14 @@ function fileno.forget(fd)
   return was
 end
 
+local NONE = { __mode = "k", __index = function() return -1 end }
+
+--- A table for the descriptors of objects, by object, where no script can write others; -1
+--- for an object without one.
+function fileno.table()
+  return setmetatable({}, NONE)
+end
+
 --- Whether a value is a number that a descriptor can have.
 function fileno.is_number(value)
   return is_whole(value, 0, MOST)
