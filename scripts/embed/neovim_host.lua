@@ -2,7 +2,7 @@
 -- timers, tasks and sockets that do not hold up the editor. In a folder lua/ of
 -- 'runtimepath', where LuaJIT's FFI finds libtimerlua:
 --   local host = require("neovim_host").start(path, on_text)
---   host:call("watch", "sd", "127.0.0.1:8080", 0.5)   -- a signature as for tl_call
+--   host:call("watch", "127.0.0.1:8080", 0.5)
 -- The script has a Lua state of its own, without vim: it sends texts by tell(text), print
 -- and its errors, and on_text gets each in the editor's main loop.
 local ffi = require "ffi"
@@ -64,12 +64,36 @@ local function step(self)
   error("timerlua: " .. failure)
 end
 
+-- The letter of tl_call's signature for a value, and what C reads by it.
+local function letter_of(value)
+  local kind = type(value)
+  if kind == "string" then return "S", value, ffi.cast("size_t", #value) end
+  if kind == "number" then return "d", value end
+  if kind == "boolean" then return "b", ffi.cast("int", value and 1 or 0) end
+  if kind == "nil" then return "n" end
+  error("an argument must be a string, number, boolean or nil, got a " .. kind, 3)
+end
+
+local function pack(...)
+  local letters, list, length = {}, {}, 0
+  for i = 1, select("#", ...) do
+    local letter, first, second = letter_of((select(i, ...)))
+    letters[i] = letter
+    if letter ~= "n" then length, list[length + 1] = length + 1, first end
+    if second then length, list[length + 1] = length + 1, second end
+  end
+  return table.concat(letters), list, length
+end
+
 --- Call a function of the script, which may wait; what it returns is dropped.
+--- @param name string
+--- @param ... string|number|boolean|nil
 --- @return boolean? ok
 --- @return string? message
-function Host:call(name, signature, ...)
+function Host:call(name, ...)
   if not self.runtime then return nil, "stopped" end
-  local outcome = library.tl_call(self.runtime, name, signature, ...)
+  local signature, list, length = pack(...)
+  local outcome = library.tl_call(self.runtime, name, signature, unpack(list, 1, length))
   local failure = outcome < 0 and outcome ~= WAITS and why(self)
   fetch(self)
   return not failure or nil, failure or nil

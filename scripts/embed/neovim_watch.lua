@@ -3,7 +3,7 @@
 --     vim.g.server = text
 --     vim.cmd "redrawstatus"
 --   end)
---   host:call("watch", "sd", "127.0.0.1:8080", 0.5)
+--   host:call("watch", "127.0.0.1:8080", 0.5)
 --   vim.o.statusline = "%f %= %{get(g:, 'server', '')}"
 local tl = require "timerlua"
 

@@ -62,7 +62,7 @@ describe("Neovim with a plugin", function()
       local function state()
         return (next_text():gsub("127[%d.]+:%d+", "X"))
       end
-      assert(host:call("watch", "sd", "127.0.0.1:" .. server:getsockname().port, 0.05))
+      assert(host:call("watch", "127.0.0.1:" .. server:getsockname().port, 0.05))
       say(state())
       server:listen(16, function()
         local client = uv.new_tcp()
@@ -85,12 +85,24 @@ describe("Neovim with a plugin", function()
         .. "function broken() error('as said') end\n")
       say(next_text())
       say((next_text():match("^[^\n]*"):gsub("/[^:]*:", "script:")))
-      local ok, message = host:call("none", "")
+      local ok, message = host:call("none")
       say(tostring(ok), message)
-      ok, message = host:call("broken", "")
+      ok, message = host:call("broken")
       say((message:match("^[^\n]*"):gsub("/[^:]*:", "script:")))
-      assert(host:call("numbers", "")) -- it waits, and goes on as a task
+      assert(host:call("numbers")) -- it waits, and goes on as a task
       say(next_text(), next_text(), next_text())]]))
+  end)
+
+  it("gives a script strings, numbers, booleans and nil, and refuses other values", function()
+    assert.equal("3 2.5 true nil 4 5\nan argument must be a string, number, boolean or nil, "
+      .. "got a table\n", (edit [[
+      local host = script("function show(a, b, c, ...)\n"
+        .. "  tell(#a .. ' ' .. b .. ' ' .. tostring(c) .. ' ' .. tostring((...)) .. ' '\n"
+        .. "    .. select(2, ...) .. ' ' .. select('#', a, b, c, ...)) end")
+      assert(host:call("show", "a\0b", 2.5, true, nil, 4))
+      say(next_text())
+      local ok, message = pcall(host.call, host, "show", {})
+      say((message:gsub("^[^:]*:%d+: ", "")))]]))
   end)
 
   it("goes on after the script, and reports one that cannot be read", function()
@@ -100,7 +112,7 @@ describe("Neovim with a plugin", function()
       say(next_text())
       host:stop()
       host:stop()
-      local ok, message = host:call("tell", "s", "more")
+      local ok, message = host:call("tell", "more")
       say(tostring(ok), message)
       ok, message = pcall(start, "none.lua")
       say(tostring(texts[1]))
