@@ -27,11 +27,6 @@ void tl_clock_init(tl_clock *clock)
     *clock = (tl_clock){0};
 }
 
-int64_t tl_clock_read(const tl_clock *clock, int which)
-{
-    return clock->is_virtual ? clock->now_ns[which] : tl_clock_kernel_ns(which);
-}
-
 void tl_clock_make_virtual(tl_clock *clock, int64_t wall_ns)
 {
     for (int c = 0; c < TL_CLOCKS; c++)
@@ -43,7 +38,7 @@ void tl_clock_make_virtual(tl_clock *clock, int64_t wall_ns)
 
 void tl_clock_begin_virtual(tl_clock *clock, int64_t wall_ns)
 {
-    *clock = (tl_clock){.is_virtual = true};
+    *clock = (tl_clock){.is_virtual = true, .tsc = clock->tsc};
     clock->now_ns[TL_REALTIME] = wall_ns;
 }
 

@@ -7,10 +7,12 @@
 #include <time.h>
 
 #include "abi.h"
+#include "base/tsc.h"
 
 typedef struct tl_clock {
     bool is_virtual;
     int64_t now_ns[TL_CLOCKS]; /* virtual time */
+    tl_tsc tsc;                /* the monotonic clock, while time is real */
 } tl_clock;
 
 /* The kernel's name of a clock, for clock_gettime(2) and similar calls. */
@@ -21,8 +23,31 @@ int64_t tl_clock_kernel_ns(int which);
 
 void tl_clock_init(tl_clock *clock);
 /* Nanoseconds on one of the clocks: since 1970 for TL_REALTIME, otherwise since
-   boot. */
-int64_t tl_clock_read(const tl_clock *clock, int which);
+   boot. Never ahead of the kernel's reading, and behind it by less than
+   TL_TSC_BEHIND_NS. */
+static inline int64_t tl_clock_read(tl_clock *clock, int which)
+{
+    if (clock->is_virtual)
+        return clock->now_ns[which];
+    return which == TL_MONOTONIC ? tl_tsc_read(&clock->tsc)
+                                 : tl_clock_kernel_ns(which);
+}
+
+/* The most that a reading is behind the kernel's; 0 if it is the kernel's. A
+   delay counts from the reading and this much more, so that nobody's clock
+   shows a timer early. */
+static inline int64_t tl_clock_behind_ns(const tl_clock *clock, int which)
+{
+    bool exact = clock->is_virtual || which != TL_MONOTONIC;
+    return exact ? 0 : clock->tsc.behind_ns;
+}
+
+/* The loop has slept: the next reading is the kernel's. */
+static inline void tl_clock_woke(tl_clock *clock)
+{
+    tl_tsc_expire(&clock->tsc);
+}
+
 /* Stop time at the present readings; wall_ns >= 0 replaces the wall's. */
 void tl_clock_make_virtual(tl_clock *clock, int64_t wall_ns);
 /* Begin time at these readings: 0, and wall_ns for the wall clock. */

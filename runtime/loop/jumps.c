@@ -1,7 +1,7 @@
 /* Steps of the wall clock: see jumps.h. */
 #include "loop/jumps.h"
 
-static int64_t wall_offset(const tl_loop *loop)
+static int64_t wall_offset(tl_loop *loop)
 {
     return tl_clock_read(&loop->clock, TL_REALTIME) -
            tl_clock_read(&loop->clock, TL_MONOTONIC);

@@ -207,6 +207,8 @@ static int collect_ready(tl_loop *loop, bool block)
     bool orphaned = false;
     loop->signalled = false;
     int count = tl_poller_wait(&loop->poller, block, ready);
+    if (block)
+        tl_clock_woke(&loop->clock);
     for (int i = 0; i < count; i++) {
         tl_id id = ready[i].id;
         if (tl_handles_find(&loop->handles, id.slot, id.generation) != NULL)

@@ -80,11 +80,20 @@ static int start(tl_loop *loop, tl_id *id, int kind, int64_t deadline_ns,
     return error;
 }
 
-/* A delay below 0 counts as 0 for every caller. */
+/* A delay of 0 is over at once, and a delay below 0 counts as 0 for every
+   caller. */
+static int64_t after(const tl_loop *loop, int clock, int64_t now_ns,
+                     int64_t delay_ns)
+{
+    if (delay_ns <= 0)
+        return now_ns;
+    return tl_deadline(now_ns + tl_clock_behind_ns(&loop->clock, clock),
+                       delay_ns);
+}
+
 static int64_t from_now(tl_loop *loop, int clock, int64_t delay_ns)
 {
-    return tl_deadline(tl_clock_read(&loop->clock, clock),
-                       delay_ns > 0 ? delay_ns : 0);
+    return after(loop, clock, tl_clock_read(&loop->clock, clock), delay_ns);
 }
 
 int tl_timer_after(tl_loop *loop, tl_id *id, double delay_s)
@@ -122,17 +131,19 @@ int tl_timer_start(tl_loop *loop, tl_id *id, int64_t first_ns,
     if (absolute)
         first_ns = from_0(first_ns);
     else
-        first_ns = tl_deadline(tl_clock_read(&loop->clock, clock), first_ns);
+        first_ns = from_now(loop, clock, first_ns);
     return start(loop, id, TL_TIMER, first_ns, interval_ns, options);
 }
 
 /* The deadline of a timer that was given no delay: its own interval from now,
    or the next instant of its repetition. -EINVAL: the timer has neither. */
-static int own_deadline(const tl_handle *handle, int64_t now_ns,
-                        int64_t *deadline_ns)
+static int own_deadline(const tl_loop *loop, const tl_handle *handle,
+                        int64_t now_ns, int64_t *deadline_ns)
 {
+    int clock = handle->flags & TL_CLOCK_MASK;
     if (recurs(handle)) {
         tl_tick next;
+        now_ns += tl_clock_behind_ns(&loop->clock, clock);
         if (!tl_repetition_after(handle->repetition, now_ns, now_ns, &next))
             return -EINVAL;
         *deadline_ns = next.instant_ns;
@@ -141,9 +152,9 @@ static int own_deadline(const tl_handle *handle, int64_t now_ns,
     int64_t interval_ns = handle->flags & TL_FLAG_REPEATED
                               ? handle->repetition->by.interval_ns
                               : handle->interval_ns;
-    if (interval_ns == 0 && (handle->flags & TL_CLOCK_MASK) == TL_REALTIME)
+    if (interval_ns == 0 && clock == TL_REALTIME)
         return -EINVAL; /* the timer was started at an instant */
-    *deadline_ns = tl_deadline(now_ns, interval_ns);
+    *deadline_ns = after(loop, clock, now_ns, interval_ns);
     return 0;
 }
 
@@ -169,9 +180,10 @@ static int rearm(tl_loop *loop, uint32_t slot, tl_handle *handle,
     int64_t now_ns = clock == TL_MONOTONIC ? monotonic_ns
                                            : tl_clock_read(&loop->clock, clock);
     if (delay_ns >= 0)
-        return requeue(loop, slot, handle, tl_deadline(now_ns, delay_ns));
+        return requeue(loop, slot, handle,
+                       after(loop, clock, now_ns, delay_ns));
     int64_t deadline_ns;
-    int error = own_deadline(handle, now_ns, &deadline_ns);
+    int error = own_deadline(loop, handle, now_ns, &deadline_ns);
     return error ? error : requeue(loop, slot, handle, deadline_ns);
 }
 
