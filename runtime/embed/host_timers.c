@@ -1,6 +1,7 @@
 /* A runtime's timers and watches for C: see timerlua.h. */
 #include "base/id.h"
 #include "embed/runtime.h"
+#include "loop/cancels.h"
 #include "loop/handle_ops.h"
 #include "loop/timer.h"
 
@@ -205,6 +206,7 @@ int tl_cancel(tl_runtime *runtime, uint64_t name)
         handle != NULL ? tl__handle_cancel(runtime->loop, id, handle) : 0;
     if (result & TL_ENDED)
         tl_natives_remove(&runtime->d->natives, id);
+    tl__settle_cancels(runtime->loop);
     if (runtime->loop->active == 0)
         tl__runtime_changed(runtime);
     return result & TL_CANCELLED;

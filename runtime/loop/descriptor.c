@@ -34,7 +34,8 @@ static void bereave(tl_loop *loop, uint32_t slot, int fd)
     if (handle == NULL || tl__kind_of(loop, handle)->owns_descriptor)
         return;
     leave(loop, handle);
-    tl__post(loop, (tl_id){slot, handle->generation}, handle);
+    tl_id id = {slot, tl_handles_generation(&loop->handles, slot)};
+    tl__post(loop, id, handle);
 }
 
 static int add(tl_loop *loop, int fd, int interest, tl_id id)
@@ -79,7 +80,7 @@ bool tl__descriptor_vacate(tl_loop *loop, int fd)
     tl_handle *handle = slot != 0 ? holder(loop, slot, fd) : NULL;
     if (handle == NULL)
         return false;
-    tl_id id = {slot, handle->generation};
+    tl_id id = {slot, tl_handles_generation(&loop->handles, slot)};
     return tl__kind_of(loop, handle)->give_way(loop, id, handle);
 }
 

@@ -4,6 +4,7 @@
 #include "loop/descriptor.h"
 #include "loop/handle_ops.h"
 #include "loop/agenda.h"
+#include "loop/cancels.h"
 #include "loop/kinds.h"
 #include "loop/wakeup.h"
 
@@ -40,7 +41,7 @@ void tl__set_active(tl_loop *loop, tl_handle *handle, bool active)
 void tl__leave_queue(tl_loop *loop, uint32_t slot, tl_handle *handle)
 {
     if (tl__has_descriptor(&loop->handles, handle)) {
-        tl_id id = {slot, handle->generation};
+        tl_id id = {slot, tl_handles_generation(&loop->handles, slot)};
         (void)tl__descriptor_interest(loop, id, handle, 0);
     } else {
         tl_timers_remove(tl__store_of(loop, handle), slot);
@@ -50,9 +51,13 @@ void tl__leave_queue(tl_loop *loop, uint32_t slot, tl_handle *handle)
 
 int tl__handle_new(tl_loop *loop, int kind, tl_id *id)
 {
-    return tl_poller_forked(&loop->poller)
-               ? -ECHILD
-               : tl_handles_open(&loop->handles, kind, id);
+    if (tl_poller_forked(&loop->poller))
+        return -ECHILD;
+    int error = tl_handles_open(&loop->handles, kind, id);
+    if (error != TL_LIMIT || loop->cancels.count == loop->cancels_ended)
+        return error;
+    tl__settle_cancels(loop); /* they do not count any more */
+    return tl_handles_open(&loop->handles, kind, id);
 }
 
 int tl_handle_open(tl_loop *loop, tl_id *id, int kind)
@@ -88,6 +93,7 @@ void tl_handle_close(tl_loop *loop, uint32_t slot, uint32_t generation)
 static inline int timed_done(tl_loop *loop, uint32_t slot, tl_handle *handle)
 {
     handle->flags &= (uint8_t)~TL_FLAG_BUSY;
+    *tl_handles_tag(&loop->handles, slot) &= ~(uint32_t)TL_TAG_BUSY;
     if (handle->where == TL_HELD)
         tl_timers_again(tl__store_of(loop, handle), slot,
                         handle->at.deadline_ns);
@@ -123,13 +129,19 @@ int tl_handle_done(tl_loop *loop, uint32_t slot, uint32_t generation)
         ->done(loop, (tl_id){slot, generation}, handle);
 }
 
-int tl__handle_cancel(tl_loop *loop, tl_id id, tl_handle *handle)
+bool tl__handle_quit(tl_loop *loop, uint32_t slot, tl_handle *handle)
 {
     bool waited = handle->flags & (TL_FLAG_ACTIVE | TL_FLAG_PAUSED);
-    tl__leave_queue(loop, id.slot, handle);
+    tl__leave_queue(loop, slot, handle);
     handle->flags &= (uint8_t)~TL_FLAG_PAUSED;
     loop->cancelled +=
         waited && tl__group_of(&loop->handles, handle) == TL_GROUP_TIMERS;
+    return waited;
+}
+
+int tl__handle_cancel(tl_loop *loop, tl_id id, tl_handle *handle)
+{
+    bool waited = tl__handle_quit(loop, id.slot, handle);
     if (handle->flags & TL_FLAG_BUSY)
         return waited ? TL_CANCELLED : 0;
     tl_handles_close(&loop->handles, id.slot);
@@ -189,6 +201,7 @@ int tl_handle_info_get(tl_loop *loop, uint32_t slot, uint32_t generation,
 
 uint32_t tl_handle_walk(tl_loop *loop, uint32_t *slot)
 {
+    tl__settle_cancels(loop);
     *slot = tl_handles_walk(&loop->handles, *slot);
-    return *slot ? tl_handles_at(&loop->handles, *slot)->generation : 0;
+    return *slot ? tl_handles_generation(&loop->handles, *slot) : 0;
 }

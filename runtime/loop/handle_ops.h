@@ -22,7 +22,10 @@ void tl__set_active(tl_loop *loop, tl_handle *handle, bool active);
 void tl__leave_queue(tl_loop *loop, uint32_t slot, tl_handle *handle);
 /* The same, and end the handle. */
 void tl__handle_end(tl_loop *loop, tl_id id, tl_handle *handle);
-/* tl_timer_cancel for a timer or a watch. */
+/* Stop waiting for good; whether the handle waited. */
+bool tl__handle_quit(tl_loop *loop, uint32_t slot, tl_handle *handle);
+/* The same, and end the handle unless its callback runs: TL_CANCELLED,
+   TL_ENDED. No slot rests. */
 int tl__handle_cancel(tl_loop *loop, tl_id id, tl_handle *handle);
 /* The callback is over: of a handle that waits for an instant; of a handle that
    has a descriptor. 1 if this ended the handle. */

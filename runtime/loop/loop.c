@@ -10,6 +10,7 @@
 
 #include "check.h"
 #include "loop/agenda.h"
+#include "loop/cancels.h"
 #include "loop/descriptor.h"
 #include "loop/handle_ops.h"
 #include "loop/jumps.h"
@@ -57,6 +58,7 @@ tl_loop *tl_loop_open_on(const tl_kind *const *kinds, const tl_poller *poller)
                          tl_clock_read(&loop->clock, c));
     }
     loop->slack_ns = TL_DEFAULT_SLACK_NS;
+    loop->cancels.most = TL_CANCELS_MOST;
     tl__reset_jumps(loop);
     return loop;
 }
@@ -79,7 +81,7 @@ void tl_loop_drop(tl_loop *loop)
     for (uint32_t slot = 0;
          (slot = tl_handles_walk(&loop->handles, slot + 1)) != 0;) {
         tl_handle *handle = tl_handles_at(&loop->handles, slot);
-        tl_id id = {slot, handle->generation};
+        tl_id id = {slot, tl_handles_generation(&loop->handles, slot)};
         tl__kind_of(loop, handle)->drop(loop, id, handle);
     }
 }
@@ -154,7 +156,8 @@ static void collect_due(tl_loop *loop)
         const tl_handle *handle = tl_handles_at(&loop->handles, slots[i]);
         if (handle->flags & TL_FLAG_REPEATED) /* read when the turn begins */
             __builtin_prefetch(handle->repetition);
-        add_event(loop, (tl_id){slots[i], handle->generation}, 0);
+        tl_id id = {slots[i], tl_handles_generation(&loop->handles, slots[i])};
+        add_event(loop, id, 0);
     }
 }
 
@@ -172,7 +175,7 @@ static int renew_poller(tl_loop *loop)
         if (!tl__has_descriptor(&loop->handles, handle) ||
             !(handle->where & TL_IN_POLLER))
             continue;
-        tl_id id = {slot, handle->generation};
+        tl_id id = {slot, tl_handles_generation(&loop->handles, slot)};
         tl__descriptor_forget(loop, id, handle);
         tl__kind_of(loop, handle)->renew(loop, id, handle);
     }
@@ -275,6 +278,7 @@ int tl_loop_look(tl_loop *loop)
     loop->batch_count = loop->batch_next = 0;
     if (tl_poller_forked(&loop->poller))
         return -ECHILD;
+    tl__settle_cancels(loop);
     loop->turns++;
     atomic_store(&loop->woken, false);
     /* first, since it reports the timerfds that have fired */
@@ -310,6 +314,7 @@ int tl_loop_collect(tl_loop *loop)
     loop->batch_count = loop->batch_next = 0;
     if (tl_poller_forked(&loop->poller))
         return -ECHILD;
+    tl__settle_cancels(loop);
     loop->turns++;
     if (loop->active == 0 && loop->posted.count == 0)
         return TL_NOTHING_LEFT;
@@ -344,6 +349,7 @@ tl_handle *tl_loop_begin(tl_loop *loop, tl_event *event)
 
 void tl_loop_check(tl_loop *loop)
 {
+    tl__settle_cancels(loop);
     tl_handles_check(&loop->handles);
     for (int c = 0; c < TL_CLOCKS; c++)
         tl_timers_check(&loop->timers[c]);

@@ -2,6 +2,7 @@
    timerlua_abi.h. */
 #include <errno.h>
 
+#include "loop/cancels.h"
 #include "loop/jumps.h"
 
 double tl_now(tl_loop *loop, int clock)
@@ -21,8 +22,9 @@ int tl_clock_virtual(tl_loop *loop, int64_t wall_ns)
     return 0;
 }
 
-static bool has_queued(const tl_loop *loop)
+static bool has_queued(tl_loop *loop)
 {
+    tl__settle_cancels(loop);
     for (int c = 0; c < TL_CLOCKS; c++)
         if (loop->timers[c].queued > 0)
             return true;

@@ -70,6 +70,8 @@ struct tl_loop {
     size_t watches;         /* descriptors in the poller */
     tl_agenda posted;       /* handles to be looked at on the next turn */
     tl_agenda deferred;     /* those with work to do after the callback */
+    tl_cancels cancels;     /* cancels.h */
+    uint32_t cancels_ended; /* so many of them have been ended */
     struct tl_net *net;     /* net/net.h; NULL until the first socket */
     size_t owned_bytes;     /* memory of handles besides their records */
     tl_traffic traffic;     /* of their descriptors */

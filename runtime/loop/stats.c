@@ -1,8 +1,9 @@
 /* Statistics of a loop: counters and lateness, see timerlua_abi.h. */
-#include "loop/state.h"
+#include "loop/cancels.h"
 
 void tl_loop_stats_get(tl_loop *loop, tl_loop_stats *stats)
 {
+    tl__settle_cancels(loop);
     size_t bytes =
         sizeof *loop + tl_handles_bytes(&loop->handles) + loop->owned_bytes;
     for (int c = 0; c < TL_CLOCKS; c++)

@@ -206,8 +206,17 @@ int tl_timer_reset(tl_loop *loop, uint32_t slot, uint32_t generation,
                    double delay_s)
 {
     int64_t now_ns = tl_clock_read(&loop->clock, TL_MONOTONIC);
-    return rearm(loop, slot, find_timer(loop, slot, generation), now_ns,
-                 tl_seconds_to_ns(delay_s));
+    int64_t delay_ns = tl_seconds_to_ns(delay_s);
+    tl_handle *handle = find_timer(loop, slot, generation);
+    /* most timers that are reset wait, on the monotonic clock, for later: the
+       handle alone is written */
+    if (handle != NULL && !(handle->flags & (TL_CLOCK_MASK | TL_FLAG_BUSY)) &&
+        tl_timers_postpone(&loop->timers[TL_MONOTONIC], handle,
+                           after(loop, TL_MONOTONIC, now_ns, delay_ns))) {
+        loop->armed++;
+        return 0;
+    }
+    return rearm(loop, slot, handle, now_ns, delay_ns);
 }
 
 int tl_timer_rearm_at(tl_loop *loop, uint32_t slot, uint32_t generation,
@@ -369,6 +378,7 @@ bool tl__timer_begin(tl_loop *loop, uint32_t slot, tl_handle *handle)
     int64_t late_ns = now_ns - due_ns;
     handle->late_s = (float)tl__seconds(late_ns);
     handle->flags |= TL_FLAG_BUSY;
+    *tl_handles_tag(&loop->handles, slot) |= TL_TAG_BUSY;
     loop->fired += is_timer(loop, handle);
     if (tl__kind_of(loop, handle)->records_lateness)
         tl_histogram_record(&loop->lateness, late_ns);

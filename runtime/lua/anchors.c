@@ -9,10 +9,12 @@ int tl__what_index(uint32_t slot)
 void tl__forget_anchor(lua_State *L, uint32_t slot)
 {
     lua_rawgeti(L, TL_ANCHORS_INDEX, (int)(slot >> TL_PAGE_BITS));
-    lua_pushnil(L);
-    lua_rawseti(L, -2, tl__what_index(slot));
-    lua_pushnil(L);
-    lua_rawseti(L, -2, tl__what_index(slot) + 1);
+    if (lua_istable(L, -1)) { /* memory may have run out before the first one */
+        lua_pushnil(L);
+        lua_rawseti(L, -2, tl__what_index(slot));
+        lua_pushnil(L);
+        lua_rawseti(L, -2, tl__what_index(slot) + 1);
+    }
     lua_pop(L, 1);
 }
 

@@ -1,6 +1,7 @@
 /* The dispatcher: see dispatch.h. */
 #include "lua/dispatch.h"
 #include "loop/agenda.h"
+#include "loop/cancels.h"
 
 #include <errno.h>
 #include <lauxlib.h>
@@ -30,12 +31,21 @@ static void reclaim_pages(tl_dispatcher *d, lua_State *L)
     if (d->pages_reclaimed == handles->given_back)
         return;
     d->pages_reclaimed = handles->given_back;
-    for (uint32_t p = 0; p < handles->page_count; p++) {
+    for (uint32_t p = 0; p < handles->tags.count; p++) {
         if (handles->pages[p].records != NULL)
             continue;
         lua_pushnil(L);
         lua_rawseti(L, TL_ANCHORS_INDEX, (int)p);
     }
+}
+
+static void forget_cancelled(tl_dispatcher *d, lua_State *L)
+{
+    const tl_cancels *cancels = &d->loop->cancels;
+    tl_loop_end_cancelled(d->loop);
+    for (uint32_t i = 0; i < cancels->count; i++)
+        tl__forget_anchor(L, cancels->list[i].slot);
+    tl_loop_free_cancelled(d->loop);
 }
 
 static void run_event(tl_dispatcher *d, lua_State *L, const tl_event *event,
@@ -147,6 +157,8 @@ static bool go_between(tl_dispatcher *d, lua_State *L)
         tl__hosted_posts(d, L);
     if (d->raised > 0)
         tl__tell_raised(d, L);
+    if (d->loop->cancels.count > 0)
+        forget_cancelled(d, L);
     reclaim_pages(d, L);
     tl__after_callback(d->loop); /* of handlers, and from outside the run */
     return !d->loop->shared.interrupt && !d->loop->shared.stopped;
@@ -166,7 +178,7 @@ static void begin_turns(tl_dispatcher *d, lua_State *L)
 {
     luaL_checkstack(L, 2 * WARM_EVENTS + LUA_MINSTACK, "timerlua.run");
     lua_rawgeti(L, LUA_REGISTRYINDEX, d->anchors_ref);
-    d->loop->away = false;
+    tl__set_away(d->loop, false);
 }
 
 static void tell_idle(tl_dispatcher *d, lua_State *L)
@@ -203,14 +215,17 @@ static int turns(lua_State *L)
    stop handlers have run. */
 static bool is_done(tl_dispatcher *d, lua_State *L)
 {
-    const tl_loop *loop = d->loop;
+    tl_loop *loop = d->loop;
+    tl__settle_cancels(loop);
     if (loop->active > 0 || loop->posted.count > 0 ||
         loop->batch_next < loop->batch_count || loop->shared.stopped ||
         (d->posts != NULL && tl__posts_has(d->posts)))
         return false;
     tell_idle(d, L);
+    tl__settle_cancels(loop);
     if (loop->active == 0 && !d->bare)
         tl__call_hook(d, L, TL_HOOK_DONE, 0);
+    tl__settle_cancels(loop);
     return loop->active == 0 && !loop->shared.stopped;
 }
 

@@ -56,7 +56,7 @@ int tl_stream_next_idle(tl_loop *loop, uint32_t listener_slot,
             s->state & (TL_IS_CLOSED | TL_IS_CLOSING) ||
             !is_idle(loop, handle, s, now_ns, limit_ns))
             continue;
-        *id = (tl_id){slot, handle->generation};
+        *id = (tl_id){slot, tl_handles_generation(&loop->handles, slot)};
         tl__stream_expire(loop, *id, handle, s);
         return TL_IDLE_FOUND;
     }

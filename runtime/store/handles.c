@@ -11,6 +11,11 @@
 
 #include "check.h"
 
+enum { PAGE_BYTES = TL_PAGE_SIZE * (sizeof(tl_handle) + sizeof(uint32_t)) };
+
+/* The tags of a page that was given back: no generation is 0. */
+static const uint32_t no_tags[TL_PAGE_SIZE];
+
 void tl_handles_init(tl_handles *handles, const uint8_t groups[TL_KINDS_MOST])
 {
     *handles = (tl_handles){.open = TL_NO_PAGE};
@@ -21,9 +26,10 @@ void tl_handles_init(tl_handles *handles, const uint8_t groups[TL_KINDS_MOST])
 
 void tl_handles_free(tl_handles *handles)
 {
-    for (uint32_t p = 0; p < handles->page_count; p++)
+    for (uint32_t p = 0; p < handles->tags.count; p++)
         free(handles->pages[p].records);
     free(handles->pages);
+    free(handles->tags.pages);
     *handles = (tl_handles){.open = TL_NO_PAGE};
 }
 
@@ -48,29 +54,42 @@ static void open_remove(tl_handles *handles, uint32_t p)
         handles->pages[page->open_next].open_prev = page->open_prev;
 }
 
+static int reserve_pages(tl_handles *handles, uint32_t capacity)
+{
+    tl_page *pages = realloc(handles->pages, capacity * sizeof *pages);
+    if (pages == NULL)
+        return -ENOMEM;
+    handles->pages = pages;
+    uint32_t **tags = realloc(handles->tags.pages, capacity * sizeof *tags);
+    if (tags == NULL)
+        return -ENOMEM;
+    handles->tags.pages = tags;
+    handles->page_capacity = capacity;
+    return 0;
+}
+
 /* A page number without memory: the first that was given back, otherwise a new
    one. */
 static int vacant_page(tl_handles *handles, uint32_t *p)
 {
-    if (handles->resident < handles->page_count) {
+    if (handles->resident < handles->tags.count) {
         for (*p = handles->vacant_from; handles->pages[*p].records != NULL;)
             ++*p;
         handles->vacant_from = *p;
         return 0;
     }
-    if (handles->page_count == handles->page_capacity) {
+    if (handles->tags.count == handles->page_capacity) {
         uint32_t capacity =
             handles->page_capacity ? 2 * handles->page_capacity : 16;
         if (capacity > (UINT32_MAX >> TL_PAGE_BITS))
             return -ENOMEM;
-        tl_page *pages = realloc(handles->pages, capacity * sizeof *pages);
-        if (pages == NULL)
-            return -ENOMEM;
-        handles->pages = pages;
-        handles->page_capacity = capacity;
+        int error = reserve_pages(handles, capacity);
+        if (error)
+            return error;
     }
-    *p = handles->page_count++;
-    handles->pages[*p] = (tl_page){.next_generation = 1};
+    *p = handles->tags.count++;
+    handles->pages[*p] = (tl_page){.next_generation = TL_TAG_NEXT};
+    handles->tags.pages[*p] = (uint32_t *)no_tags;
     return 0;
 }
 
@@ -81,13 +100,15 @@ static int add_page(tl_handles *handles)
     if (error)
         return error;
     tl_page *page = &handles->pages[p];
-    page->records = malloc(TL_PAGE_SIZE * sizeof(tl_handle));
+    page->records = malloc(PAGE_BYTES);
     if (page->records == NULL)
         return -ENOMEM;
+    uint32_t *tags = (uint32_t *)(page->records + TL_PAGE_SIZE);
     for (uint32_t i = 0; i < TL_PAGE_SIZE; i++) {
-        page->records[i] = (tl_handle){.generation = page->next_generation};
-        page->records[i].at.next_free = i + 1;
+        page->records[i] = (tl_handle){.at.next_free = i + 1};
+        tags[i] = page->next_generation;
     }
+    handles->tags.pages[p] = tags;
     page->live = 0;
     page->first_free = p == 0 ? 1 : 0; /* slot 0 is no handle */
     handles->resident++;
@@ -115,10 +136,9 @@ int tl_handles_open(tl_handles *handles, int kind, tl_id *id)
     page->live++;
     handles->live++;
     handles->counts[group]++;
-    *handle =
-        (tl_handle){.generation = handle->generation, .kind = (uint8_t)kind};
+    *handle = (tl_handle){.kind = (uint8_t)kind};
     id->slot = p << TL_PAGE_BITS | index;
-    id->generation = handle->generation;
+    id->generation = handles->tags.pages[p][index];
     return 0;
 }
 
@@ -127,9 +147,10 @@ static void give_back(tl_handles *handles, uint32_t p)
     tl_page *page = &handles->pages[p];
     uint32_t newest = page->next_generation;
     for (uint32_t i = 0; i < TL_PAGE_SIZE; i++)
-        if (page->records[i].generation > newest)
-            newest = page->records[i].generation;
+        if (handles->tags.pages[p][i] > newest)
+            newest = handles->tags.pages[p][i];
     page->next_generation = newest;
+    handles->tags.pages[p] = (uint32_t *)no_tags;
     open_remove(handles, p);
     free(page->records);
     page->records = NULL;
@@ -139,24 +160,32 @@ static void give_back(tl_handles *handles, uint32_t p)
     handles->given_back++;
 }
 
-void tl_handles_close(tl_handles *handles, uint32_t slot)
+void tl_handles_end(tl_handles *handles, uint32_t slot)
 {
-    uint32_t p = slot >> TL_PAGE_BITS;
-    tl_page *page = &handles->pages[p];
     tl_handle *handle = tl_handles_at(handles, slot);
-    TL_CHECK(handle->kind != TL_FREE, "a handle is closed twice");
+    TL_CHECK(handle->kind != TL_FREE, "a handle is ended twice");
     if (handle->flags & TL_FLAG_REPEATED)
         tl_repetition_close(handle->repetition);
     handles->counts[handles->groups[handle->kind]]--;
     handle->kind = TL_FREE;
     handle->where = TL_NOWHERE;
     handle->flags = 0;
-    page->live--;
+    *tl_handles_tag(handles, slot) =
+        tl_handles_generation(handles, slot) + TL_TAG_NEXT;
     handles->live--;
-    handle->generation++;
+    handles->resting++;
+}
+
+void tl_handles_free_slot(tl_handles *handles, uint32_t slot)
+{
+    uint32_t p = slot >> TL_PAGE_BITS;
+    tl_page *page = &handles->pages[p];
+    tl_handle *handle = tl_handles_at(handles, slot);
+    page->live--;
+    handles->resting--;
     /* A slot whose generations are used up is retired: 32 bytes lost every
-       four billion uses, and never a wrong match. */
-    if (handle->generation == UINT32_MAX) {
+       two billion uses, and never a wrong match. */
+    if (tl_handles_generation(handles, slot) == TL_WORN) {
         page->worn = true;
         return;
     }
@@ -170,10 +199,16 @@ void tl_handles_close(tl_handles *handles, uint32_t slot)
         give_back(handles, p);
 }
 
+void tl_handles_close(tl_handles *handles, uint32_t slot)
+{
+    tl_handles_end(handles, slot);
+    tl_handles_free_slot(handles, slot);
+}
+
 tl_handle *tl_handles_peek(const tl_handles *handles, uint32_t slot)
 {
     uint32_t p = slot >> TL_PAGE_BITS;
-    if (p >= handles->page_count || handles->pages[p].records == NULL)
+    if (p >= handles->tags.count || handles->pages[p].records == NULL)
         return NULL;
     return tl_handles_at(handles, slot);
 }
@@ -181,16 +216,17 @@ tl_handle *tl_handles_peek(const tl_handles *handles, uint32_t slot)
 tl_handle *tl_handles_find(const tl_handles *handles, uint32_t slot,
                            uint32_t generation)
 {
-    tl_handle *handle = tl_handles_peek(handles, slot);
-    if (handle == NULL || handle->generation != generation ||
-        handle->kind == TL_FREE)
+    uint32_t p = slot >> TL_PAGE_BITS;
+    if (p >= handles->tags.count ||
+        tl_handles_generation(handles, slot) != generation)
         return NULL;
-    return handle;
+    tl_handle *handle = tl_handles_peek(handles, slot);
+    return handle == NULL || handle->kind == TL_FREE ? NULL : handle;
 }
 
 uint32_t tl_handles_walk(const tl_handles *handles, uint32_t slot)
 {
-    uint32_t end = handles->page_count << TL_PAGE_BITS;
+    uint32_t end = handles->tags.count << TL_PAGE_BITS;
     while (slot < end) {
         const tl_page *page = &handles->pages[slot >> TL_PAGE_BITS];
         if (page->records == NULL || page->live == 0)
@@ -205,12 +241,12 @@ uint32_t tl_handles_walk(const tl_handles *handles, uint32_t slot)
 
 size_t tl_handles_bytes(const tl_handles *handles)
 {
-    return handles->page_capacity * sizeof(tl_page) +
-           handles->resident * sizeof(tl_handle) * TL_PAGE_SIZE;
+    return handles->page_capacity * (sizeof(tl_page) + sizeof(uint32_t *)) +
+           (size_t)handles->resident * PAGE_BYTES;
 }
 
 static uint32_t check_page(const tl_handles *handles, const tl_page *page,
-                           uint32_t counts[TL_GROUPS])
+                           uint32_t counts[TL_GROUPS], uint32_t *resting)
 {
     uint32_t live = 0, free_listed = 0, free_seen = 0;
     for (uint32_t i = 0; i < TL_PAGE_SIZE; i++) {
@@ -225,20 +261,22 @@ static uint32_t check_page(const tl_handles *handles, const tl_page *page,
     }
     free_seen = TL_PAGE_SIZE - live;
     TL_CHECK(free_listed <= free_seen, "free list too long");
-    TL_CHECK(live == page->live, "page counts its handles wrongly");
+    TL_CHECK(live <= page->live, "page counts its handles wrongly");
+    *resting += page->live - live;
     return live;
 }
 
 void tl_handles_check(const tl_handles *handles)
 {
-    uint32_t live = 0, resident = 0, counts[TL_GROUPS] = {0};
-    for (uint32_t p = 0; p < handles->page_count; p++) {
+    uint32_t live = 0, resting = 0, resident = 0, counts[TL_GROUPS] = {0};
+    for (uint32_t p = 0; p < handles->tags.count; p++) {
         if (handles->pages[p].records == NULL)
             continue;
         resident++;
-        live += check_page(handles, &handles->pages[p], counts);
+        live += check_page(handles, &handles->pages[p], counts, &resting);
     }
     TL_CHECK(live == handles->live, "table counts its handles wrongly");
+    TL_CHECK(resting == handles->resting, "table counts resting slots wrongly");
     TL_CHECK(resident == handles->resident, "table counts its pages wrongly");
     TL_CHECK(memcmp(counts, handles->counts, sizeof counts) == 0,
              "a group of kinds is miscounted");

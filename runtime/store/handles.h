@@ -2,6 +2,11 @@
    by a generation, so that an id kept too long finds nothing rather than
    another handle's record. Pages do not move; an empty page is given back.
 
+   The generations stand apart from the records, in tags: a program that asks
+   about one of a million handles in random order finds the tag in the cache,
+   and not the record. A tag is the generation, which is even, plus TL_TAG_BUSY
+   while the callback of a timed handle runs.
+
    Pure: no system call but malloc, knows no clock. */
 #ifndef TL_HANDLES_H
 #define TL_HANDLES_H
@@ -41,8 +46,8 @@ enum {
     TL_FLAG_REPEATED = 128 /* repetition is in use, not interval_ns */
 };
 
-/* 32 bytes, since a program may have ten million of them. */
-typedef struct tl_handle {
+/* 28 bytes, and 4 for the tag, since a program may have ten million of them. */
+typedef struct __attribute__((packed, aligned(4))) tl_handle {
     union {
         int64_t deadline_ns;
         struct {
@@ -60,7 +65,6 @@ typedef struct tl_handle {
         uint32_t stream_options;      /* TL_LISTENER: options of the connections
                                          it accepts */
     };
-    uint32_t generation;
     union {
         uint32_t order;  /* of arming: breaks ties between equal deadlines */
         uint32_t wanted; /* TL_WATCH: the interest; the poller's may be less,
@@ -74,11 +78,15 @@ typedef struct tl_handle {
     uint8_t flags;
 } tl_handle;
 
-_Static_assert(sizeof(tl_handle) == 32, "a handle has grown");
+_Static_assert(sizeof(tl_handle) == 28, "a handle has grown");
+
+enum { TL_TAG_BUSY = 1, TL_TAG_NEXT = 2 };
+/* The generation of a slot that is not used any more. */
+#define TL_WORN (UINT32_MAX - 1)
 
 typedef struct tl_page {
-    tl_handle *records; /* NULL while the page is given back */
-    uint32_t live;
+    tl_handle *records;       /* NULL while the page is given back */
+    uint32_t live;            /* slots that are not free: resting ones, too */
     uint32_t first_free;      /* index in the page, TL_PAGE_SIZE at the end */
     uint32_t next_generation; /* a page that comes back starts here */
     uint32_t open_next;       /* list of pages with a free record */
@@ -96,10 +104,11 @@ enum {
 
 typedef struct tl_handles {
     tl_page *pages;
-    uint32_t page_count;
+    tl_tags tags; /* of as many pages, resident or not */
     uint32_t page_capacity;
     uint32_t open; /* head of the list; TL_NO_PAGE if all pages are full */
     uint32_t live;
+    uint32_t resting;           /* slots of handles that ended, not yet free */
     uint32_t resident;          /* pages with memory */
     uint32_t vacant_from;       /* no page below this is without memory */
     uint32_t given_back;        /* pages given back so far; shows owners of side
@@ -118,7 +127,11 @@ void tl_handles_free(tl_handles *handles);
 /* Take a record of this kind, zeroed except for its generation. -ENOMEM;
    TL_LIMIT: the group has as many live handles as are allowed. */
 int tl_handles_open(tl_handles *handles, int kind, tl_id *id);
-/* Give the record back; its generation will not be seen again at this slot. */
+/* End the handle; its generation will not be seen again at this slot. The slot
+   rests: no handle gets it before tl_handles_free_slot. */
+void tl_handles_end(tl_handles *handles, uint32_t slot);
+void tl_handles_free_slot(tl_handles *handles, uint32_t slot);
+/* Both. */
 void tl_handles_close(tl_handles *handles, uint32_t slot);
 
 /* The record, or NULL when the pair has ended or never was. */
@@ -145,6 +158,19 @@ static inline tl_handle *tl_handles_at(const tl_handles *handles, uint32_t slot)
 {
     return &handles->pages[slot >> TL_PAGE_BITS]
                 .records[slot & (TL_PAGE_SIZE - 1)];
+}
+
+static inline uint32_t *tl_handles_tag(const tl_handles *handles, uint32_t slot)
+{
+    return &handles->tags
+                .pages[slot >> TL_PAGE_BITS][slot & (TL_PAGE_SIZE - 1)];
+}
+
+/* The generation of a slot's latest use, or of its next use if it is free. */
+static inline uint32_t tl_handles_generation(const tl_handles *handles,
+                                             uint32_t slot)
+{
+    return *tl_handles_tag(handles, slot) & ~(uint32_t)TL_TAG_BUSY;
 }
 
 /* The same, but NULL if the page was given back: for ids that may be stale. */

@@ -15,8 +15,9 @@
 
 enum {
     STALE_ALLOWANCE = 1024, /* stale entries not worth a sweep */
-    SWEPT = 1 << 15,        /* in where, during a sweep: beyond every bucket */
-    PULL_LIMIT = 512        /* buckets up to this size go to the heap whole */
+    ENTRIES_EACH = 4, /* entries a timer, from which a sweep is worth it */
+    SWEPT = 1 << 15,  /* in where, during a sweep: beyond every bucket */
+    PULL_LIMIT = 512  /* buckets up to this size go to the heap whole */
 };
 
 void tl_timers_init(tl_timers *timers, tl_handles *handles, int clock)
@@ -114,12 +115,13 @@ static void sweep(tl_timers *timers)
     tl_heap_trim(&timers->front);
 }
 
-/* Sweeping costs the number of entries and removes at least half of them, so it
-   is O(1) for each cancel or early re-arm that made an entry stale. */
+/* Sweeping costs the number of entries and removes three quarters of them or
+   more, so it is O(1) for each cancel or early re-arm that made an entry stale.
+   An entry is 4 bytes, and reading its handle is slow. */
 static void sweep_if_worth(tl_timers *timers)
 {
     size_t entries = timers->wheel.entries + timers->front.count;
-    if (entries > 2 * timers->queued + STALE_ALLOWANCE)
+    if (entries > ENTRIES_EACH * timers->queued + STALE_ALLOWANCE)
         sweep(timers);
 }
 
@@ -204,6 +206,8 @@ int tl_timers_move(tl_timers *timers, uint32_t slot, int64_t deadline_ns)
     tl_handle *handle = tl_handles_at(timers->handles, slot);
     if (!is_queued(handle))
         return tl_timers_add(timers, slot, deadline_ns);
+    if (tl_timers_postpone(timers, handle, deadline_ns))
+        return 0;
     tl_handle before = *handle;
     int error = set_deadline(timers, handle, deadline_ns);
     if (error)

@@ -5,8 +5,8 @@
    heap, in exact order. Arming, re-arming and cancelling are O(1); ordering is
    paid for once, when a deadline comes near, among the few that are near. A
    re-arm to a later deadline leaves the wheel's entry in place: the entry moves
-   when it is reached. A cancel leaves its entry too; when stale entries
-   outnumber live ones, they are swept out.
+   when it is reached. A cancel leaves its entry too; when three
+   quarters of the entries are stale, they are swept out.
 
    Equal deadlines come out in the order in which they were armed. */
 #ifndef TL_TIMERS_H
@@ -41,6 +41,19 @@ int tl_timers_add(tl_timers *timers, uint32_t slot, int64_t deadline_ns);
 /* Queue a handle that may already be queued: only the new deadline applies.
    -ENOMEM leaves the old deadline in force. */
 int tl_timers_move(tl_timers *timers, uint32_t slot, int64_t deadline_ns);
+/* Only a new deadline for a handle that waits in the wheel, if it is no earlier
+   than the old one: the wheel's entry is moved when it is reached. False: see
+   tl_timers_move. */
+static inline bool tl_timers_postpone(tl_timers *timers, tl_handle *handle,
+                                      int64_t deadline_ns)
+{
+    if (handle->where < TL_IN_WHEEL || deadline_ns < handle->at.deadline_ns ||
+        timers->order == UINT32_MAX)
+        return false;
+    handle->at.deadline_ns = deadline_ns;
+    handle->order = ++timers->order;
+    return true;
+}
 /* Queue a handle that has just expired; cannot fail. */
 void tl_timers_again(tl_timers *timers, uint32_t slot, int64_t deadline_ns);
 /* Queue a handle that has just expired with its former setting: the clock was

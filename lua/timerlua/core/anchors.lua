@@ -7,7 +7,9 @@ local misuse = require "timerlua.core.misuse"
 
 local pages = core.dispatcher.anchors
 local band, rshift = bit.band, bit.rshift
-local PAGE_BITS = core.C.TL_PAGE_BITS
+local C = core.C
+local cancels = C.tl_loop_cancels(core.loop)
+local PAGE_BITS = C.TL_PAGE_BITS
 local PAGE_SIZE = 2 ^ PAGE_BITS
 local PAGE_MASK = PAGE_SIZE - 1
 
@@ -41,6 +43,14 @@ function anchors.clear(slot)
   local i = 2 * band(slot, PAGE_MASK)
   page[i + 1] = nil
   page[i + 2] = nil
+end
+
+--- End the timers in the list of cancels, and forget their callbacks. A turn of the loop
+--- does so, too.
+function anchors.end_cancelled()
+  C.tl_loop_end_cancelled(core.loop)
+  for i = 0, cancels.count - 1 do anchors.clear(cancels.list[i].slot) end
+  C.tl_loop_free_cancelled(core.loop)
 end
 
 --- The anchored values: what the handle runs, and the object.

@@ -4,6 +4,9 @@
 -- and left for ever: its check for garbage may not run finalizers, and nor may its exit.
 --
 -- So a finalizer's call of collectgarbage does nothing, as in Lua 5.4.
+--
+-- Cancelled timers are forgotten before a collection, so that it finds their callbacks.
+local anchors = require "timerlua.core.anchors"
 local collect, off = collectgarbage, jit.off
 
 local function probe() end
@@ -16,6 +19,9 @@ end
 local SWITCHING = { collect = true, step = true, restart = true }
 
 rawset(_G, "collectgarbage", function(option, argument)
-  if (option == nil or SWITCHING[option]) and in_finalizer() then return 0 end
+  if option == nil or SWITCHING[option] then
+    if in_finalizer() then return 0 end
+    anchors.end_cancelled()
+  end
   return collect(option or "collect", argument or 0)
 end)

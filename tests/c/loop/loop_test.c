@@ -90,9 +90,34 @@ static void start_after(model *m)
     arm(m, now_ns[TL_MONOTONIC] + delay_ns);
 }
 
+/* As Lua cancels, without a call; and what the dispatcher does in each turn.
+   False: each cancel has to be a call, or the timer has ended or is busy. */
+static bool cancel_by_list(const model *m)
+{
+    tl_cancels *cancels = tl_loop_cancels(loop);
+    tl_tags *tags = tl_loop_tags(loop);
+    uint32_t page = m->id.slot >> TL_PAGE_BITS;
+    uint32_t *tag = &tags->pages[page][m->id.slot & (TL_PAGE_SIZE - 1)];
+    if (*tag != m->id.generation || cancels->count >= cancels->most)
+        return false;
+    cancels->list[cancels->count++] = m->id;
+    *tag += TL_TAG_ENDED;
+    if (cancels->count == TL_CANCELS_MOST || random64() % 8 == 0) {
+        tl_loop_end_cancelled(loop);
+        tl_loop_free_cancelled(loop);
+    }
+    return true;
+}
+
 static void cancel(model *m)
 {
     bool waited = m->active || m->paused;
+    if (m->id.slot != 0 && random64() % 2 && cancel_by_list(m)) {
+        TL_CHECK(m->live && !m->busy && waited, "a cancel without a timer");
+        cancelled++;
+        m->active = m->paused = m->in_batch = m->live = false;
+        return;
+    }
     int expected = (waited ? TL_CANCELLED : 0) | (m->busy ? 0 : TL_ENDED);
     int got = tl_timer_cancel(loop, m->id.slot, m->id.generation);
     TL_CHECK(got == (m->live ? expected : 0), "cancel tells something else");

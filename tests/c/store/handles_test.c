@@ -59,9 +59,27 @@ static void expect_ended(tl_id id)
              "an ended handle is found");
 }
 
+/* Slots of handles that ended and are not free yet. */
+static uint32_t resting[100];
+static uint32_t resting_count;
+static bool may_rest; /* half of those that end rest for a while */
+
+static void free_resting(void)
+{
+    while (resting_count > 0)
+        tl_handles_free_slot(&handles, resting[--resting_count]);
+}
+
 static void close_one(tl_id id)
 {
-    tl_handles_close(&handles, id.slot);
+    if (may_rest && random64() % 2) {
+        if (resting_count == sizeof resting / sizeof *resting)
+            free_resting();
+        tl_handles_end(&handles, id.slot);
+        resting[resting_count++] = id.slot;
+    } else {
+        tl_handles_close(&handles, id.slot);
+    }
     expect_ended(id);
     ended[ended_count++ % ENDED] = id;
 }
@@ -73,7 +91,7 @@ static void expect_walk(void)
         const tl_handle *handle = tl_handles_peek(&handles, slot);
         TL_CHECK(handle != NULL && handle->kind != TL_FREE,
                  "the walk stops at a free slot");
-        TL_CHECK(handle->generation == latest[slot],
+        TL_CHECK(tl_handles_generation(&handles, slot) == latest[slot],
                  "the walk meets a handle that nobody opened");
         seen++;
     }
@@ -113,12 +131,12 @@ static void step(long i)
 /* The first page and one spare may stay, and the pages' directory. */
 static void expect_small(void)
 {
-    size_t page = TL_PAGE_SIZE * sizeof(tl_handle);
+    size_t page = TL_PAGE_SIZE * (sizeof(tl_handle) + sizeof(uint32_t));
     TL_CHECK(handles.live == 0, "handles are left");
     TL_CHECK(handles.resident <= 2 + kept_pages, "empty pages are kept");
     TL_CHECK(tl_handles_bytes(&handles) <=
                  (2 + kept_pages) * page +
-                     (handles.page_count + 16) * 2 * DIRECTORY_BYTES,
+                     (handles.tags.count + 16) * 2 * DIRECTORY_BYTES,
              "memory is not given back");
 }
 
@@ -126,6 +144,8 @@ static void close_all(void)
 {
     while (live_count > 0)
         close_one(live[--live_count]);
+    tl_handles_check(&handles);
+    free_resting();
     tl_handles_check(&handles);
     expect_small();
 }
@@ -161,7 +181,7 @@ static void test_many(uint32_t many)
              "pages given back are miscounted");
     for (uint32_t i = 0; i < many; i++)
         second[i] = open_one(TL_SLEEP);
-    TL_CHECK(handles.page_count <= many / TL_PAGE_SIZE + 2,
+    TL_CHECK(handles.tags.count <= many / TL_PAGE_SIZE + 2,
              "pages given back do not come again");
     for (uint32_t i = 0; i < many; i++)
         expect_ended(first[i]);
@@ -193,9 +213,8 @@ static void test_last_generation(void)
     for (int i = 0; i < 3 * TL_PAGE_SIZE; i++)
         live[live_count++] = open_one(TL_TIMER);
     tl_id *worn = &live[live_count / 2];
-    tl_handle *handle = tl_handles_at(&handles, worn->slot);
-    handle->generation = UINT32_MAX - 1;
-    worn->generation = latest[worn->slot] = handle->generation;
+    worn->generation = latest[worn->slot] = TL_WORN - TL_TAG_NEXT;
+    *tl_handles_tag(&handles, worn->slot) = worn->generation;
     tl_id old = *worn;
     *worn = live[--live_count];
     close_one(old);
@@ -217,6 +236,7 @@ static void test_last_generation(void)
 
 static void test_random(long steps, uint32_t many)
 {
+    may_rest = true;
     for (long i = 0; i < steps; i++) {
         step(i);
         if (i % 257)
@@ -226,6 +246,7 @@ static void test_random(long steps, uint32_t many)
         expect_walk();
     }
     close_all();
+    may_rest = false;
     test_boundary();
     test_many(many);
 }
