@@ -145,7 +145,7 @@ reference:
 
 bench: all
 	@$(call need,bench)
-	@bench/run $(BENCH)
+	@BUILD=$(BUILD) bench/run $(BENCH)
 
 clean:
 	rm -rf $(BUILD)
