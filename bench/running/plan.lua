@@ -44,7 +44,7 @@ local function part_of(workload, options)
       rows[#rows + 1] = {
         name = name .. (row.label and ", " .. row.label or ""),
         peer = name, label = row.label, command = command_of(workload, row, peer),
-        is_c = peer.is_c, seen = {},
+        is_c = peer.is_c, seen = {}, seconds = 0, runs = 0,
       }
     elseif peer and not told[name] then
       notes[#notes + 1] = ("%s: skipped, %s"):format(name, peer.missing)
