@@ -26,6 +26,15 @@ local function find_server(server, needs)
   return { missing = "not to be had: " .. needs }
 end
 
+-- A table whose fields are made when they are first asked for.
+local function lazy(makers)
+  return setmetatable({}, { __index = function(fields, key)
+    local make = makers[key]
+    fields[key] = make and make()
+    return rawget(fields, key)
+  end })
+end
+
 local find = {}
 
 function find.c() return { workloads = compile("processes", "") } end
@@ -45,8 +54,12 @@ end
 
 function find.libuv()
   if not has_header "uv.h" then return { missing = "no uv.h" } end
-  return { workloads = compile("libuv", "-luv"), is_c = true,
-    server = compile("sockets_libuv", "-luv") }
+  local peer = lazy {
+    workloads = function() return compile("libuv", "-luv") end,
+    server = function() return compile("sockets_libuv", "-luv") end,
+  }
+  peer.is_c = true
+  return peer
 end
 
 function find.libtimerlua() return { workloads = compile("embed", LIBRARY_FLAGS) } end
