@@ -40,7 +40,7 @@ include packaging/library.mk packaging/install.mk tests/tests.mk
 
 .DEFAULT_GOAL := all
 JOBS_WITH_PACKAGES := build test hosts lint fuzz bench
-.PHONY: all run lint format format-check bench clean help deps need-build \
+.PHONY: all run lint format format-check bench pictures clean help deps need-build \
   $(JOBS_WITH_PACKAGES:%=deps-%)
 .DELETE_ON_ERROR:
 
@@ -65,6 +65,7 @@ help:
 	@echo "make format         format the C sources; format-check only checks"
 	@echo "make reference      write docs/reference.md from the modules' comments"
 	@echo "make bench          the benchmarks (BENCH=\"T1 T3\" for some)"
+	@echo "make pictures       draw docs/pictures/ from the last figures of make bench"
 	@echo "make install        install everything into \$$(DESTDIR)\$$(PREFIX), default /usr/local"
 	@echo "make uninstall      remove it again"
 	@echo "make clean          remove $(BUILD)/"
@@ -145,7 +146,11 @@ reference:
 
 bench: all
 	@$(call need,bench)
-	@bench/run $(BENCH)
+	@BUILD=$(BUILD) bench/run $(BENCH)
+
+# From the figures that bench keeps.
+pictures:
+	@BUILD=$(BUILD) bench/picture
 
 clean:
 	rm -rf $(BUILD)

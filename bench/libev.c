@@ -199,7 +199,7 @@ static void on_the_grid(void)
         ev_now_update(loop); /* after: an early tick is then really early */
         ev_timer_start(loop, &t->timer);
     }
-    ev_timer_init(&end, finish, GRID_SECONDS, 0.0);
+    ev_timer_init(&end, finish, grid_seconds(), 0.0);
     ev_timer_start(loop, &end);
     ev_run(loop, 0);
     put_lateness(&seen, cpu_seconds() - start);

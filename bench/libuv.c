@@ -206,7 +206,7 @@ static void on_the_grid(void)
         uv_update_time(loop);
         uv_timer_start(&t->timer, tick, period_ms, period_ms);
     }
-    arm(&end, finish, GRID_SECONDS * 1000);
+    arm(&end, finish, grid_seconds() * 1000);
     uv_run(loop, UV_RUN_DEFAULT);
     put_lateness(&seen, cpu_seconds() - start);
 }

@@ -30,6 +30,7 @@ local death_signal = 1           -- PR_SET_PDEATHSIG
 local sigkill = 9                -- no server here has anything to lose
 local files = 10100              -- S5: open files of a server
 local seconds = tonumber(os.getenv("LOAD_SECONDS") or 5)
+local build = os.getenv("BUILD") or "build"
 
 -- The first and the last core this process may use; "0-1" or "2,3,7".
 local function two_cores()
@@ -112,7 +113,7 @@ end
 
 -- What a client in C prints: a key and a value a line.
 local function own_client(...)
-  local output = run_client("build/bench/sockets_client " .. (...):format(
+  local output = run_client(build .. "/bench/sockets_client " .. (...):format(
     select(2, ...)))
   local figures = {}
   for key, value in output:gmatch("(%S+) (%S+)\n") do

@@ -121,7 +121,7 @@ function workloads.T5()
   for i = 0, measure.periodic - 1 do
     start_ticker(seen, math.floor(measure.period_us(i) / 1000 + 0.5))
   end
-  uv.new_timer():start(measure.grid_seconds * 1000, 0, uv.stop)
+  uv.new_timer():start(math.floor(measure.grid_seconds * 1000), 0, uv.stop)
   uv.run()
   seen:put(os.clock() - start)
 end

@@ -108,15 +108,17 @@ function workloads.T4()
   end)
 end
 
--- Ticks a whole period late or more are the ones timerlua skips and counts;
--- the tick seen is then the latest due, found here from the clock alone.
-local function tick(_, ticker)
+-- A tick a whole period late may be one after ticks that timerlua has skipped: its own
+-- count says which tick it is. The clock does not: another period may have passed since
+-- timerlua counted, and the tick of that period, still to come, would then seem early.
+local function tick(timer, ticker)
   local period, seen = ticker.period, ticker.seen
   ticker.ticks = ticker.ticks + 1
   local late = tl.now() - (ticker.start + ticker.ticks * period)
   if late >= period then
-    local missed = math.floor(late / period)
-    ticker.ticks = ticker.ticks + missed
+    local ticks = timer.runs + timer.missed_total
+    local missed = ticks - ticker.ticks
+    ticker.ticks = ticks
     seen.missed = seen.missed + missed
     late = late - missed * period
   end
@@ -136,6 +138,7 @@ function workloads.T5(slack)
   tl.after(measure.grid_seconds, function()
     seen:put(os.clock() - start)
     put("missed", seen.missed)
+    put("slack_us", tl.slack() * 1e6)
     tl.stop()
   end)
 end
