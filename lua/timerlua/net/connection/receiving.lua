@@ -12,6 +12,7 @@ local wait = require "timerlua.task.wait"
 local C, loop = core.C, core.loop
 local to_string = ffi.string
 local find, sub = string.find, string.sub
+local max = math.max
 local Connection, check_self = object.Connection, object.check_self
 local known_status, words = object.known_status, object.words
 local view = ffi.new("tl_view")
@@ -37,29 +38,29 @@ local function end_of_call(self)
   return self.in_total and self.timeout and C.tl_now(loop, MONOTONIC) + self.timeout
 end
 
--- Wait for the requested bytes: returns the bytes, or nil and a status.
+-- Wait for the requested bytes: returns the bytes, or nil and a status. If it has to wait
+-- again, it calls itself: LuaJIT compiles no function whose loop is left at once each time.
 local function await(self, where, want, count, text, deadline)
   local slot, generation = self.slot, self.generation
   local kind = self.in_total and want + IN_TOTAL or want
-  while true do
-    local limit = self.timeout
-    if deadline then limit = math.max(0, deadline - C.tl_now(loop, MONOTONIC)) end
-    local waiter = wait.begin(where, limit)
-    local status = C.tl_stream_await(loop, slot, generation, kind, count, text,
-      waiter.slot, waiter.generation)
-    if status ~= 0 then
-      wait.abandon(waiter)
-      return nil, status
-    end
-    local data = wait.suspend(waiter)
-    if type(data) == "string" then return data end
-    -- the time may be over in the turn in which the bytes arrive
-    status = take(self, want + AFRESH, count, text)
-    if status == TAKEN then return want == MORE or taken() end
-    if data == wait.loop_ended then return nil, EINTR end
-    if status ~= EAGAIN then return nil, status end
-    if self.timeout then return nil, TIME_OVER end
+  local limit = self.timeout
+  if deadline then limit = max(0, deadline - C.tl_now(loop, MONOTONIC)) end
+  local waiter = wait.begin(where, limit)
+  local status = C.tl_stream_await(loop, slot, generation, kind, count, text,
+    waiter.slot, waiter.generation)
+  if status ~= 0 then
+    wait.abandon(waiter)
+    return nil, status
   end
+  local data = wait.suspend(waiter)
+  if type(data) == "string" then return data end
+  -- the time may be over in the turn in which the bytes arrive
+  status = take(self, want + AFRESH, count, text)
+  if status == TAKEN then return want == MORE or taken() end
+  if data == wait.loop_ended then return nil, EINTR end
+  if status ~= EAGAIN then return nil, status end
+  if self.timeout then return nil, TIME_OVER end
+  return await(self, where, want, count, text, deadline)
 end
 
 local function obtain(self, where, want, count, text)
