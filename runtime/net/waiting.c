@@ -195,7 +195,8 @@ static int note_want(tl_stream *s, int kind, size_t count, const char *text)
     s->want = (tl_want){.kind = kind,
                         .count = count,
                         .text = s->text,
-                        .limit = s->receive_limit};
+                        .limit = s->receive_limit,
+                        .seen = 0};
     if (tl_framing_searches(&s->want))
         s->want.seen = tl_buffer_length(&s->in);
     return 0;
