@@ -881,9 +881,9 @@ int tl_timer_cancel(tl_loop *loop, uint32_t slot, uint32_t generation);
 
 /* Lua cancels a timer whose callback does not run without a call: the tag of
    its slot is the generation then. Lua enters the timer in the list of cancels,
-   adds TL_TAG_ENDED to the tag, and returns. The rest is done for the whole list
-   at once: the handles end, their callbacks are forgotten, and their slots,
-   which rest until then, become free. */
+   adds TL_TAG_ENDED to the tag, and returns. The rest is done for the whole
+   list at once: the handles end, their callbacks are forgotten, and their
+   slots, which rest until then, become free. */
 enum { TL_TAG_ENDED = 2 };
 typedef struct tl_tags {
     uint32_t **pages; /* of 2^TL_PAGE_BITS slots */
@@ -1021,13 +1021,15 @@ enum { TL_STREAM_SEND_ONLY = 0x10000, TL_STREAM_RECEIVE_ONLY = 0x20000 };
 enum { TL_STREAM_SHARED = 0x40000 };
 
 /* The request of a reader: up to count bytes, exactly count bytes, a line, all
-   bytes until the end; or a report when more than count bytes are buffered. */
+   bytes until the end; a report when more than count bytes are buffered; or the
+   bytes before a text of count bytes, which is consumed with them. */
 enum {
     TL_WANT_SOME = 0,
     TL_WANT_COUNT = 1,
     TL_WANT_LINE = 2,
     TL_WANT_ALL = 3,
-    TL_WANT_MORE = 4
+    TL_WANT_MORE = 4,
+    TL_WANT_TEXT = 5
 };
 /* Added to the request in tl_stream_await: bytes that arrive without completing
    the request do not restart the wait's timeout. */
@@ -1091,16 +1093,17 @@ int tl_stream_connect(tl_loop *loop, tl_id *id, int fd, int options,
 /* TL_CONNECTED, 0 while connecting, otherwise the error of the connection. */
 int tl_stream_connected(tl_loop *loop, uint32_t slot, uint32_t generation);
 /* Marks of the queue, in bytes: above high a writer waits until low; a write
-   that would exceed limit is refused. receive_limit: the longest line. */
+   that would exceed limit is refused. receive_limit: the longest line, or the
+   bytes before a text and the text. */
 int tl_stream_limits(tl_loop *loop, uint32_t slot, uint32_t generation,
                      double high, double low, double limit,
                      double receive_limit);
 /* Return and consume the requested data: TL_TAKEN and *view, valid until the
    next call for this connection. -EAGAIN: the data has not arrived yet. TL_EOF
    or an errno: the data will never arrive. -EBUSY: another reader waits.
-   TL_LINE_TOO_LONG. */
+   TL_LINE_TOO_LONG. text: NULL, except for TL_WANT_TEXT. */
 int tl_stream_take(tl_loop *loop, uint32_t slot, uint32_t generation, int want,
-                   double count, tl_view *view);
+                   double count, const char *text, tl_view *view);
 /* Return and consume all buffered data. */
 int tl_stream_take_rest(tl_loop *loop, uint32_t slot, uint32_t generation,
                         tl_view *view);
@@ -1115,9 +1118,10 @@ double tl_stream_take_into(tl_loop *loop, uint32_t slot, uint32_t generation,
                            char *bytes, double room);
 /* After -EAGAIN: resume the waiting handle with the requested bytes as a
    string, or with no values if they will not arrive. The wait keeps the loop
-   running, unless the connection is unreferenced. -EBUSY. */
+   running, unless the connection is unreferenced. Keeps a copy of the text.
+   -EBUSY, -ENOMEM. */
 int tl_stream_await(tl_loop *loop, uint32_t slot, uint32_t generation, int want,
-                    double count, uint32_t waiter_slot,
+                    double count, const char *text, uint32_t waiter_slot,
                     uint32_t waiter_generation);
 /* Queue a copy of the bytes. Returns 0, or TL_ABOVE_HIGH if the queue is now
    above its high-water mark. TL_QUEUE_FULL: no bytes were taken. -EBUSY:
@@ -1191,10 +1195,6 @@ int tl_descriptor_taken(tl_loop *loop, int fd);
    it is the loop's (its poller's, that of its signals), one of its sockets', or
    watched with TL_OURS or by the host. */
 int tl_descriptor_kept(tl_loop *loop, int fd);
-/* The position at which `length` bytes first occur in the buffered data, at or
-   after `from`; -1 if they do not occur. */
-double tl_stream_find(tl_loop *loop, uint32_t slot, uint32_t generation,
-                      double from, const char *bytes, size_t length);
 int tl_stream_info_get(tl_loop *loop, uint32_t slot, uint32_t generation,
                        tl_stream_info *info);
 /* The address from which a connection was accepted. */

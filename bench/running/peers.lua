@@ -91,6 +91,13 @@ function find.python()
   return find_server("python3 bench/sockets_python.py", "python3 -c 'import select'")
 end
 
+function find.scan()
+  if not succeeds("test -x " .. program) then
+    return { missing = "no " .. shell.build .. "/timerlua" }
+  end
+  return { workloads = program .. " bench/scan.lua", one_workload = true }
+end
+
 function find.select()
   return find_server(program .. " bench/sockets_select.lua", "test -x " .. program)
 end

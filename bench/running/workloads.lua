@@ -211,8 +211,8 @@ return {
   {
     name = "S2", title = "S1 with 16 requests at once",
     mode = "http", needs = "wrk", base = "epoll, batched",
-    against = { "requests_s" },
-    columns = { "requests_s", "cpu_us", "failed" },
+    against = { "cpu_us" },
+    columns = { "cpu_us", "requests_s", "failed" },
     rows = {
       { "epoll", label = "batched", mode = "batch" },
       { "epoll", label = "a write each" },
@@ -220,6 +220,17 @@ return {
       { "timerlua" },
       { "timerlua", label = "tasks", mode = "task-http" },
       { "timerlua", label = "tasks, until", mode = "until-http" },
+    },
+  },
+  {
+    name = "SCAN", title = "the end of the headers, in bytes that have arrived",
+    columns = { "ns_198", "ns_439" },
+    rows = {
+      { "scan", label = "memmem (C)", args = "memmem" },
+      { "scan", label = "memmem (C) + string", args = "memmem-string" },
+      { "scan", label = "string.find", args = "find" },
+      { "scan", label = "receive_until", args = "receive_until" },
+      { "scan", label = "receive, lines", args = "receive" },
     },
   },
   {

@@ -12,10 +12,11 @@
 /* A reader's request: one of TL_WANT_..., and its number of bytes. */
 typedef struct tl_want {
     int kind;
-    size_t count;
-    size_t limit; /* bytes that are looked at, terminator included; for
-                     TL_WANT_LINE and TL_WANT_MORE */
-    size_t seen;  /* bytes known not to hold the end; for TL_WANT_LINE */
+    size_t count;     /* for TL_WANT_TEXT, the text's length: at least 1 */
+    const char *text; /* for TL_WANT_TEXT */
+    size_t limit; /* bytes that are looked at, terminator included; for lines,
+                     texts and TL_WANT_MORE */
+    size_t seen;  /* bytes already searched in vain; for lines and texts */
 } tl_want;
 
 typedef struct tl_part {
@@ -23,6 +24,8 @@ typedef struct tl_part {
     size_t advance; /* bytes consumed, terminator included */
 } tl_part;
 
+/* Whether the request is for the bytes before a terminator, within a limit. */
+bool tl_framing_searches(const tl_want *want);
 /* Whether the wanted part is complete in bytes[0 .. length - 1]; *part is
    written only then. */
 bool tl_framing_find(tl_want *want, const char *bytes, size_t length,

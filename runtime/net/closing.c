@@ -314,6 +314,5 @@ void tl__stream_dispose(tl_loop *loop, tl_handle *handle)
         (void)s->transport->close(end, TL_CLOSE_HERE);
     tl_buffer_clear(&s->in, &loop->net->pool);
     tl_buffer_clear(&s->out, &loop->net->pool);
-    free(s);
-    loop->owned_bytes -= sizeof *s;
+    tl__stream_release(loop, s);
 }

@@ -77,10 +77,16 @@ int tl__stream_open(tl_loop *loop, tl_id *id, const tl_transport *transport,
     return 0;
 }
 
-void tl__stream_free(tl_loop *loop, tl_id id, tl_stream *s)
+void tl__stream_release(tl_loop *loop, tl_stream *s)
 {
+    free(s->text);
     free(s);
     loop->owned_bytes -= sizeof *s;
+}
+
+void tl__stream_free(tl_loop *loop, tl_id id, tl_stream *s)
+{
+    tl__stream_release(loop, s);
     tl_handles_close(&loop->handles, id.slot);
 }
 

@@ -41,6 +41,7 @@ enum {
 typedef struct tl_stream {
     tl_buffer in, out;
     tl_want want; /* the reader's request */
+    char *text;   /* what it searches for, or an earlier one did; or NULL */
     tl_id reader; /* handle of the wait, {0} for none; may have ended */
     tl_id writer;
     uint32_t options; /* TL_STREAM_... */
@@ -84,6 +85,8 @@ static inline tl_end tl__stream_end_of(const tl_handle *handle,
 {
     return (tl_end){s->self, handle->at.watch.fd};
 }
+/* Free the record. */
+void tl__stream_release(tl_loop *loop, tl_stream *s);
 /* The transport is closed, and nothing is left to report: the handle ends. */
 void tl__stream_free(tl_loop *loop, tl_id id, tl_stream *s);
 /* The connection of a handle; NULL if the handle has ended or is of another
@@ -153,7 +156,7 @@ void tl__stream_settle(tl_loop *loop, tl_id id, int ready, bool unwanted);
 /* Back into a new poller. */
 void tl__stream_renew(tl_loop *loop, tl_id id, tl_handle *handle);
 /* Whether a reader may take bytes: 0, or the error. s may be NULL. */
-int tl__stream_readable(tl_loop *loop, tl_id id, const tl_stream *s);
+int tl__stream_readable(const tl_loop *loop, const tl_stream *s);
 /* The handle of the waiting reader; slot 0 if there is none. */
 tl_id tl__stream_reader(const tl_loop *loop, tl_id id);
 

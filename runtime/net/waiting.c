@@ -1,6 +1,8 @@
 /* Connections, waiting: the events that the poller must report, and the waits
    that a connection ends. */
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "loop/agenda.h"
 #include "loop/descriptor.h"
@@ -169,35 +171,52 @@ int tl_stream_busy(tl_loop *loop, uint32_t slot, uint32_t generation,
     return tl__waits(loop, writer ? s->writer : s->reader);
 }
 
-int tl__stream_readable(tl_loop *loop, tl_id id, const tl_stream *s)
+int tl__stream_readable(const tl_loop *loop, const tl_stream *s)
 {
     if (s == NULL || s->state & TL_IS_CLOSING)
         return -EBADF;
     if (s->options & TL_STREAM_SEND_ONLY)
         return TL_NO_RECEIVING;
-    if (s->options & TL_STREAM_FLOWING ||
-        tl_stream_busy(loop, id.slot, id.generation, 0))
+    if (s->options & TL_STREAM_FLOWING || tl__waits(loop, s->reader))
         return -EBUSY;
     return 0;
 }
 
+/* The request of a reader that begins to wait; take has looked at all that is
+   buffered. -ENOMEM. */
+static int note_want(tl_stream *s, int kind, size_t count, const char *text)
+{
+    if (kind == TL_WANT_TEXT) {
+        char *copy = realloc(s->text, count);
+        if (copy == NULL)
+            return -ENOMEM;
+        s->text = memcpy(copy, text, count);
+    }
+    s->want = (tl_want){.kind = kind,
+                        .count = count,
+                        .text = s->text,
+                        .limit = s->receive_limit,
+                        .seen = 0};
+    if (tl_framing_searches(&s->want))
+        s->want.seen = tl_buffer_length(&s->in);
+    return 0;
+}
+
 int tl_stream_await(tl_loop *loop, uint32_t slot, uint32_t generation, int kind,
-                    double count, uint32_t waiter_slot,
+                    double count, const char *text, uint32_t waiter_slot,
                     uint32_t waiter_generation)
 {
     tl_id id = {slot, generation};
     tl_handle *handle;
     tl_stream *s = tl__stream_find(loop, id, &handle);
-    int error = tl__stream_readable(loop, id, s);
+    int error = tl__stream_readable(loop, s);
     if (error)
         return error;
     tl_buffer_release(&s->in, &loop->net->pool);
+    error = note_want(s, kind & ~TL_WANT_IN_TOTAL, (size_t)count, text);
+    if (error)
+        return error;
     s->in_total = !!(kind & TL_WANT_IN_TOTAL);
-    kind &= ~TL_WANT_IN_TOTAL;
-    s->want = (tl_want){
-        .kind = kind, .count = (size_t)count, .limit = s->receive_limit};
-    if (kind == TL_WANT_LINE) /* take has looked at all of it */
-        s->want.seen = tl_buffer_length(&s->in);
     s->reader = (tl_id){waiter_slot, waiter_generation};
     tl_handle *wait = tl__wait_find(loop, s->reader);
     if (wait == NULL)

@@ -37,6 +37,8 @@ local RUNS = {
   { "base/duration_test", "reads texts as they are meant", "20000 parsing" },
   { "base/duration_test", "counts a number's value, not its digits", "1 digits" },
   { "base/buffer_test", "holds what was put into it", "20000" },
+  { "base/framing_test", "finds lines and texts as a plain search does, however they arrive",
+    "5000" },
   { "base/ring_test", "gives back what was put in, whole and in order", "500000" },
   { "net/stream_test", "moves every byte, in order", "20000" },
   { "net/transport_test", "carries connections without a descriptor", "6000" },

@@ -108,6 +108,17 @@ for _ = 1, 1000 do socket:send("x", to) end
 report()]]
   end)
 
+  it("receives lines and texts that have arrived", function()
+    for _, call in ipairs { 'receive("*l")', 'receive_until("\\n", true)' } do
+      expect_loop_compiled(([[
+local theirs; local server = assert(tl.listen("127.0.0.1:0", function(c) theirs = c end)); \z
+local ours = tl.connect(server:sock()); ours:send(("a line\n"):rep(1000)); ours:flush(); \z
+repeat tl.sleep(0) until theirs; server:close(); theirs:receive()
+for _ = 1, 900 do theirs:CALL end
+report() ours:close()]]):gsub("CALL", call):gsub("\\z%s", ""))
+    end
+  end)
+
   it("arms a timer with arguments", function()
     expect_loop_compiled [[
 for i = 1, 3000 do local t = tl.after(60, nothing, i, "x"); t:cancel() end

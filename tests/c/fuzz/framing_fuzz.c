@@ -1,6 +1,7 @@
 /* Any bytes, received in pieces of any size, through a connection's buffer: a
    reader gets the part that a plain loop finds in the whole input. The first
-   byte is the request, the next three determine how the pieces are cut. */
+   byte is the request, the next three determine how the pieces are cut. A text
+   is the beginning of the input. */
 #include <stdbool.h>
 #include <string.h>
 
@@ -19,12 +20,20 @@ static uint32_t random32(void)
 }
 
 /* The part at the beginning of bytes, according to the whole; or false. */
-static bool expect(int kind, size_t count, const char *bytes, size_t length,
+static bool expect(const tl_want *want, const char *bytes, size_t length,
                    tl_part *part)
 {
-    if (kind == TL_WANT_COUNT) {
-        *part = (tl_part){count, count};
-        return length >= count;
+    if (want->kind == TL_WANT_COUNT) {
+        *part = (tl_part){want->count, want->count};
+        return length >= want->count;
+    }
+    if (want->kind == TL_WANT_TEXT) {
+        const char *at = memmem(bytes, length, want->text, want->count);
+        if (at == NULL)
+            return false;
+        *part =
+            (tl_part){(size_t)(at - bytes), (size_t)(at - bytes) + want->count};
+        return true;
     }
     for (size_t i = 0; i < length; i++) {
         if (bytes[i] != '\n')
@@ -43,8 +52,7 @@ static void take_all(tl_want *want, tl_buffer *in, const char *whole,
     tl_part part = {SIZE_MAX, SIZE_MAX}, expected;
     while (tl_framing_find(want, tl_buffer_bytes(in), tl_buffer_length(in),
                            &part)) {
-        TL_CHECK(expect(want->kind, want->count, whole + *at, length - *at,
-                        &expected),
+        TL_CHECK(expect(want, whole + *at, length - *at, &expected),
                  "a part that is not there");
         TL_CHECK(part.length == expected.length &&
                      part.advance == expected.advance,
@@ -63,12 +71,15 @@ static void take_all(tl_want *want, tl_buffer *in, const char *whole,
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (size < 4)
+    static const int kinds[] = {TL_WANT_LINE, TL_WANT_LINE, TL_WANT_COUNT,
+                                TL_WANT_TEXT};
+    size_t count = size > 0 ? 1 + (data[0] & 63u) : 0;
+    if (size < 4 + count)
         return 0;
-    bool lines = data[0] < 128;
-    tl_want want = {.kind = lines ? TL_WANT_LINE : TL_WANT_COUNT,
+    tl_want want = {.kind = kinds[data[0] >> 6],
                     .limit = SIZE_MAX,
-                    .count = lines ? 0 : 1 + (data[0] & 127u)};
+                    .text = (const char *)data + 4,
+                    .count = count};
     state = data[1] | (uint32_t)data[2] << 8;
     uint32_t most = 1 + data[3];
     const char *whole = (const char *)data + 4;
@@ -86,7 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         tl_buffer_release(&in, &pool);
     }
     tl_part none;
-    TL_CHECK(!expect(want.kind, want.count, whole + at, length - at, &none),
+    TL_CHECK(!expect(&want, whole + at, length - at, &none),
              "a part was not given");
     TL_CHECK(tl_buffer_length(&in) == length - at, "bytes are lost");
     TL_CHECK(length == at ||

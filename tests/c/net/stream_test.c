@@ -82,8 +82,9 @@ static void take_view(end *e, int kind, const tl_view *view)
 static void await(end *e, int kind, double count)
 {
     TL_CHECK(tl_handle_open(loop, &e->waiter, TL_SLEEP) == 0, "memory");
-    int status = tl_stream_await(loop, e->id.slot, e->id.generation, kind,
-                                 count, e->waiter.slot, e->waiter.generation);
+    int status =
+        tl_stream_await(loop, e->id.slot, e->id.generation, kind, count, NULL,
+                        e->waiter.slot, e->waiter.generation);
     TL_CHECK(status == 0, "a reader cannot wait");
     e->waits = true;
     e->kind = kind;
@@ -95,8 +96,8 @@ static void receive(end *e)
     int kind = kinds[random64() % 3];
     double count = (double)(1 + random64() % 5000);
     tl_view view;
-    int status =
-        tl_stream_take(loop, e->id.slot, e->id.generation, kind, count, &view);
+    int status = tl_stream_take(loop, e->id.slot, e->id.generation, kind, count,
+                                NULL, &view);
     if (e->waits) {
         TL_CHECK(status == -EBUSY, "two readers");
     } else if (status == 1) {

@@ -23,6 +23,7 @@
 #include "loop/agenda.h"
 
 enum { MOST = 150000, LIMIT = 300000, STEPS = 150, MOST_TURNS = 200000 };
+enum { MOST_TEXT = 80 };
 
 typedef struct {
     memory_end end;
@@ -30,6 +31,8 @@ typedef struct {
     uint32_t high, low;
     tl_id reader, writer; /* handles of waits; slot 0 for none */
     int want, awaits;
+    char text[MOST_TEXT]; /* the latest that a reader searched for */
+    size_t text_length;
     int error;           /* reported instead of bytes */
     bool flowing;        /* its callbacks get the rest: */
     bool opened, closed; /* its first and its last */
@@ -180,8 +183,11 @@ static void end_wait(tl_id *wait)
 static void await(side *e, int want, double count)
 {
     TL_CHECK(tl_handle_open(loop, &e->reader, TL_SLEEP) == 0, "memory");
+    char text[MOST_TEXT]; /* the caller's, and only during the call */
+    memcpy(text, e->text, MOST_TEXT);
     int status = tl_stream_await(loop, slot(e), generation(e), want, count,
-                                 e->reader.slot, e->reader.generation);
+                                 text, e->reader.slot, e->reader.generation);
+    memset(text, 0, MOST_TEXT);
     e->want = want;
     if (status == 0)
         return;
@@ -189,9 +195,23 @@ static void await(side *e, int want, double count)
     end_wait(&e->reader);
 }
 
+static bool has_text_at(const side *e, uint64_t n)
+{
+    for (size_t i = 0; i < e->text_length; i++)
+        if (e->text[i] != byte_at(n + i))
+            return false;
+    return true;
+}
+
 static void take_view(side *e, int want, const tl_view *view)
 {
+    uint64_t start = e->received;
     expect(e, view->bytes, (size_t)view->length);
+    if (want == TL_WANT_TEXT) {
+        for (uint64_t n = start; n < e->received; n++)
+            TL_CHECK(!has_text_at(e, n), "an occurrence is passed over");
+        expect(e, e->text, e->text_length);
+    }
     if (want == TL_WANT_LINE)
         expect(e, "\n", 1);
 }
@@ -203,7 +223,7 @@ static void receive(side *e)
     double count = (double)(1 + random_below(5000));
     tl_view view;
     int status =
-        tl_stream_take(loop, slot(e), generation(e), want, count, &view);
+        tl_stream_take(loop, slot(e), generation(e), want, count, NULL, &view);
     if (e->flowing || e->reader.slot != 0) {
         TL_CHECK(status == -EBUSY, "two readers");
     } else if (status == 1) {
@@ -231,24 +251,44 @@ static void receive_into(side *e)
         expect(e, bytes, (size_t)got);
 }
 
+/* Until a text that is to come, soon or later. */
+static void receive_until_text(side *e)
+{
+    tl_view view;
+    if (e->flowing || e->reader.slot != 0)
+        return;
+    uint64_t from = e->received + random_below(random_below(2) ? 200 : 5000);
+    e->text_length = 1 + (size_t)random_below(MOST_TEXT);
+    for (size_t i = 0; i < e->text_length; i++)
+        e->text[i] = byte_at(from + i);
+    double count = (double)e->text_length;
+    int status = tl_stream_take(loop, slot(e), generation(e), TL_WANT_TEXT,
+                                count, e->text, &view);
+    if (status == 1) {
+        take_view(e, TL_WANT_TEXT, &view);
+    } else {
+        TL_CHECK(status == -EAGAIN, "a receive fails");
+        if (random_below(2))
+            await(e, TL_WANT_TEXT, count);
+    }
+}
+
 /* Until a pattern: as receive_until does it. */
-static void receive_until(side *e)
+static void receive_until_match(side *e)
 {
     tl_view view;
     if (e->flowing || e->reader.slot != 0)
         return;
     TL_CHECK(tl_stream_peek(loop, slot(e), generation(e), &view) == 0, "peek");
     double held = view.length;
-    double at = tl_stream_find(loop, slot(e), generation(e), 0, "\n", 1);
-    TL_CHECK(at < 0 ? held < 61 : at == 60 - (double)(e->received % 61),
-             "found elsewhere");
-    if (at >= 0) {
+    double at = 60 - (double)(e->received % 61); /* of the next "\n" */
+    if (at < held) {
         expect(e, view.bytes, (size_t)at + 1);
         (void)tl_stream_skip(loop, slot(e), generation(e), at + 1);
         return;
     }
-    int status =
-        tl_stream_take(loop, slot(e), generation(e), TL_WANT_MORE, held, &view);
+    int status = tl_stream_take(loop, slot(e), generation(e), TL_WANT_MORE,
+                                held, NULL, &view);
     TL_CHECK(status == -EAGAIN || (status == 1 && view.length > held),
              "more is not more");
     if (status == -EAGAIN && random_below(2))
@@ -414,8 +454,8 @@ static void end_deaf(side *sides)
     int status =
         tl_stream_shutdown(loop, slot(e), generation(e), TL_SHUTDOWN_RECEIVE);
     TL_CHECK(status == 0, "a shutdown fails");
-    status =
-        tl_stream_take(loop, slot(e), generation(e), TL_WANT_SOME, 1, &view);
+    status = tl_stream_take(loop, slot(e), generation(e), TL_WANT_SOME, 1, NULL,
+                            &view);
     TL_CHECK(status == (e->flowing ? -EBUSY : TL_EOF), "a deaf one reads");
     e->ended = true;
     shut_sending(e);
@@ -581,9 +621,17 @@ static void begin(side *sides, int refusal)
 
 static void play(int steps)
 {
-    static void (*const does[])(side *) = {
-        send_some,    send_some,     flush,      receive, receive,
-        receive_into, receive_until, await_sent, hold,    stop_waiting};
+    static void (*const does[])(side *) = {send_some,
+                                           send_some,
+                                           flush,
+                                           receive,
+                                           receive,
+                                           receive_into,
+                                           receive_until_text,
+                                           receive_until_match,
+                                           await_sent,
+                                           hold,
+                                           stop_waiting};
     static void (*const ends[])(side *) = {
         end_by_halves, end_by_close, end_deaf, end_by_abort, end_by_error};
     side sides[2];

@@ -11,13 +11,15 @@ local wait = require "timerlua.task.wait"
 
 local C, loop = core.C, core.loop
 local to_string = ffi.string
+local find, sub = string.find, string.sub
+local max = math.max
 local Connection, check_self = object.Connection, object.check_self
 local known_status, words = object.known_status, object.words
 local view = ffi.new("tl_view")
 
 local MONOTONIC = C.TL_MONOTONIC
 local SOME, COUNT, LINE = C.TL_WANT_SOME, C.TL_WANT_COUNT, C.TL_WANT_LINE
-local ALL, MORE = C.TL_WANT_ALL, C.TL_WANT_MORE
+local ALL, MORE, TEXT = C.TL_WANT_ALL, C.TL_WANT_MORE, C.TL_WANT_TEXT
 local IN_TOTAL, AFRESH, TAKEN = C.TL_WANT_IN_TOTAL, C.TL_WANT_AFRESH, C.TL_TAKEN
 local TIME_OVER, TOO_LONG = C.TL_TIME_OVER, C.TL_LINE_TOO_LONG
 local EAGAIN, EBUSY, EINTR = errno.EAGAIN, errno.EBUSY, errno.EINTR
@@ -27,8 +29,8 @@ local function taken()
   return to_string(view.bytes, view.length)
 end
 
-local function take(self, want, count)
-  return C.tl_stream_take(loop, self.slot, self.generation, want, count, view)
+local function take(self, want, count, text)
+  return C.tl_stream_take(loop, self.slot, self.generation, want, count, text, view)
 end
 
 -- When a call with several waits has to be over; nil when each wait has its own limit.
@@ -36,35 +38,35 @@ local function end_of_call(self)
   return self.in_total and self.timeout and C.tl_now(loop, MONOTONIC) + self.timeout
 end
 
--- Wait for the requested bytes: returns the bytes, or nil and a status.
-local function await(self, where, want, count, deadline)
+-- Wait for the requested bytes: returns the bytes, or nil and a status. If it has to wait
+-- again, it calls itself: LuaJIT compiles no function whose loop is left at once each time.
+local function await(self, where, want, count, text, deadline)
   local slot, generation = self.slot, self.generation
   local kind = self.in_total and want + IN_TOTAL or want
-  while true do
-    local limit = self.timeout
-    if deadline then limit = math.max(0, deadline - C.tl_now(loop, MONOTONIC)) end
-    local waiter = wait.begin(where, limit)
-    local status = C.tl_stream_await(loop, slot, generation, kind, count, waiter.slot,
-      waiter.generation)
-    if status ~= 0 then
-      wait.abandon(waiter)
-      return nil, status
-    end
-    local data = wait.suspend(waiter)
-    if type(data) == "string" then return data end
-    -- the time may be over in the turn in which the bytes arrive
-    status = take(self, want + AFRESH, count)
-    if status == TAKEN then return want == MORE or taken() end
-    if data == wait.loop_ended then return nil, EINTR end
-    if status ~= EAGAIN then return nil, status end
-    if self.timeout then return nil, TIME_OVER end
+  local limit = self.timeout
+  if deadline then limit = max(0, deadline - C.tl_now(loop, MONOTONIC)) end
+  local waiter = wait.begin(where, limit)
+  local status = C.tl_stream_await(loop, slot, generation, kind, count, text,
+    waiter.slot, waiter.generation)
+  if status ~= 0 then
+    wait.abandon(waiter)
+    return nil, status
   end
+  local data = wait.suspend(waiter)
+  if type(data) == "string" then return data end
+  -- the time may be over in the turn in which the bytes arrive
+  status = take(self, want + AFRESH, count, text)
+  if status == TAKEN then return want == MORE or taken() end
+  if data == wait.loop_ended then return nil, EINTR end
+  if status ~= EAGAIN then return nil, status end
+  if self.timeout then return nil, TIME_OVER end
+  return await(self, where, want, count, text, deadline)
 end
 
-local function obtain(self, where, want, count)
-  local status = take(self, want, count)
+local function obtain(self, where, want, count, text)
+  local status = take(self, want, count, text)
   if status == TAKEN then return taken() end
-  if status == EAGAIN then return await(self, where, want, count) end
+  if status == EAGAIN then return await(self, where, want, count, text) end
   return nil, status
 end
 
@@ -152,7 +154,7 @@ local function await_more(self, where, held, deadline)
   if status == TAKEN then return true end
   if status ~= EAGAIN then return nil, status end
   local data
-  data, status = await(self, where, MORE, held, deadline)
+  data, status = await(self, where, MORE, held, nil, deadline)
   if data then return true end
   return nil, status
 end
@@ -160,18 +162,25 @@ end
 -- A pattern is searched for in all buffered bytes, each time bytes arrive.
 local MOST_SEARCHED = 2 ^ 20 -- bytes
 
--- The bytes before a text, and the text; view is the buffer, whose first `seen` bytes do
--- not contain the whole text.
-local function find_text(self, text, seen)
-  local from = math.max(0, seen - #text + 1)
-  local at = C.tl_stream_find(loop, self.slot, self.generation, from, text, #text)
-  if at >= 0 then return to_string(view.bytes, at), text end
-end
-
-local function find_pattern(_, pattern)
-  local text = taken()
-  local first, last = text:find(pattern)
-  if first and last >= first then return text:sub(1, first - 1), text:sub(first, last) end
+-- Wait for a match of a pattern with magic characters.
+local function receive_until_match(self, where, pattern)
+  if not pcall(find, "", pattern) then
+    misuse.got(where, "pattern must be well-formed", pattern)
+  end
+  local held, deadline = 0, end_of_call(self)
+  while true do
+    local ok, status = await_more(self, where, held, deadline)
+    if not ok then return missed(self, status) end
+    C.tl_stream_peek(loop, self.slot, self.generation, view)
+    local bytes = taken()
+    local first, last = find(bytes, pattern)
+    if first and last >= first then
+      C.tl_stream_skip(loop, self.slot, self.generation, last)
+      return sub(bytes, 1, first - 1), sub(bytes, first, last)
+    end
+    held = view.length
+    if held > MOST_SEARCHED then return missed(self, TOO_LONG) end
+  end
 end
 
 --- Wait for a match of a pattern. The pattern is searched for whenever bytes arrive, so a
@@ -190,26 +199,12 @@ function Connection:receive_until(pattern, plain)
     misuse.got(where, "pattern must be a string, not empty", pattern)
   end
   if plain ~= nil then check.boolean(where, "plain", plain) end
-  local find = find_text
-  if not plain and pattern:find("[%^%$%(%)%%%.%[%]%*%+%-%?]") then
-    if not pcall(string.find, "", pattern) then
-      misuse.got(where, "pattern must be well-formed", pattern)
-    end
-    find = find_pattern
+  if not plain and find(pattern, "[%^%$%(%)%%%.%[%]%*%+%-%?]") then
+    return receive_until_match(self, where, pattern)
   end
-  local held, deadline = 0, end_of_call(self)
-  while true do
-    local ok, status = await_more(self, where, held, deadline)
-    if not ok then return missed(self, status) end
-    C.tl_stream_peek(loop, self.slot, self.generation, view)
-    local before, match = find(self, pattern, held)
-    if before then
-      C.tl_stream_skip(loop, self.slot, self.generation, #before + #match)
-      return before, match
-    end
-    held = view.length
-    if find == find_pattern and held > MOST_SEARCHED then return missed(self, TOO_LONG) end
-  end
+  local before, status = obtain(self, where, TEXT, #pattern, pattern)
+  if not before then return missed(self, status) end
+  return before, pattern
 end
 
 --- Wait for bytes and append them to a string.buffer, without making a string.

@@ -3,6 +3,7 @@ local buffer = require "string.buffer"
 local sockets = require "tests.support.sockets"
 local support = require "tests.support"
 local tl = require "timerlua"
+local shared = require("timerlua.core.ffi").shared
 
 local run, turns = sockets.run, sockets.turns
 local pattern_of = sockets.pattern_of
@@ -286,6 +287,68 @@ sockets.in_both_modes(function(name, make, edge)
         assert.same(results("body", "--end--"), pack(reader:join()))
         a:close()
         assert.equal("next", b:receive("*a"))
+        b:close()
+      end)
+    end)
+
+    it("finds a text whose beginning is common", function()
+      run(function()
+        local a, b = make()
+        local before = ("="):rep(5000) .. ("= "):rep(500)
+        a:send(before .. "==x" .. before .. "==x")
+        assert.same(results(before, "==x"), pack(b:receive_until("==x", true)))
+        assert.same(results(before, "==x"), pack(b:receive_until("==x")))
+        a:close()
+        b:close()
+      end)
+    end)
+
+    it("keeps the text it waits for, though the script has lost it", function()
+      run(function()
+        local a, b = make()
+        local reader = tl.spawn(function()
+          return #b:receive_until(("="):rep(30) .. a:fileno(), true)
+        end)
+        turns()
+        collectgarbage()
+        collectgarbage()
+        local other = ("#"):rep(30) .. a:fileno() -- perhaps where the text was
+        a:send(other .. ("="):rep(30) .. a:fileno())
+        assert.equal(#other, reader:join())
+        a:close()
+        b:close()
+      end)
+    end)
+
+    it("searches for another text after a wait that was cut short", function()
+      run(function()
+        local a, b = make()
+        assert.equal("timeout", select(2, tl.timeout(0.01, b.receive_until, b, "one")))
+        a:send("two one")
+        assert.same(results("", "two"), pack(b:receive_until("two")))
+        assert.same(results(" ", "one"), pack(b:receive_until("one")))
+        a:close()
+        b:close()
+      end)
+    end)
+
+    it("does not wake its task before the text is whole, as a line does not", function()
+      run(function()
+        local a, b = make()
+        local function resumes_for(receive)
+          local reader = tl.spawn(receive)
+          local before = shared.resumes
+          for _, piece in ipairs { "some", " of", " it\r", "\n\r", "\n" } do
+            a:send(piece)
+            turns(20)
+          end
+          reader:join()
+          return shared.resumes - before
+        end
+        local of_lines = resumes_for(function() b:receive() b:receive() end)
+        local of_text = resumes_for(function() b:receive_until("\r\n\r\n", true) end)
+        assert.equal(of_lines - 1, of_text)
+        a:close()
         b:close()
       end)
     end)
