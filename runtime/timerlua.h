@@ -326,7 +326,9 @@ TL_API int tl_every(tl_runtime *runtime, int64_t period_ns,
    stepped. */
 enum { TL_CLOCK_MONOTONIC = 0, TL_CLOCK_REALTIME = 1, TL_CLOCK_BOOTTIME = 2 };
 /* The runtime's time, a fresh reading: since 1970 for TL_CLOCK_REALTIME,
-   otherwise since boot, and virtual with TL_VIRTUAL_CLOCK. -EINVAL. */
+   otherwise since boot, and virtual with TL_VIRTUAL_CLOCK. That of
+   TL_CLOCK_MONOTONIC may be up to 1000 ns behind clock_gettime(2), and is never
+   ahead. -EINVAL. */
 TL_API int64_t tl_clock_ns(tl_runtime *runtime, int clock);
 /* Call a function at an instant of a clock, which may have passed, and unless
    period_ns is 0 again each period_ns from that instant on; missed ticks are

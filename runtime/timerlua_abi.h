@@ -805,6 +805,8 @@ double tl_lateness_mean(tl_loop *loop);
 
 /* --- clock -------------------------------------------------------------- */
 
+/* Fresh readings; that of TL_MONOTONIC may be up to 1 us behind
+   clock_gettime(2), and is never ahead. */
 double tl_now(tl_loop *loop, int clock);
 int64_t tl_now_ns(tl_loop *loop, int clock);
 /* Make time virtual, starting from the present reading of each clock; wall_ns <
