@@ -281,6 +281,7 @@ int tl_loop_look(tl_loop *loop)
     tl__settle_cancels(loop);
     loop->turns++;
     atomic_store(&loop->woken, false);
+    tl_clock_woke(&loop->clock); /* the host has waited */
     /* first, since it reports the timerfds that have fired */
     int error = collect_ready(loop, false);
     collect_due(loop);
