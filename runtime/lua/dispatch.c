@@ -42,6 +42,8 @@ static void reclaim_pages(tl_dispatcher *d, lua_State *L)
 static void forget_cancelled(tl_dispatcher *d, lua_State *L)
 {
     const tl_cancels *cancels = &d->loop->cancels;
+    if (cancels->count == 0)
+        return;
     tl_loop_end_cancelled(d->loop);
     for (uint32_t i = 0; i < cancels->count; i++)
         tl__forget_anchor(L, cancels->list[i].slot);
@@ -121,8 +123,10 @@ static bool run_batch(tl_dispatcher *d, lua_State *L)
         else
             run_event(d, L, &event, handle->kind);
         tl__after_callback(d->loop);
-        if (d->collect)
+        if (d->collect) {
+            forget_cancelled(d, L);
             tl__collect_after(d, L);
+        }
         if (d->raised > 0)
             tl__tell_raised(d, L);
         if (tl_loop_has_reason(d->loop))
@@ -157,8 +161,7 @@ static bool go_between(tl_dispatcher *d, lua_State *L)
         tl__hosted_posts(d, L);
     if (d->raised > 0)
         tl__tell_raised(d, L);
-    if (d->loop->cancels.count > 0)
-        forget_cancelled(d, L);
+    forget_cancelled(d, L);
     reclaim_pages(d, L);
     tl__after_callback(d->loop); /* of handlers, and from outside the run */
     return !d->loop->shared.interrupt && !d->loop->shared.stopped;
