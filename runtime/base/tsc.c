@@ -9,6 +9,7 @@
 
 enum {
     WINDOW_NS = 200000,
+    COMPARED_NS = 400000, /* after the reading before; nothing was told later */
     BRACKET_NS = 400, /* a longer one was interrupted, and is not used */
     SLOW_BITS = 10,   /* the scale is too small by 2^-10, which is twice what
                          adjtimex(2) may slow the kernel's clock */
@@ -110,8 +111,8 @@ static bool contradicts(const tl_tsc *tsc, const bracket *b)
         return false;
     int64_t least_ns = to_ns(b->before - tsc->base, tsc->scale);
     int64_t most_ns = to_ns(b->after - tsc->base, tsc->scale);
-    if (least_ns > 2 * WINDOW_NS)
-        return false; /* nothing was told about times so late */
+    if (least_ns > COMPARED_NS)
+        return false;
     most_ns += (most_ns >> (SLOW_BITS - 1)) + BRACKET_NS;
     return b->ns < tsc->base_ns + least_ns || b->ns > tsc->base_ns + most_ns;
 }
