@@ -10,9 +10,9 @@
 enum {
     WINDOW_NS = 200000,
     COMPARED_NS = 400000, /* after the reading before; nothing was told later */
-    BRACKET_NS = 400, /* a longer one was interrupted, and is not used */
-    SLOW_BITS = 10,   /* the scale is too small by 2^-10, which is twice what
-                         adjtimex(2) may slow the kernel's clock */
+    BRACKET_NS = 400,     /* a longer one was interrupted, and is not used */
+    SLOW_BITS = 10, /* the scale is too small by 2^-10, which is twice what
+                       adjtimex(2) may slow the kernel's clock */
     SPAN_NS = 20000000,
     SPAN_MOST_NS = 1000000000,
     TRIALS = 32,
