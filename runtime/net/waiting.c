@@ -190,7 +190,8 @@ static int note_want(tl_stream *s, int kind, size_t count, const char *text)
         char *copy = realloc(s->text, count);
         if (copy == NULL)
             return -ENOMEM;
-        s->text = memcpy(copy, text, count);
+        s->text = copy;
+        memcpy(copy, text, count);
     }
     s->want = (tl_want){.kind = kind,
                         .count = count,
