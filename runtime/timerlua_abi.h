@@ -876,33 +876,13 @@ int tl_timer_rearm_at(tl_loop *loop, uint32_t slot, uint32_t generation,
 int tl_timer_period(tl_loop *loop, uint32_t slot, uint32_t generation,
                     int64_t period_ns);
 /* Leave the queue for good. TL_CANCELLED: the handle was queued or paused.
-   TL_ENDED: this call ended the handle; while its callback runs, a handle lives
-   on. */
-enum { TL_CANCELLED = 1, TL_ENDED = 2 };
+   TL_ENDED: this call ended the handle; forget its callback. Otherwise the
+   handle lives on, because its callback runs, or it has ended with many others
+   whose callbacks are forgotten together, in the next turn or, with TL_FULL,
+   now. */
+enum { TL_CANCELLED = 1, TL_ENDED = 2, TL_FULL = 4 };
 int tl_timer_cancel(tl_loop *loop, uint32_t slot, uint32_t generation);
 
-/* Lua cancels a timer whose callback does not run without a call: the tag of
-   its slot is the generation then. Lua enters the timer in the list of cancels,
-   adds TL_TAG_ENDED to the tag, and returns. The rest is done for the whole
-   list at once: the handles end, their callbacks are forgotten, and their
-   slots, which rest until then, become free. */
-enum { TL_TAG_ENDED = 2 };
-typedef struct tl_tags {
-    uint32_t **pages; /* of 2^TL_PAGE_BITS slots */
-    uint32_t count;   /* pages */
-} tl_tags;
-enum { TL_CANCELS_MOST = 256 };
-typedef struct tl_cancels {
-    uint32_t count; /* in the list */
-    uint32_t most;  /* TL_CANCELS_MOST; 0 while each cancel must be a call */
-    tl_id list[256];
-} tl_cancels;
-tl_tags *tl_loop_tags(tl_loop *loop);
-tl_cancels *tl_loop_cancels(tl_loop *loop);
-/* End the handles in the list; their callbacks must be forgotten next. */
-void tl_loop_end_cancelled(tl_loop *loop);
-/* The callbacks are forgotten: free the slots, and empty the list. */
-void tl_loop_free_cancelled(tl_loop *loop);
 /* The current deadline, in seconds on the handle's clock; NaN when not
    queued. */
 double tl_timer_deadline(tl_loop *loop, uint32_t slot, uint32_t generation);

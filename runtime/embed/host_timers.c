@@ -25,6 +25,7 @@ static tl_native *keep(tl_runtime *rt, tl_id id, void *argument, uint64_t *name)
         return NULL;
     }
     tl_handles_at(&rt->loop->handles, id.slot)->flags |= TL_FLAG_HOST;
+    *tl_handles_tag(&rt->loop->handles, id.slot) &= ~(uint32_t)TL_TAG_QUICK;
     native->argument = argument;
     if (name != NULL)
         *name = tl_id_pack(id);
@@ -206,7 +207,7 @@ int tl_cancel(tl_runtime *runtime, uint64_t name)
         handle != NULL ? tl__handle_cancel(runtime->loop, id, handle) : 0;
     if (result & TL_ENDED)
         tl_natives_remove(&runtime->d->natives, id);
-    tl__settle_cancels(runtime->loop);
+    tl__cancels_settle(runtime->loop);
     if (runtime->loop->active == 0)
         tl__runtime_changed(runtime);
     return result & TL_CANCELLED;

@@ -28,7 +28,7 @@ int tl__runtime_leave(tl_runtime *rt)
 
 void tl__runtime_changed(tl_runtime *rt)
 {
-    tl__settle_cancels(rt->loop);
+    tl__cancels_settle(rt->loop);
     if (rt->loop->active > 0)
         rt->told_done = false;
     else if (!rt->told_done && !tl__runtime_busy(rt))
@@ -43,7 +43,7 @@ static int begin(tl_runtime *rt)
     if (tl__runtime_busy(rt))
         return tl__runtime_fail(rt, -EBUSY, "called inside a callback");
     rt->calling = true;
-    tl__set_away(rt->loop, false);
+    rt->loop->away = false;
     return 0;
 }
 

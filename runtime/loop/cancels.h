@@ -1,19 +1,40 @@
-/* Cancels that Lua began without a call: timerlua_abi.h tells how. Until the
-   list is ended, its timers are counted and queued, but no id finds them. So
-   whatever looks at counts, or walks over handles, settles the list first. */
+/* Timers that were cancelled and are ended together, because a record of a big
+   program is far away in memory: one cancel after the other would wait for
+   each. A cancel clears the tag, so that no id finds the timer any more, and
+   enters the timer in a list. Until the list is settled, its timers are counted
+   and queued; so whatever reads counts, or walks over handles, settles it
+   first. The slots rest until Lua has forgotten the callbacks. */
 #ifndef TL_CANCELS_H
 #define TL_CANCELS_H
 
 #include "loop/state.h"
 
-static inline void tl__settle_cancels(tl_loop *loop)
+/* False: the timer cannot be cancelled in this way, or there is no such timer.
+   While the loop's host waits, the poller has to learn of each cancel. */
+static inline bool tl__cancels_add(tl_loop *loop, uint32_t slot,
+                                   uint32_t generation)
 {
-    if (loop->cancels.count > loop->cancels_ended)
-        tl_loop_end_cancelled(loop);
+    tl_cancels *cancels = &loop->cancels;
+    if (slot >> TL_PAGE_BITS >= loop->handles.page_count || loop->away ||
+        cancels->count == TL_CANCELS_MOST)
+        return false;
+    uint32_t *tag = tl_handles_tag(&loop->handles, slot);
+    if (!(*tag & TL_TAG_QUICK) || *tag != generation + TL_TAG_QUICK)
+        return false;
+    *tag = TL_TAG_NONE;
+    cancels->list[cancels->count++] = (tl_id){slot, generation};
+    return true;
 }
 
-/* Whether the loop's host waits. Then the poller must learn of a cancel at
-   once, so each is a call. */
-void tl__set_away(tl_loop *loop, bool away);
+/* End the handles of the list. */
+void tl__cancels_end(tl_loop *loop);
+static inline void tl__cancels_settle(tl_loop *loop)
+{
+    if (loop->cancels.count > loop->cancels.settled)
+        tl__cancels_end(loop);
+}
+
+/* The callbacks are forgotten: free the slots, and empty the list. */
+void tl__cancels_free(tl_loop *loop);
 
 #endif

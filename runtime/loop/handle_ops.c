@@ -54,9 +54,9 @@ int tl__handle_new(tl_loop *loop, int kind, tl_id *id)
     if (tl_poller_forked(&loop->poller))
         return -ECHILD;
     int error = tl_handles_open(&loop->handles, kind, id);
-    if (error != TL_LIMIT || loop->cancels.count == loop->cancels_ended)
+    if (error != TL_LIMIT)
         return error;
-    tl__settle_cancels(loop); /* they do not count any more */
+    tl__cancels_settle(loop); /* they do not count any more */
     return tl_handles_open(&loop->handles, kind, id);
 }
 
@@ -90,10 +90,22 @@ void tl_handle_close(tl_loop *loop, uint32_t slot, uint32_t generation)
             ->drop(loop, (tl_id){slot, generation}, handle);
 }
 
+void tl__timed_busy(tl_loop *loop, uint32_t slot, tl_handle *handle, bool busy)
+{
+    uint32_t *tag = tl_handles_tag(&loop->handles, slot);
+    if (busy)
+        handle->flags |= TL_FLAG_BUSY;
+    else
+        handle->flags &= (uint8_t)~TL_FLAG_BUSY;
+    if (busy || handle->kind != TL_TIMER || handle->flags & TL_FLAG_HOST)
+        *tag &= ~(uint32_t)TL_TAG_QUICK;
+    else
+        *tag |= TL_TAG_QUICK;
+}
+
 static inline int timed_done(tl_loop *loop, uint32_t slot, tl_handle *handle)
 {
-    handle->flags &= (uint8_t)~TL_FLAG_BUSY;
-    *tl_handles_tag(&loop->handles, slot) &= ~(uint32_t)TL_TAG_BUSY;
+    tl__timed_busy(loop, slot, handle, false);
     if (handle->where == TL_HELD)
         tl_timers_again(tl__store_of(loop, handle), slot,
                         handle->at.deadline_ns);
@@ -201,7 +213,7 @@ int tl_handle_info_get(tl_loop *loop, uint32_t slot, uint32_t generation,
 
 uint32_t tl_handle_walk(tl_loop *loop, uint32_t *slot)
 {
-    tl__settle_cancels(loop);
+    tl__cancels_settle(loop);
     *slot = tl_handles_walk(&loop->handles, *slot);
     return *slot ? tl_handles_generation(&loop->handles, *slot) : 0;
 }

@@ -27,6 +27,9 @@ bool tl__handle_quit(tl_loop *loop, uint32_t slot, tl_handle *handle);
 /* The same, and end the handle unless its callback runs: TL_CANCELLED,
    TL_ENDED. No slot rests. */
 int tl__handle_cancel(tl_loop *loop, tl_id id, tl_handle *handle);
+/* The callback of a handle that waits for an instant begins, or is over. Sets
+   its tag, too. */
+void tl__timed_busy(tl_loop *loop, uint32_t slot, tl_handle *handle, bool busy);
 /* The callback is over: of a handle that waits for an instant; of a handle that
    has a descriptor. 1 if this ended the handle. */
 int tl__timed_done(tl_loop *loop, tl_id id, tl_handle *handle);

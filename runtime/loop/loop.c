@@ -58,7 +58,6 @@ tl_loop *tl_loop_open_on(const tl_kind *const *kinds, const tl_poller *poller)
                          tl_clock_read(&loop->clock, c));
     }
     loop->slack_ns = TL_DEFAULT_SLACK_NS;
-    loop->cancels.most = TL_CANCELS_MOST;
     tl__reset_jumps(loop);
     return loop;
 }
@@ -78,6 +77,7 @@ tl_loop *tl_loop_open(const tl_kind *const *kinds)
 
 void tl_loop_drop(tl_loop *loop)
 {
+    tl__cancels_settle(loop);
     for (uint32_t slot = 0;
          (slot = tl_handles_walk(&loop->handles, slot + 1)) != 0;) {
         tl_handle *handle = tl_handles_at(&loop->handles, slot);
@@ -88,6 +88,7 @@ void tl_loop_drop(tl_loop *loop)
 
 void tl_loop_close(tl_loop *loop)
 {
+    tl__cancels_settle(loop);
     for (int kind = 0; kind < TL_KINDS_MOST; kind++)
         if (loop->kinds[kind] != NULL)
             loop->kinds[kind]->finish(loop);
@@ -278,7 +279,7 @@ int tl_loop_look(tl_loop *loop)
     loop->batch_count = loop->batch_next = 0;
     if (tl_poller_forked(&loop->poller))
         return -ECHILD;
-    tl__settle_cancels(loop);
+    tl__cancels_settle(loop);
     loop->turns++;
     atomic_store(&loop->woken, false);
     tl_clock_woke(&loop->clock); /* the host has waited */
@@ -315,7 +316,7 @@ int tl_loop_collect(tl_loop *loop)
     loop->batch_count = loop->batch_next = 0;
     if (tl_poller_forked(&loop->poller))
         return -ECHILD;
-    tl__settle_cancels(loop);
+    tl__cancels_settle(loop);
     loop->turns++;
     if (loop->active == 0 && loop->posted.count == 0)
         return TL_NOTHING_LEFT;
@@ -350,7 +351,7 @@ tl_handle *tl_loop_begin(tl_loop *loop, tl_event *event)
 
 void tl_loop_check(tl_loop *loop)
 {
-    tl__settle_cancels(loop);
+    tl__cancels_settle(loop);
     tl_handles_check(&loop->handles);
     for (int c = 0; c < TL_CLOCKS; c++)
         tl_timers_check(&loop->timers[c]);

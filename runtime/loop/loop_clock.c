@@ -24,7 +24,7 @@ int tl_clock_virtual(tl_loop *loop, int64_t wall_ns)
 
 static bool has_queued(tl_loop *loop)
 {
-    tl__settle_cancels(loop);
+    tl__cancels_settle(loop);
     for (int c = 0; c < TL_CLOCKS; c++)
         if (loop->timers[c].queued > 0)
             return true;

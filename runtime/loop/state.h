@@ -32,6 +32,13 @@ typedef struct tl_agenda { /* agenda.h */
     size_t count, capacity;
 } tl_agenda;
 
+enum { TL_CANCELS_MOST = 256 };
+typedef struct tl_cancels { /* cancels.h */
+    uint32_t count;
+    uint32_t settled; /* the first of them */
+    tl_id list[TL_CANCELS_MOST];
+} tl_cancels;
+
 typedef struct tl_traffic {
     uint64_t accepts, receives, sends;
     uint64_t received, sent, unsent;
@@ -70,13 +77,12 @@ struct tl_loop {
     size_t watches;         /* descriptors in the poller */
     tl_agenda posted;       /* handles to be looked at on the next turn */
     tl_agenda deferred;     /* those with work to do after the callback */
-    tl_cancels cancels;     /* cancels.h */
-    uint32_t cancels_ended; /* so many of them have been ended */
-    struct tl_net *net;     /* net/net.h; NULL until the first socket */
-    size_t owned_bytes;     /* memory of handles besides their records */
-    tl_traffic traffic;     /* of their descriptors */
-    uint32_t *takers; /* by descriptor: the slot of the socket or watch that
-                         took it last, which may have ended */
+    tl_cancels cancels;
+    struct tl_net *net; /* net/net.h; NULL until the first socket */
+    size_t owned_bytes; /* memory of handles besides their records */
+    tl_traffic traffic; /* of their descriptors */
+    uint32_t *takers;   /* by descriptor: the slot of the socket or watch that
+                           took it last, which may have ended */
     uint32_t taker_count;
     uint32_t pages_trimmed;
     tl_event batch[TL_BATCH_MOST];

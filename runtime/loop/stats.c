@@ -3,7 +3,7 @@
 
 void tl_loop_stats_get(tl_loop *loop, tl_loop_stats *stats)
 {
-    tl__settle_cancels(loop);
+    tl__cancels_settle(loop);
     size_t bytes =
         sizeof *loop + tl_handles_bytes(&loop->handles) + loop->owned_bytes;
     for (int c = 0; c < TL_CLOCKS; c++)

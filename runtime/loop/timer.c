@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <math.h>
 
+#include "loop/cancels.h"
 #include "loop/handle_ops.h"
 #include "loop/kinds.h"
 #include "loop/wakeup.h"
@@ -77,6 +78,8 @@ static int start(tl_loop *loop, tl_id *id, int kind, int64_t deadline_ns,
         error = queue_until(loop, id->slot, handle, deadline_ns);
     if (error)
         tl_handles_close(&loop->handles, id->slot);
+    else if (kind == TL_TIMER)
+        *tl_handles_tag(&loop->handles, id->slot) |= TL_TAG_QUICK;
     return error;
 }
 
@@ -259,6 +262,9 @@ int tl__timer_recur(tl_loop *loop, tl_id id, const tl_recurrence *recurrence,
 
 int tl_timer_cancel(tl_loop *loop, uint32_t slot, uint32_t generation)
 {
+    if (tl__cancels_add(loop, slot, generation))
+        return loop->cancels.count < TL_CANCELS_MOST ? TL_CANCELLED
+                                                     : TL_CANCELLED | TL_FULL;
     tl_handle *handle = find_timer(loop, slot, generation);
     if (handle == NULL)
         return 0;
@@ -377,8 +383,7 @@ bool tl__timer_begin(tl_loop *loop, uint32_t slot, tl_handle *handle)
         tl_repetition_run(handle->repetition, due_ns);
     int64_t late_ns = now_ns - due_ns;
     handle->late_s = (float)tl__seconds(late_ns);
-    handle->flags |= TL_FLAG_BUSY;
-    *tl_handles_tag(&loop->handles, slot) |= TL_TAG_BUSY;
+    tl__timed_busy(loop, slot, handle, true);
     loop->fired += is_timer(loop, handle);
     if (tl__kind_of(loop, handle)->records_lateness)
         tl_histogram_record(&loop->lateness, late_ns);

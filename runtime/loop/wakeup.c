@@ -85,8 +85,8 @@ int tl__wakeup_begin(tl_loop *loop)
 {
     if (tl_poller_forked(&loop->poller))
         return -ECHILD;
-    tl__settle_cancels(loop);
-    tl__set_away(loop, true);
+    tl__cancels_settle(loop);
+    loop->away = true;
     bool work = has_work(loop), timer = has_timer(loop);
     int error = work || timer ? 0 : tl__set_deadlines(loop);
     if (work || timer || error)
@@ -100,7 +100,7 @@ int tl__wakeup_begin(tl_loop *loop)
 int64_t tl__wakeup_next(tl_loop *loop)
 {
     int64_t least_ns = -1;
-    tl__settle_cancels(loop);
+    tl__cancels_settle(loop);
     if (!loop->away && (has_work(loop) || has_timer(loop)))
         return 0;
     for (int c = 0; c < TL_CLOCKS; c++) {

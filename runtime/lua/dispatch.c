@@ -31,7 +31,7 @@ static void reclaim_pages(tl_dispatcher *d, lua_State *L)
     if (d->pages_reclaimed == handles->given_back)
         return;
     d->pages_reclaimed = handles->given_back;
-    for (uint32_t p = 0; p < handles->tags.count; p++) {
+    for (uint32_t p = 0; p < handles->page_count; p++) {
         if (handles->pages[p].records != NULL)
             continue;
         lua_pushnil(L);
@@ -42,12 +42,18 @@ static void reclaim_pages(tl_dispatcher *d, lua_State *L)
 static void forget_cancelled(tl_dispatcher *d, lua_State *L)
 {
     const tl_cancels *cancels = &d->loop->cancels;
-    if (cancels->count == 0)
-        return;
-    tl_loop_end_cancelled(d->loop);
     for (uint32_t i = 0; i < cancels->count; i++)
         tl__forget_anchor(L, cancels->list[i].slot);
-    tl_loop_free_cancelled(d->loop);
+    tl__cancels_free(d->loop);
+}
+
+int tl_dispatch_forget(lua_State *L)
+{
+    tl_dispatcher *d = tl_dispatcher_of(L);
+    lua_settop(L, 0);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, d->anchors_ref);
+    forget_cancelled(d, L);
+    return 0;
 }
 
 static void run_event(tl_dispatcher *d, lua_State *L, const tl_event *event,
@@ -181,7 +187,7 @@ static void begin_turns(tl_dispatcher *d, lua_State *L)
 {
     luaL_checkstack(L, 2 * WARM_EVENTS + LUA_MINSTACK, "timerlua.run");
     lua_rawgeti(L, LUA_REGISTRYINDEX, d->anchors_ref);
-    tl__set_away(d->loop, false);
+    d->loop->away = false;
 }
 
 static void tell_idle(tl_dispatcher *d, lua_State *L)
@@ -219,16 +225,16 @@ static int turns(lua_State *L)
 static bool is_done(tl_dispatcher *d, lua_State *L)
 {
     tl_loop *loop = d->loop;
-    tl__settle_cancels(loop);
+    tl__cancels_settle(loop);
     if (loop->active > 0 || loop->posted.count > 0 ||
         loop->batch_next < loop->batch_count || loop->shared.stopped ||
         (d->posts != NULL && tl__posts_has(d->posts)))
         return false;
     tell_idle(d, L);
-    tl__settle_cancels(loop);
+    tl__cancels_settle(loop);
     if (loop->active == 0 && !d->bare)
         tl__call_hook(d, L, TL_HOOK_DONE, 0);
-    tl__settle_cancels(loop);
+    tl__cancels_settle(loop);
     return loop->active == 0 && !loop->shared.stopped;
 }
 

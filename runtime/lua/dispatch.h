@@ -7,6 +7,9 @@
 /* core.run(): turns until nothing is left to wait for, or a callback ends the
    run through the shared flags. Pushes whether nothing is left. */
 int tl_dispatch_run(lua_State *L);
+/* core.forget_cancelled(): forget the callbacks of timers that were cancelled.
+   Allocates nothing, so no finalizer runs meanwhile, and no hook. */
+int tl_dispatch_forget(lua_State *L);
 /* For a host that waits itself: handle ready events, without waiting; batches
    until there is nothing more or d->step_ends_ns has passed. Pushes whether
    nothing is left to wait for. The caller ends d->running, also after an

@@ -199,12 +199,14 @@ int luaopen_timerlua_core(lua_State *L)
         push_library_path(L);
         lua_setfield(L, -2, "library");
     }
-    static const luaL_Reg functions[] = {{"run", tl_dispatch_run},
-                                         {"owned", owned},
-                                         {"symbol", symbol},
-                                         {"is_running", is_running},
-                                         {"guard_output", guard_output},
-                                         {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"run", tl_dispatch_run},
+        {"forget_cancelled", tl_dispatch_forget},
+        {"owned", owned},
+        {"symbol", symbol},
+        {"is_running", is_running},
+        {"guard_output", guard_output},
+        {NULL, NULL}};
     luaL_register(L, NULL, functions);
     return 1;
 }

@@ -26,10 +26,10 @@ void tl_handles_init(tl_handles *handles, const uint8_t groups[TL_KINDS_MOST])
 
 void tl_handles_free(tl_handles *handles)
 {
-    for (uint32_t p = 0; p < handles->tags.count; p++)
+    for (uint32_t p = 0; p < handles->page_count; p++)
         free(handles->pages[p].records);
     free(handles->pages);
-    free(handles->tags.pages);
+    free(handles->tags);
     *handles = (tl_handles){.open = TL_NO_PAGE};
 }
 
@@ -60,10 +60,10 @@ static int reserve_pages(tl_handles *handles, uint32_t capacity)
     if (pages == NULL)
         return -ENOMEM;
     handles->pages = pages;
-    uint32_t **tags = realloc(handles->tags.pages, capacity * sizeof *tags);
+    uint32_t **tags = realloc(handles->tags, capacity * sizeof *tags);
     if (tags == NULL)
         return -ENOMEM;
-    handles->tags.pages = tags;
+    handles->tags = tags;
     handles->page_capacity = capacity;
     return 0;
 }
@@ -72,13 +72,13 @@ static int reserve_pages(tl_handles *handles, uint32_t capacity)
    one. */
 static int vacant_page(tl_handles *handles, uint32_t *p)
 {
-    if (handles->resident < handles->tags.count) {
+    if (handles->resident < handles->page_count) {
         for (*p = handles->vacant_from; handles->pages[*p].records != NULL;)
             ++*p;
         handles->vacant_from = *p;
         return 0;
     }
-    if (handles->tags.count == handles->page_capacity) {
+    if (handles->page_count == handles->page_capacity) {
         uint32_t capacity =
             handles->page_capacity ? 2 * handles->page_capacity : 16;
         if (capacity > (UINT32_MAX >> TL_PAGE_BITS))
@@ -87,9 +87,9 @@ static int vacant_page(tl_handles *handles, uint32_t *p)
         if (error)
             return error;
     }
-    *p = handles->tags.count++;
+    *p = handles->page_count++;
     handles->pages[*p] = (tl_page){.next_generation = TL_TAG_NEXT};
-    handles->tags.pages[*p] = (uint32_t *)no_tags;
+    handles->tags[*p] = (uint32_t *)no_tags;
     return 0;
 }
 
@@ -108,7 +108,7 @@ static int add_page(tl_handles *handles)
         page->records[i] = (tl_handle){.at.next_free = i + 1};
         tags[i] = page->next_generation;
     }
-    handles->tags.pages[p] = tags;
+    handles->tags[p] = tags;
     page->live = 0;
     page->first_free = p == 0 ? 1 : 0; /* slot 0 is no handle */
     handles->resident++;
@@ -138,7 +138,7 @@ int tl_handles_open(tl_handles *handles, int kind, tl_id *id)
     handles->counts[group]++;
     *handle = (tl_handle){.kind = (uint8_t)kind};
     id->slot = p << TL_PAGE_BITS | index;
-    id->generation = handles->tags.pages[p][index];
+    id->generation = handles->tags[p][index];
     return 0;
 }
 
@@ -147,10 +147,10 @@ static void give_back(tl_handles *handles, uint32_t p)
     tl_page *page = &handles->pages[p];
     uint32_t newest = page->next_generation;
     for (uint32_t i = 0; i < TL_PAGE_SIZE; i++)
-        if (handles->tags.pages[p][i] > newest)
-            newest = handles->tags.pages[p][i];
+        if (handles->tags[p][i] > newest)
+            newest = handles->tags[p][i];
     page->next_generation = newest;
-    handles->tags.pages[p] = (uint32_t *)no_tags;
+    handles->tags[p] = (uint32_t *)no_tags;
     open_remove(handles, p);
     free(page->records);
     page->records = NULL;
@@ -208,7 +208,7 @@ void tl_handles_close(tl_handles *handles, uint32_t slot)
 tl_handle *tl_handles_peek(const tl_handles *handles, uint32_t slot)
 {
     uint32_t p = slot >> TL_PAGE_BITS;
-    if (p >= handles->tags.count || handles->pages[p].records == NULL)
+    if (p >= handles->page_count || handles->pages[p].records == NULL)
         return NULL;
     return tl_handles_at(handles, slot);
 }
@@ -217,7 +217,7 @@ tl_handle *tl_handles_find(const tl_handles *handles, uint32_t slot,
                            uint32_t generation)
 {
     uint32_t p = slot >> TL_PAGE_BITS;
-    if (p >= handles->tags.count ||
+    if (p >= handles->page_count || generation == TL_TAG_NONE ||
         tl_handles_generation(handles, slot) != generation)
         return NULL;
     tl_handle *handle = tl_handles_peek(handles, slot);
@@ -226,7 +226,7 @@ tl_handle *tl_handles_find(const tl_handles *handles, uint32_t slot,
 
 uint32_t tl_handles_walk(const tl_handles *handles, uint32_t slot)
 {
-    uint32_t end = handles->tags.count << TL_PAGE_BITS;
+    uint32_t end = handles->page_count << TL_PAGE_BITS;
     while (slot < end) {
         const tl_page *page = &handles->pages[slot >> TL_PAGE_BITS];
         if (page->records == NULL || page->live == 0)
@@ -269,7 +269,7 @@ static uint32_t check_page(const tl_handles *handles, const tl_page *page,
 void tl_handles_check(const tl_handles *handles)
 {
     uint32_t live = 0, resting = 0, resident = 0, counts[TL_GROUPS] = {0};
-    for (uint32_t p = 0; p < handles->tags.count; p++) {
+    for (uint32_t p = 0; p < handles->page_count; p++) {
         if (handles->pages[p].records == NULL)
             continue;
         resident++;

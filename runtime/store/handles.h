@@ -4,8 +4,9 @@
 
    The generations stand apart from the records, in tags: a program that asks
    about one of a million handles in random order finds the tag in the cache,
-   and not the record. A tag is the generation, which is even, plus TL_TAG_BUSY
-   while the callback of a timed handle runs.
+   and not the record. A tag is the generation, which is even, plus TL_TAG_QUICK
+   if nothing else need be known of the handle to cancel it. No generation is
+   TL_TAG_NONE.
 
    Pure: no system call but malloc, knows no clock. */
 #ifndef TL_HANDLES_H
@@ -80,7 +81,7 @@ typedef struct __attribute__((packed, aligned(4))) tl_handle {
 
 _Static_assert(sizeof(tl_handle) == 28, "a handle has grown");
 
-enum { TL_TAG_BUSY = 1, TL_TAG_NEXT = 2 };
+enum { TL_TAG_NONE = 0, TL_TAG_QUICK = 1, TL_TAG_NEXT = 2 };
 /* The generation of a slot that is not used any more. */
 #define TL_WORN (UINT32_MAX - 1)
 
@@ -104,7 +105,8 @@ enum {
 
 typedef struct tl_handles {
     tl_page *pages;
-    tl_tags tags; /* of as many pages, resident or not */
+    uint32_t **tags; /* by page */
+    uint32_t page_count;
     uint32_t page_capacity;
     uint32_t open; /* head of the list; TL_NO_PAGE if all pages are full */
     uint32_t live;
@@ -162,15 +164,14 @@ static inline tl_handle *tl_handles_at(const tl_handles *handles, uint32_t slot)
 
 static inline uint32_t *tl_handles_tag(const tl_handles *handles, uint32_t slot)
 {
-    return &handles->tags
-                .pages[slot >> TL_PAGE_BITS][slot & (TL_PAGE_SIZE - 1)];
+    return &handles->tags[slot >> TL_PAGE_BITS][slot & (TL_PAGE_SIZE - 1)];
 }
 
 /* The generation of a slot's latest use, or of its next use if it is free. */
 static inline uint32_t tl_handles_generation(const tl_handles *handles,
                                              uint32_t slot)
 {
-    return *tl_handles_tag(handles, slot) & ~(uint32_t)TL_TAG_BUSY;
+    return *tl_handles_tag(handles, slot) & ~(uint32_t)TL_TAG_QUICK;
 }
 
 /* The same, but NULL if the page was given back: for ids that may be stale. */

@@ -7,15 +7,18 @@ local misuse = require "timerlua.core.misuse"
 
 local pages = core.dispatcher.anchors
 local band, rshift = bit.band, bit.rshift
-local C = core.C
-local cancels = C.tl_loop_cancels(core.loop)
-local PAGE_BITS = C.TL_PAGE_BITS
+local ENDED, FULL = core.C.TL_ENDED, core.C.TL_FULL
+local PAGE_BITS = core.C.TL_PAGE_BITS
 local PAGE_SIZE = 2 ^ PAGE_BITS
 local PAGE_MASK = PAGE_SIZE - 1
 
 local MOST_ARGUMENTS = 4000 -- as many as a coroutine's stack surely holds
 
-local anchors = { MOST_ARGUMENTS = MOST_ARGUMENTS }
+local anchors = {
+  MOST_ARGUMENTS = MOST_ARGUMENTS,
+  --- Forget the callbacks of cancelled timers. A turn of the loop does so, too.
+  forget_cancelled = core.dispatcher.forget_cancelled,
+}
 
 local function add_page(slot)
   local page = new_table(2 * PAGE_SIZE, 0)
@@ -45,12 +48,10 @@ function anchors.clear(slot)
   page[i + 2] = nil
 end
 
---- End the timers in the list of cancels, and forget their callbacks. A turn of the loop
---- does so, too.
-function anchors.end_cancelled()
-  C.tl_loop_end_cancelled(core.loop)
-  for i = 0, cancels.count - 1 do anchors.clear(cancels.list[i].slot) end
-  C.tl_loop_free_cancelled(core.loop)
+--- Forget what tl_timer_cancel, by its result, leaves to be forgotten.
+function anchors.cancelled(slot, result)
+  if result % FULL >= ENDED then anchors.clear(slot) end
+  if result >= FULL then anchors.forget_cancelled() end
 end
 
 --- The anchored values: what the handle runs, and the object.

@@ -6,8 +6,8 @@
 -- So a finalizer's call of collectgarbage does nothing, as in Lua 5.4.
 --
 -- Cancelled timers are forgotten before a collection, so that it finds their callbacks.
-local anchors = require "timerlua.core.anchors"
-local collect, off = collectgarbage, jit.off
+local forget_cancelled = require("timerlua.core.anchors").forget_cancelled
+local collect, off, pcall = collectgarbage, jit.off, pcall
 
 local function probe() end
 
@@ -21,7 +21,7 @@ local SWITCHING = { collect = true, step = true, restart = true }
 rawset(_G, "collectgarbage", function(option, argument)
   if option == nil or SWITCHING[option] then
     if in_finalizer() then return 0 end
-    anchors.end_cancelled()
+    forget_cancelled()
   end
   return collect(option or "collect", argument or 0)
 end)

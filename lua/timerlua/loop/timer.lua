@@ -18,16 +18,12 @@ local set_anchor, bind = anchors.set, anchors.bind
 local to_ns, to_positive_ns = duration.to_ns, duration.to_positive_ns
 local is_seconds = duration.is_seconds
 local type, select, istype = type, select, ffi.istype
-local band, rshift = bit.band, bit.rshift
 
 local CLOCKS = { monotonic = C.TL_MONOTONIC, realtime = C.TL_REALTIME,
   boottime = C.TL_BOOTTIME }
 local CLOCK_NAMES = {}
 for name, number in entries(CLOCKS) do CLOCK_NAMES[number] = name end
 local RECUR, CANCELLED, ENDED = C.TL_RECUR, C.TL_CANCELLED, C.TL_ENDED
-local TAG_ENDED, CANCELS_MOST = C.TL_TAG_ENDED, C.TL_CANCELS_MOST
-local PAGE_BITS, PAGE_MASK = C.TL_PAGE_BITS, 2 ^ C.TL_PAGE_BITS - 1
-local tags, cancels = C.tl_loop_tags(loop), C.tl_loop_cancels(loop)
 local KIND = kinds[C.TL_TIMER]
 
 local timer = {}
@@ -161,31 +157,15 @@ local function checked(t, method, status)
   return nil, message, code
 end
 
--- A timer that has ended, or whose callback runs, or while each cancel has to be told.
-local function cancel_now(slot, generation)
-  local result = C.tl_timer_cancel(loop, slot, generation)
-  if result >= ENDED then anchors.clear(slot) end
-  return result % ENDED == CANCELLED
-end
-
 --- Stop the timer for good, even if it is due in this very turn. Harmless when repeated; in
 --- its own callback the timer can still be reset.
 --- @return boolean cancelled false if the timer had ended or was not waiting
 function methods.cancel(t)
   check_self(t, "cancel")
-  local slot, generation = t.slot, t.generation
-  local page, i = rshift(slot, PAGE_BITS), band(slot, PAGE_MASK)
-  local count = cancels.count
-  -- A program can overwrite its timers by casting pointers: no slot is taken on trust.
-  if page >= tags.count or tags.pages[page][i] ~= generation or count >= cancels.most then
-    return cancel_now(slot, generation)
-  end
-  local entry = cancels.list[count]
-  entry.slot, entry.generation = slot, generation
-  cancels.count = count + 1
-  tags.pages[page][i] = generation + TAG_ENDED
-  if count + 1 == CANCELS_MOST then anchors.end_cancelled() end
-  return true
+  local slot = t.slot
+  local result = C.tl_timer_cancel(loop, slot, t.generation)
+  if result >= ENDED then anchors.cancelled(slot, result) end
+  return result % ENDED == CANCELLED
 end
 
 local function reset_any(t, delay, period)

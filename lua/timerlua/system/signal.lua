@@ -270,9 +270,7 @@ function Signal:cancel()
   self.cancelled = true
   local untold = leave_all(self)
   local timer = timers[self]
-  if C.tl_timer_cancel(loop, timer.slot, timer.generation) >= C.TL_ENDED then
-    anchors.clear(timer.slot)
-  end
+  anchors.cancelled(timer.slot, C.tl_timer_cancel(loop, timer.slot, timer.generation))
   settle_ref()
   return true, untold
 end

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "loop/cancels.h"
 #include "loop/kinds.h"
 #include "loop/loop.h"
 #include "scripted_poller.h"
@@ -90,37 +91,21 @@ static void start_after(model *m)
     arm(m, now_ns[TL_MONOTONIC] + delay_ns);
 }
 
-/* As Lua cancels, without a call; and what the dispatcher does in each turn.
-   False: each cancel has to be a call, or the timer has ended or is busy. */
-static bool cancel_by_list(const model *m)
-{
-    tl_cancels *cancels = tl_loop_cancels(loop);
-    tl_tags *tags = tl_loop_tags(loop);
-    uint32_t page = m->id.slot >> TL_PAGE_BITS;
-    uint32_t *tag = &tags->pages[page][m->id.slot & (TL_PAGE_SIZE - 1)];
-    if (*tag != m->id.generation || cancels->count >= cancels->most)
-        return false;
-    cancels->list[cancels->count++] = m->id;
-    *tag += TL_TAG_ENDED;
-    if (cancels->count == TL_CANCELS_MOST || random64() % 8 == 0) {
-        tl_loop_end_cancelled(loop);
-        tl_loop_free_cancelled(loop);
-    }
-    return true;
-}
-
+/* A timer that only waits is entered in the list of cancels, while there is
+   room; what the dispatcher does in each turn happens here at any time. */
 static void cancel(model *m)
 {
     bool waited = m->active || m->paused;
-    if (m->id.slot != 0 && random64() % 2 && cancel_by_list(m)) {
-        TL_CHECK(m->live && !m->busy && waited, "a cancel without a timer");
-        cancelled++;
-        m->active = m->paused = m->in_batch = m->live = false;
-        return;
-    }
+    bool enters = m->live && !m->busy && loop->cancels.count < TL_CANCELS_MOST;
     int expected = (waited ? TL_CANCELLED : 0) | (m->busy ? 0 : TL_ENDED);
+    if (enters)
+        expected = loop->cancels.count + 1 == TL_CANCELS_MOST
+                       ? TL_CANCELLED | TL_FULL
+                       : TL_CANCELLED;
     int got = tl_timer_cancel(loop, m->id.slot, m->id.generation);
     TL_CHECK(got == (m->live ? expected : 0), "cancel tells something else");
+    if (random64() % 64 == 0)
+        tl__cancels_free(loop);
     cancelled += m->live && waited;
     m->active = m->paused = m->in_batch = false;
     m->live = m->live && m->busy;
@@ -472,8 +457,7 @@ static void test_clocks(void)
     TL_CHECK(tl_clock_step_wall(loop, 1) == 0, "virtual time cannot step");
     TL_CHECK(tl_timer_after(loop, &id, 1) == 0, "out of memory");
     TL_CHECK(tl_clock_real(loop) == -EBUSY, "time is real under a timer");
-    TL_CHECK(tl_timer_cancel(loop, id.slot, id.generation) ==
-                 (TL_CANCELLED | TL_ENDED),
+    TL_CHECK(tl_timer_cancel(loop, id.slot, id.generation) == TL_CANCELLED,
              "not cancelled");
     TL_CHECK(tl_clock_real(loop) == 0 && !tl_clock_is_virtual(loop),
              "time is not real again");

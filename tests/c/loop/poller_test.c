@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "loop/jumps.h"
+#include "loop/cancels.h"
 #include "loop/kinds.h"
 #include "loop/loop.h"
 #include "scripted_poller.h"
@@ -277,8 +278,9 @@ static void end_timer(timer *t)
     if (!t->live)
         return;
     TL_CHECK(tl_timer_cancel(loop, t->id.slot, t->id.generation) ==
-                 (TL_CANCELLED | TL_ENDED),
+                 TL_CANCELLED,
              "a timer is not cancelled");
+    tl__cancels_free(loop);
     t->live = false;
 }
 

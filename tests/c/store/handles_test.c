@@ -136,7 +136,7 @@ static void expect_small(void)
     TL_CHECK(handles.resident <= 2 + kept_pages, "empty pages are kept");
     TL_CHECK(tl_handles_bytes(&handles) <=
                  (2 + kept_pages) * page +
-                     (handles.tags.count + 16) * 2 * DIRECTORY_BYTES,
+                     (handles.page_count + 16) * 2 * DIRECTORY_BYTES,
              "memory is not given back");
 }
 
@@ -181,7 +181,7 @@ static void test_many(uint32_t many)
              "pages given back are miscounted");
     for (uint32_t i = 0; i < many; i++)
         second[i] = open_one(TL_SLEEP);
-    TL_CHECK(handles.tags.count <= many / TL_PAGE_SIZE + 2,
+    TL_CHECK(handles.page_count <= many / TL_PAGE_SIZE + 2,
              "pages given back do not come again");
     for (uint32_t i = 0; i < many; i++)
         expect_ended(first[i]);

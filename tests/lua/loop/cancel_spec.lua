@@ -77,6 +77,47 @@ describe("a cancelled timer", function()
       end)]])
   end)
 
+  for _, mode in ipairs { "on", "off" } do
+    it("is so though finalizers cancel others meanwhile, with the JIT " .. mode, function()
+      support.says("0\t2000\t0\n", ([[
+        jit.%s()
+        collectgarbage "setpause" collectgarbage("setstepmul", 1000)
+        local cancelled_ran, live_ran, refused = 0, 0, 0
+        local function wrong() cancelled_ran = cancelled_ran + 1 end
+        local function right() live_ran = live_ran + 1 end
+        local function owner(timer)
+          local box = newproxy(true)
+          getmetatable(box).__gc = function()
+            if not timer:cancel() then refused = refused + 1 end
+          end
+        end
+        for i = 1, 10000 do
+          owner(tl.after(0.05, wrong))
+          if not tl.after(0.05, wrong):cancel() then refused = refused + 1 end
+          if i %% 5 == 0 then tl.after(0.05, right) end
+        end
+        collectgarbage()
+        collectgarbage()
+        tl.after(0.2, function() print(cancelled_ran, live_ran, refused) end)]]):format(mode))
+    end)
+  end
+
+  it("is so though a hook cancels another in the middle", function()
+    support.says("0\t0\n", [[
+      jit.off()
+      local ran = 0
+      for n = 1, 80 do
+        local fired
+        local a = tl.after(60, print)
+        local b = tl.after(0.001, function() if fired then ran = ran + 1 end end)
+        debug.sethook(function() debug.sethook() fired = true b:cancel() end, "", n)
+        a:cancel()
+        debug.sethook()
+        tl.sleep(0.002)
+      end
+      print(ran, tl.stats().handles)]])
+  end)
+
   it("gives its slot to no other before it is forgotten", function()
     support.says("2000\n", [[
       local ran = 0
