@@ -532,6 +532,10 @@ int tl_listing_open(tl_listing **listing, const char *path);
    a negative errno. The name is valid until the next call. */
 int tl_listing_next(tl_listing *listing, const char **name, double *stamp);
 void tl_listing_close(tl_listing *listing);
+/* Read a regular file of less than `room` bytes. Returns the number of bytes,
+   without a terminating zero; -EFBIG, -EINVAL (not a regular file), -EISDIR,
+   -ENOENT, -EACCES ... */
+int tl_file_content(const char *path, char *bytes, int room);
 
 /* --- service managers --------------------------------------------------- */
 
