@@ -214,9 +214,9 @@ end)
 
 -- The same for lua/timerlua/. The files that stand in it are public: they are used by
 -- each other and by app/ only, but init by app/ only, and use the folders that they need.
-local LUA_ORDER = { "core", "task", "loop", "net", "system", "byhand", "app" }
+local LUA_ORDER = { "core", "task", "loop", "net calendar", "system", "byhand", "app" }
 local USED_BY_PUBLIC = {
-  init = "core task loop net system app",
+  init = "core task loop net calendar system app",
   limits = "core",
   select = "core byhand",
   socket = "core task net byhand",

@@ -72,7 +72,7 @@ local function make_objects()
     signal = assert(tl.signal("USR1", function() end)), subscription = tl.on("stop", print),
     t = assert(require("timerlua.timerfd").create(1)), p = select.poll(),
     ep = assert(select.epoll()), dp = assert(select.devpoll()), kq = assert(select.kqueue()),
-    s = assert(socket.socket()),
+    s = assert(socket.socket()), zone = tl.zone "UTC",
   }
   made.watch = assert(tl.watch(made.s:fileno(), "r", function() end))
   tl.scope(function(scope) made.scope = scope end)
@@ -201,7 +201,7 @@ describe("the reference", function()
       ["FileWatch objects"] = "file_watch", ["Signal objects"] = "signal",
       ["Subscription objects"] = "subscription", ["Timerfd objects"] = "t",
       ["Epoll objects"] = "ep", ["Devpoll objects"] = "dp", ["Kqueue objects"] = "kq",
-      ["Socket objects"] = "s" } do
+      ["Socket objects"] = "s", ["Zone objects"] = "zone" } do
       for name, field in pairs(assert(all[heading], heading)) do
         local value = made[receiver][name] -- a timer raises for unknown fields
         local kind = field.type == "integer" and "number" or field.type

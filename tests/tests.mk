@@ -4,7 +4,7 @@ SEEDS ?= 200
 STEPS ?= 3000
 FUZZERS := $(patsubst tests/c/fuzz/%.c,$(BUILD)/%,$(wildcard tests/c/fuzz/*_fuzz.c))
 
-.PHONY: test testers check check-asan check-nojit fuzz fuzzers api-fuzz
+.PHONY: test testers check check-asan check-nojit check-zones fuzz fuzzers api-fuzz
 
 # Test programs reach into the core, so they link its objects; without link-time
 # optimization, which would take most of a build.
@@ -41,6 +41,10 @@ check-asan:
 
 check-nojit:
 	@$(MAKE) --no-print-directory test BUILD=$(BUILD)/nojit JIT=off
+
+# every zone; make test compares a few
+check-zones: all
+	@ZONES=all BUILD=$(BUILD) tests/run tests/lua/calendar/zones_spec.lua
 
 # FUZZ=1 is for the second make: everything again, for the fuzzer.
 fuzz:

@@ -74,7 +74,7 @@ local LATER = {
   resolve = "net.resolve", scope = "task.scope", semaphore = "task.semaphore",
   shield = "task.shield", signal = "system.signal", socketpair = "system.pipe",
   stats = "app.inspect", timeout = "task.timeout", udp = "net.udp.making",
-  watch = "loop.watch",
+  watch = "loop.watch", zone = "calendar.zone",
 }
 
 -- The names of other libraries for our functions.

@@ -21,6 +21,7 @@ describe("a script", function()
     ["timerlua.loop.watch"] = "local watch = tl.watch",
     ["timerlua.system.notify"] = "local notify = tl.notify",
     ["timerlua.task.channel"] = "local channel = tl.channel",
+    ["timerlua.calendar.zone"] = "local zone = tl.zone",
     ["timerlua.task.scope"] = "local scope = tl.scope",
     ["timerlua.system.signal"] = "local signal = tl.signal",
   }
