@@ -110,7 +110,8 @@ end
 -- ---------------------------------------------------------------------------
 -- right values, for the arguments before and after the odd one
 
-local RIGHT_TYPES = { { "Duration", 0 }, { "Instant", 0 }, { "Moment", 0 }, { "Address", "127.0.0.1:0" },
+local RIGHT_TYPES = { { "Duration", 0 }, { "Instant", 0 }, { "Moment", 0 },
+  { "Address", "127.0.0.1:0" },
   { "Descriptor", function() return io.tmpfile() end }, { "Options", nothing },
   { "fun", function() return nothing end }, { "boolean", true }, { "string", "x" },
   { "list", function() return {} end }, { "integer", 1 }, { "number", 1 }, { "any", 1 } }
@@ -118,7 +119,7 @@ local RIGHT_TYPES = { { "Duration", 0 }, { "Instant", 0 }, { "Moment", 0 }, { "A
 local RIGHT = {
   ["tl.timer.options"] = function() return { after = 1, fn = nothing } end,
   ["tl.watch.interest"] = "r", ["tl.on.event"] = "reload", ["tl.signal.names"] = "USR1",
-  ["tl.notify.what"] = "ready", ["tl.resolve.name"] = "127.0.0.1",
+  ["tl.notify.what"] = "ready", ["tl.schedule.text"] = "@daily", ["tl.resolve.name"] = "127.0.0.1",
   ["tl.exec.argv"] = function() return { "true" } end,
   ["tl.run.argv"] = function() return { "true" } end,
   ["conn:setoption.name"] = "nodelay", ["conn:getoption.name"] = "nodelay",
@@ -176,6 +177,7 @@ local MAKERS = {
   dp = function() return modules.select.devpoll() end,
   kq = function() return modules.select.kqueue() end,
   zone = function() return tl.zone "UTC" end,
+  schedule = function() return tl.schedule("@daily", { tz = "UTC" }) end,
   s = function()
     local socket = modules.socket.socket()
     socket:settimeout(0)

@@ -22,6 +22,7 @@ describe("a script", function()
     ["timerlua.system.notify"] = "local notify = tl.notify",
     ["timerlua.task.channel"] = "local channel = tl.channel",
     ["timerlua.calendar.zone"] = "local zone = tl.zone",
+    ["timerlua.calendar.fields"] = "local schedule = tl.schedule",
     ["timerlua.task.scope"] = "local scope = tl.scope",
     ["timerlua.system.signal"] = "local signal = tl.signal",
   }

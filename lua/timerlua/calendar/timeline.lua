@@ -120,21 +120,23 @@ end
 
 --- Whether the local clock has shown a reading before, when it shows the reading in
 --- segment i.
---- @return number? reading from which on the other segment does not show it; nil if none
----   showed it
+--- @return number? first of the readings that the other segment shows; nil if there is no
+---   such segment
+--- @return number? stop the reading before which it ends
 function timeline.shown_before(self, i, reading)
   local at, offset = self.at, self.offset
   for j = i - 1, 1, -1 do
     local stop = at[j + 1]
     if stop <= reading - MOST then return nil end
     if reading < stop + offset[j] and reading >= at[j] + offset[j] then
-      return stop + offset[j]
+      return at[j] + offset[j], stop + offset[j]
     end
   end
 end
 
 --- Whether the local clock shows a reading again, after segment i.
---- @return number? reading as for timeline.shown_before
+--- @return number? first as for timeline.shown_before
+--- @return number? stop
 function timeline.shown_again(self, i, reading)
   while true do
     local start = timeline.finish(self, i)
@@ -142,7 +144,9 @@ function timeline.shown_again(self, i, reading)
     i = i + 1
     local offset = self.offset[i]
     local stop = timeline.finish(self, i)
-    if reading >= start + offset and reading < stop + offset then return stop + offset end
+    if reading >= start + offset and reading < stop + offset then
+      return start + offset, stop + offset
+    end
   end
 end
 
@@ -163,11 +167,13 @@ end
 --- The instant at which the local clock first jumps over a reading that it never shows.
 --- @return number t
 function timeline.gap(self, reading)
-  local i = timeline.segment(self, reading - MOST) + 1
-  while reading < self.at[i] + self.offset[i - 1] or reading >= self.at[i] + self.offset[i] do
+  local offset = self.offset
+  local i = timeline.segment(self, reading - MOST)
+  while true do
+    local at = timeline.finish(self, i)
+    if reading >= at + offset[i] and reading < at + offset[i + 1] then return at end
     i = i + 1
   end
-  return self.at[i]
 end
 
 --- The instant that a reading means; in a gap, the first instant after it.

@@ -50,15 +50,26 @@ function zone.zone(name)
   if name ~= nil and type(name) ~= "string" then
     misuse.got("zone", "name must be a string", name)
   end
-  local line, found, code = zones.find("zone", name)
+  local self, message, code = zone.find("zone", name)
+  if not self then return nil, message, code end
+  return self
+end
+
+--- The same for another function.
+--- @param where string the public function, for errors
+--- @return timerlua.Zone? zone
+--- @return timerlua.Timeline|string line its timeline; or why it cannot be read
+--- @return string? code
+function zone.find(where, name)
+  local line, found, code = zones.find(where, name)
   if not line then return nil, found, code end
-  return object_of(line, found)
+  return object_of(line, found), line
 end
 
 --- The timeline of a zone object; nil for another value.
 --- @return timerlua.Timeline?
 function zone.timeline(value)
-  return lines[value]
+  return value ~= nil and lines[value] or nil
 end
 
 --- Return the difference to UTC at an instant.
@@ -75,8 +86,8 @@ function Zone:offset(t)
 end
 
 --- Return the local date and time of an instant: the fields of os.date("*t") and `offset`, in
---- seconds; `zone`, the abbreviation; and `fold`, 1 if the local clock shows this time
---- again after it was set back, otherwise 0.
+--- seconds; `zone`, the abbreviation; and `fold`, 1 for the second of two
+--- instants with the same local time, otherwise 0.
 --- @param t? timerlua.Moment default: now; a fraction of a second is cut off
 --- @return table fields year, month, day, hour, min, sec, wday, yday, isdst, offset, zone, fold
 function Zone:date(t)

@@ -6,7 +6,8 @@ local tl = require "timerlua"
 local SAMPLE = 10
 
 local function has_oracle()
-  return support.shell("python3 -c 'import zoneinfo; zoneinfo.ZoneInfo(\"Europe/Berlin\")'").code == 0
+  local probe = "python3 -c 'import zoneinfo; zoneinfo.ZoneInfo(\"Europe/Berlin\")'"
+  return support.shell(probe).code == 0
 end
 
 local function mismatch(zone, line)
