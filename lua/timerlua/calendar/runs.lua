@@ -9,7 +9,7 @@
 local fields = require "timerlua.calendar.fields"
 local timeline = require "timerlua.calendar.timeline"
 
-local floor, ceil, max = math.floor, math.ceil, math.max
+local floor, ceil, min, max = math.floor, math.ceil, math.min, math.max
 
 local runs = {}
 
@@ -64,6 +64,16 @@ local function runs_after_gap(plan, i)
     reading = fields.from(plan.fields, reading + 1)
   end
   return false
+end
+
+--- The first reading in the fields that the clock skips, or repeats, at the beginning of
+--- segment i.
+--- @return integer? reading nil if there is none
+function runs.touched(plan, i)
+  local line = plan.line
+  local before, after = line.at[i] + line.offset[i - 1], line.at[i] + line.offset[i]
+  local reading = fields.from(plan.fields, min(before, after))
+  return reading and reading < max(before, after) and reading or nil
 end
 
 --- The first instant after `t`.

@@ -207,12 +207,16 @@ function Schedule:each(from, to)
   end
 end
 
+--- A plan in English.
+function schedule.words(plan)
+  local sets = read("schedule:describe", plan)
+  return ("%s, %s (%s)"):format(describe.of(sets), plan.zone.name, plan.language)
+end
+
 --- Describe the schedule in English, with its zone and its language.
 --- @return string words "at 09:30 on Monday to Friday, Europe/Berlin (cron)"
 function Schedule:describe()
-  local plan = plan_of(self, "describe")
-  local sets = read("schedule:describe", plan)
-  return ("%s, %s (%s)"):format(describe.of(sets), plan.zone.name, plan.language)
+  return schedule.words(plan_of(self, "describe"))
 end
 
 return schedule
