@@ -51,7 +51,7 @@ check-zones: all
 # schedules by chance, and some beside systemd's
 check-schedules: all
 	@CASES=$(CASES) BUILD=$(BUILD) tests/run tests/lua/calendar/schedules_spec.lua \
-	  tests/lua/calendar/systemd_spec.lua
+	  tests/lua/calendar/systemd_spec.lua tests/lua/calendar/croner_spec.lua
 
 # FUZZ=1 is for the second make: everything again, for the fuzzer.
 fuzz:
