@@ -193,7 +193,7 @@ local function json_of(plan, list)
       { "utc", string.gsub(run.utc, " ", "T") .. "Z" }, { "abbreviation", run.abbreviation },
       { "notes", json.list(run.notes) } }
   end
-  return json.text(json.object { { "text", plan.text }, { "language", plan.language },
+  return json.text(json.object { { "text", plan.text }, { "language", schedule.language(plan) },
     { "words", schedule.words(plan) }, { "zone", plan.zone.name }, { "gap", plan.gap },
     { "fold", plan.fold }, { "runs", json.list(rows) } }) .. "\n"
 end

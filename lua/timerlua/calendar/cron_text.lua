@@ -135,7 +135,7 @@ local function put_special_day(days, item, place)
   elseif item == "l" then
     days.from_end[0] = true
   elseif item == "lw" then
-    days.last_weekday = true
+    days.last_working_day = true
   elseif string.find(item, "^l%-") then
     local back = string.sub(item, 3)
     local number = string.find(back, "^%d+$") and tonumber(back) or 0

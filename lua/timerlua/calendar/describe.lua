@@ -143,7 +143,7 @@ local function month_days_of(days)
   for _, back in ipairs(sorted(days.from_end)) do
     words[#words + 1] = ("the %s day"):format(ordinal_last(back))
   end
-  if days.last_weekday then words[#words + 1] = "the last working day" end
+  if days.last_working_day then words[#words + 1] = "the last working day" end
   return "on " .. join(words) .. " of the month"
 end
 

@@ -10,6 +10,7 @@ local fields = require "timerlua.calendar.fields"
 local timeline = require "timerlua.calendar.timeline"
 
 local floor, ceil, min, max = math.floor, math.ceil, math.min, math.max
+local huge = math.huge
 
 local runs = {}
 
@@ -34,7 +35,7 @@ end
 -- The first reading from `from` to before `stop` that counts in segment i.
 local function first_reading(plan, i, from, stop)
   local reading = fields.from(plan.fields, from)
-  while reading and reading < stop do
+  while reading < stop do
     local ok, _, beyond = counts(plan, i, reading)
     if ok then return reading end
     reading = fields.from(plan.fields, beyond)
@@ -43,7 +44,7 @@ end
 
 local function last_reading(plan, i, to, start)
   local reading = fields.to(plan.fields, to)
-  while reading and reading >= start do
+  while reading >= start and reading > -huge do
     local ok, first = counts(plan, i, reading)
     if ok then return reading end
     reading = fields.to(plan.fields, first - 1)
@@ -57,7 +58,7 @@ local function runs_after_gap(plan, i)
   local at = line.at[i]
   local stop = at + line.offset[i]
   local reading = fields.from(plan.fields, at + line.offset[i - 1])
-  while reading and reading < stop do
+  while reading < stop do
     -- near another change, the clock may show the reading before or after
     local shown = #timeline.instants(line, reading) > 0
     if not shown and timeline.gap(line, reading) == at then return true end
@@ -73,7 +74,7 @@ function runs.touched(plan, i)
   local line = plan.line
   local before, after = line.at[i] + line.offset[i - 1], line.at[i] + line.offset[i]
   local reading = fields.from(plan.fields, min(before, after))
-  return reading and reading < max(before, after) and reading or nil
+  return reading < max(before, after) and reading or nil
 end
 
 --- The first instant after `t`.

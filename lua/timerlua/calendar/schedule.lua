@@ -73,7 +73,7 @@ end
 
 -- The sets of numbers that a text means, nil for "@reboot"; and the zone that it names.
 local function read(where, plan)
-  if plan.language ~= "cron" then return systemd_text.parse(where, plan.text) end
+  if not is_cron(plan.text) then return systemd_text.parse(where, plan.text) end
   local sets = cron_text.parse(where, plan.text, plan.name)
   if sets then sets.days.is_and = plan.days == "and" end
   return sets
@@ -82,9 +82,7 @@ end
 local told = false -- that days are combined by OR
 
 local function tell_of_or(plan, days, site)
-  if told or plan.days or days.any_day or days.any_weekday or plan.language ~= "cron" then
-    return
-  end
+  if told or plan.days or days.any_day or days.any_weekday or not is_cron(plan.text) then return end
   told = true
   errors.write(("%s: %s is on each such day of the month and on each such weekday, as in POSIX; "
     .. 'for days that are both, set days = "and"; to keep this and not be told, days = "or"')
@@ -106,20 +104,21 @@ end
 --- @param where string the public function, for errors
 --- @param options table checked for unknown names
 --- @param site? string "file:line" of the call
---- @return table? plan text, language, zone, is_local, and the fields of timerlua.Plan, whose
+--- @return table? plan text, zone, is_local, and the fields of timerlua.Plan, whose
 ---   `fields` is nil for "@reboot"
 --- @return string? message why the zone cannot be read
 --- @return string? code
 function schedule.plan(where, text, options, site)
   if type(text) ~= "string" then misuse.got(where, "text must be a string", text) end
   check_choices(where, options)
-  local plan = { text = text, language = is_cron(text) and "cron" or "calendar text",
-    name = options.name or site or "", days = options.days, gap = options.gap or "after",
+  local plan = { text = text, name = options.name or site or "", gap = options.gap or "after",
     fold = options.fold or "first" }
+  if options.days then plan.days = options.days end -- most have none, which saves memory
   local sets, named = read(where, plan)
   local of, line, code = find_zone(where, named or options.tz)
   if not of then return nil, line, code end
-  plan.zone, plan.line, plan.is_local = of, line, not named and options.tz == nil
+  plan.zone, plan.line = of, line
+  if not named and options.tz == nil then plan.is_local = true end
   if not sets then return plan end
   plan.fields = fields.new(sets)
   if not plan.fields then
@@ -207,10 +206,16 @@ function Schedule:each(from, to)
   end
 end
 
+--- The language of a plan's text.
+--- @return "cron"|"calendar text"
+function schedule.language(plan)
+  return is_cron(plan.text) and "cron" or "calendar text"
+end
+
 --- A plan in English.
 function schedule.words(plan)
   local sets = read("schedule:describe", plan)
-  return ("%s, %s (%s)"):format(describe.of(sets), plan.zone.name, plan.language)
+  return ("%s, %s (%s)"):format(describe.of(sets), plan.zone.name, schedule.language(plan))
 end
 
 --- Describe the schedule in English, with its zone and its language.

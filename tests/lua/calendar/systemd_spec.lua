@@ -16,19 +16,23 @@ end
 
 local function one_of(list) return list[random(#list)] end
 
+-- Without what systemd 252 refuses although systemd.time(7) does not: lists of days from the
+-- end with a number above 25, and ranges from a second to itself.
 local function component(least, most, from_end)
   local kind = random(8)
   local first = random(least, most)
   if kind <= 2 then return "*" end
   if kind <= 4 then return tostring(first) end
-  if kind == 5 then return ("%d..%d"):format(first, random(first, most)) end
-  -- systemd 252 wants the later numbers of such a list to be smaller
-  if kind == 6 then return ("%d,%d"):format(first, random(least, from_end and 25 or most)) end
+  if kind == 5 then
+    local limit = from_end and 25 or most
+    return ("%d,%d"):format(math.min(first, limit), random(least, limit))
+  end
   local room = from_end and first - least or most - first
-  if room == 0 then return tostring(first) end
+  if first == most or room == 0 then return tostring(first) end
+  if kind == 6 then return ("%d..%d"):format(first, random(first + 1, most)) end
   local step = random(room)
   if kind == 7 then return ("%d/%d"):format(first, step) end
-  return ("%d..%d/%d"):format(first, random(first, most), step)
+  return ("%d..%d/%d"):format(first, random(first + 1, most), step)
 end
 
 local WEEK = { "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun" }
