@@ -90,7 +90,9 @@ function runs.next(plan, t)
     local offset, stop = line.offset[i], timeline.finish(line, i)
     local reading = first_reading(plan, i, from, stop + offset)
     if reading then return reading - offset end
-    if stop > limit then return nil end
+    -- a clock that is set back shows no reading before this one again
+    local is_over = fields.from(plan.fields, from - timeline.MOST_SHIFT) == huge
+    if stop > limit or is_over then return nil end
     i = i + 1
     if runs_after_gap(plan, i) then return stop end
     from = stop + line.offset[i]

@@ -27,7 +27,7 @@ local plans = setmetatable({}, { __mode = "k" })
 function Schedule.__tostring(self)
   local plan = plans[self]
   if not plan then return "timerlua.Schedule" end
-  return ("timerlua.Schedule: %s (%s)"):format(plan.text, plan.zone.name)
+  return ("timerlua.Schedule: %s (%s)"):format(plan.text, tostring(plan.zone.name))
 end
 
 --- @class timerlua.ScheduleOptions
@@ -149,12 +149,10 @@ function schedule.schedule(text, options)
   return self
 end
 
-local check_self = check.self_of(Schedule, "schedule", "a schedule")
-
 -- The plan, in the local zone of now if that is the schedule's.
 local function plan_of(self, method)
-  check_self(self, method)
   local plan = plans[self]
+    or check.wrong_self(self, method, "schedule", "a schedule", "schedule")
   if plan.is_local then
     local of, line = zone.find("schedule:" .. method)
     if of and of ~= plan.zone then

@@ -20,12 +20,14 @@ function Zone.__tostring(self)
   return "timerlua.Zone: " .. tostring(self.name)
 end
 
-local check_self = check.self_of(Zone, "zone", "a zone")
-
 -- The objects by their timelines: the same zone is the same object.
 local objects = setmetatable({}, { __mode = "k" })
 
 local lines = setmetatable({}, { __mode = "k" })
+
+local function line_of(self, method)
+  return lines[self] or check.wrong_self(self, method, "zone", "a zone", "zone")
+end
 
 local function object_of(line, name)
   local self = objects[line]
@@ -78,8 +80,7 @@ end
 --- @return string abbreviation such as "CEST"
 --- @return boolean is_dst whether it is daylight saving time
 function Zone:offset(t)
-  check_self(self, "offset")
-  local line = lines[self]
+  local line = line_of(self, "offset")
   t = moment.seconds_or_now("zone:offset", "t", t, line)
   local kind = line.kind[timeline.segment(line, t)]
   return kind.offset, kind.abbreviation, kind.is_dst
@@ -91,8 +92,7 @@ end
 --- @param t? timerlua.Moment default: now; a fraction of a second is cut off
 --- @return table fields year, month, day, hour, min, sec, wday, yday, isdst, offset, zone, fold
 function Zone:date(t)
-  check_self(self, "date")
-  local line = lines[self]
+  local line = line_of(self, "date")
   t = floor(moment.seconds_or_now("zone:date", "t", t, line))
   local i = timeline.segment(line, t)
   local kind = line.kind[i]
@@ -117,14 +117,13 @@ end
 --- @return integer? before the last second before the gap
 --- @return integer? after the first second after it
 function Zone:time(fields)
-  check_self(self, "time")
+  local line = line_of(self, "time")
   if type(fields) ~= "table" then
     misuse.got("zone:time", "fields must be a table as returned by os.date(\"*t\")", fields)
   end
   local fold = fields.fold
   if fold == nil then fold = 0 end
   check.whole("zone:time", "fields.fold", fold, 0, 1)
-  local line = lines[self]
   local reading = moment.reading("zone:time", "fields", fields)
   local list = timeline.instants(line, reading)
   if #list > 0 then return list[fold + 1] or list[#list] end
@@ -138,8 +137,7 @@ end
 --- @return table transitions in order; each has `at`, the first second with the new time,
 ---   and `offset`, `abbreviation` and `is_dst` from then on
 function Zone:transitions(from, to)
-  check_self(self, "transitions")
-  local line = lines[self]
+  local line = line_of(self, "transitions")
   from = moment.seconds("zone:transitions", "from", from, line)
   to = moment.seconds("zone:transitions", "to", to, line)
   local list, i = {}, timeline.segment(line, from)

@@ -100,6 +100,9 @@ describe("a zone", function()
       raised(function() zone:time { year = 2026, month = 1, day = 1, fold = 2 } end))
     assert.equal("HERE: timerlua.zone:offset: it must be called on a zone, as zone:offset(), "
       .. "got 5", raised(function() zone.offset(5) end))
+    local forged = setmetatable({ name = "x" }, getmetatable(zone))
+    assert.equal("HERE: timerlua.zone:date: it must be called on a zone, as zone:date(), "
+      .. "got timerlua.Zone: x", raised(function() forged:date() end))
   end)
 end)
 
