@@ -20,8 +20,8 @@ function Zone.__tostring(self)
   return "timerlua.Zone: " .. tostring(self.name)
 end
 
--- The objects by their timelines: the same zone is the same object.
-local objects = setmetatable({}, { __mode = "k" })
+-- The objects by their timelines: the same zone is the same object as long as it is used.
+local objects = setmetatable({}, { __mode = "kv" })
 
 local lines = setmetatable({}, { __mode = "k" })
 
