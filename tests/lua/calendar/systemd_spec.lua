@@ -5,7 +5,7 @@ local support = require "tests.support"
 local tl = require "timerlua"
 
 local random = math.random
-local CASES = math.min(tonumber(os.getenv "CASES") or 40, 2000)
+local CASES = math.min(tonumber(os.getenv "CASES") or 40, 500)
 local ITERATIONS = 3
 
 local function has_systemd()
