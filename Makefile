@@ -59,6 +59,8 @@ help:
 	@echo "make check          test, lint, and the tests again with sanitizers"
 	@echo "make check-asan     the tests with address and undefined sanitizers"
 	@echo "make check-nojit    the tests with the JIT off (a build with JIT=off)"
+	@echo "make check-zones    every time zone, beside Python's"
+	@echo "make check-schedules  random schedules beside an oracle, CASES=20000"
 	@echo "make fuzz           random inputs for the parsers, FUZZ_SECONDS=20 each"
 	@echo "make api-fuzz       random calls of the whole API: SEEDS=200 STEPS=3000 SEED=1"
 	@echo "make lint           clang-tidy, cppcheck, luacheck, format-check"

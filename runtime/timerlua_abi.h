@@ -532,6 +532,10 @@ int tl_listing_open(tl_listing **listing, const char *path);
    a negative errno. The name is valid until the next call. */
 int tl_listing_next(tl_listing *listing, const char **name, double *stamp);
 void tl_listing_close(tl_listing *listing);
+/* Read a regular file of less than `room` bytes. Returns the number of bytes,
+   without a terminating zero; -EFBIG, -EINVAL (not a regular file), -EISDIR,
+   -ENOENT, -EACCES ... */
+int tl_file_content(const char *path, char *bytes, int room);
 
 /* --- service managers --------------------------------------------------- */
 
@@ -1267,3 +1271,43 @@ int tl_standard_lost(tl_loop *loop);
 /* Restore the descriptions and the terminal to their former state.
    Async-signal-safe. */
 void tl_standard_restore(tl_loop *loop);
+
+/* --- calendar ------------------------------------------------------------ */
+
+/* Which restrictions of days a schedule has: none, of the month, of the week,
+   or two of which one or both are to be met. */
+enum {
+    TL_DAYS_ALL = 0,
+    TL_DAYS_OF_MONTH = 1,
+    TL_DAYS_OF_WEEK = 2,
+    TL_DAYS_EITHER = 3,
+    TL_DAYS_BOTH = 4
+};
+/* Of schedules that name years, as in systemd. */
+enum { TL_FIRST_YEAR = 1970, TL_LAST_YEAR = 2199 };
+
+/* What every language of schedules is brought into: sets as bits. Seconds,
+   minutes, hours and days of the week begin with bit 0, months with bit 1, days
+   of the month with bit 0 for day 1. */
+typedef struct tl_fields {
+    uint64_t second, minute;
+    uint32_t hour, month;
+    uint32_t day;      /* of the month */
+    uint32_t from_end; /* bit 0 is the last day */
+    uint32_t nearest;  /* as day: the working day next to it in the month */
+    uint32_t year[8];  /* bit 0 is TL_FIRST_YEAR; unless any_year */
+    uint8_t weekday;   /* bit 0 is Sunday */
+    uint8_t nth[6];    /* weekdays: the first to the fifth in the month at 1 to
+                          5, the last at 0 */
+    uint8_t rule;      /* TL_DAYS_ALL ... */
+    uint8_t last_working_day, any_year;
+    uint8_t any_date; /* every day of every year */
+    uint8_t is_fixed; /* no * and no step in hour and minute */
+} tl_fields;
+
+/* The first time from `reading` on, or the last one up to it, that is in the
+   fields, which are to have a second, a minute and an hour. Readings are whole
+   seconds since 1970-01-01T00:00 on a local clock, up to 1e12 of either sign.
+   Infinity, or -infinity, if there is none. */
+double tl_fields_from(const tl_fields *fields, double reading);
+double tl_fields_to(const tl_fields *fields, double reading);

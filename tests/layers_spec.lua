@@ -4,14 +4,14 @@ local support = require "tests.support"
 -- Lowest first. A file may use its own folder and those before it, and the
 -- headers that stand in runtime/ itself. Folders in one place do not know each
 -- other.
-local C_ORDER = { "base", "store sys", "loop", "net", "lua", "embed app" }
+local C_ORDER = { "base", "store sys calendar", "loop", "net", "lua", "embed app" }
 
 -- lua.h is for these.
 local USES_LUA = { lua = true, embed = true, app = true }
 local LUA_HEADERS = { lua = true, lauxlib = true, lualib = true, luajit = true, luaconf = true }
 
 -- Folders that get everything as arguments and call nothing.
-local PURE = { "base", "store" }
+local PURE = { "base", "store", "calendar" }
 local ASKS_THE_CLOCK = { ["base/clock"] = true, ["base/remaining"] = true }
 
 local function files(command)
@@ -214,9 +214,9 @@ end)
 
 -- The same for lua/timerlua/. The files that stand in it are public: they are used by
 -- each other and by app/ only, but init by app/ only, and use the folders that they need.
-local LUA_ORDER = { "core", "task", "loop", "net", "system", "byhand", "app" }
+local LUA_ORDER = { "core", "task", "loop", "net calendar", "system", "byhand", "app" }
 local USED_BY_PUBLIC = {
-  init = "core task loop net system app",
+  init = "core task loop net calendar system app",
   limits = "core",
   select = "core byhand",
   socket = "core task net byhand",

@@ -72,7 +72,8 @@ local function make_objects()
     signal = assert(tl.signal("USR1", function() end)), subscription = tl.on("stop", print),
     t = assert(require("timerlua.timerfd").create(1)), p = select.poll(),
     ep = assert(select.epoll()), dp = assert(select.devpoll()), kq = assert(select.kqueue()),
-    s = assert(socket.socket()),
+    s = assert(socket.socket()), zone = tl.zone "UTC",
+    schedule = tl.schedule("@daily", { tz = "UTC" }),
   }
   made.watch = assert(tl.watch(made.s:fileno(), "r", function() end))
   tl.scope(function(scope) made.scope = scope end)
@@ -201,7 +202,8 @@ describe("the reference", function()
       ["FileWatch objects"] = "file_watch", ["Signal objects"] = "signal",
       ["Subscription objects"] = "subscription", ["Timerfd objects"] = "t",
       ["Epoll objects"] = "ep", ["Devpoll objects"] = "dp", ["Kqueue objects"] = "kq",
-      ["Socket objects"] = "s" } do
+      ["Socket objects"] = "s", ["Zone objects"] = "zone",
+      ["Schedule objects"] = "schedule" } do
       for name, field in pairs(assert(all[heading], heading)) do
         local value = made[receiver][name] -- a timer raises for unknown fields
         local kind = field.type == "integer" and "number" or field.type
@@ -234,6 +236,7 @@ describe("the reference", function()
   it("has the options that functions take", function()
     local forms = {
       TimerOptions = function(opts) tl.timer(opts) end,
+      ScheduleOptions = function(opts) tl.schedule("@daily", opts) end,
       ResolveOptions = function(opts) tl.resolve("localhost", opts) end,
       ListenOptions = function(opts) tl.listen("127.0.0.1:0", print, opts) end,
       ConnectOptions = function(opts) tl.connect("127.0.0.1:1", opts) end,

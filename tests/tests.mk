@@ -2,9 +2,11 @@
 TESTERS := $(patsubst tests/c/%.c,$(BUILD)/tests/%,$(wildcard tests/c/*/*_test.c))
 SEEDS ?= 200
 STEPS ?= 3000
+CASES ?= 20000
 FUZZERS := $(patsubst tests/c/fuzz/%.c,$(BUILD)/%,$(wildcard tests/c/fuzz/*_fuzz.c))
 
-.PHONY: test testers check check-asan check-nojit fuzz fuzzers api-fuzz
+.PHONY: test testers check check-asan check-nojit check-zones check-schedules \
+  fuzz fuzzers api-fuzz
 
 # Test programs reach into the core, so they link its objects; without link-time
 # optimization, which would take most of a build.
@@ -41,6 +43,15 @@ check-asan:
 
 check-nojit:
 	@$(MAKE) --no-print-directory test BUILD=$(BUILD)/nojit JIT=off
+
+# every zone; make test compares a few. JOBS=1, here and below: without a bound in time
+check-zones: all
+	@ZONES=all JOBS=1 BUILD=$(BUILD) tests/run tests/lua/calendar/zones_spec.lua
+
+# schedules by chance, and some beside systemd's
+check-schedules: all
+	@CASES=$(CASES) JOBS=1 BUILD=$(BUILD) tests/run tests/lua/calendar/schedules_spec.lua \
+	  tests/lua/calendar/systemd_spec.lua tests/lua/calendar/croner_spec.lua
 
 # FUZZ=1 is for the second make: everything again, for the fuzzer.
 fuzz:

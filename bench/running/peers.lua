@@ -39,6 +39,23 @@ local find = {}
 
 function find.c() return { workloads = compile("processes", "") } end
 
+function find.croner()
+  if not succeeds("node -e 'require(\"croner\")'") then
+    return { missing = "node finds no croner: npm install croner, and NODE_PATH" }
+  end
+  return { workloads = "node bench/schedules.js", one_workload = true }
+end
+
+-- Debian's python3, which has Debian's modules, may not be the first one.
+function find.croniter()
+  for _, python in ipairs { "python3", "/usr/bin/python3" } do
+    if succeeds(python .. " -c 'import croniter'") then
+      return { workloads = python .. " bench/schedules.py", one_workload = true }
+    end
+  end
+  return { missing = "no python3-croniter" }
+end
+
 function find.dispatch()
   return { workloads = compile("dispatch", LUAJIT_FLAGS), one_workload = true }
 end
@@ -96,6 +113,13 @@ function find.scan()
     return { missing = "no " .. shell.build .. "/timerlua" }
   end
   return { workloads = program .. " bench/scan.lua", one_workload = true }
+end
+
+function find.schedules()
+  if not succeeds("test -x " .. program) then
+    return { missing = "no " .. shell.build .. "/timerlua" }
+  end
+  return { workloads = program .. " bench/schedules.lua", one_workload = true }
 end
 
 function find.select()

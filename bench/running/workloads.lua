@@ -138,6 +138,11 @@ return {
     },
   },
   {
+    name = "K1", title = "the next instants of 50 cron texts in 20 zones",
+    base = "schedules", against = { "next_ns" }, columns = { "next_ns", "bytes", "sum" },
+    rows = { { "schedules" }, { "croner" }, { "croniter" } },
+  },
+  {
     name = "P1", title = "2000 times /bin/true, 32 at once; the parent's CPU",
     base = "c", against = { "cpu_us" }, columns = { "cpu_us", "spawns_s" },
     rows = {

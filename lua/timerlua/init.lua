@@ -71,15 +71,15 @@ local LATER = {
   channel = "task.channel", connect = "net.connect", exec = "system.exec",
   handles = "app.inspect", listen = "net.listener", notify = "system.notify",
   on_file = "system.file_watch", pipe = "system.pipe", reload = "system.reload",
-  resolve = "net.resolve", scope = "task.scope", semaphore = "task.semaphore",
-  shield = "task.shield", signal = "system.signal", socketpair = "system.pipe",
-  stats = "app.inspect", timeout = "task.timeout", udp = "net.udp.making",
-  watch = "loop.watch",
+  resolve = "net.resolve", schedule = "calendar.schedule", scope = "task.scope",
+  semaphore = "task.semaphore", shield = "task.shield", signal = "system.signal",
+  socketpair = "system.pipe", stats = "app.inspect", timeout = "task.timeout",
+  udp = "net.udp.making", watch = "loop.watch", zone = "calendar.zone",
 }
 
 -- The names of other libraries for our functions.
 local SYNONYMS = { setTimeout = "after", set_timeout = "after", setInterval = "every",
-  set_interval = "every", schedule = "every", go = "spawn", async = "spawn", thread = "spawn",
+  set_interval = "every", go = "spawn", async = "spawn", thread = "spawn",
   wait = "sleep", delay = "sleep", time_now = "now", exit = "stop", quit = "stop",
   popen = "exec", system = "exec", server = "listen", bind = "listen", lookup = "resolve" }
 

@@ -4,10 +4,12 @@
 -- a class without methods, or for an alias; "module name" for a separate module.
 -- A public name that is not a member of a section is an error.
 return {
-  { "Forms of arguments", nil, { "Duration", "Instant", "Address", "Descriptor" } },
+  { "Forms of arguments", nil, { "Duration", "Instant", "Moment", "Address", "Descriptor" } },
   { "Timers", "timers.md", { "tl.after", "tl.every", "tl.at", "tl.timer",
     "TimerOptions", "Timer timer", "tl.slack" } },
   { "Time", "timers.md", { "tl.now", "tl.time", "Clock", "tl.clock" } },
+  { "Calendar", "calendar.md", { "tl.schedule", "ScheduleOptions",
+    "Schedule schedule", "tl.zone", "Zone zone" } },
   { "Tasks", "tasks.md", { "tl.spawn", "tl.sleep", "tl.defer", "tl.current", "Task task",
     "tl.timeout", "tl.shield", "tl.is_cancelled", "tl.is_timeout", "Interruption",
     "tl.scope", "Scope scope", "tl.channel", "Channel channel",

@@ -33,6 +33,7 @@ local NEVER_WAITS = {
   ["loop/signals.c drop sigtimedwait"] = "for no time",
   ["net/standard.c take_over fflush"] = "of input: lseek(2)",
   ["net/standard.c take_over fread"] = "what stdio has read already, not a byte more",
+  ["sys/content.c read_all read"] = "a regular file, by a check before",
   ["sys/file.c tl_file_read read"] = "non-blocking, a file, or asked first by read_lent",
   ["sys/file.c tl_file_write writev"] = "non-blocking, a file, or asked first by write_lent",
   ["sys/file.c tl_file_write_quietly sigtimedwait"] = "for no time",

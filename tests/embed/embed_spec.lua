@@ -190,6 +190,17 @@ describe("a script in a host", function()
       local l = tl.listen("127.0.0.1:0", function() end) print(l ~= nil) l:close()]])
   end)
 
+  it("without files and the FFI has time zones, which read no other files", function()
+    says({ "log: 7200\tCEST\ttrue", "log: at 09:30 every day, Asia/Tokyo (cron)\t1800",
+      "log: false\tfalse", "stepped 2, status 0, errors 0", "free: 0" },
+      "flags=" .. FLAGS.NO_IO + FLAGS.NO_FFI, [[
+      local tl = require "timerlua"
+      print(tl.zone("Europe/Berlin"):offset "2026-07-01T00:00:00Z")
+      local daily = tl.schedule("30 9 * * *", { tz = "Asia/Tokyo" })
+      print(daily:describe(), daily:next(0))
+      print((pcall(tl.zone, "../../../etc/passwd")), (pcall(tl.zone, "/etc/localtime")))]])
+  end)
+
   it("without other programs, and without a compiler", function()
     says({ "log: false\tfalse\tfalse\tfalse", "stepped 2, status 0, errors 0", "free: 0" },
       "flags=" .. FLAGS.NO_EXEC + FLAGS.NO_JIT,

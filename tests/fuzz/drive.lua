@@ -28,7 +28,7 @@ ways.trace = arg[3] == "trace"
 ways.finalizers = not skipped:find "finalizers"
 actions.skip(skipped)
 for _, subject in ipairs { "timers", "tasks", "channels", "events", "streams", "datagrams",
-  "files", "processes", "descriptors", "kqueues", "sockets", "lists" } do
+  "files", "processes", "descriptors", "kqueues", "sockets", "lists", "calendar" } do
   require("subjects." .. subject)
 end
 local files = require "subjects.files"

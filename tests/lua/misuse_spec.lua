@@ -45,8 +45,8 @@ local VALUES = {
   ["false"] = { function() return false end, "boolean any" },
   NaN = { function() return 0 / 0 end, "any" },
   inf = { function() return 1 / 0 end, "any" },
-  ["-1"] = { function() return -1 end, "number integer any" },
-  ["0.5"] = { function() return 0.5 end, "number Duration Instant any" },
+  ["-1"] = { function() return -1 end, "number integer Moment any" },
+  ["0.5"] = { function() return 0.5 end, "number Duration Instant Moment any" },
   ["2^53"] = { function() return 2 ^ 53 end, "number integer any" },
   ["empty text"] = { function() return "" end, "string any" },
   text = { function() return "x" end, "string any" },
@@ -55,7 +55,7 @@ local VALUES = {
   ["list of odd values"] = { function() return { 1, "a", {}, false } end,
     "table list Callbacks Options any" },
   ["function"] = { function() return nothing end, "function any" },
-  ["5LL"] = { function() return 5LL end, "cdata Duration Instant any" },
+  ["5LL"] = { function() return 5LL end, "cdata Duration Instant Moment Moment any" },
   ["5i"] = { function() return 5i end, "any" },
   scope = { function()
     local made
@@ -110,7 +110,8 @@ end
 -- ---------------------------------------------------------------------------
 -- right values, for the arguments before and after the odd one
 
-local RIGHT_TYPES = { { "Duration", 0 }, { "Instant", 0 }, { "Address", "127.0.0.1:0" },
+local RIGHT_TYPES = { { "Duration", 0 }, { "Instant", 0 }, { "Moment", 0 },
+  { "Address", "127.0.0.1:0" },
   { "Descriptor", function() return io.tmpfile() end }, { "Options", nothing },
   { "fun", function() return nothing end }, { "boolean", true }, { "string", "x" },
   { "list", function() return {} end }, { "integer", 1 }, { "number", 1 }, { "any", 1 } }
@@ -118,7 +119,7 @@ local RIGHT_TYPES = { { "Duration", 0 }, { "Instant", 0 }, { "Address", "127.0.0
 local RIGHT = {
   ["tl.timer.options"] = function() return { after = 1, fn = nothing } end,
   ["tl.watch.interest"] = "r", ["tl.on.event"] = "reload", ["tl.signal.names"] = "USR1",
-  ["tl.notify.what"] = "ready", ["tl.resolve.name"] = "127.0.0.1",
+  ["tl.notify.what"] = "ready", ["tl.schedule.text"] = "@daily", ["tl.resolve.name"] = "127.0.0.1",
   ["tl.exec.argv"] = function() return { "true" } end,
   ["tl.run.argv"] = function() return { "true" } end,
   ["conn:setoption.name"] = "nodelay", ["conn:getoption.name"] = "nodelay",
@@ -175,6 +176,8 @@ local MAKERS = {
   ep = function() return modules.select.epoll() end,
   dp = function() return modules.select.devpoll() end,
   kq = function() return modules.select.kqueue() end,
+  zone = function() return tl.zone "UTC" end,
+  schedule = function() return tl.schedule("@daily", { tz = "UTC" }) end,
   s = function()
     local socket = modules.socket.socket()
     socket:settimeout(0)

@@ -21,6 +21,8 @@ describe("a script", function()
     ["timerlua.loop.watch"] = "local watch = tl.watch",
     ["timerlua.system.notify"] = "local notify = tl.notify",
     ["timerlua.task.channel"] = "local channel = tl.channel",
+    ["timerlua.calendar.zone"] = "local zone = tl.zone",
+    ["timerlua.calendar.fields"] = "local schedule = tl.schedule",
     ["timerlua.task.scope"] = "local scope = tl.scope",
     ["timerlua.system.signal"] = "local signal = tl.signal",
   }

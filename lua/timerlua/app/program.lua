@@ -9,6 +9,7 @@ local folder = require "timerlua.app.folder"
 local holder = require "timerlua.app.holder"
 local tl = require "timerlua"
 local instant = require "timerlua.core.instant"
+local later = require "timerlua.core.later"
 local misuse = require "timerlua.core.misuse"
 local nearest = require "timerlua.core.nearest"
 local output = require "timerlua.app.output"
@@ -20,6 +21,7 @@ local USAGE = [==[
 usage: timerlua [options] script.lua [args...]
        timerlua [options] -e 'code' [script.lua [args...]]
        timerlua [options] - [args...]        (the script is on standard input)
+       timerlua explain SCHEDULE             (see timerlua explain --help)
 
 Runs a Lua script whose timers, tasks and descriptors share one loop; ends when
 nothing is left to wait for.
@@ -291,11 +293,15 @@ local function show(what)
   return 0
 end
 
+-- Words in the place of a script; a script of that name is run as ./explain.
+local COMMANDS = { explain = "timerlua.app.explain" }
+
 --- Called by main.c with the command line, argv[0] included.
 --- @return integer code exit status
 --- @return integer? signal the signal to end by
 function program.main(...)
   local argv = { [0] = (...), select(2, ...) }
+  if COMMANDS[argv[1]] then return later.load(COMMANDS[argv[1]]).main(argv) end
   local options, script_index = parse(argv)
   if not options then return usage_error(script_index) end
   if options.show then return show(options.show) end

@@ -1,6 +1,7 @@
 -- Instants of the wall clock: seconds since 1970, os.date tables and ISO 8601 texts (RFC
 -- 3339 and local time), converted to int64 nanoseconds since 1970.
 local ffi = require "ffi"
+local civil = require "timerlua.core.civil"
 local core = require "timerlua.core.ffi"
 local misuse = require "timerlua.core.misuse"
 
@@ -15,26 +16,6 @@ local MOST_SECONDS = 9223372036
 
 local instant = {}
 
--- Days from 1970-01-01 in the proleptic Gregorian calendar; the usual
--- arithmetic on years that begin in March.
-local function days_from_civil(year, month, day)
-  if month <= 2 then year = year - 1 end
-  local era = math.floor(year / 400)
-  local year_of_era = year - era * 400
-  local day_of_year = math.floor((153 * ((month + 9) % 12) + 2) / 5) + day - 1
-  local day_of_era = year_of_era * 365 + math.floor(year_of_era / 4)
-    - math.floor(year_of_era / 100) + day_of_year
-  return era * 146097 + day_of_era - 719468
-end
-
-local function days_in_month(year, month)
-  if month == 2 then
-    local leap = year % 4 == 0 and (year % 100 ~= 0 or year % 400 == 0)
-    return leap and 29 or 28
-  end
-  return (month == 4 or month == 6 or month == 9 or month == 11) and 30 or 31
-end
-
 local function in_range(t)
   return t.month >= 1 and t.month <= 12 and t.day >= 1
     and t.hour <= 23 and t.min <= 59 and t.sec <= 60
@@ -42,9 +23,10 @@ end
 
 -- Raise for a date or time that has the right form but does not exist.
 local function check_exists(where, what, t, text)
-  if t.day > days_in_month(t.year, t.month) then
+  local last = civil.days_in_month(t.year, t.month)
+  if t.day > last then
     misuse.got(where, ("%s has no such day: %04d-%02d ends on day %d"):format(what, t.year,
-      t.month, days_in_month(t.year, t.month)), text)
+      t.month, last), text)
   elseif t.sec == 60 then
     misuse.got(where, what .. " must have seconds up to 59: the clock has no leap seconds", text)
   end
@@ -89,7 +71,12 @@ local function match_fields(text)
   end
 end
 
-local function parse(where, what, text)
+--- The parts of an ISO 8601 text; otherwise raises an error that names `where` (the
+--- function) and `what` (the parameter).
+--- @return table fields year, month, day, hour, min, sec
+--- @return integer? offset from UTC in seconds; nil for local time
+--- @return integer fraction in nanoseconds
+function instant.read(where, what, text)
   local t, fraction, zone = match_fields(text)
   local offset = zone and offset_of(zone)
   if not t or offset == false or not in_range(t) then
@@ -97,9 +84,14 @@ local function parse(where, what, text)
       .. '"2030-01-31 09:30:00+01:00" or "2030-01-31 09:30" (local time)', text)
   end
   check_exists(where, what, t, text)
+  return t, offset, fraction_ns(fraction)
+end
+
+local function parse(where, what, text)
+  local t, offset, fraction = instant.read(where, what, text)
   local seconds
   if offset then
-    seconds = days_from_civil(t.year, t.month, t.day) * 86400 + t.hour * 3600
+    seconds = civil.days(t.year, t.month, t.day) * 86400 + t.hour * 3600
       + t.min * 60 + t.sec - offset
   else
     seconds = os.time(t)
@@ -107,7 +99,7 @@ local function parse(where, what, text)
   if not seconds or math.abs(seconds) >= MOST_SECONDS then
     misuse.got(where, what .. " must be from 1970 to 2262", text)
   end
-  return ffi.cast(int64, seconds) * BILLION + fraction_ns(fraction)
+  return ffi.cast(int64, seconds) * BILLION + fraction
 end
 
 local function from_table(where, what, fields)

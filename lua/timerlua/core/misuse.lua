@@ -35,6 +35,12 @@ function misuse.site_of(frame)
   return frame and ("%s:%d"):format(frame.short_src, frame.currentline)
 end
 
+--- "file:line" of the line outside timerlua that called in, through any number of frames.
+--- @return string? site
+function misuse.site()
+  return misuse.site_of(caller_from(3))
+end
+
 --- A message without a leading position in timerlua's own files.
 function misuse.without_position(message)
   local own_name = own:sub(2):gsub("%p", "%%%0")

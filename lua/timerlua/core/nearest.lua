@@ -38,6 +38,29 @@ function nearest.of(word, words)
   return best
 end
 
+--- The indices of the nearest of some words, the nearest first, and of words that are
+--- farther by one letter.
+--- @param word string
+--- @param words string[]
+--- @param most integer how many
+--- @return integer[] indices
+function nearest.several(word, words, most)
+  local found = {}
+  for i, each in ipairs(#word <= LONGEST and words or {}) do
+    local d = distance(word, each)
+    if d <= math.max(#word, #each) / 2 then found[#found + 1] = { index = i, distance = d } end
+  end
+  table.sort(found, function(a, b)
+    if a.distance ~= b.distance then return a.distance < b.distance end
+    return a.index < b.index
+  end)
+  local indices = {}
+  for i = 1, math.min(most, #found) do
+    if found[i].distance <= found[1].distance + 1 then indices[i] = found[i].index end
+  end
+  return indices
+end
+
 --- Return the word that was meant by a typing error: one letter in a short word, two in a
 --- word of more than four.
 --- @param word string
