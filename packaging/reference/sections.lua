@@ -7,6 +7,8 @@ return {
   { "Forms of arguments", nil, { "Duration", "Instant", "Address", "Descriptor" } },
   { "Timers", "timers.md", { "tl.after", "tl.every", "tl.at", "tl.timer",
     "TimerOptions", "Timer timer", "tl.slack" } },
+  { "Debounced and throttled functions", "timers.md", { "tl.debounce", "DebounceOptions",
+    "tl.throttle", "ThrottleOptions", "Paced paced" } },
   { "Time", "timers.md", { "tl.now", "tl.time", "Clock", "tl.clock" } },
   { "Tasks", "tasks.md", { "tl.spawn", "tl.sleep", "tl.defer", "tl.current", "Task task",
     "tl.timeout", "tl.shield", "tl.is_cancelled", "tl.is_timeout", "Interruption",
