@@ -15,6 +15,7 @@ local anchors = require "timerlua.core.anchors"
 local callable = require "timerlua.core.callable"
 local check = require "timerlua.core.check"
 local duration = require "timerlua.core.duration"
+local errors = require "timerlua.core.errors"
 local misuse = require "timerlua.core.misuse"
 local rethrow = require "timerlua.task.rethrow"
 local suggest = require "timerlua.core.suggest"
@@ -123,7 +124,14 @@ local function arm(self, now)
   if armed then return true end
   self.pending = false
   clear(self.args)
-  return nil, message, code
+  return nil, ("%s: %s"):format(self.where, message), code
+end
+
+-- The same where there is no caller to tell.
+local function arm_again(self, now)
+  local armed, message = arm(self, now)
+  if armed then return end
+  errors.report(message, "", { kind = "timer", name = self.name, site = callable.site(self.fn) })
 end
 
 -- No call waits any more; its arguments are released.
@@ -135,7 +143,7 @@ end
 
 local function finish(self, ok, ...)
   self.busy = false
-  if self.pending then arm(self, now_ns()) end
+  if self.pending then arm_again(self, now_ns()) end
   if not ok then rethrow.raise(...) end
   return true
 end
@@ -157,11 +165,9 @@ local function run_there(self, now, ...)
   self.fn(...)
 end
 
-function Look.__call(self, t)
-  self = self.paced
-  local now = now_ns()
-  local rest = rest_of(self.window, now)
-  if rest > 0 then return t:reset(rest) end
+function Look.__call(look)
+  local self, now = look.paced, now_ns()
+  if not is_over(self.window, now) then return arm_again(self, now) end
   return run_there(self, now, unpack(self.args, 1, self.n))
 end
 
@@ -201,7 +207,9 @@ end
 
 --- Run the call that waits now, in the caller, which gets its errors. While another run still
 --- waits, this one begins in the loop as soon as that one is over.
---- @return boolean flushed false if no call waited
+--- @return boolean? flushed false if no call waited
+--- @return string? message
+--- @return string? code "ENOMEM" while another run waits
 --- Raises the error of the function.
 function Paced:flush()
   check_self(self, "flush")
@@ -210,8 +218,7 @@ function Paced:flush()
     return run_here(self, now_ns(), unpack(self.args, 1, self.n))
   end
   self.window.open = false
-  if not self.busy then self.timer:reset(0) end
-  return true
+  return arm(self, now_ns())
 end
 
 -- ---------------------------------------------------------------------------
