@@ -3,6 +3,7 @@
 --   timerlua.lua T2 | T2s [FUNCTIONS [SLACK]]
 --   timerlua.lua T5 [SLACK]
 --   timerlua.lua MEM COUNT
+--   timerlua.lua PACE [hand]
 --   timerlua.lua TASKS sleep | body | turns
 -- SLACK is in seconds; without it the default slack is measured.
 
@@ -141,6 +142,31 @@ function workloads.T5(slack)
     put("slack_us", tl.slack() * 1e6)
     tl.stop()
   end)
+end
+
+-- A million calls in one turn of the loop: the cost of a call, and how often a timer is
+-- armed for debouncing. The second million counts: by then the loops are compiled, and the
+-- clock is read by the processor's counter. By hand, each call re-arms a timer; beside that,
+-- the cost of the clock's reading alone.
+function workloads.PACE(way)
+  local function put_calls(key, fn)
+    local start, armed
+    for _ = 1, 2 do
+      start, armed = os.clock(), tl.stats().armed
+      for i = 1, million do fn(i) end
+    end
+    put(key .. "_ns", (os.clock() - start) * 1e9 / million)
+    if key == "debounce" then put("armed", tl.stats().armed - armed) end
+  end
+  if way == "hand" then
+    local timer = tl.after(0.1, nothing)
+    put_calls("clock", tl.now)
+    put_calls("debounce", function() timer:reset(0.1) end)
+  else
+    put_calls("debounce", tl.debounce(0.1, nothing))
+    put_calls("throttle", tl.throttle(0.1, nothing))
+  end
+  tl.stop()
 end
 
 -- A small number first, so that 10k timers do not measure the compiler.

@@ -72,7 +72,7 @@ local function make_objects()
     signal = assert(tl.signal("USR1", function() end)), subscription = tl.on("stop", print),
     t = assert(require("timerlua.timerfd").create(1)), p = select.poll(),
     ep = assert(select.epoll()), dp = assert(select.devpoll()), kq = assert(select.kqueue()),
-    s = assert(socket.socket()), zone = tl.zone "UTC",
+    s = assert(socket.socket()), zone = tl.zone "UTC", paced = tl.debounce(1, print),
     schedule = tl.schedule("@daily", { tz = "UTC" }),
   }
   made.watch = assert(tl.watch(made.s:fileno(), "r", function() end))

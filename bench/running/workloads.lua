@@ -83,6 +83,14 @@ return {
     },
   },
   {
+    name = "PACE", title = "a million calls of a debounced and a throttled function",
+    columns = { "clock_ns", "debounce_ns", "armed", "throttle_ns" },
+    rows = {
+      { "timerlua" },
+      { "timerlua", label = "by hand", args = "hand" },
+    },
+  },
+  {
     name = "M1", title = "start, one timer of 1 ms or an empty script, exit",
     columns = { "wall_ms", "peak_mib" }, against = { "wall_ms" }, times = 6,
     rows = {

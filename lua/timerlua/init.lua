@@ -68,13 +68,14 @@ local tl = {
 -- Functions that not every script needs, and their modules: loaded on first use, which
 -- makes a start shorter.
 local LATER = {
-  channel = "task.channel", connect = "net.connect", exec = "system.exec",
-  handles = "app.inspect", listen = "net.listener", notify = "system.notify",
+  channel = "task.channel", connect = "net.connect", debounce = "loop.paced",
+  exec = "system.exec", handles = "app.inspect", listen = "net.listener", notify = "system.notify",
   on_file = "system.file_watch", pipe = "system.pipe", reload = "system.reload",
   resolve = "net.resolve", schedule = "calendar.schedule", scope = "task.scope",
   semaphore = "task.semaphore", shield = "task.shield", signal = "system.signal",
-  socketpair = "system.pipe", stats = "app.inspect", timeout = "task.timeout",
-  udp = "net.udp.making", watch = "loop.watch", zone = "calendar.zone",
+  socketpair = "system.pipe", stats = "app.inspect", throttle = "loop.paced",
+  timeout = "task.timeout", udp = "net.udp.making", watch = "loop.watch",
+  zone = "calendar.zone",
 }
 
 -- The names of other libraries for our functions.

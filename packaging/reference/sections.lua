@@ -7,6 +7,8 @@ return {
   { "Forms of arguments", nil, { "Duration", "Instant", "Moment", "Address", "Descriptor" } },
   { "Timers", "timers.md", { "tl.after", "tl.every", "tl.at", "tl.timer",
     "TimerOptions", "Timer timer", "tl.slack" } },
+  { "Debounced and throttled functions", "timers.md", { "tl.debounce", "DebounceOptions",
+    "tl.throttle", "ThrottleOptions", "Paced paced" } },
   { "Time", "timers.md", { "tl.now", "tl.time", "Clock", "tl.clock" } },
   { "Calendar", "calendar.md", { "tl.schedule", "ScheduleOptions",
     "Schedule schedule", "tl.zone", "Zone zone" } },

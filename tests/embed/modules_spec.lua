@@ -170,6 +170,27 @@ describe("the host's limit of timers", function()
       tl.after(0.001, function() end)
       print((select(3, tl.exec({ "sleep", "100" }, { timeout = 10 }))))]])
   end)
+
+  it("is told to the callers of debounced functions, and reported without a caller", function()
+    says(table.concat({
+      "run\t1", "true",
+      "error: error in timer (script.lua:2): throttle: after timer: as many are in use as the "
+        .. "host allows",
+      "true", "false",
+      "nil\tthrottle: after timer: as many are in use as the host allows\tELIMIT", "false\n",
+    }, "\n"), "timers=1", [[
+      local paced
+      paced = tl.throttle(1, function(x)
+        print("run", x)
+        if x ~= 1 then return end
+        print(paced(2)) -- waits until this run is over
+        tl.after(0.001, function() end)
+      end)
+      print(paced(1))
+      print(paced.pending)
+      print(paced(3))
+      print(paced.pending)]])
+  end)
 end)
 
 -- ---------------------------------------------------------------------------

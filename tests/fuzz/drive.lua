@@ -27,8 +27,9 @@ local skipped = os.getenv "DRIVE_SKIP" or ""
 ways.trace = arg[3] == "trace"
 ways.finalizers = not skipped:find "finalizers"
 actions.skip(skipped)
-for _, subject in ipairs { "timers", "tasks", "channels", "events", "streams", "datagrams",
-  "files", "processes", "descriptors", "kqueues", "sockets", "lists", "calendar" } do
+for _, subject in ipairs { "timers", "paced", "tasks", "channels", "events", "streams",
+  "datagrams", "files", "processes", "descriptors", "kqueues", "sockets", "lists",
+  "calendar" } do
   require("subjects." .. subject)
 end
 local files = require "subjects.files"

@@ -101,6 +101,34 @@ for _ = 1, 3000 do local t = tl.after(60, nothing); t:cancel() end
 report()]]
   end)
 
+  it("calls debounced and throttled functions", function()
+    for _, make in ipairs { "debounce(60", "throttle(60" } do
+      for _, arguments in ipairs { "", "i", "i, 2, 3, 4", "i, 2, 3, 4, 5, 6, 7, 8, 9, 10" } do
+        expect_loop_compiled(([[local paced = tl.%s, nothing) paced()
+for i = 1, 3000 do paced(%s) end
+report() paced:cancel()]]):format(make, arguments))
+      end
+    end
+  end)
+
+  it("calls them without making garbage", function()
+    if support.sanitized then return end
+    support.says("true\ttrue\n", [[
+local function kib(paced)
+  local made
+  for _ = 1, 2 do -- the second time, all is compiled
+    collectgarbage()
+    collectgarbage "stop"
+    local before = collectgarbage "count"
+    for i = 1, 1e5 do paced(i, "x", paced, nil, 5, 6) end
+    made = collectgarbage "count" - before
+    paced:cancel()
+  end
+  return made < 8
+end
+print(kib(tl.debounce(60, print)), kib(tl.throttle(60, function() end)))]])
+  end)
+
   it("sends datagrams", function()
     expect_loop_compiled [[
 local socket = tl.udp("127.0.0.1:0"); local to = socket:sock();

@@ -155,6 +155,7 @@ end
 
 local MAKERS = {
   timer = function() return tl.after(1000, nothing) end,
+  paced = function() return tl.debounce(1000, nothing) end,
   task = function() return tl.spawn(nothing) end,
   scope = function()
     local made

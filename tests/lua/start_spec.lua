@@ -18,6 +18,7 @@ describe("a script", function()
   local NEEDED_BY = {
     ["timerlua.net.connection.making"] = "local conn = tl.stderr",
     ["timerlua.system.process"] = "local exec = tl.exec",
+    ["timerlua.loop.paced"] = "local debounce = tl.debounce",
     ["timerlua.loop.watch"] = "local watch = tl.watch",
     ["timerlua.system.notify"] = "local notify = tl.notify",
     ["timerlua.task.channel"] = "local channel = tl.channel",

@@ -41,11 +41,29 @@ function callable.stand_in(wrapper, fn)
   return wrapper
 end
 
+-- Classes of ours whose objects stand in for a script's functions: the field with it.
+local fields = {}
+
+--- Have each object of a class count, where sites are reported, as the function in a field
+--- of the object. Unlike `stand_in`, this lets a function be collected that refers to the
+--- object.
+--- @param class table the objects' metatable
+--- @param field string
+function callable.stand_ins(class, field)
+  fields[class] = field
+end
+
+local function original(value)
+  local field = type(value) == "table" and fields[getmetatable_of(value) or false]
+  if field then value = rawget(value, field) end
+  return originals[value or false] or value
+end
+
 --- Where a function was defined, "file:line"; "file" for a script's main chunk; for a
 --- callable object, where its __call was defined. A script may have replaced the value.
 --- @return string? site nil for anything else
 function callable.site(value)
-  value = originals[value or false] or value
+  value = original(value)
   if not is_callable(value) then return nil end -- a thread: a task has its own function
   if type(value) ~= "function" then value = getmetatable_of(value).__call end
   local info = debug.getinfo(value, "S")
