@@ -170,6 +170,19 @@ static int requeue(tl_loop *loop, uint32_t slot, tl_handle *handle,
     return queue_until(loop, slot, handle, deadline_ns);
 }
 
+/* Most timers that are reset wait, on the monotonic clock, for later: the
+   handle alone is written. */
+static bool postpone(tl_loop *loop, tl_handle *handle, int64_t monotonic_ns,
+                     int64_t delay_ns)
+{
+    if (handle->flags & (TL_CLOCK_MASK | TL_FLAG_BUSY) ||
+        !tl_timers_postpone(&loop->timers[TL_MONOTONIC], handle,
+                            after(loop, TL_MONOTONIC, monotonic_ns, delay_ns)))
+        return false;
+    loop->armed += is_timer(loop, handle);
+    return true;
+}
+
 /* The monotonic clock is read before the handle is touched: the reading waits
    for every load in progress (lfence), and a handle of a big program is 150 ns
    away. Measured, this order halves the cost of a re-arm with nothing in the
@@ -179,6 +192,8 @@ static int rearm(tl_loop *loop, uint32_t slot, tl_handle *handle,
 {
     if (handle == NULL)
         return -ESTALE;
+    if (delay_ns >= 0 && postpone(loop, handle, monotonic_ns, delay_ns))
+        return 0;
     int clock = handle->flags & TL_CLOCK_MASK;
     int64_t now_ns = clock == TL_MONOTONIC ? monotonic_ns
                                            : tl_clock_read(&loop->clock, clock);
@@ -209,17 +224,8 @@ int tl_timer_reset(tl_loop *loop, uint32_t slot, uint32_t generation,
                    double delay_s)
 {
     int64_t now_ns = tl_clock_read(&loop->clock, TL_MONOTONIC);
-    int64_t delay_ns = tl_seconds_to_ns(delay_s);
-    tl_handle *handle = find_timer(loop, slot, generation);
-    /* most timers that are reset wait, on the monotonic clock, for later: the
-       handle alone is written */
-    if (handle != NULL && !(handle->flags & (TL_CLOCK_MASK | TL_FLAG_BUSY)) &&
-        tl_timers_postpone(&loop->timers[TL_MONOTONIC], handle,
-                           after(loop, TL_MONOTONIC, now_ns, delay_ns))) {
-        loop->armed++;
-        return 0;
-    }
-    return rearm(loop, slot, handle, now_ns, delay_ns);
+    return rearm(loop, slot, find_timer(loop, slot, generation), now_ns,
+                 tl_seconds_to_ns(delay_s));
 }
 
 int tl_timer_rearm_at(tl_loop *loop, uint32_t slot, uint32_t generation,

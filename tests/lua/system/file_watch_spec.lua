@@ -352,7 +352,7 @@ describe("a file watch", function()
       os.rename(folder .. "/new", folder .. "/replaced")
       os.remove(folder .. "/goes")
       local deadline = tl.now() + 20
-      while not (all[6] and one[2] and same[1] and none[2]) and tl.now() < deadline do
+      while not (all[7] and one[2] and same[1] and none[2]) and tl.now() < deadline do
         tl.sleep(0.001)
       end
       for _, told in ipairs { all, one, same, none } do
