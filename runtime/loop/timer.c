@@ -192,8 +192,6 @@ static int rearm(tl_loop *loop, uint32_t slot, tl_handle *handle,
 {
     if (handle == NULL)
         return -ESTALE;
-    if (delay_ns >= 0 && postpone(loop, handle, monotonic_ns, delay_ns))
-        return 0;
     int clock = handle->flags & TL_CLOCK_MASK;
     int64_t now_ns = clock == TL_MONOTONIC ? monotonic_ns
                                            : tl_clock_read(&loop->clock, clock);
@@ -209,6 +207,9 @@ int tl__timed_rearm(tl_loop *loop, tl_id id, tl_handle *handle,
                     int64_t delay_ns)
 {
     int64_t now_ns = tl_clock_read(&loop->clock, TL_MONOTONIC);
+    if (handle != NULL && delay_ns >= 0 &&
+        postpone(loop, handle, now_ns, delay_ns))
+        return 0;
     return rearm(loop, id.slot, handle, now_ns, delay_ns);
 }
 
@@ -224,8 +225,11 @@ int tl_timer_reset(tl_loop *loop, uint32_t slot, uint32_t generation,
                    double delay_s)
 {
     int64_t now_ns = tl_clock_read(&loop->clock, TL_MONOTONIC);
-    return rearm(loop, slot, find_timer(loop, slot, generation), now_ns,
-                 tl_seconds_to_ns(delay_s));
+    int64_t delay_ns = tl_seconds_to_ns(delay_s);
+    tl_handle *handle = find_timer(loop, slot, generation);
+    if (handle != NULL && postpone(loop, handle, now_ns, delay_ns))
+        return 0;
+    return rearm(loop, slot, handle, now_ns, delay_ns);
 }
 
 int tl_timer_rearm_at(tl_loop *loop, uint32_t slot, uint32_t generation,
