@@ -16,8 +16,9 @@ enum {
     SPAN_NS = 20000000,
     SPAN_MOST_NS = 1000000000,
     TRIALS = 32,
-    EASY = 8, /* times as long as a reading of the counter: the kernel's reading
-                 takes three times as long, the shortest system call 20 times */
+    EASY = 8,    /* times as long as a reading of the counter: measured, the
+                    kernel's reading takes 3 times as long where it enters no
+                    kernel, and the shortest system call 100 times */
     SELDOM = 256 /* readings before the counter is worth its measurement */
 };
 

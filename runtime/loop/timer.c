@@ -183,10 +183,10 @@ static bool postpone(tl_loop *loop, tl_handle *handle, int64_t monotonic_ns,
     return true;
 }
 
-/* The monotonic clock is read before the handle is touched: the reading waits
-   for every load in progress (lfence), and a handle of a big program is 150 ns
-   away. Measured, this order halves the cost of a re-arm with nothing in the
-   cache. */
+/* The monotonic clock is read before the handle is touched: the kernel's
+   reading waits for every load in progress (lfence), and a handle of a big
+   program is 150 ns away. Measured, this order halves the cost of a re-arm with
+   nothing in the cache. */
 static int rearm(tl_loop *loop, uint32_t slot, tl_handle *handle,
                  int64_t monotonic_ns, int64_t delay_ns)
 {
