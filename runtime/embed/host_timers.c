@@ -207,8 +207,7 @@ int tl_cancel(tl_runtime *runtime, uint64_t name)
         handle != NULL ? tl__handle_cancel(runtime->loop, id, handle) : 0;
     if (result & TL_ENDED)
         tl_natives_remove(&runtime->d->natives, id);
-    tl__cancels_settle(runtime->loop);
-    if (runtime->loop->active == 0)
+    if (!tl__is_active(runtime->loop))
         tl__runtime_changed(runtime);
     return result & TL_CANCELLED;
 }

@@ -28,8 +28,7 @@ int tl__runtime_leave(tl_runtime *rt)
 
 void tl__runtime_changed(tl_runtime *rt)
 {
-    tl__cancels_settle(rt->loop);
-    if (rt->loop->active > 0)
+    if (tl__is_active(rt->loop))
         rt->told_done = false;
     else if (!rt->told_done && !tl__runtime_busy(rt))
         tl__wakeup_work(rt->loop);

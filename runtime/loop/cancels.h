@@ -34,6 +34,13 @@ static inline void tl__cancels_settle(tl_loop *loop)
         tl__cancels_end(loop);
 }
 
+/* Whether something keeps the loop running. */
+static inline bool tl__is_active(tl_loop *loop)
+{
+    tl__cancels_settle(loop);
+    return loop->active > 0;
+}
+
 /* The callbacks are forgotten: free the slots, and empty the list. */
 void tl__cancels_free(tl_loop *loop);
 

@@ -225,17 +225,14 @@ static int turns(lua_State *L)
 static bool is_done(tl_dispatcher *d, lua_State *L)
 {
     tl_loop *loop = d->loop;
-    tl__cancels_settle(loop);
-    if (loop->active > 0 || loop->posted.count > 0 ||
+    if (tl__is_active(loop) || loop->posted.count > 0 ||
         loop->batch_next < loop->batch_count || loop->shared.stopped ||
         (d->posts != NULL && tl__posts_has(d->posts)))
         return false;
     tell_idle(d, L);
-    tl__cancels_settle(loop);
-    if (loop->active == 0 && !d->bare)
+    if (!tl__is_active(loop) && !d->bare)
         tl__call_hook(d, L, TL_HOOK_DONE, 0);
-    tl__cancels_settle(loop);
-    return loop->active == 0 && !loop->shared.stopped;
+    return !tl__is_active(loop) && !loop->shared.stopped;
 }
 
 int tl_dispatch_step(lua_State *L)
